@@ -1,0 +1,1 @@
+//! An embedded PostHog with invented data, for the demo and for tests.

@@ -1,0 +1,1 @@
+//! Every PostHog project you have, at a glance.

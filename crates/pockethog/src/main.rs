@@ -1,0 +1,3 @@
+//! The `pockethog` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A typed client for the part of PostHog's REST and query API that PocketHog needs.

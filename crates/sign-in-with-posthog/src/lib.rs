@@ -1,0 +1,1 @@
+//! Sign in with PostHog from a native program, and stay signed in.
