@@ -1,1 +1,33 @@
 //! A typed client for the part of PostHog's REST and query API that PocketHog needs.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`bearer`] | where tokens come from: a trait, so that this crate never stores or refreshes one |
+//! | [`client`] | one request: token, 401 retry, pauses, paging, size limits |
+//! | [`pace`] | how many requests may run at once, and when PostHog asked to wait |
+//! | [`error`] | every way in which PostHog or the network says no |
+//! | [`organizations`], [`projects`] | what a credential reaches |
+//! | [`query`] | `HogQL` in, rows out, with the asynchronous detour when PostHog asks for it |
+//! | [`event_definitions`], [`annotations`] | what they say |
+//!
+//! The facts about PostHog that this crate relies on are listed in docs/limits.md and docs/metrics.md of the project.
+
+pub mod annotations;
+pub mod bearer;
+pub mod client;
+pub mod error;
+pub mod event_definitions;
+pub mod organizations;
+pub mod pace;
+pub mod projects;
+pub mod query;
+
+pub use annotations::{Annotation, AnnotationChange, AnnotationScope, NewAnnotation};
+pub use bearer::{Bearer, BearerError, Token};
+pub use client::Client;
+pub use error::Error;
+pub use event_definitions::{EventDefinition, EventDefinitionPage, EventDefinitionSearch};
+pub use organizations::Organization;
+pub use pace::Pace;
+pub use projects::Project;
+pub use query::{HogQl, QueryCheck, Rows};

@@ -1,0 +1,318 @@
+//! Every way in which PostHog or the network says no.
+//!
+//! PostHog gives 401 and 403 the same `type`, so the HTTP status decides and the body only explains
+//! (reference: PostHog's `drf-exceptions-hog` bodies, `{"type","code","detail","attr"}`).
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::bearer::BearerError;
+
+/// Longest piece of a server's own words that is repeated to the user, in characters.
+const LONGEST_DETAIL: usize = 300;
+
+/// Why a request gave no answer to work with.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// PostHog or something before it is overloaded or restarting: 502, 503, 504, 512, 513.
+    #[error("PostHog is busy ({status}){}", colon(.detail))]
+    Busy {
+        /// The HTTP status.
+        status: u16,
+        /// PostHog's own words, shortened.
+        detail: String,
+        /// When PostHog said to come back.
+        retry_after: Option<Duration>,
+    },
+    /// The answer was not what the API promises: no JSON, other fields, too long.
+    #[error("PostHog's answer could not be read: {0}")]
+    BadAnswer(String),
+    /// No token could be had.
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
+    /// 403: signed in, but not allowed. Never a reason to refresh.
+    #[error("{0}")]
+    Forbidden(Forbidden),
+    /// 400, 402, 405 and the other refusals of what was asked.
+    #[error("PostHog refused the request ({status}){}", colon(.detail))]
+    Invalid {
+        /// The HTTP status.
+        status: u16,
+        /// PostHog's machine-readable code, for example `invalid_input`.
+        code: String,
+        /// PostHog's own words, shortened.
+        detail: String,
+        /// The field that is at fault, where PostHog names one.
+        attr: Option<String>,
+    },
+    /// 404.
+    #[error("PostHog does not know it{}", colon(.0))]
+    NotFound(String),
+    /// 429.
+    #[error("PostHog asks to slow down{}", wait(*.retry_after))]
+    RateLimited {
+        /// When PostHog said to come back; absent for a concurrency limit.
+        retry_after: Option<Duration>,
+    },
+    /// An address other than the one asked for: never followed, the token would leave its Host.
+    #[error("PostHog's address answered with a redirect ({0}), which is not followed")]
+    Redirected(u16),
+    /// 500 and other server errors.
+    #[error("PostHog failed ({status}){}", colon(.detail))]
+    Server {
+        /// The HTTP status.
+        status: u16,
+        /// PostHog's own words, shortened.
+        detail: String,
+    },
+    /// 401 although the token was replaced once.
+    #[error("PostHog does not accept the sign-in any more{}", colon(.0))]
+    Unauthorized(String),
+    /// No connection: name lookup, refused, TLS, time-out.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl Error {
+    /// True where waiting may help and signing in again cannot.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy { .. }
+                | Self::RateLimited { .. }
+                | Self::Server { .. }
+                | Self::Unreachable(_)
+                | Self::BadAnswer(_)
+                | Self::Redirected(_)
+                | Self::Bearer(BearerError::Unavailable { .. })
+        )
+    }
+
+    /// True where only signing in again helps.
+    pub fn needs_sign_in(&self) -> bool {
+        matches!(
+            self,
+            Self::Unauthorized(_) | Self::Bearer(BearerError::SignedOut(_))
+        )
+    }
+
+    /// When PostHog said to come back.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. }
+            | Self::RateLimited { retry_after }
+            | Self::Bearer(BearerError::Unavailable { retry_after, .. }) => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// The error for a refusing status with its body.
+    pub(crate) fn from_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
+        let answer = Body::parse(body);
+        let detail = answer.words();
+        match status {
+            300..400 => Self::Redirected(status),
+            401 => Self::Unauthorized(detail),
+            403 => Self::Forbidden(Forbidden::from_detail(detail)),
+            404 => Self::NotFound(detail),
+            429 => Self::RateLimited { retry_after },
+            502 | 503 | 504 | 512 | 513 => Self::Busy {
+                status,
+                detail,
+                retry_after,
+            },
+            400..500 => Self::Invalid {
+                status,
+                code: answer.code.unwrap_or_default(),
+                detail,
+                attr: answer.attr,
+            },
+            _ => Self::Server { status, detail },
+        }
+    }
+
+    /// The error for a request that got no answer.
+    pub(crate) fn from_transport(error: &reqwest::Error) -> Self {
+        let host = error
+            .url()
+            .and_then(|url| url.host_str().map(ToOwned::to_owned))
+            .unwrap_or_else(|| "PostHog".to_owned());
+        let cause = root_cause(error);
+        let sentence = if error.is_timeout() {
+            format!("{host} did not answer in time")
+        } else if cause.contains("certificate") || cause.contains("CertificateError") {
+            format!("{host} showed a certificate that this device does not trust: {cause}")
+        } else if error.is_connect() {
+            format!("{host} could not be reached: {cause}")
+        } else {
+            format!("the connection to {host} broke: {cause}")
+        };
+        Self::Unreachable(shorten(&sentence))
+    }
+}
+
+/// What a 403 is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Forbidden {
+    /// The credential lacks a scope, for example `query:read`.
+    MissingScope(String),
+    /// The credential's Reach leaves this project or organization out.
+    OutOfReach(String),
+    /// Anything else PostHog said: access rules, an organization that forbids personal keys.
+    Other(String),
+}
+
+impl Forbidden {
+    fn from_detail(detail: String) -> Self {
+        if let Some(scope) = detail
+            .split_once("missing required scope '")
+            .and_then(|(_, rest)| rest.split_once('\''))
+        {
+            return Self::MissingScope(scope.0.to_owned());
+        }
+        if detail.contains("does not have access to the requested")
+            || detail.contains("only supported on project-based endpoints")
+        {
+            return Self::OutOfReach(detail);
+        }
+        Self::Other(detail)
+    }
+}
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingScope(scope) => {
+                write!(f, "the sign-in does not include the permission {scope}")
+            }
+            Self::OutOfReach(detail) => write!(f, "the sign-in does not reach it: {detail}"),
+            Self::Other(detail) if detail.is_empty() => f.write_str("PostHog does not allow it"),
+            Self::Other(detail) => write!(f, "PostHog does not allow it: {detail}"),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Body {
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    detail: Option<serde_json::Value>,
+    #[serde(default)]
+    attr: Option<String>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    query_status: Option<QueryStatusBody>,
+}
+
+#[derive(Default, Deserialize)]
+struct QueryStatusBody {
+    #[serde(default)]
+    error_message: Option<String>,
+}
+
+impl Body {
+    /// A proxy in front of PostHog answers in HTML; that is an empty body here.
+    fn parse(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+
+    fn words(&self) -> String {
+        let detail = match &self.detail {
+            Some(serde_json::Value::String(text)) => Some(text.clone()),
+            Some(other) => Some(other.to_string()),
+            None => self
+                .query_status
+                .as_ref()
+                .and_then(|status| status.error_message.clone())
+                .or_else(|| self.error.clone()),
+        };
+        shorten(&detail.unwrap_or_default())
+    }
+}
+
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+fn shorten(text: &str) -> String {
+    let clean: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LONGEST_DETAIL + 1)
+        .collect();
+    if clean.chars().count() > LONGEST_DETAIL {
+        let mut cut: String = clean.chars().take(LONGEST_DETAIL).collect();
+        cut.push('…');
+        return cut;
+    }
+    clean.trim().to_owned()
+}
+
+fn colon(detail: &str) -> String {
+    if detail.is_empty() {
+        String::new()
+    } else {
+        format!(": {detail}")
+    }
+}
+
+fn wait(retry_after: Option<Duration>) -> String {
+    retry_after.map_or_else(String::new, |wait| {
+        format!(", for {} seconds", wait.as_secs().max(1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_403_names_the_missing_scope() {
+        let body = br#"{"type":"authentication_error","code":"permission_denied","detail":"API key missing required scope 'query:read'","attr":null}"#;
+        let Error::Forbidden(why) = Error::from_answer(403, None, body) else {
+            panic!("not a Forbidden");
+        };
+        assert_eq!(why, Forbidden::MissingScope("query:read".to_owned()));
+    }
+
+    #[test]
+    fn an_html_502_is_busy_without_its_markup() {
+        let error = Error::from_answer(502, None, b"<html><h1>Bad gateway</h1></html>");
+        assert_eq!(error.to_string(), "PostHog is busy (502)");
+        assert!(error.is_transient());
+    }
+
+    #[test]
+    fn a_failed_asynchronous_query_tells_its_message() {
+        let body = br#"{"query_status":{"id":"x","error":true,"error_message":"Unable to resolve field: foo"}}"#;
+        let error = Error::from_answer(400, None, body);
+        assert!(error.to_string().contains("Unable to resolve field: foo"));
+    }
+
+    #[test]
+    fn non_standard_statuses_are_busy() {
+        for status in [512, 513] {
+            assert!(matches!(
+                Error::from_answer(status, None, b"{}"),
+                Error::Busy { .. }
+            ));
+        }
+    }
+
+    #[test]
+    fn long_words_of_a_server_are_cut() {
+        let body = format!(r#"{{"detail":"{}"}}"#, "x".repeat(5_000));
+        let text = Error::from_answer(500, None, body.as_bytes()).to_string();
+        assert!(text.chars().count() < 400);
+    }
+}

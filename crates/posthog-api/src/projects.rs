@@ -1,0 +1,56 @@
+//! Projects: of an organization, or one by its number (`project:read`).
+//!
+//! `api_token` and `live_events_token` of a project are credentials of sorts; they are not even read.
+
+use serde::Deserialize;
+
+use crate::bearer::Bearer;
+use crate::client::{Call, Client};
+use crate::error::Error;
+
+/// A project, as far as PocketHog looks at it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Project {
+    /// Its number, unique at its Host only.
+    pub id: u64,
+    /// Its name, as people typed it.
+    pub name: String,
+    /// UUID of the organization it belongs to.
+    #[serde(default)]
+    pub organization: Option<String>,
+    /// IANA name of its time zone; PostHog's default is `UTC`.
+    #[serde(default)]
+    pub timezone: Option<String>,
+    /// False where no event ever arrived.
+    #[serde(default)]
+    pub ingested_event: Option<bool>,
+    /// First day of its week: 0 Sunday, 1 Monday. Only a single project tells.
+    #[serde(default)]
+    pub week_start_day: Option<u8>,
+    /// Addresses of the website or app, where someone entered them. Only a single project tells.
+    #[serde(default)]
+    pub app_urls: Option<Vec<Option<String>>>,
+}
+
+impl<B: Bearer> Client<B> {
+    /// Every project of an organization, all pages.
+    pub async fn projects_of(&self, organization: &str) -> Result<Vec<Project>, Error> {
+        let path = ["organizations", organization, "projects"];
+        self.list(Call::read("projects of organization", &path))
+            .await
+    }
+
+    /// Every project the credential reaches, over all organizations, all pages.
+    ///
+    /// Some versions list the current organization alone; it is the second choice after
+    /// [`Client::projects_of`].
+    pub async fn projects(&self) -> Result<Vec<Project>, Error> {
+        self.list(Call::read("projects", &["projects"])).await
+    }
+
+    /// One project by its number.
+    pub async fn project(&self, id: u64) -> Result<Project, Error> {
+        self.get(Call::read("project", &["projects", &id.to_string()]))
+            .await
+    }
+}

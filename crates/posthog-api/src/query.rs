@@ -1,0 +1,315 @@
+//! `POST /api/projects/:id/query/` (`query:read`): `HogQL` in, rows out.
+//!
+//! Results are cached by PostHog for six hours by their text, even where the text says `now()`. Texts
+//! sent here therefore carry their time as a literal, so that they stop matching at the caller's pace
+//! and `blocking` may use the cache within it. When PostHog would rather work in the background (202,
+//! or 504 with a personal API key, whose queries end after 10 s), the query is started asynchronously
+//! and polled.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::bearer::Bearer;
+use crate::client::{Call, Client};
+use crate::error::Error;
+
+/// First pause between two looks at a query that runs in the background.
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+
+/// Longest pause between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a query in the background is waited for: PostHog forgets its status after 10 minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A `HogQL` query with the constants of its placeholders.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HogQl {
+    /// The text. Anything a person typed belongs into `values`, never in here.
+    pub text: String,
+    /// Constants for `{placeholder}`s in the text.
+    pub values: Map<String, Value>,
+    /// A name for PostHog's own query log.
+    pub name: &'static str,
+}
+
+impl HogQl {
+    /// A query without placeholders.
+    pub fn new(name: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            values: Map::new(),
+            name,
+        }
+    }
+
+    /// Sets the constant for `{placeholder}`.
+    #[must_use]
+    pub fn set(mut self, placeholder: &str, value: impl Into<Value>) -> Self {
+        self.values.insert(placeholder.to_owned(), value.into());
+        self
+    }
+
+    fn body(&self, refresh: &str) -> Value {
+        let mut query = json!({ "kind": "HogQLQuery", "query": self.text, "name": self.name });
+        if !self.values.is_empty() {
+            query["values"] = Value::Object(self.values.clone());
+        }
+        json!({ "query": query, "refresh": refresh, "name": self.name })
+    }
+}
+
+/// Rows of a query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// Column names.
+    pub columns: Vec<String>,
+    /// ClickHouse type of each column; empty where an old server does not tell.
+    pub types: Vec<String>,
+    /// The rows, each as long as `columns`.
+    pub rows: Vec<Vec<Value>>,
+    /// True where a query without LIMIT was cut at 100 rows.
+    pub has_more: bool,
+    /// True where PostHog answered from its cache.
+    pub is_cached: bool,
+}
+
+/// What PostHog says about a query text without running it (`HogQLMetadata`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct QueryCheck {
+    /// Whether the text is valid.
+    #[serde(default, rename = "isValid")]
+    pub is_valid: bool,
+    /// What is wrong with it.
+    #[serde(default)]
+    pub errors: Vec<QueryNotice>,
+}
+
+/// One remark about a query text.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct QueryNotice {
+    /// The remark.
+    pub message: String,
+    /// First character it is about, from 0.
+    #[serde(default)]
+    pub start: Option<usize>,
+    /// First character after it.
+    #[serde(default)]
+    pub end: Option<usize>,
+}
+
+impl<B: Bearer> Client<B> {
+    /// Runs a query and waits for its rows. `organization` bounds how many run there at once.
+    pub async fn query(
+        &self,
+        project: u64,
+        organization: Option<&str>,
+        query: &HogQl,
+    ) -> Result<Rows, Error> {
+        match self.start(project, organization, query, "blocking").await {
+            Ok(Started::Done(rows)) => Ok(rows),
+            Ok(Started::Running(id)) => self.poll(project, &id).await,
+            Err(Error::Busy { status: 504, .. }) => {
+                match self.start(project, organization, query, "async").await? {
+                    Started::Done(rows) => Ok(rows),
+                    Started::Running(id) => self.poll(project, &id).await,
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks PostHog what is wrong with a query text, with positions.
+    pub async fn check_query(&self, project: u64, text: &str) -> Result<QueryCheck, Error> {
+        let path = ["projects", &project.to_string(), "query"];
+        let body =
+            json!({ "query": { "kind": "HogQLMetadata", "language": "hogQL", "query": text } });
+        self.get(Call::query("query check", &path, None).body(body))
+            .await
+    }
+
+    async fn start(
+        &self,
+        project: u64,
+        organization: Option<&str>,
+        query: &HogQl,
+        refresh: &str,
+    ) -> Result<Started, Error> {
+        let path = ["projects", &project.to_string(), "query"];
+        let call = Call::query("query", &path, organization).body(query.body(refresh));
+        let answer = self.send(call).await?;
+        let body: QueryAnswer = answer.read()?;
+        match body.query_status {
+            Some(status) if answer.status == StatusCode::ACCEPTED || body.results.is_none() => {
+                status.into_started()
+            }
+            _ => body.rows().map(Started::Done),
+        }
+    }
+
+    async fn poll(&self, project: u64, id: &str) -> Result<Rows, Error> {
+        let path = ["projects", &project.to_string(), "query", id];
+        let give_up = tokio::time::Instant::now() + PATIENCE;
+        let mut pause = FIRST_PAUSE;
+        while tokio::time::Instant::now() < give_up {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            let body: QueryAnswer = self.get(Call::read("query status", &path)).await?;
+            let status = body
+                .query_status
+                .ok_or_else(|| Error::BadAnswer("it has no query_status".to_owned()))?;
+            if let Started::Done(rows) = status.into_started()? {
+                return Ok(rows);
+            }
+        }
+        Err(Error::Busy {
+            status: 504,
+            detail: "the query did not end within five minutes".to_owned(),
+            retry_after: None,
+        })
+    }
+}
+
+enum Started {
+    Done(Rows),
+    Running(String),
+}
+
+#[derive(Debug, Deserialize)]
+struct QueryAnswer {
+    #[serde(default)]
+    results: Option<Vec<Vec<Value>>>,
+    #[serde(default)]
+    columns: Option<Vec<String>>,
+    #[serde(default)]
+    types: Option<Vec<Value>>,
+    #[serde(default, rename = "hasMore")]
+    has_more: Option<bool>,
+    #[serde(default)]
+    is_cached: Option<bool>,
+    #[serde(default)]
+    query_status: Option<QueryStatus>,
+}
+
+#[derive(Debug, Deserialize)]
+struct QueryStatus {
+    id: String,
+    #[serde(default)]
+    complete: bool,
+    #[serde(default)]
+    error: bool,
+    #[serde(default)]
+    error_message: Option<String>,
+    #[serde(default)]
+    results: Option<Value>,
+}
+
+impl QueryAnswer {
+    fn rows(self) -> Result<Rows, Error> {
+        let rows = self
+            .results
+            .ok_or_else(|| Error::BadAnswer("it has no results".to_owned()))?;
+        let columns = self
+            .columns
+            .ok_or_else(|| Error::BadAnswer("it has no columns".to_owned()))?;
+        if rows.iter().any(|row| row.len() != columns.len()) {
+            return Err(Error::BadAnswer(
+                "a row has another length than the list of columns".to_owned(),
+            ));
+        }
+        let types = self
+            .types
+            .unwrap_or_default()
+            .iter()
+            .map(type_name)
+            .collect();
+        Ok(Rows {
+            columns,
+            types,
+            rows,
+            has_more: self.has_more.unwrap_or(false),
+            is_cached: self.is_cached.unwrap_or(false),
+        })
+    }
+}
+
+impl QueryStatus {
+    fn into_started(self) -> Result<Started, Error> {
+        if self.error {
+            return Err(Error::Invalid {
+                status: 400,
+                code: "query_failed".to_owned(),
+                detail: self.error_message.unwrap_or_default(),
+                attr: None,
+            });
+        }
+        if !self.complete {
+            return Ok(Started::Running(self.id));
+        }
+        let results = self
+            .results
+            .ok_or_else(|| Error::BadAnswer("the finished query has no results".to_owned()))?;
+        let body: QueryAnswer = serde_json::from_value(results)
+            .map_err(|_| Error::BadAnswer("the finished query has other fields".to_owned()))?;
+        body.rows().map(Started::Done)
+    }
+}
+
+/// New servers send `[name, type]`, old ones the type alone.
+fn type_name(entry: &Value) -> String {
+    match entry {
+        Value::String(name) => name.clone(),
+        Value::Array(pair) => pair
+            .get(1)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn both_forms_of_types_are_read() {
+        for types in [json!([["a", "UInt64"]]), json!(["UInt64"])] {
+            let answer: QueryAnswer =
+                serde_json::from_value(json!({"results": [[1]], "columns": ["a"], "types": types}))
+                    .unwrap();
+            assert_eq!(answer.rows().unwrap().types, ["UInt64"]);
+        }
+    }
+
+    #[test]
+    fn a_row_of_another_length_is_refused() {
+        let answer: QueryAnswer =
+            serde_json::from_value(json!({"results": [[1, 2]], "columns": ["a"]})).unwrap();
+        assert!(matches!(answer.rows(), Err(Error::BadAnswer(_))));
+    }
+
+    #[test]
+    fn a_finished_background_query_holds_the_whole_answer() {
+        let status: QueryStatus = serde_json::from_value(json!({
+            "id": "q", "complete": true, "results": {"results": [[7]], "columns": ["n"]}
+        }))
+        .unwrap();
+        let Started::Done(rows) = status.into_started().unwrap() else {
+            panic!("still running");
+        };
+        assert_eq!(rows.rows, [[json!(7)]]);
+    }
+
+    #[test]
+    fn values_travel_beside_the_text() {
+        let query = HogQl::new("test", "SELECT {event} LIMIT 1").set("event", "a' OR 1=1");
+        let body = query.body("blocking");
+        assert_eq!(body["query"]["query"], "SELECT {event} LIMIT 1");
+        assert_eq!(body["query"]["values"]["event"], "a' OR 1=1");
+    }
+}
