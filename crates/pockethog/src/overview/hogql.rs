@@ -1,0 +1,27 @@
+//! Pieces that every query text shares.
+//!
+//! The texts keep to what any version accepts: a `UNION ALL` inside one outer SELECT with its own
+//! LIMIT (a branch at the top without LIMIT would be cut at 100 rows), instants as UTC literals, no
+//! `today()` (it knows no project time zone), no OFFSET (refused for personal API keys). Text that a
+//! person typed goes into placeholders only.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// The events that count as looking at something: web pages and mobile screens, as PostHog counts.
+pub(super) const VIEWS: &str = "event IN ('$pageview', '$screen')";
+
+/// An instant as a `HogQL` literal, to the second.
+pub(super) fn instant(at: Timestamp) -> String {
+    let utc = at.to_zoned_datetime(TimeZone::UTC);
+    format!("toDateTime('{}', 'UTC')", utc.strftime("%Y-%m-%d %H:%M:%S"))
+}
+
+/// `timestamp` from `from` (included) to `until` (excluded).
+pub(super) fn between(from: Timestamp, until: Timestamp) -> String {
+    format!(
+        "timestamp >= {} AND timestamp < {}",
+        instant(from),
+        instant(until)
+    )
+}

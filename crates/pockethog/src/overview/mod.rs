@@ -1,0 +1,67 @@
+//! The numbers of one project: what is asked, and what the rows mean.
+//!
+//! docs/metrics.md defines each number. One request per project brings everything the home screen
+//! shows ([`Today`]), another one brings a range of the project page ([`Period`]), a third one its
+//! breakdowns ([`Breakdowns`]).
+
+mod breakdowns;
+mod hogql;
+mod period;
+mod rows;
+mod today;
+mod window;
+
+pub use breakdowns::{Breakdown, Breakdowns, Row};
+pub use period::{ConversionFigure, Period};
+pub use rows::RowsError;
+pub use today::Today;
+pub use window::{DayClock, Range, Window};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Counts over one stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Unique persons.
+    pub visitors: u64,
+    /// `$pageview` and `$screen` events.
+    pub pageviews: u64,
+}
+
+/// Counts of one hour or day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Point {
+    /// When the hour or day starts.
+    pub start: Timestamp,
+    /// Unique persons.
+    pub visitors: u64,
+    /// `$pageview` and `$screen` events.
+    pub pageviews: u64,
+}
+
+/// Change against a comparison, in percent. `None` where there is nothing to compare with.
+#[must_use]
+pub fn change_percent(now: u64, before: u64) -> Option<f64> {
+    (before > 0).then(|| (now as f64 - before as f64) / before as f64 * 100.0)
+}
+
+/// Every query text that this program can send, for the check by PostHog's own grammar.
+#[must_use]
+pub fn all_query_texts() -> Vec<posthog_api::HogQl> {
+    let now = Timestamp::UNIX_EPOCH;
+    let clock = DayClock::new("UTC", now);
+    let mut texts = vec![Today::query(&clock)];
+    for range in Range::ALL {
+        let window = Window::new(range, &clock);
+        for conversions in [
+            vec![],
+            vec!["signed_up".to_owned(), "it's \"odd\"".to_owned()],
+        ] {
+            texts.push(Period::query(&window, &conversions));
+        }
+        texts.push(Breakdowns::query(&window));
+    }
+    texts.push(crate::conversions::volume_query());
+    texts
+}

@@ -1,0 +1,293 @@
+//! Stretches of time in a project's own time zone.
+//!
+//! Bucket starts are worked out here and matched by epoch seconds, never by adding 86,400: a day of a
+//! clock change has 23 or 25 hours. The end of a window is the next full minute. It stands as a
+//! literal in the query text, so PostHog's result cache answers at most for that minute.
+
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use jiff::{RoundMode, Span, Timestamp, ToSpan, Unit, ZonedDateTime, ZonedDateTimeRound};
+use serde::{Deserialize, Serialize};
+
+/// What time it is for a project.
+#[derive(Clone, Debug)]
+pub struct DayClock {
+    /// Now, rounded up to the next full minute, in the project's time zone.
+    until: ZonedDateTime,
+    /// False where the zone's name is unknown here and UTC stands in.
+    zone_known: bool,
+}
+
+impl DayClock {
+    /// The clock of a project in the IANA time zone `zone`; UTC where the name is unknown.
+    pub fn new(zone: &str, now: Timestamp) -> Self {
+        let known = TimeZone::get(zone).ok();
+        let zone_known = known.is_some();
+        let now = now.to_zoned_datetime(known.unwrap_or(TimeZone::UTC));
+        let round = ZonedDateTimeRound::new()
+            .smallest(Unit::Minute)
+            .mode(RoundMode::Ceil);
+        let until = now.round(round).unwrap_or(now);
+        Self { until, zone_known }
+    }
+
+    /// End of the current minute: the end of everything asked for.
+    pub fn until(&self) -> &ZonedDateTime {
+        &self.until
+    }
+
+    /// The time zone in use.
+    pub fn zone(&self) -> &TimeZone {
+        self.until.time_zone()
+    }
+
+    /// False where the project's zone is unknown to this device and UTC stands in.
+    pub fn zone_known(&self) -> bool {
+        self.zone_known
+    }
+
+    /// Start of the day that is `days` before today.
+    pub fn day_start(&self, days: i64) -> ZonedDateTime {
+        let today = self
+            .last_moment()
+            .start_of_day()
+            .unwrap_or_else(|_| self.until.clone());
+        back(&today, days.days()).start_of_day().unwrap_or(today)
+    }
+
+    /// The same time of day, `days` earlier. In the hour that a clock change leaves out, the moment
+    /// after the gap.
+    pub fn same_time(&self, days: i64) -> ZonedDateTime {
+        if self.until.time() == Time::midnight() {
+            // The minute up to midnight belongs to the day that ends.
+            return self.day_start(days - 1);
+        }
+        back(&self.until, days.days())
+    }
+
+    /// Start of the hour that is `hours` before the current one.
+    pub fn hour_start(&self, hours: i64) -> ZonedDateTime {
+        let round = ZonedDateTimeRound::new()
+            .smallest(Unit::Hour)
+            .mode(RoundMode::Trunc);
+        let moment = self.last_moment();
+        let hour = moment.round(round).unwrap_or(moment);
+        back(&hour, hours.hours())
+    }
+
+    /// Starts of the hours of the day that is `days` before today; 23 to 25 of them.
+    pub fn hours_of_day(&self, days: i64) -> Vec<Timestamp> {
+        let end = self.day_start(days - 1).timestamp();
+        let mut hour = self.day_start(days).timestamp();
+        let mut hours = Vec::with_capacity(25);
+        while hour < end {
+            hours.push(hour);
+            hour += 1.hour();
+        }
+        hours
+    }
+
+    /// The last second before `until`, which names the current day and hour.
+    fn last_moment(&self) -> ZonedDateTime {
+        back(&self.until, 1.second())
+    }
+}
+
+/// The ranges that a person can choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Range {
+    /// The last 24 hours, by hour.
+    #[serde(rename = "24h")]
+    Day,
+    /// Today and the 6 days before, by day.
+    #[serde(rename = "7d")]
+    Week,
+    /// Today and the 29 days before, by day.
+    #[default]
+    #[serde(rename = "30d")]
+    Month,
+    /// Today and the 89 days before, by day.
+    #[serde(rename = "90d")]
+    Quarter,
+}
+
+impl Range {
+    /// All ranges, shortest first.
+    pub const ALL: [Self; 4] = [Self::Day, Self::Week, Self::Month, Self::Quarter];
+
+    /// `24h`, `7d`, `30d` or `90d`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "24h",
+            Self::Week => "7d",
+            Self::Month => "30d",
+            Self::Quarter => "90d",
+        }
+    }
+
+    /// The range called `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|range| range.name() == name)
+    }
+
+    fn days(self) -> i64 {
+        match self {
+            Self::Day => 1,
+            Self::Week => 7,
+            Self::Month => 30,
+            Self::Quarter => 90,
+        }
+    }
+}
+
+/// A range and the period of the same length directly before it.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// The range.
+    pub range: Range,
+    /// Starts of the hours or days of the range, oldest first.
+    pub buckets: Vec<Timestamp>,
+    /// Starts of the hours or days of the period before.
+    pub buckets_before: Vec<Timestamp>,
+    /// End of the range.
+    pub until: Timestamp,
+    /// Where the totals of the period before end: the same time of day as now.
+    pub before_until: Timestamp,
+}
+
+impl Window {
+    /// The window of `range` that ends now.
+    pub fn new(range: Range, clock: &DayClock) -> Self {
+        let days = range.days();
+        let (buckets, buckets_before, before_until) = if range == Range::Day {
+            let hours = |first: i64, last: i64| {
+                (last..=first)
+                    .rev()
+                    .map(|h| clock.hour_start(h).timestamp())
+                    .collect()
+            };
+            let before_until = back(clock.until(), 24.hours());
+            (hours(23, 0), hours(47, 24), before_until)
+        } else {
+            let starts = |first: i64, last: i64| {
+                (last..=first)
+                    .rev()
+                    .map(|d| clock.day_start(d).timestamp())
+                    .collect()
+            };
+            (
+                starts(days - 1, 0),
+                starts(2 * days - 1, days),
+                clock.same_time(days),
+            )
+        };
+        Self {
+            range,
+            buckets,
+            buckets_before,
+            until: clock.until().timestamp(),
+            before_until: before_until.timestamp(),
+        }
+    }
+
+    /// Start of the range.
+    pub fn from(&self) -> Timestamp {
+        self.buckets.first().copied().unwrap_or(self.until)
+    }
+
+    /// Start of the period before.
+    pub fn before_from(&self) -> Timestamp {
+        self.buckets_before.first().copied().unwrap_or(self.until)
+    }
+}
+
+fn back(from: &ZonedDateTime, span: Span) -> ZonedDateTime {
+    from.checked_sub(span).unwrap_or_else(|_| from.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn clock(zone: &str, now: &str) -> DayClock {
+        DayClock::new(zone, now.parse().unwrap())
+    }
+
+    #[test]
+    fn a_window_ends_with_the_current_minute() {
+        let clock = clock("UTC", "2026-11-24T10:15:20Z");
+        assert_eq!(
+            clock.until().timestamp().to_string(),
+            "2026-11-24T10:16:00Z"
+        );
+    }
+
+    #[test]
+    fn the_minute_up_to_midnight_belongs_to_the_day_that_ends() {
+        let clock = clock("UTC", "2026-11-24T23:59:30Z");
+        assert_eq!(
+            clock.day_start(0).timestamp().to_string(),
+            "2026-11-24T00:00:00Z"
+        );
+        assert_eq!(
+            clock.same_time(1).timestamp().to_string(),
+            "2026-11-24T00:00:00Z"
+        );
+    }
+
+    #[test]
+    fn a_day_of_a_clock_change_has_25_hours() {
+        let clock = clock("Europe/Berlin", "2026-10-26T09:00:00Z");
+        assert_eq!(clock.hours_of_day(1).len(), 25);
+        assert_eq!(
+            clock.day_start(1).timestamp().to_string(),
+            "2026-10-24T22:00:00Z"
+        );
+        assert_eq!(
+            clock.day_start(0).timestamp().to_string(),
+            "2026-10-25T23:00:00Z"
+        );
+        assert_eq!(
+            clock.same_time(1).timestamp().to_string(),
+            "2026-10-25T09:00:00Z"
+        );
+    }
+
+    #[test]
+    fn a_half_hour_zone_starts_its_hours_on_the_half() {
+        let clock = clock("Asia/Kolkata", "2026-11-24T10:15:00Z");
+        assert_eq!(
+            clock.hour_start(0).timestamp().to_string(),
+            "2026-11-24T09:30:00Z"
+        );
+    }
+
+    #[test]
+    fn the_period_before_is_as_long_and_directly_before() {
+        let clock = clock("America/New_York", "2026-11-05T15:00:30Z");
+        let window = Window::new(Range::Week, &clock);
+        assert_eq!(window.buckets.len(), 7);
+        assert_eq!(window.buckets_before.len(), 7);
+        assert_eq!(window.from().to_string(), "2026-10-30T04:00:00Z");
+        assert_eq!(window.before_until.to_string(), "2026-10-29T14:01:00Z");
+    }
+
+    #[test]
+    fn the_last_24_hours_are_24_hours() {
+        let window = Window::new(Range::Day, &clock("UTC", "2026-11-24T10:15:20Z"));
+        assert_eq!(window.buckets.len(), 24);
+        assert_eq!(window.from().to_string(), "2026-11-23T11:00:00Z");
+        assert_eq!(window.before_until.to_string(), "2026-11-23T10:16:00Z");
+    }
+
+    #[test]
+    fn an_unknown_zone_is_utc_and_says_so() {
+        let clock = clock("Mars/Olympus", "2026-11-24T10:15:20Z");
+        assert!(!clock.zone_known());
+        assert_eq!(
+            clock.day_start(0).timestamp().to_string(),
+            "2026-11-24T00:00:00Z"
+        );
+    }
+}
