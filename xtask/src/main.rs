@@ -1,3 +1,54 @@
-//! The project's own chores.
+//! The project's own chores, run as `cargo xtask …`.
+//!
+//! `cargo xtask test` is the one test command: on a machine with only Rust and a C compiler it installs
+//! what the tests need beyond cargo, prepares the test peers, and runs everything. It is a program and not
+//! a shell script so that it fails with a sentence and keeps the exit code of what it ran.
 
-fn main() {}
+mod prepare;
+mod process;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "PocketHog's own chores", version)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what the tests need and run all of them.
+    Test {
+        /// Passed on to the test runner, for instance a filter.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        runner_arguments: Vec<String>,
+    },
+    /// Install what the tests need, and prepare the test peers under `target/peers`.
+    Prepare,
+}
+
+fn main() -> ExitCode {
+    let root = workspace_root();
+    let result = match Arguments::parse().chore {
+        Chore::Test { runner_arguments } => test::run(&root, &runner_arguments),
+        Chore::Prepare => prepare::everything(&root),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\nxtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder that holds the workspace: the parent of this crate's.
+fn workspace_root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
