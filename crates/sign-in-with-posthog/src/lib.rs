@@ -1,1 +1,61 @@
 //! Sign in with PostHog from a native program, and stay signed in.
+//!
+//! [`SignIn`] is the way in: [`SignIn::begin`] makes an [`Attempt`], whose address the user opens;
+//! [`SignIn::complete`] turns the browser's response into a [`Connection`]; [`SignIn::session`] hands
+//! out valid tokens for it from then on, refreshing when due, across processes.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `host` | a PostHog instance, parsed from what a person typed |
+//! | `scope`, `connection` | what was granted, to whom, and why a session ended |
+//! | `metadata`, `registration` | what the Host offers; a client id for this device |
+//! | `attempt`, `callback`, `loopback` | one run of the flow, and the browser's response |
+//! | `token_endpoint`, `id_token`, `revocation` | the three exchanges with PostHog |
+//! | `session` | the refresh transaction |
+//! | `record`, `vault`, `index`, `file` | what lies on disk: secrets, list, locks |
+//! | `api_key` | personal API keys |
+
+mod api_key;
+mod attempt;
+mod callback;
+mod clock;
+mod connection;
+mod fail_point;
+mod file;
+mod host;
+mod http;
+mod id_token;
+mod index;
+mod loopback;
+mod metadata;
+mod record;
+mod registration;
+mod revocation;
+mod scope;
+mod session;
+mod sign_in;
+mod token;
+mod token_endpoint;
+mod vault;
+
+pub use api_key::ApiKeyError;
+pub use attempt::{ATTEMPT_SECONDS, Attempt};
+pub use callback::{AuthorizationError, AuthorizationResponse, CallbackError};
+pub use clock::{Clock, SystemClock};
+pub use connection::{
+    Account, Connection, ConnectionId, ConnectionState, CredentialKind, EndReason, Grant, Reach,
+};
+pub use file::FileError;
+pub use host::{Host, HostError, Region};
+pub use http::NoAnswer;
+pub use id_token::IdTokenError;
+pub use index::IndexError;
+pub use loopback::{Arrival, LoopbackListener, Page};
+pub use metadata::MetadataError;
+pub use registration::RegistrationError;
+pub use scope::Scopes;
+pub use session::{EARLY_SECONDS, Session, SessionError};
+pub use sign_in::{BeginError, CompleteError, Config, SignIn};
+pub use token::AccessToken;
+pub use token_endpoint::TokenError;
+pub use vault::{VaultBackend, VaultError};

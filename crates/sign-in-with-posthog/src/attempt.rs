@@ -1,0 +1,275 @@
+//! One run of the authorization code flow.
+//!
+//! Everything that is decided later is read from this record and never from a response (rule B4): the
+//! issuer, the endpoints, the redirect address, state, nonce and verifier. An Attempt serves exactly
+//! one response; after an error a new one is made with fresh values (rule B3).
+
+use std::fmt;
+use std::sync::Mutex;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
+use ring::rand::{SecureRandom, SystemRandom};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::callback::{AuthorizationResponse, CallbackError, same_secret};
+use crate::host::Host;
+use crate::metadata::Metadata;
+use crate::scope::Scopes;
+
+/// How long an Attempt waits for its response, in seconds. PostHog's codes live 5 minutes, and the
+/// user may have to sign in there first.
+pub const ATTEMPT_SECONDS: i64 = 600;
+
+/// One run of the authorization code flow.
+pub struct Attempt {
+    pub(crate) host: Host,
+    pub(crate) metadata: Metadata,
+    pub(crate) client_id: String,
+    pub(crate) registered_dynamically: bool,
+    pub(crate) scopes: Scopes,
+    pub(crate) nonce: SecretString,
+    pub(crate) verifier: SecretString,
+    pub(crate) started_at: i64,
+    state: SecretString,
+    redirect_uri: Url,
+    authorization_url: Url,
+    taken: Mutex<bool>,
+}
+
+impl Attempt {
+    pub(crate) fn new(request: AttemptRequest) -> Self {
+        let state = random();
+        let nonce = random();
+        let verifier = random();
+        let mut attempt = Self {
+            authorization_url: request.metadata.authorization_endpoint.clone(),
+            host: request.host,
+            metadata: request.metadata,
+            client_id: request.client_id,
+            registered_dynamically: request.registered_dynamically,
+            scopes: request.scopes,
+            nonce,
+            verifier,
+            started_at: request.started_at,
+            state,
+            redirect_uri: request.redirect_uri,
+            taken: Mutex::new(false),
+        };
+        attempt.authorization_url = attempt.build_authorization_url();
+        attempt
+    }
+
+    /// The address to open in the user's browser.
+    pub fn authorization_url(&self) -> &Url {
+        &self.authorization_url
+    }
+
+    /// Where the response is expected.
+    pub fn redirect_uri(&self) -> &Url {
+        &self.redirect_uri
+    }
+
+    /// Where the user signs in.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Whether a response belongs to this Attempt. Does not use the Attempt up.
+    ///
+    /// # Errors
+    ///
+    /// Rule R2: `state` first, for errors too. Rule R4: `iss` before anything is consumed.
+    pub fn accepts(&self, response: &AuthorizationResponse) -> Result<(), CallbackError> {
+        let state = response.state().ok_or(CallbackError::StateMissing)?;
+        if !same_secret(state, self.state.expose_secret()) {
+            return Err(CallbackError::StateMismatch);
+        }
+        match response.issuer() {
+            Some(issuer) if issuer != self.metadata.issuer => Err(CallbackError::IssuerMismatch),
+            None if self.metadata.sends_iss => Err(CallbackError::IssuerMissing),
+            _ => Ok(()),
+        }
+    }
+
+    /// Uses the Attempt up. False the second time (rule R6).
+    pub(crate) fn take(&self) -> bool {
+        let mut taken = self
+            .taken
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        !std::mem::replace(&mut *taken, true)
+    }
+
+    fn build_authorization_url(&self) -> Url {
+        let challenge = digest::digest(&digest::SHA256, self.verifier.expose_secret().as_bytes());
+        let mut url = self.metadata.authorization_endpoint.clone();
+        url.query_pairs_mut()
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &self.client_id)
+            .append_pair("redirect_uri", self.redirect_uri.as_str())
+            .append_pair("scope", &self.scopes.to_string())
+            .append_pair("state", self.state.expose_secret())
+            .append_pair("nonce", self.nonce.expose_secret())
+            .append_pair("code_challenge", &URL_SAFE_NO_PAD.encode(challenge))
+            .append_pair("code_challenge_method", "S256");
+        url
+    }
+}
+
+/// Shows where the user signs in, and none of the secrets: the authorization address holds `state`.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("host", &self.host)
+            .field("redirect_uri", &self.redirect_uri.as_str())
+            .field("scopes", &self.scopes)
+            .field("started_at", &self.started_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an Attempt is made from.
+pub(crate) struct AttemptRequest {
+    pub(crate) host: Host,
+    pub(crate) metadata: Metadata,
+    pub(crate) client_id: String,
+    pub(crate) registered_dynamically: bool,
+    pub(crate) scopes: Scopes,
+    pub(crate) redirect_uri: Url,
+    pub(crate) started_at: i64,
+}
+
+/// 32 random bytes as 43 characters, as a PKCE verifier wants them (RFC 7636, section 4.1).
+fn random() -> SecretString {
+    let mut bytes = [0_u8; 32];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the operating system gives random bytes");
+    URL_SAFE_NO_PAD.encode(bytes).into()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::host::Region;
+
+    pub(crate) fn attempt(sends_iss: bool) -> Attempt {
+        let at = |path: &str| Url::parse(&format!("https://us.posthog.com{path}")).unwrap();
+        Attempt::new(AttemptRequest {
+            host: Host::cloud(Region::Us),
+            metadata: Metadata {
+                issuer: "https://us.posthog.com".into(),
+                authorization_endpoint: at("/oauth/authorize/"),
+                token_endpoint: at("/oauth/token/"),
+                jwks_uri: None,
+                registration_endpoint: None,
+                revocation_endpoint: None,
+                introspection_endpoint: None,
+                userinfo_endpoint: None,
+                sends_iss,
+            },
+            client_id: "client".into(),
+            registered_dynamically: true,
+            scopes: Scopes::parse("openid query:read"),
+            redirect_uri: Url::parse("http://127.0.0.1:4711/callback").unwrap(),
+            started_at: 0,
+        })
+    }
+
+    fn parameters(attempt: &Attempt) -> HashMap<String, String> {
+        attempt
+            .authorization_url()
+            .query_pairs()
+            .into_owned()
+            .collect()
+    }
+
+    fn response(attempt: &Attempt, rest: &str) -> AuthorizationResponse {
+        let state = &parameters(attempt)["state"];
+        AuthorizationResponse::parse_query(&format!("state={state}&{rest}")).unwrap()
+    }
+
+    #[test]
+    fn rule_b3_every_attempt_has_fresh_secrets_of_full_length() {
+        let (one, two) = (parameters(&attempt(false)), parameters(&attempt(false)));
+        for name in ["state", "nonce", "code_challenge"] {
+            assert_eq!(one[name].len(), 43);
+            assert_ne!(one[name], two[name]);
+        }
+    }
+
+    #[test]
+    fn rule_b3_the_challenge_is_the_hash_of_the_verifier() {
+        let attempt = attempt(false);
+        let hash = digest::digest(&digest::SHA256, attempt.verifier.expose_secret().as_bytes());
+        assert_eq!(
+            parameters(&attempt)["code_challenge"],
+            URL_SAFE_NO_PAD.encode(hash)
+        );
+        assert_eq!(parameters(&attempt)["code_challenge_method"], "S256");
+        assert!((43..=128).contains(&attempt.verifier.expose_secret().len()));
+    }
+
+    #[test]
+    fn rule_b4_a_debug_print_holds_no_secret() {
+        let attempt = attempt(false);
+        let print = format!("{attempt:?}");
+        for secret in [&attempt.state, &attempt.nonce, &attempt.verifier] {
+            assert!(!print.contains(secret.expose_secret()));
+        }
+    }
+
+    #[test]
+    fn rule_b7_the_address_to_open_is_the_issuers() {
+        let attempt = attempt(false);
+        assert_eq!(attempt.authorization_url().scheme(), "https");
+        assert_eq!(
+            attempt.authorization_url().host_str(),
+            Some("us.posthog.com")
+        );
+    }
+
+    #[test]
+    fn rule_r2_a_wrong_state_is_refused_for_errors_too() {
+        let attempt = attempt(false);
+        for query in ["state=wrong&code=c", "state=wrong&error=access_denied"] {
+            let response = AuthorizationResponse::parse_query(query).unwrap();
+            assert_eq!(
+                attempt.accepts(&response),
+                Err(CallbackError::StateMismatch)
+            );
+        }
+        let response = AuthorizationResponse::parse_query("error=access_denied").unwrap();
+        assert_eq!(attempt.accepts(&response), Err(CallbackError::StateMissing));
+    }
+
+    #[test]
+    fn rule_r4_a_forged_iss_is_refused_without_using_the_attempt_up() {
+        let attempt = attempt(false);
+        let forged = response(&attempt, "code=c&iss=https%3A%2F%2Fevil.example");
+        assert_eq!(attempt.accepts(&forged), Err(CallbackError::IssuerMismatch));
+        let right = response(&attempt, "code=c&iss=https%3A%2F%2Fus.posthog.com");
+        assert_eq!(attempt.accepts(&right), Ok(()));
+        assert!(attempt.take());
+    }
+
+    #[test]
+    fn rule_r4_a_promised_iss_must_come() {
+        let attempt = attempt(true);
+        let without = response(&attempt, "code=c");
+        assert_eq!(attempt.accepts(&without), Err(CallbackError::IssuerMissing));
+    }
+
+    #[test]
+    fn rule_r6_an_attempt_is_used_once() {
+        let attempt = attempt(false);
+        assert!(attempt.take());
+        assert!(!attempt.take());
+    }
+}

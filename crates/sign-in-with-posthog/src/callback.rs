@@ -1,0 +1,244 @@
+//! The response that the browser brings back, parsed strictly.
+//!
+//! All three ways in end here: the one-shot listener, the app's own page server, and an address that a
+//! person pasted. What belongs to which Attempt is decided by [`crate::Attempt::accepts`].
+
+use std::fmt;
+
+use ring::digest;
+use secrecy::{ExposeSecret, SecretString};
+use url::{Url, form_urlencoded};
+
+use crate::http::words;
+
+/// Longest query that is looked at, in bytes.
+const LONGEST_QUERY: usize = 8 * 1024;
+
+/// Why a response is not accepted. The Attempt goes on waiting.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallbackError {
+    /// Rule R3: both an answer and an error.
+    #[error("rule R3: the response holds both a code and an error")]
+    CodeAndError,
+    /// Rule R3: a parameter occurs twice.
+    #[error("rule R3: the response holds {0} twice")]
+    Duplicate(&'static str),
+    /// Neither an answer nor an error.
+    #[error("the response holds neither a code nor an error")]
+    Empty,
+    /// Rule R4: it comes from another server.
+    #[error("rule R4: the response names another issuer")]
+    IssuerMismatch,
+    /// Rule R4: the server promises to name itself and did not.
+    #[error("rule R4: the response names no issuer although this server always does")]
+    IssuerMissing,
+    /// The pasted text is no redirect address.
+    #[error(
+        "this is not the address that the browser ended on; it starts with http://127.0.0.1 and holds code= and state="
+    )]
+    NotARedirectAddress,
+    /// Rule R2: another Attempt's, or forged.
+    #[error("rule R2: the response belongs to another sign-in")]
+    StateMismatch,
+    /// Rule R2: no state at all.
+    #[error("rule R2: the response holds no state")]
+    StateMissing,
+    /// Rule R8: longer than any real response.
+    #[error("rule R8: the response is too long")]
+    TooLong,
+}
+
+/// What the browser brought back: a code, or an error.
+#[derive(Clone)]
+pub struct AuthorizationResponse {
+    state: Option<SecretString>,
+    issuer: Option<String>,
+    pub(crate) result: Result<SecretString, AuthorizationError>,
+}
+
+/// An error that the authorization server sent through the browser (RFC 6749, section 4.1.2.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizationError {
+    /// The code, for example `access_denied`.
+    pub error: String,
+    /// The server's words, shortened.
+    pub description: String,
+}
+
+impl AuthorizationResponse {
+    /// Parses the query of a redirect.
+    ///
+    /// # Errors
+    ///
+    /// Rules R3 and R8, and a response with nothing in it.
+    pub fn parse_query(query: &str) -> Result<Self, CallbackError> {
+        if query.len() > LONGEST_QUERY {
+            return Err(CallbackError::TooLong);
+        }
+        let mut fields = Fields::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            fields.put(&name, value.into_owned())?;
+        }
+        let result = match (fields.code, fields.error) {
+            (Some(_), Some(_)) => return Err(CallbackError::CodeAndError),
+            (None, None) => return Err(CallbackError::Empty),
+            (Some(code), None) if code.is_empty() => return Err(CallbackError::Empty),
+            (Some(code), None) => Ok(SecretString::from(code)),
+            (None, Some(error)) => Err(AuthorizationError {
+                error: words(&error),
+                description: words(&fields.description.unwrap_or_default()),
+            }),
+        };
+        Ok(Self {
+            state: fields.state.map(SecretString::from),
+            issuer: fields.issuer,
+            result,
+        })
+    }
+
+    /// Parses the whole redirect address, as a person copied it out of the browser. Blanks and line
+    /// breaks, as terminals and mail programs put in, are ignored.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuthorizationResponse::parse_query`], and for an address of somewhere else.
+    pub fn parse_pasted(text: &str) -> Result<Self, CallbackError> {
+        let address: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        if address.len() > LONGEST_QUERY {
+            return Err(CallbackError::TooLong);
+        }
+        let url = Url::parse(&address).map_err(|_| CallbackError::NotARedirectAddress)?;
+        let loopback = matches!(url.host_str(), Some("127.0.0.1" | "[::1]"));
+        match url.query() {
+            Some(query) if loopback && url.scheme() == "http" => Self::parse_query(query),
+            _ => Err(CallbackError::NotARedirectAddress),
+        }
+    }
+
+    /// True where the user, or PostHog, said no.
+    pub fn is_error(&self) -> bool {
+        self.result.is_err()
+    }
+
+    pub(crate) fn state(&self) -> Option<&str> {
+        self.state.as_ref().map(ExposeSecret::expose_secret)
+    }
+
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+}
+
+impl fmt::Debug for AuthorizationResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationResponse")
+            .field("issuer", &self.issuer)
+            .field("error", &self.result.as_ref().err())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    code: Option<String>,
+    state: Option<String>,
+    error: Option<String>,
+    description: Option<String>,
+    issuer: Option<String>,
+}
+
+impl Fields {
+    fn put(&mut self, name: &str, value: String) -> Result<(), CallbackError> {
+        let (place, name) = match name {
+            "code" => (&mut self.code, "code"),
+            "state" => (&mut self.state, "state"),
+            "error" => (&mut self.error, "error"),
+            "error_description" => (&mut self.description, "error_description"),
+            "iss" => (&mut self.issuer, "iss"),
+            // Unknown parameters are ignored, RFC 6749, section 4.1.2.
+            _ => return Ok(()),
+        };
+        if place.replace(value).is_some() {
+            return Err(CallbackError::Duplicate(name));
+        }
+        Ok(())
+    }
+}
+
+/// Compares without telling by the time it takes how much was right.
+pub(crate) fn same_secret(one: &str, other: &str) -> bool {
+    let hash = |text: &str| digest::digest(&digest::SHA256, text.as_bytes());
+    hash(one)
+        .as_ref()
+        .iter()
+        .zip(hash(other).as_ref())
+        .fold(0, |difference, (a, b)| difference | (a ^ b))
+        == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_r3_a_parameter_given_twice_is_refused() {
+        for (query, name) in [
+            ("code=a&code=b&state=s", "code"),
+            ("code=a&state=s&state=s", "state"),
+            ("error=a&error=b", "error"),
+            ("code=a&iss=x&iss=x", "iss"),
+        ] {
+            let error = AuthorizationResponse::parse_query(query).err();
+            assert_eq!(error, Some(CallbackError::Duplicate(name)));
+        }
+    }
+
+    #[test]
+    fn rule_r3_a_code_beside_an_error_is_refused() {
+        let error = AuthorizationResponse::parse_query("code=a&error=b&state=s").err();
+        assert_eq!(error, Some(CallbackError::CodeAndError));
+    }
+
+    #[test]
+    fn rule_r8_a_response_without_end_is_refused() {
+        let query = format!("code={}", "a".repeat(LONGEST_QUERY));
+        let error = AuthorizationResponse::parse_query(&query).err();
+        assert_eq!(error, Some(CallbackError::TooLong));
+    }
+
+    #[test]
+    fn junk_is_refused() {
+        for query in ["", "state=s", "code=&state=s", "%%%", "=&=", "code"] {
+            let error = AuthorizationResponse::parse_query(query).err();
+            assert_eq!(error, Some(CallbackError::Empty), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_pasted_address_may_be_broken_over_lines() {
+        let text = " http://127.0.0.1:4711/callback?code=abc\n  &state=xyz \r\n";
+        assert!(AuthorizationResponse::parse_pasted(text).is_ok());
+    }
+
+    #[test]
+    fn a_pasted_address_of_somewhere_else_is_refused() {
+        for text in [
+            "https://us.posthog.com/oauth/authorize/?code=a&state=s",
+            "http://127.0.0.1/callback",
+            "abc",
+            "",
+        ] {
+            let error = AuthorizationResponse::parse_pasted(text).err();
+            assert_eq!(error, Some(CallbackError::NotARedirectAddress), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_debug_print_holds_neither_code_nor_state() {
+        let print = AuthorizationResponse::parse_query("code=c0de&state=st4te")
+            .map(|response| format!("{response:?}"))
+            .unwrap_or_default();
+        assert!(!print.contains("c0de") && !print.contains("st4te"));
+    }
+}

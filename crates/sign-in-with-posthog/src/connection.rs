@@ -1,0 +1,247 @@
+//! What is known about a signed-in account without any of its secrets.
+
+use std::fmt;
+
+use ring::digest;
+use serde::{Deserialize, Serialize};
+
+use crate::host::Host;
+use crate::scope::Scopes;
+use crate::vault::VaultBackend;
+
+/// Names one Connection in files, in the keychain and in addresses. Holds `a-z`, `0-9` and `-` only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ConnectionId(String);
+
+impl ConnectionId {
+    /// The id of the account `subject` at `host`: the same whenever this account signs in again.
+    pub fn new(host: &Host, kind: CredentialKind, subject: &str) -> Self {
+        let name = format!("{}\n{}\n{subject}", host.key(), kind.name());
+        let hash = digest::digest(&digest::SHA256, name.as_bytes());
+        let prefix = host.region().map_or("host", super::host::Region::key);
+        let bytes = hash.as_ref().iter().take(6);
+        let number = bytes.fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
+        Self(format!("{prefix}-{number:012x}"))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for ConnectionId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let safe = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if text.is_empty() || text.len() > 40 || !text.bytes().all(safe) {
+            return Err("a connection id holds a-z, 0-9 and - only");
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<ConnectionId> for String {
+    fn from(id: ConnectionId) -> Self {
+        id.0
+    }
+}
+
+/// How an account signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// OAuth 2.0 Authorization Code with PKCE.
+    OAuth,
+    /// A personal API key.
+    ApiKey,
+}
+
+impl CredentialKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::OAuth => "oauth",
+            Self::ApiKey => "api_key",
+        }
+    }
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// PostHog's UUID of the user, or the user's number where only an API key tells.
+    pub subject: String,
+    /// Given and family name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// E-mail address, where the scope `email` was granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+impl Account {
+    /// What “Connected as …” shows: the e-mail address, else the name, else a word.
+    pub fn label(&self) -> &str {
+        self.email
+            .as_deref()
+            .or(self.name.as_deref())
+            .unwrap_or("PostHog user")
+    }
+}
+
+/// What the user agreed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Scopes that were really granted.
+    pub scopes: Scopes,
+    /// Organizations or projects it is limited to.
+    pub reach: Reach,
+}
+
+/// Organizations or projects that a grant is limited to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Everything that the user may see.
+    #[default]
+    All,
+    /// These organizations, by UUID (`scoped_organizations`).
+    Organizations(Vec<String>),
+    /// These projects, by number (`scoped_teams`).
+    Projects(Vec<u64>),
+}
+
+impl Reach {
+    /// From PostHog's two lists; both empty mean everything, and PostHog fills only one of them.
+    pub fn from_lists(teams: Vec<u64>, organizations: Vec<String>) -> Self {
+        if !teams.is_empty() {
+            Self::Projects(teams)
+        } else if !organizations.is_empty() {
+            Self::Organizations(organizations)
+        } else {
+            Self::All
+        }
+    }
+}
+
+/// Why a session has ended. There is no other way for one to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EndReason {
+    /// PostHog refuses the API key.
+    ApiKeyRejected,
+    /// A refresh came back with fewer scopes than were granted.
+    Narrowed,
+    /// The record belongs to another device, or its keychain entry is gone.
+    RecordLost,
+    /// PostHog said `invalid_grant`: revoked in its settings, or unused for too long.
+    RevokedOrExpired,
+    /// Signed out on this device.
+    SignedOut,
+}
+
+impl EndReason {
+    /// One sentence for the sign-in screen.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::ApiKeyRejected => {
+                "PostHog does not accept this API key any more: it was deleted or replaced."
+            }
+            Self::Narrowed => {
+                "Your access was narrowed in PostHog. Sign in again to choose what this program may see."
+            }
+            Self::RecordLost => {
+                "The stored sign-in cannot be opened on this device. Sign in again on this device."
+            }
+            Self::RevokedOrExpired => {
+                "Your access was revoked or has expired. Sign in again to go on."
+            }
+            Self::SignedOut => "You signed out on this device.",
+        }
+    }
+}
+
+/// Whether a Connection can be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionState {
+    /// Signed in.
+    #[default]
+    Active,
+    /// Ended, and why.
+    Ended(EndReason),
+}
+
+/// One signed-in account at one Host. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Its name.
+    pub id: ConnectionId,
+    /// Where.
+    pub host: Host,
+    /// How.
+    pub kind: CredentialKind,
+    /// Who.
+    pub account: Account,
+    /// What it may do.
+    pub grant: Grant,
+    /// Whether it can be used.
+    #[serde(default)]
+    pub state: ConnectionState,
+    /// Where its secrets lie.
+    pub vault: VaultBackend,
+    /// When it signed in, in Unix seconds.
+    pub signed_in_at: i64,
+    /// When its token was last refreshed, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_refresh_at: Option<i64>,
+    /// When its access token expires, in Unix seconds. An API key does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+}
+
+impl Connection {
+    /// True where it can be used.
+    pub fn is_active(&self) -> bool {
+        self.state == ConnectionState::Active
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::host::Region;
+
+    #[test]
+    fn the_same_account_has_the_same_id_and_another_region_another() {
+        let us = Host::cloud(Region::Us);
+        let id = ConnectionId::new(&us, CredentialKind::OAuth, "a");
+        assert_eq!(id, ConnectionId::new(&us, CredentialKind::OAuth, "a"));
+        assert_ne!(
+            id,
+            ConnectionId::new(&Host::cloud(Region::Eu), CredentialKind::OAuth, "a")
+        );
+        assert!(id.as_str().starts_with("us-"));
+    }
+
+    #[test]
+    fn an_id_from_a_file_cannot_name_another_file() {
+        assert!(ConnectionId::try_from("../x".to_owned()).is_err());
+    }
+
+    #[test]
+    fn empty_lists_reach_everything() {
+        assert_eq!(Reach::from_lists(vec![], vec![]), Reach::All);
+        assert_eq!(Reach::from_lists(vec![1], vec![]), Reach::Projects(vec![1]));
+    }
+}

@@ -1,0 +1,120 @@
+//! One exchange with an OAuth endpoint: bounded, never redirected, read as JSON whatever it claims.
+//!
+//! Rule T1: no redirect is followed (code, verifier and tokens would leak), the body is at most
+//! 64 KiB, an answer takes at most 20 seconds. PostHog has sent JSON errors as `text/html`, so the
+//! header is not believed; a proxy's HTML shows as an answer without JSON.
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::{RequestBuilder, StatusCode};
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+/// Longest answer that is read, in bytes.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// How long one exchange may take.
+const ANSWER_TIME: Duration = Duration::from_secs(20);
+
+/// Longest piece of a server's own words that is kept, in characters.
+const LONGEST_WORDS: usize = 200;
+
+/// An answer of an OAuth endpoint, whatever its status.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<Duration>,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl Answer {
+    /// The body as JSON of this shape.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoAnswer {
+    /// The answer is longer than any answer of this kind.
+    #[error("{0} sent an answer without end")]
+    TooLong(String),
+    /// The connection broke, or the name, the network or TLS failed.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+/// Sends a request.
+pub(crate) async fn send(request: RequestBuilder) -> Result<Answer, NoAnswer> {
+    send_within(request, ANSWER_TIME).await
+}
+
+/// Sends a request that may take `time`.
+pub(crate) async fn send_within(
+    request: RequestBuilder,
+    time: Duration,
+) -> Result<Answer, NoAnswer> {
+    let mut response = request
+        .header(ACCEPT, "application/json")
+        .timeout(time)
+        .send()
+        .await
+        .map_err(|error| unreachable(&error))?;
+    let status = response.status();
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.trim().parse().ok())
+        .map(|seconds: u64| Duration::from_secs(seconds.min(3600)));
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| unreachable(&error))?
+    {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            let host = response.url().host_str().unwrap_or("PostHog").to_owned();
+            return Err(NoAnswer::TooLong(host));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status,
+        retry_after,
+        body,
+    })
+}
+
+/// A server's own words, short and without control characters.
+pub(crate) fn words(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LONGEST_WORDS)
+        .collect()
+}
+
+fn unreachable(error: &reqwest::Error) -> NoAnswer {
+    let host = error
+        .url()
+        .and_then(|url| url.host_str())
+        .unwrap_or("PostHog")
+        .to_owned();
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let cause = words(&cause.to_string());
+    let sentence = if error.is_timeout() {
+        format!("{host} did not answer in time")
+    } else if cause.to_lowercase().contains("certificate") {
+        format!("{host} showed a certificate that this device does not trust: {cause}")
+    } else if error.is_connect() {
+        format!("{host} could not be reached: {cause}")
+    } else {
+        format!("the connection to {host} broke: {cause}")
+    };
+    NoAnswer::Unreachable(sentence)
+}

@@ -1,0 +1,133 @@
+//! Which Connections there are, and which client ids this device was given: a file without secrets.
+//!
+//! Keychains cannot be listed, and asking them takes milliseconds and at times a prompt, so what is
+//! shown about a Connection lies beside them. Where the two disagree, the Vault is right.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::connection::{Connection, ConnectionId};
+use crate::file::{self, FileError, Lock};
+
+const VERSION: u32 = 1;
+
+/// How long another process may hold the index: it only writes one small file meanwhile.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why the list of Connections could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// Another process holds it.
+    #[error("{}: another program holds it for too long", .0.display())]
+    Busy(PathBuf),
+    /// It is there and cannot be understood.
+    #[error("{}: {what}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line.
+        what: String,
+    },
+    /// A file failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It was written by a newer version.
+    #[error("{}: written by a newer version of this program", .0.display())]
+    Newer(PathBuf),
+}
+
+/// What the file holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Index {
+    #[serde(default)]
+    version: u32,
+    #[serde(default)]
+    pub(crate) connections: Vec<Connection>,
+    /// Dynamically registered client ids by issuer.
+    #[serde(default)]
+    pub(crate) client_ids: BTreeMap<String, String>,
+}
+
+impl Index {
+    pub(crate) fn connection_mut(&mut self, id: &ConnectionId) -> Option<&mut Connection> {
+        self.connections.iter_mut().find(|known| &known.id == id)
+    }
+
+    /// Adds a Connection, or replaces the one of the same id in its place.
+    pub(crate) fn put(&mut self, connection: Connection) {
+        match self.connection_mut(&connection.id) {
+            Some(known) => *known = connection,
+            None => self.connections.push(connection),
+        }
+    }
+}
+
+/// The index of a folder.
+#[derive(Clone, Debug)]
+pub(crate) struct IndexFile {
+    path: PathBuf,
+    lock: PathBuf,
+}
+
+impl IndexFile {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self {
+            path: folder.join("connections.json"),
+            lock: folder.join("connections.lock"),
+        }
+    }
+
+    pub(crate) fn read(&self) -> Result<Index, IndexError> {
+        let Some(bytes) = file::read(&self.path)? else {
+            return Ok(Index::default());
+        };
+        let index: Index = serde_json::from_slice(&bytes).map_err(|error| IndexError::Corrupt {
+            path: self.path.clone(),
+            what: error.to_string(),
+        })?;
+        if index.version > VERSION {
+            return Err(IndexError::Newer(self.path.clone()));
+        }
+        Ok(index)
+    }
+
+    /// Reads, changes and replaces the index while no other process does. Blocks the thread.
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut Index) -> T) -> Result<T, IndexError> {
+        let Some(_lock) = Lock::take(&self.lock, PATIENCE)? else {
+            return Err(IndexError::Busy(self.lock.clone()));
+        };
+        let mut index = self.read()?;
+        let result = change(&mut index);
+        index.version = VERSION;
+        let bytes = serde_json::to_vec_pretty(&index).map_err(|error| IndexError::Corrupt {
+            path: self.path.clone(),
+            what: error.to_string(),
+        })?;
+        file::write(&self.path, &bytes)?;
+        Ok(result)
+    }
+
+    /// Changes when the file changes: cheap to ask, so that a sign-out elsewhere is noticed at once.
+    pub(crate) fn stamp(&self) -> Stamp {
+        let found = std::fs::metadata(&self.path).ok();
+        Stamp(found.map(|found| (found.modified().ok(), found.len(), inode(&found))))
+    }
+}
+
+/// What the index looked like from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp(Option<(Option<std::time::SystemTime>, u64, u64)>);
+
+#[cfg(unix)]
+fn inode(found: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(found)
+}
+
+#[cfg(not(unix))]
+fn inode(_found: &std::fs::Metadata) -> u64 {
+    0
+}

@@ -1,0 +1,216 @@
+//! Authorization server metadata (RFC 8414), believed only as far as rules B1 and B2 go.
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::host::{Host, is_https_or_loopback};
+use crate::http::{self, NoAnswer};
+
+/// Where the metadata lies, best first.
+const PATHS: [&str; 2] = [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+];
+
+/// The endpoints of a Host, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    pub(crate) issuer: String,
+    pub(crate) authorization_endpoint: Url,
+    pub(crate) token_endpoint: Url,
+    pub(crate) jwks_uri: Option<Url>,
+    pub(crate) registration_endpoint: Option<Url>,
+    pub(crate) revocation_endpoint: Option<Url>,
+    pub(crate) introspection_endpoint: Option<Url>,
+    pub(crate) userinfo_endpoint: Option<Url>,
+    pub(crate) sends_iss: bool,
+}
+
+/// Why a Host's metadata is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// Rule B1: an endpoint lies at another origin than the issuer.
+    #[error("rule B1: {host} names a {endpoint} at another address, which is not used")]
+    ForeignEndpoint {
+        /// The Host.
+        host: String,
+        /// Which endpoint.
+        endpoint: &'static str,
+    },
+    /// Rule B1: the issuer is not the address that was asked, byte for byte.
+    #[error("rule B1: {host} calls itself {issuer}; sign in at that address")]
+    IssuerMismatch {
+        /// The Host.
+        host: String,
+        /// What it calls itself.
+        issuer: String,
+    },
+    /// There is no metadata: an old version, or no PostHog at all.
+    #[error("{0} offers no sign-in with the browser (OAuth); use a personal API key")]
+    None(String),
+    /// Rule B2: PKCE with S256 is not offered.
+    #[error("rule B2: {0} does not offer PKCE with S256, so signing in there is not safe")]
+    NoPkce(String),
+    /// The metadata is there and makes no sense.
+    #[error("{0} describes its sign-in in a way that cannot be read")]
+    Unreadable(String),
+    /// No answer.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+    /// PostHog is overloaded or restarting.
+    #[error("{host} is busy ({status}); try again in a moment")]
+    Busy {
+        /// The Host.
+        host: String,
+        /// HTTP status.
+        status: u16,
+    },
+}
+
+impl Metadata {
+    pub(crate) async fn fetch(http: &reqwest::Client, host: &Host) -> Result<Self, MetadataError> {
+        for path in PATHS {
+            let answer = http::send(http.get(host.join(path))).await?;
+            match answer.status.as_u16() {
+                200 => {
+                    let Some(raw) = answer.json::<Raw>() else {
+                        // A single-page app answers 200 with HTML for any path it does not know.
+                        continue;
+                    };
+                    return raw.check(host);
+                }
+                status @ (429 | 500..) => {
+                    return Err(MetadataError::Busy {
+                        host: host.name(),
+                        status,
+                    });
+                }
+                _ => {}
+            }
+        }
+        Err(MetadataError::None(host.name()))
+    }
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    #[serde(default)]
+    jwks_uri: Option<String>,
+    #[serde(default)]
+    registration_endpoint: Option<String>,
+    #[serde(default)]
+    revocation_endpoint: Option<String>,
+    #[serde(default)]
+    introspection_endpoint: Option<String>,
+    #[serde(default)]
+    userinfo_endpoint: Option<String>,
+    #[serde(default)]
+    code_challenge_methods_supported: Vec<String>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+impl Raw {
+    fn check(self, host: &Host) -> Result<Metadata, MetadataError> {
+        if self.issuer != host.issuer() {
+            return Err(MetadataError::IssuerMismatch {
+                host: host.name(),
+                issuer: http::words(&self.issuer),
+            });
+        }
+        if !self
+            .code_challenge_methods_supported
+            .iter()
+            .any(|method| method == "S256")
+        {
+            return Err(MetadataError::NoPkce(host.name()));
+        }
+        let endpoint = |name: &'static str, address: &str| {
+            let url = Url::parse(address).map_err(|_| MetadataError::Unreadable(host.name()))?;
+            if url.origin() != host.base_url().origin() || !is_https_or_loopback(&url) {
+                return Err(MetadataError::ForeignEndpoint {
+                    host: host.name(),
+                    endpoint: name,
+                });
+            }
+            Ok(url)
+        };
+        let optional = |name, address: Option<String>| {
+            address.map(|address| endpoint(name, &address)).transpose()
+        };
+        Ok(Metadata {
+            authorization_endpoint: endpoint(
+                "authorization_endpoint",
+                &self.authorization_endpoint,
+            )?,
+            token_endpoint: endpoint("token_endpoint", &self.token_endpoint)?,
+            jwks_uri: optional("jwks_uri", self.jwks_uri)?,
+            registration_endpoint: optional("registration_endpoint", self.registration_endpoint)?,
+            revocation_endpoint: optional("revocation_endpoint", self.revocation_endpoint)?,
+            introspection_endpoint: optional(
+                "introspection_endpoint",
+                self.introspection_endpoint,
+            )?,
+            userinfo_endpoint: optional("userinfo_endpoint", self.userinfo_endpoint)?,
+            sends_iss: self.authorization_response_iss_parameter_supported,
+            issuer: self.issuer,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::host::Region;
+    use serde_json::json;
+
+    fn check(change: impl FnOnce(&mut serde_json::Value)) -> Result<Metadata, MetadataError> {
+        let mut raw = json!({
+            "issuer": "https://us.posthog.com",
+            "authorization_endpoint": "https://us.posthog.com/oauth/authorize/",
+            "token_endpoint": "https://us.posthog.com/oauth/token/",
+            "code_challenge_methods_supported": ["S256"],
+        });
+        change(&mut raw);
+        serde_json::from_value::<Raw>(raw)
+            .unwrap()
+            .check(&Host::cloud(Region::Us))
+    }
+
+    #[test]
+    fn rule_b1_the_issuer_is_equal_byte_for_byte() {
+        assert!(check(|_| ()).is_ok());
+        for issuer in [
+            "https://us.posthog.com/",
+            "https://US.posthog.com",
+            "https://oauth.posthog.com",
+        ] {
+            let result = check(|raw| raw["issuer"] = json!(issuer));
+            assert!(matches!(result, Err(MetadataError::IssuerMismatch { .. })));
+        }
+    }
+
+    #[test]
+    fn rule_b1_an_endpoint_elsewhere_is_not_used() {
+        for address in [
+            "https://evil.example/oauth/token/",
+            "http://us.posthog.com/oauth/token/",
+        ] {
+            let result = check(|raw| raw["token_endpoint"] = json!(address));
+            assert!(matches!(result, Err(MetadataError::ForeignEndpoint { .. })));
+        }
+    }
+
+    #[test]
+    fn rule_b2_without_s256_there_is_no_sign_in() {
+        for methods in [json!([]), json!(["plain"])] {
+            let result = check(|raw| raw["code_challenge_methods_supported"] = methods);
+            assert!(matches!(result, Err(MetadataError::NoPkce(_))));
+        }
+    }
+}

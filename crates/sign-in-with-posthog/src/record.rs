@@ -1,0 +1,204 @@
+//! The record of one Connection as it lies in the Vault: the only place where secrets are serialized.
+//!
+//! `generation` grows with every write that changes what the record means. Whoever acted on an older
+//! generation must not write: that is what keeps a late loser from overwriting a winner's tokens.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::connection::{EndReason, Grant};
+use crate::token::AccessToken;
+use crate::vault::VaultError;
+
+/// Version of the layout that this program writes.
+const VERSION: u32 = 1;
+
+/// What the Vault holds about one Connection.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
+    version: u32,
+    /// Grows with every change.
+    pub(crate) generation: u64,
+    /// The credential, or why there is none any more.
+    pub(crate) content: Content,
+}
+
+/// The credential of a Connection.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Content {
+    /// Tokens.
+    Tokens(Box<TokenSet>),
+    /// A personal API key.
+    ApiKey {
+        #[serde(with = "secret")]
+        key: SecretString,
+    },
+    /// A mark that the session has ended, so that nobody brings it back.
+    Ended { reason: EndReason },
+}
+
+/// Access token, refresh token, expiry and what belongs to them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TokenSet {
+    #[serde(with = "secret")]
+    pub(crate) access_token: SecretString,
+    #[serde(with = "optional_secret", default)]
+    pub(crate) refresh_token: Option<SecretString>,
+    /// Unix seconds by this device's clock.
+    pub(crate) expires_at: i64,
+    /// Unix seconds by this device's clock.
+    pub(crate) obtained_at: i64,
+    pub(crate) grant: Grant,
+    /// `sub` of the account.
+    pub(crate) subject: String,
+    pub(crate) client_id: String,
+    pub(crate) registered_dynamically: bool,
+    pub(crate) token_endpoint: url::Url,
+    pub(crate) revocation_endpoint: Option<url::Url>,
+    /// No refresh before this Unix second, in any process.
+    #[serde(default)]
+    pub(crate) not_before: i64,
+    /// Failed refreshes in a row.
+    #[serde(default)]
+    pub(crate) failures: u32,
+    /// Refreshes in a row that were caused by a refused token soon after the one before.
+    #[serde(default)]
+    pub(crate) refusals: u32,
+}
+
+impl Record {
+    pub(crate) fn new(generation: u64, content: Content) -> Self {
+        Self {
+            version: VERSION,
+            generation,
+            content,
+        }
+    }
+
+    pub(crate) fn parse(key: &str, bytes: &[u8]) -> Result<Self, VaultError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let corrupt = || VaultError::Corrupt(key.to_owned());
+        let Version { version } = serde_json::from_slice(bytes).map_err(|_| corrupt())?;
+        if version > VERSION {
+            return Err(VaultError::Newer(key.to_owned()));
+        }
+        serde_json::from_slice(bytes).map_err(|_| corrupt())
+    }
+
+    pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        // Strings, numbers and maps with string keys always serialize.
+        Zeroizing::new(serde_json::to_vec(self).expect("a record serializes"))
+    }
+}
+
+impl TokenSet {
+    pub(crate) fn access(&self) -> AccessToken {
+        AccessToken::new(self.access_token.clone())
+    }
+
+    /// True where the access token still serves for `seconds`. A clock that went back makes it due.
+    pub(crate) fn is_valid_for(&self, seconds: i64, now: i64) -> bool {
+        self.expires_at.saturating_sub(now) > seconds && self.obtained_at <= now.saturating_add(60)
+    }
+}
+
+mod secret {
+    use super::{Deserialize, Deserializer, ExposeSecret, SecretString, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        secret: &SecretString,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_str(secret.expose_secret())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<SecretString, D::Error> {
+        String::deserialize(from).map(SecretString::from)
+    }
+}
+
+mod optional_secret {
+    use super::{Deserialize, Deserializer, ExposeSecret, SecretString, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde calls it with this type")]
+    pub(super) fn serialize<S: Serializer>(
+        secret: &Option<SecretString>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match secret {
+            Some(secret) => to.serialize_some(secret.expose_secret()),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<SecretString>, D::Error> {
+        Ok(Option::<String>::deserialize(from)?.map(SecretString::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn tokens() -> TokenSet {
+        TokenSet {
+            access_token: "pha_access".into(),
+            refresh_token: Some("phr_refresh".into()),
+            expires_at: 1_000,
+            obtained_at: 0,
+            grant: Grant::default(),
+            subject: "s".into(),
+            client_id: "c".into(),
+            registered_dynamically: true,
+            token_endpoint: "https://us.posthog.com/oauth/token/".parse().unwrap(),
+            revocation_endpoint: None,
+            not_before: 0,
+            failures: 0,
+            refusals: 0,
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_and_hides_its_secrets() {
+        let record = Record::new(7, Content::Tokens(Box::new(tokens())));
+        let back = Record::parse("k", &record.to_bytes()).unwrap();
+        let Content::Tokens(tokens) = &back.content else {
+            panic!("no tokens");
+        };
+        assert_eq!(tokens.access_token.expose_secret(), "pha_access");
+        assert!(!format!("{back:?}").contains("pha_"));
+        assert!(!format!("{back:?}").contains("phr_"));
+    }
+
+    #[test]
+    fn a_newer_record_is_told_from_a_broken_one() {
+        let newer = br#"{"version":2,"anything":1}"#;
+        assert!(matches!(
+            Record::parse("k", newer),
+            Err(VaultError::Newer(_))
+        ));
+        assert!(matches!(
+            Record::parse("k", b"{"),
+            Err(VaultError::Corrupt(_))
+        ));
+    }
+
+    #[test]
+    fn a_clock_that_went_back_makes_a_token_due() {
+        let mut tokens = tokens();
+        tokens.obtained_at = 500;
+        assert!(tokens.is_valid_for(30, 500));
+        assert!(!tokens.is_valid_for(30, 100));
+        assert!(!tokens.is_valid_for(30, 980));
+    }
+}

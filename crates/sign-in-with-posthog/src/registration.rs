@@ -1,0 +1,81 @@
+//! Dynamic client registration (RFC 7591): one public client per device and issuer.
+//!
+//! A client id of its own makes signing out here revoke this device alone: PostHog's revocation of a
+//! registered client sweeps everything that the user granted to that client id. No `scope` is sent; it
+//! would become a list that the user cannot narrow.
+
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+use crate::http::{self, NoAnswer};
+
+/// The redirect address that is registered. PostHog matches `127.0.0.1` with any port.
+const REDIRECT_URI: &str = "http://127.0.0.1/callback";
+
+/// Why no client id was given.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistrationError {
+    /// The server registers no clients, so a client id has to be configured.
+    #[error("{0} registers no programs by itself; a client id has to be configured")]
+    NotOffered(String),
+    /// No answer.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+    /// The server refused, in its own words.
+    #[error("PostHog did not register this program ({status}): {words}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The server's words, shortened.
+        words: String,
+    },
+}
+
+/// Registers a public client called `name`.
+pub(crate) async fn register(
+    http: &reqwest::Client,
+    endpoint: &Url,
+    name: &str,
+) -> Result<String, RegistrationError> {
+    #[derive(Deserialize)]
+    struct Registered {
+        client_id: String,
+    }
+    #[derive(Deserialize)]
+    struct Refusal {
+        #[serde(default)]
+        error: String,
+        #[serde(default)]
+        error_description: String,
+        #[serde(default)]
+        detail: String,
+    }
+    let body = json!({
+        "client_name": name,
+        "redirect_uris": [REDIRECT_URI],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+    });
+    let answer = http::send(http.post(endpoint.clone()).json(&body)).await?;
+    let status = answer.status.as_u16();
+    if let (true, Some(Registered { client_id })) = (answer.status.is_success(), answer.json()) {
+        let printable = |byte: u8| byte.is_ascii_graphic();
+        if !client_id.is_empty() && client_id.len() <= 512 && client_id.bytes().all(printable) {
+            return Ok(client_id);
+        }
+    }
+    let words = match answer.json::<Refusal>() {
+        Some(refusal) => [refusal.error_description, refusal.detail, refusal.error]
+            .into_iter()
+            .find(|words| !words.is_empty())
+            .unwrap_or_default(),
+        None => "the answer could not be read".to_owned(),
+    };
+    Err(RegistrationError::Refused {
+        status,
+        words: http::words(&words),
+    })
+}

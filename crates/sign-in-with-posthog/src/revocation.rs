@@ -1,0 +1,50 @@
+//! Token revocation (RFC 7009), best effort.
+//!
+//! The session is over here before PostHog is asked: a failure is logged and nothing else, the tokens
+//! then die by themselves. For a registered client, revoking the refresh token sweeps everything this
+//! user granted to the client id, which is this device alone.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::http;
+use crate::record::TokenSet;
+
+/// How long each revocation may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Which tokens to revoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revoke {
+    /// Refresh token, then access token.
+    Everything,
+    /// The access token only: revoking the refresh token of a registered client would also end the
+    /// sign-in that has just replaced this one.
+    AccessTokenOnly,
+}
+
+pub(crate) async fn revoke(http: &reqwest::Client, tokens: &TokenSet, which: Revoke) {
+    if which == Revoke::Everything
+        && let Some(refresh_token) = &tokens.refresh_token
+    {
+        revoke_one(http, tokens, refresh_token, "refresh_token").await;
+    }
+    revoke_one(http, tokens, &tokens.access_token, "access_token").await;
+}
+
+async fn revoke_one(http: &reqwest::Client, tokens: &TokenSet, token: &SecretString, hint: &str) {
+    let Some(endpoint) = &tokens.revocation_endpoint else {
+        return;
+    };
+    let form = [
+        ("token", token.expose_secret()),
+        ("token_type_hint", hint),
+        ("client_id", &tokens.client_id),
+    ];
+    match http::send_within(http.post(endpoint.clone()).form(&form), DEADLINE).await {
+        Ok(answer) if answer.status.is_success() => tracing::debug!(hint, "revoked"),
+        Ok(answer) => tracing::warn!(hint, status = answer.status.as_u16(), "not revoked"),
+        Err(error) => tracing::warn!(hint, %error, "not revoked"),
+    }
+}

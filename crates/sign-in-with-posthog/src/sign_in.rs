@@ -1,0 +1,678 @@
+//! The façade: begin, complete, list, use, sign out.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+use crate::api_key::{self, ApiKeyError};
+use crate::attempt::{ATTEMPT_SECONDS, Attempt, AttemptRequest};
+use crate::callback::{AuthorizationError, AuthorizationResponse, CallbackError};
+use crate::clock::{Clock, SystemClock};
+use crate::connection::{
+    Account, Connection, ConnectionId, ConnectionState, CredentialKind, EndReason, Grant, Reach,
+};
+use crate::file::{self, FileError, Lock};
+use crate::host::Host;
+use crate::http;
+use crate::id_token::{self, Claims, Expected, IdTokenError, Keys};
+use crate::index::{Index, IndexError, IndexFile};
+use crate::metadata::{Metadata, MetadataError};
+use crate::record::{Content, Record, TokenSet};
+use crate::registration::{self, RegistrationError};
+use crate::revocation::{Revoke, revoke};
+use crate::scope::Scopes;
+use crate::session::{Session, SessionError, Shared, blocking};
+use crate::token_endpoint::{self, TokenAnswer, TokenError};
+use crate::vault::{Vault, VaultError};
+
+/// How long a sign-in or sign-out waits for a refresh under way elsewhere.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a program says about itself.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// A folder of the program's own, for the list of Connections, locks and file Vaults.
+    pub folder: PathBuf,
+    /// The HTTP client, shared with the API calls. It must follow no redirects.
+    pub http: reqwest::Client,
+    /// The name that the consent page shows. PostHog refuses names that begin with “PostHog”.
+    pub client_name: String,
+    /// The scopes to ask for.
+    pub scopes: Scopes,
+    /// Scopes without which an API key is of no use.
+    pub api_key_scopes: Scopes,
+    /// A client id that was registered by hand; `None` registers one per device and issuer.
+    pub client_id: Option<String>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Config {
+    /// The usual configuration: registered dynamically, the device's own clock.
+    pub fn new(folder: PathBuf, http: reqwest::Client, client_name: &str, scopes: Scopes) -> Self {
+        Self {
+            folder,
+            http,
+            client_name: client_name.to_owned(),
+            scopes,
+            api_key_scopes: Scopes::default(),
+            client_id: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Signs accounts in and out and hands out their Sessions. Clones share everything.
+#[derive(Clone)]
+pub struct SignIn(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) http: reqwest::Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) index: IndexFile,
+    pub(crate) vault: Vault,
+    folder: PathBuf,
+    client_name: String,
+    scopes: Scopes,
+    api_key_scopes: Scopes,
+    client_id: Option<String>,
+    sessions: Mutex<HashMap<ConnectionId, Arc<Shared>>>,
+}
+
+impl Inner {
+    pub(crate) fn lock_path(&self, id: &ConnectionId) -> PathBuf {
+        self.folder.join("locks").join(format!("{id}.lock"))
+    }
+}
+
+/// Why an Attempt could not begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BeginError {
+    /// The list of Connections, which holds the client ids, could not be used.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The Host's metadata is not used.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// No client id.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
+}
+
+/// Why an Attempt did not end in a Connection. A new Attempt is needed, except for
+/// [`CompleteError::Callback`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompleteError {
+    /// The response is already being exchanged (rule R6).
+    #[error("rule R6: this sign-in has been used already; start again")]
+    AlreadyUsed,
+    /// The response does not belong to this Attempt, which goes on waiting.
+    #[error(transparent)]
+    Callback(#[from] CallbackError),
+    /// The user said no.
+    #[error("access was denied on PostHog's page; nothing has changed")]
+    Denied,
+    /// Ten minutes are over.
+    #[error("this sign-in took longer than ten minutes; start again")]
+    Expired,
+    /// The `id_token` is not what it has to be.
+    #[error(transparent)]
+    IdToken(#[from] IdTokenError),
+    /// The list of Connections could not be written.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A lock could not be used.
+    #[error(transparent)]
+    Lock(#[from] FileError),
+    /// PostHog did not tell who signed in.
+    #[error("PostHog did not tell which account signed in; start again")]
+    NoIdentity,
+    /// PostHog sent the browser back with another error.
+    #[error("PostHog did not sign you in: {} {}", .0.error, .0.description)]
+    Refused(AuthorizationError),
+    /// The code was not exchanged.
+    #[error("the sign-in could not be finished: {0}")]
+    Token(#[from] TokenError),
+    /// The tokens could not be stored.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl SignIn {
+    /// Opens the folder. Touches neither the network nor a keychain.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be made or kept private.
+    pub fn open(config: Config) -> Result<Self, FileError> {
+        file::create_private_folder(&config.folder)?;
+        Ok(Self(Arc::new(Inner {
+            http: config.http,
+            clock: config.clock,
+            index: IndexFile::new(&config.folder),
+            vault: Vault::open(&config.folder),
+            folder: config.folder,
+            client_name: config.client_name,
+            scopes: config.scopes,
+            api_key_scopes: config.api_key_scopes,
+            client_id: config.client_id,
+            sessions: Mutex::new(HashMap::new()),
+        })))
+    }
+
+    /// All Connections in the order they were made, ended ones with their reason.
+    ///
+    /// # Errors
+    ///
+    /// A list that cannot be read.
+    pub fn connections(&self) -> Result<Vec<Connection>, IndexError> {
+        Ok(self.0.index.read()?.connections)
+    }
+
+    /// Begins an Attempt that comes back to `redirect_uri`, which must be bound already (rule B5).
+    ///
+    /// # Errors
+    ///
+    /// Metadata that breaks rule B1 or B2, no registration, no network.
+    pub async fn begin(
+        &self,
+        host: &Host,
+        redirect_uri: &Url,
+        extra_scopes: &Scopes,
+    ) -> Result<Attempt, BeginError> {
+        let metadata = Metadata::fetch(&self.0.http, host).await?;
+        let scopes = self.0.scopes.with(extra_scopes);
+        let request = |client_id: String, registered_dynamically| AttemptRequest {
+            host: host.clone(),
+            metadata: metadata.clone(),
+            client_id,
+            registered_dynamically,
+            scopes: scopes.clone(),
+            redirect_uri: redirect_uri.clone(),
+            started_at: self.0.clock.unix_seconds(),
+        };
+        if let Some(client_id) = &self.0.client_id {
+            return Ok(Attempt::new(request(client_id.clone(), false)));
+        }
+        let known = self
+            .0
+            .index
+            .read()?
+            .client_ids
+            .get(&metadata.issuer)
+            .cloned();
+        if let Some(client_id) = known {
+            // An unknown client ends on a dead page in the browser, so it is asked beforehand, with
+            // an Attempt that is thrown away.
+            let probe = Attempt::new(request(client_id.clone(), true));
+            if self.is_known_client(&probe).await {
+                return Ok(Attempt::new(request(client_id, true)));
+            }
+            tracing::info!(
+                host = host.key(),
+                "the client id was forgotten; registering anew"
+            );
+        }
+        let client_id = self.register(host, &metadata).await?;
+        Ok(Attempt::new(request(client_id, true)))
+    }
+
+    /// Ends an Attempt: checks the response, exchanges the code, stores the tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`CompleteError::Callback`] leaves the Attempt open; any other error uses it up.
+    pub async fn complete(
+        &self,
+        attempt: &Attempt,
+        response: &AuthorizationResponse,
+    ) -> Result<Connection, CompleteError> {
+        attempt.accepts(response)?;
+        if !attempt.take() {
+            return Err(CompleteError::AlreadyUsed);
+        }
+        let age = self
+            .0
+            .clock
+            .unix_seconds()
+            .saturating_sub(attempt.started_at);
+        if age > ATTEMPT_SECONDS {
+            return Err(CompleteError::Expired);
+        }
+        let code = match &response.result {
+            Ok(code) => code,
+            Err(error) if error.error == "access_denied" => return Err(CompleteError::Denied),
+            Err(error) => return Err(CompleteError::Refused(error.clone())),
+        };
+        let before = self.0.clock.unix_seconds();
+        let answer = match token_endpoint::exchange(&self.0.http, attempt, code).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.forget_client(attempt, &error);
+                return Err(error.into());
+            }
+        };
+        let account = self.identify(attempt, &answer).await?;
+        let tokens = self.token_set(attempt, answer, &account, before).await;
+        self.store(attempt, account, tokens).await
+    }
+
+    /// Adds a personal API key for `host`.
+    ///
+    /// # Errors
+    ///
+    /// A key that PostHog refuses or that may do too little, with the missing scopes by name.
+    pub async fn add_api_key(
+        &self,
+        host: &Host,
+        key: &SecretString,
+    ) -> Result<Connection, ApiKeyError> {
+        let known = api_key::look_up(&self.0.http, host, key, &self.0.api_key_scopes).await?;
+        let connection = Connection {
+            id: ConnectionId::new(host, CredentialKind::ApiKey, &known.account.subject),
+            host: host.clone(),
+            kind: CredentialKind::ApiKey,
+            account: known.account,
+            grant: known.grant,
+            state: ConnectionState::Active,
+            vault: self.0.vault.kind(),
+            signed_in_at: self.0.clock.unix_seconds(),
+            last_refresh_at: None,
+            expires_at: None,
+        };
+        let content = Content::ApiKey { key: known.key };
+        self.replace(&connection.id, content).await?;
+        self.show(connection.clone()).await?;
+        Ok(connection)
+    }
+
+    /// The Session of a Connection; the same one for everybody in this process.
+    pub fn session(&self, id: &ConnectionId) -> Session {
+        let mut sessions = self
+            .0
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let shared = sessions
+            .entry(id.clone())
+            .or_insert_with(|| Arc::new(Shared::new(id.clone())));
+        Session::new(Arc::clone(&self.0), Arc::clone(shared))
+    }
+
+    /// Signs out: first a mark that nobody can bring the session back past (rules V1 and V2), then
+    /// revocation, best effort.
+    ///
+    /// # Errors
+    ///
+    /// Only where the mark could not be written.
+    pub async fn sign_out(&self, id: &ConnectionId) -> Result<(), SessionError> {
+        let ended = Content::Ended {
+            reason: EndReason::SignedOut,
+        };
+        let old = self.replace(id, ended).await.map_err(|error| match error {
+            ReplaceError::Lock(error) => SessionError::from(error),
+            ReplaceError::Vault(error) => SessionError::from(error),
+        })?;
+        self.session(id).forget();
+        let (index, id) = (self.0.index.clone(), id.clone());
+        blocking(move || {
+            index.update(|index| {
+                if let Some(connection) = index.connection_mut(&id) {
+                    connection.state = ConnectionState::Ended(EndReason::SignedOut);
+                }
+            })
+        })
+        .await?;
+        if let Some(Content::Tokens(tokens)) = old {
+            revoke(&self.0.http, &tokens, Revoke::Everything).await;
+        }
+        Ok(())
+    }
+
+    /// Forgets a Connection altogether, secrets first. It is not revoked; see [`SignIn::sign_out`].
+    ///
+    /// # Errors
+    ///
+    /// A Vault or list that could not be written.
+    pub async fn remove(&self, id: &ConnectionId) -> Result<(), SessionError> {
+        let _lock = self.lock(id).await?;
+        let (vault, index, id) = (self.0.vault.clone(), self.0.index.clone(), id.clone());
+        self.session(&id).forget();
+        let gone = id.clone();
+        blocking(move || vault.delete(&gone)).await?;
+        blocking(move || index.update(|index| index.connections.retain(|known| known.id != id)))
+            .await?;
+        Ok(())
+    }
+
+    async fn register(&self, host: &Host, metadata: &Metadata) -> Result<String, BeginError> {
+        let endpoint = metadata
+            .registration_endpoint
+            .as_ref()
+            .ok_or_else(|| RegistrationError::NotOffered(host.name()))?;
+        let client_id = registration::register(&self.0.http, endpoint, &self.0.client_name).await?;
+        let (index, issuer, id) = (
+            self.0.index.clone(),
+            metadata.issuer.clone(),
+            client_id.clone(),
+        );
+        blocking(move || index.update(|index| index.client_ids.insert(issuer, id))).await?;
+        Ok(client_id)
+    }
+
+    /// False only where the server says that it does not know the client.
+    async fn is_known_client(&self, probe: &Attempt) -> bool {
+        #[derive(Deserialize)]
+        struct Refusal {
+            error: String,
+            #[serde(default)]
+            error_description: String,
+        }
+        let request = self.0.http.get(probe.authorization_url().clone());
+        let Ok(answer) = http::send(request).await else {
+            return true;
+        };
+        if !answer.status.is_client_error() {
+            return true;
+        }
+        answer.json::<Refusal>().is_none_or(|refusal| {
+            let about_the_client = refusal.error == "invalid_client"
+                || refusal.error_description.contains("client_id");
+            !about_the_client
+        })
+    }
+
+    fn forget_client(&self, attempt: &Attempt, error: &TokenError) {
+        let unknown =
+            matches!(error, TokenError::Configuration { error, .. } if error == "invalid_client");
+        if unknown && attempt.registered_dynamically {
+            let issuer = &attempt.metadata.issuer;
+            let forgotten = self.0.index.update(|index: &mut Index| {
+                index.client_ids.remove(issuer);
+            });
+            if let Err(error) = forgotten {
+                tracing::warn!(%error, "the client id could not be forgotten");
+            }
+        }
+    }
+
+    /// Who signed in: the checked `id_token`, else userinfo.
+    async fn identify(
+        &self,
+        attempt: &Attempt,
+        answer: &TokenAnswer,
+    ) -> Result<Account, CompleteError> {
+        if let (Some(id_token), Some(jwks)) = (&answer.id_token, &attempt.metadata.jwks_uri) {
+            let claims = self.check_id_token(attempt, answer, id_token, jwks).await?;
+            let mut account = account(claims);
+            if account.name.is_none() && account.email.is_none() {
+                // The claims may lie in userinfo only; not knowing a name is no reason to fail.
+                if let Some(told) = self.userinfo(attempt, answer).await
+                    && told.sub == account.subject
+                {
+                    account.name = told.full_name();
+                    account.email = told.email;
+                }
+            }
+            return Ok(account);
+        }
+        let told = self
+            .userinfo(attempt, answer)
+            .await
+            .filter(|told| !told.sub.is_empty())
+            .ok_or(CompleteError::NoIdentity)?;
+        Ok(Account {
+            name: told.full_name(),
+            subject: told.sub,
+            email: told.email,
+        })
+    }
+
+    async fn check_id_token(
+        &self,
+        attempt: &Attempt,
+        answer: &TokenAnswer,
+        id_token: &SecretString,
+        jwks: &Url,
+    ) -> Result<Claims, CompleteError> {
+        let expected = Expected {
+            issuer: &attempt.metadata.issuer,
+            client_id: &attempt.client_id,
+            nonce: &attempt.nonce,
+            access_token: &answer.access_token,
+            now: self.0.clock.unix_seconds(),
+        };
+        let token = id_token.expose_secret();
+        let mut result = Err(IdTokenError::UnknownKey);
+        // A key that is not published yet is asked for once more.
+        for _ in 0..2 {
+            let keys: Keys = http::send(self.0.http.get(jwks.clone()))
+                .await
+                .map_err(TokenError::from)?
+                .json()
+                .unwrap_or_default();
+            result = id_token::check(token, &keys, &expected);
+            if result != Err(IdTokenError::UnknownKey) {
+                break;
+            }
+        }
+        Ok(result?)
+    }
+
+    async fn userinfo(&self, attempt: &Attempt, answer: &TokenAnswer) -> Option<UserInfo> {
+        let endpoint = attempt.metadata.userinfo_endpoint.clone()?;
+        let request = self
+            .0
+            .http
+            .get(endpoint)
+            .bearer_auth(answer.access_token.expose_secret());
+        http::send(request).await.ok()?.json()
+    }
+
+    async fn token_set(
+        &self,
+        attempt: &Attempt,
+        answer: TokenAnswer,
+        account: &Account,
+        before: i64,
+    ) -> TokenSet {
+        let reach = match answer.reach {
+            Some(reach) => reach,
+            None => self.introspect(attempt, &answer).await.unwrap_or_default(),
+        };
+        TokenSet {
+            access_token: answer.access_token,
+            refresh_token: answer.refresh_token,
+            expires_at: before.saturating_add(answer.expires_in),
+            obtained_at: before,
+            grant: Grant {
+                // Rule T4: absent means as requested.
+                scopes: answer.scopes.unwrap_or_else(|| attempt.scopes.clone()),
+                reach,
+            },
+            subject: account.subject.clone(),
+            client_id: attempt.client_id.clone(),
+            registered_dynamically: attempt.registered_dynamically,
+            token_endpoint: attempt.metadata.token_endpoint.clone(),
+            revocation_endpoint: attempt.metadata.revocation_endpoint.clone(),
+            not_before: 0,
+            failures: 0,
+            refusals: 0,
+        }
+    }
+
+    /// The Reach where the token answer does not tell: a token may introspect itself.
+    async fn introspect(&self, attempt: &Attempt, answer: &TokenAnswer) -> Option<Reach> {
+        #[derive(Deserialize)]
+        struct Introspection {
+            active: bool,
+            #[serde(default)]
+            scoped_teams: Vec<u64>,
+            #[serde(default)]
+            scoped_organizations: Vec<String>,
+        }
+        let endpoint = attempt.metadata.introspection_endpoint.clone()?;
+        let token = answer.access_token.expose_secret();
+        let request = self
+            .0
+            .http
+            .post(endpoint)
+            .bearer_auth(token)
+            .form(&[("token", token)]);
+        let told: Introspection = http::send(request).await.ok()?.json()?;
+        told.active
+            .then(|| Reach::from_lists(told.scoped_teams, told.scoped_organizations))
+    }
+
+    async fn store(
+        &self,
+        attempt: &Attempt,
+        account: Account,
+        tokens: TokenSet,
+    ) -> Result<Connection, CompleteError> {
+        let connection = Connection {
+            id: ConnectionId::new(&attempt.host, CredentialKind::OAuth, &account.subject),
+            host: attempt.host.clone(),
+            kind: CredentialKind::OAuth,
+            account,
+            grant: tokens.grant.clone(),
+            state: ConnectionState::Active,
+            vault: self.0.vault.kind(),
+            signed_in_at: tokens.obtained_at,
+            last_refresh_at: None,
+            expires_at: Some(tokens.expires_at),
+        };
+        let client_id = tokens.client_id.clone();
+        let content = Content::Tokens(Box::new(tokens));
+        let superseded =
+            self.replace(&connection.id, content)
+                .await
+                .map_err(|error| match error {
+                    ReplaceError::Lock(error) => CompleteError::Lock(error),
+                    ReplaceError::Vault(error) => CompleteError::Vault(error),
+                })?;
+        self.show(connection.clone()).await?;
+        if let Some(Content::Tokens(old)) = superseded {
+            // Rule T9. Revoking the refresh token of a registered client sweeps everything of its
+            // client id, the new tokens included.
+            let sweeps = old.registered_dynamically || old.client_id.contains("://");
+            let which = if sweeps && old.client_id == client_id {
+                Revoke::AccessTokenOnly
+            } else {
+                Revoke::Everything
+            };
+            let http = self.0.http.clone();
+            tokio::spawn(async move { revoke(&http, &old, which).await });
+        }
+        Ok(connection)
+    }
+
+    /// Replaces a record under its lock and returns what it held.
+    async fn replace(
+        &self,
+        id: &ConnectionId,
+        content: Content,
+    ) -> Result<Option<Content>, ReplaceError> {
+        let _lock = self.lock(id).await?;
+        self.session(id).forget();
+        let (vault, id) = (self.0.vault.clone(), id.clone());
+        blocking(move || {
+            // A record that cannot be read any more is replaced all the same.
+            let old = vault.read(&id).unwrap_or_default();
+            let generation = old.as_ref().map_or(0, |record| record.generation) + 1;
+            vault.write(&id, &Record::new(generation, content))?;
+            Ok(old.map(|record| record.content))
+        })
+        .await
+    }
+
+    async fn lock(&self, id: &ConnectionId) -> Result<Lock, FileError> {
+        let path = self.0.lock_path(id);
+        blocking(move || {
+            Lock::take(&path, LOCK_PATIENCE)?.ok_or_else(|| {
+                let busy = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                FileError::new(&path, "another program holds it for too long", busy)
+            })
+        })
+        .await
+    }
+
+    async fn show(&self, connection: Connection) -> Result<(), IndexError> {
+        let index = self.0.index.clone();
+        blocking(move || index.update(|index| index.put(connection))).await
+    }
+}
+
+impl fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignIn")
+            .field("folder", &self.0.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a record could not be replaced.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplaceError {
+    #[error(transparent)]
+    Lock(#[from] FileError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+#[derive(Deserialize)]
+struct UserInfo {
+    sub: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    given_name: Option<String>,
+    #[serde(default)]
+    family_name: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+}
+
+impl UserInfo {
+    fn full_name(&self) -> Option<String> {
+        full_name(
+            self.name.as_deref(),
+            self.given_name.as_deref(),
+            self.family_name.as_deref(),
+        )
+    }
+}
+
+fn account(claims: Claims) -> Account {
+    Account {
+        name: full_name(
+            claims.name.as_deref(),
+            claims.given_name.as_deref(),
+            claims.family_name.as_deref(),
+        ),
+        subject: claims.sub,
+        email: claims.email.filter(|email| !email.is_empty()),
+    }
+}
+
+fn full_name(name: Option<&str>, given: Option<&str>, family: Option<&str>) -> Option<String> {
+    let parts: Vec<&str> = [given, family]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.trim().is_empty())
+        .collect();
+    if parts.is_empty() {
+        return name
+            .filter(|name| !name.trim().is_empty())
+            .map(ToOwned::to_owned);
+    }
+    Some(parts.join(" "))
+}

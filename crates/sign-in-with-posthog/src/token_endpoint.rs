@@ -1,0 +1,297 @@
+//! The token endpoint (RFC 6749, sections 4.1.3, 5 and 6): one exchange, and what its answer means.
+//!
+//! Only an answer that is JSON with an `error` member is a decision of PostHog's. Everything else – a
+//! proxy's HTML, a captive portal's redirect, half a body – says nothing about the session.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::attempt::Attempt;
+use crate::connection::Reach;
+use crate::http::{self, Answer, NoAnswer};
+use crate::scope::Scopes;
+
+/// What a token endpoint answered with 200.
+pub(crate) struct TokenAnswer {
+    pub(crate) access_token: SecretString,
+    pub(crate) refresh_token: Option<SecretString>,
+    /// Seconds; 0 where the server did not say.
+    pub(crate) expires_in: i64,
+    /// Absent means: as requested.
+    pub(crate) scopes: Option<Scopes>,
+    /// Absent where the server did not say.
+    pub(crate) reach: Option<Reach>,
+    pub(crate) id_token: Option<SecretString>,
+}
+
+/// Why a token request gave no tokens.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Rule T3: a 200 that is no token answer.
+    #[error("rule T3: the token answer {0}")]
+    BadAnswer(&'static str),
+    /// PostHog is overloaded or restarting: 429, 5xx.
+    #[error("PostHog is busy ({status})")]
+    Busy {
+        /// HTTP status.
+        status: u16,
+        /// When it said to come back.
+        retry_after: Option<Duration>,
+    },
+    /// The client id is unknown there, or another setting is wrong; the session stands.
+    #[error("PostHog refuses this program's request: {error} {description}")]
+    Configuration {
+        /// The OAuth error code.
+        error: String,
+        /// The server's words, shortened.
+        description: String,
+    },
+    /// `invalid_grant`: the code or the refresh token is not valid any more.
+    #[error("PostHog does not accept it any more (invalid_grant)")]
+    InvalidGrant,
+    /// Something between here and PostHog answered: a captive portal, a proxy.
+    #[error("something else than PostHog answered ({0})")]
+    NotPostHog(u16),
+    /// No answer.
+    #[error(transparent)]
+    NoAnswer(#[from] NoAnswer),
+}
+
+impl TokenError {
+    /// True where the same request may succeed later.
+    pub fn is_transient(&self) -> bool {
+        !matches!(self, Self::Configuration { .. } | Self::InvalidGrant)
+    }
+
+    /// When the server said to come back.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// Exchanges the code of an Attempt. Rule T2: `redirect_uri` is the Attempt's, byte for byte.
+pub(crate) async fn exchange(
+    http: &reqwest::Client,
+    attempt: &Attempt,
+    code: &SecretString,
+) -> Result<TokenAnswer, TokenError> {
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code.expose_secret()),
+        ("redirect_uri", attempt.redirect_uri().as_str()),
+        ("client_id", &attempt.client_id),
+        ("code_verifier", attempt.verifier.expose_secret()),
+    ];
+    post(http, &attempt.metadata.token_endpoint, &form).await
+}
+
+/// Refreshes. Rule T6: no `scope`, it would narrow the grant for good.
+pub(crate) async fn refresh(
+    http: &reqwest::Client,
+    endpoint: &Url,
+    client_id: &str,
+    refresh_token: &SecretString,
+) -> Result<TokenAnswer, TokenError> {
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh_token.expose_secret()),
+        ("client_id", client_id),
+    ];
+    post(http, endpoint, &form).await
+}
+
+async fn post(
+    http: &reqwest::Client,
+    endpoint: &Url,
+    form: &[(&str, &str)],
+) -> Result<TokenAnswer, TokenError> {
+    let answer = http::send(http.post(endpoint.clone()).form(form)).await?;
+    classify(&answer)
+}
+
+fn classify(answer: &Answer) -> Result<TokenAnswer, TokenError> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error: String,
+        #[serde(default)]
+        error_description: String,
+    }
+    let status = answer.status.as_u16();
+    let refusal: Option<Refusal> = answer.json();
+    match (status, refusal) {
+        (408 | 425 | 429 | 500.., _) => Err(TokenError::Busy {
+            status,
+            retry_after: answer.retry_after,
+        }),
+        // An `error` member in a 200 is an error.
+        (200 | 400..=499, Some(refusal)) if refusal.error == "invalid_grant" => {
+            Err(TokenError::InvalidGrant)
+        }
+        (200 | 400..=499, Some(refusal)) if refusal.error == "temporarily_unavailable" => {
+            Err(TokenError::Busy {
+                status,
+                retry_after: answer.retry_after,
+            })
+        }
+        (200 | 400..=499, Some(refusal)) => Err(TokenError::Configuration {
+            error: http::words(&refusal.error),
+            description: http::words(&refusal.error_description),
+        }),
+        (200, None) => match answer.json::<Value>() {
+            Some(value) => RawAnswer::read(value).and_then(RawAnswer::check),
+            None => Err(TokenError::BadAnswer("is no JSON")),
+        },
+        _ => Err(TokenError::NotPostHog(status)),
+    }
+}
+
+#[derive(Deserialize)]
+struct RawAnswer {
+    #[serde(default)]
+    access_token: Option<SecretText>,
+    #[serde(default)]
+    refresh_token: Option<SecretText>,
+    #[serde(default)]
+    token_type: Option<String>,
+    #[serde(default)]
+    expires_in: Option<Value>,
+    #[serde(default)]
+    scope: Option<String>,
+    #[serde(default)]
+    scoped_teams: Option<Vec<u64>>,
+    #[serde(default)]
+    scoped_organizations: Option<Vec<String>>,
+    #[serde(default)]
+    id_token: Option<SecretText>,
+}
+
+/// Text that is redacted from the moment it is parsed.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+struct SecretText(SecretString);
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl RawAnswer {
+    fn read(value: Value) -> Result<Self, TokenError> {
+        serde_json::from_value(value).map_err(|_| TokenError::BadAnswer("has other fields"))
+    }
+
+    fn check(self) -> Result<TokenAnswer, TokenError> {
+        let access_token = self
+            .access_token
+            .map(|text| text.0)
+            .ok_or(TokenError::BadAnswer("holds no access token"))?;
+        if !is_token(&access_token) {
+            return Err(TokenError::BadAnswer("holds an access token that is none"));
+        }
+        if !self
+            .token_type
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("Bearer"))
+        {
+            return Err(TokenError::BadAnswer("is not of the type Bearer"));
+        }
+        let refresh_token = self.refresh_token.map(|text| text.0).filter(is_token);
+        let reach = match (self.scoped_teams, self.scoped_organizations) {
+            (None, None) => None,
+            (teams, organizations) => Some(Reach::from_lists(
+                teams.unwrap_or_default(),
+                organizations.unwrap_or_default(),
+            )),
+        };
+        Ok(TokenAnswer {
+            access_token,
+            refresh_token,
+            expires_in: self.expires_in.as_ref().map_or(0, seconds),
+            scopes: self.scope.as_deref().map(Scopes::parse),
+            reach,
+            id_token: self.id_token.map(|text| text.0),
+        })
+    }
+}
+
+/// A positive number, also as text; anything else is 0, which means: refresh on next use.
+fn seconds(value: &Value) -> i64 {
+    let number = match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.unwrap_or(0).clamp(0, 10 * 365 * 24 * 3600)
+}
+
+fn is_token(token: &SecretString) -> bool {
+    let text = token.expose_secret();
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(value: Value) -> Result<TokenAnswer, TokenError> {
+        RawAnswer::read(value).and_then(RawAnswer::check)
+    }
+
+    #[test]
+    fn rule_t3_a_token_answer_needs_a_bearer_token() {
+        for bad in [
+            json!({}),
+            json!({"access_token": "", "token_type": "Bearer"}),
+            json!({"access_token": "a b", "token_type": "Bearer"}),
+            json!({"access_token": "a", "token_type": "mac"}),
+            json!({"access_token": "a"}),
+            json!({"access_token": 5, "token_type": "Bearer"}),
+            json!([]),
+        ] {
+            assert!(
+                matches!(read(bad.clone()), Err(TokenError::BadAnswer(_))),
+                "{bad}"
+            );
+        }
+        assert!(read(json!({"access_token": "a", "token_type": "bEARER"})).is_ok());
+    }
+
+    #[test]
+    fn rule_t3_expires_in_may_be_text_and_defaults_to_0() {
+        let expires = |value: Value| {
+            read(json!({"access_token": "a", "token_type": "Bearer", "expires_in": value}))
+                .map(|answer| answer.expires_in)
+        };
+        assert_eq!(expires(json!(3600)), Ok(3600));
+        assert_eq!(expires(json!("3600")), Ok(3600));
+        assert_eq!(expires(json!(-1)), Ok(0));
+        assert_eq!(expires(json!(null)), Ok(0));
+        assert_eq!(expires(json!({})), Ok(0));
+    }
+
+    #[test]
+    fn rule_t4_an_absent_scope_is_told_from_an_empty_one() {
+        let scopes = |value: Value| read(value).map(|answer| answer.scopes);
+        let base = json!({"access_token": "a", "token_type": "Bearer"});
+        assert_eq!(scopes(base.clone()), Ok(None));
+        let mut empty = base;
+        empty["scope"] = json!("");
+        assert_eq!(scopes(empty), Ok(Some(Scopes::default())));
+    }
+}
