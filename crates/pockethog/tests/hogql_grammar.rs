@@ -1,0 +1,46 @@
+//! Every query text that the program can send, checked by PostHog's own grammar and against the lists of
+//! functions, tables and columns that PostHog knows (`peers/hogql`).
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+#[test]
+fn every_query_text_is_one_that_posthog_accepts() {
+    let texts: String = pockethog::overview::all_query_texts()
+        .iter()
+        .map(|query| {
+            let line = serde_json::json!({ "name": query.name, "query": query.text, "values": query.values });
+            format!("{line}\n")
+        })
+        .collect();
+    check(&[], &texts);
+}
+
+#[test]
+fn the_check_refuses_a_text_for_each_rule_it_breaks() {
+    check(&["--self-test"], "");
+}
+
+fn check(arguments: &[&str], input: &str) {
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../peers/run");
+    let mut check = Command::new(peers)
+        .arg("hogql")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A check that ends early has said why; the broken pipe adds nothing.
+    drop(check.stdin.take().unwrap().write_all(input.as_bytes()));
+    let output = check.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
