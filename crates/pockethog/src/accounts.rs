@@ -1,0 +1,208 @@
+//! Which PostHog this program talks to, as whom, and with what permission.
+
+use std::sync::Arc;
+
+use posthog_api::{Bearer, BearerError, Client, Pace, Token};
+use sign_in_with_posthog::{
+    AccessToken, Config, Connection, FileError, Host, HostError, Region, Scopes, Session,
+    SessionError, SignIn,
+};
+
+use crate::folders::Folders;
+
+/// The scopes that PocketHog asks for, exactly these.
+pub const SCOPES: &str = "openid profile organization:read project:read query:read \
+                          event_definition:read annotation:read annotation:write";
+
+/// The extra scope behind “Also show my e-mail address”.
+pub const EMAIL_SCOPE: &str = "email";
+
+/// Without these an API key shows nothing at all.
+const API_KEY_SCOPES: &str = "project:read query:read";
+
+/// What PocketHog is called on the consent page.
+const CLIENT_NAME: &str = "PocketHog";
+
+/// The API client of one Connection.
+pub type ApiClient = Client<SessionBearer>;
+
+/// The addresses of US and EU Cloud, which the environment may replace for tests and development.
+#[derive(Clone, Debug)]
+pub struct Clouds {
+    us: Host,
+    eu: Host,
+}
+
+impl Clouds {
+    /// From `POCKETHOG_US_URL` and `POCKETHOG_EU_URL`.
+    ///
+    /// # Errors
+    ///
+    /// A replacement that is no address or would send tokens in clear.
+    pub fn from_environment() -> Result<Self, HostError> {
+        let host = |region, variable| match std::env::var(variable) {
+            Ok(address) if !address.trim().is_empty() => Host::cloud_at(region, &address),
+            _ => Ok(Host::cloud(region)),
+        };
+        Ok(Self {
+            us: host(Region::Us, "POCKETHOG_US_URL")?,
+            eu: host(Region::Eu, "POCKETHOG_EU_URL")?,
+        })
+    }
+
+    /// Two addresses.
+    ///
+    /// # Errors
+    ///
+    /// As [`Clouds::from_environment`].
+    pub fn at(us: &str, eu: &str) -> Result<Self, HostError> {
+        Ok(Self {
+            us: Host::cloud_at(Region::Us, us)?,
+            eu: Host::cloud_at(Region::Eu, eu)?,
+        })
+    }
+
+    /// The Host of a region.
+    pub fn host(&self, region: Region) -> &Host {
+        match region {
+            Region::Us => &self.us,
+            Region::Eu => &self.eu,
+        }
+    }
+
+    /// The Host that a person typed: `us`, `eu` or an address.
+    ///
+    /// # Errors
+    ///
+    /// As [`Host::self_hosted`].
+    pub fn parse(&self, typed: &str) -> Result<Host, HostError> {
+        match typed.trim().to_ascii_lowercase().as_str() {
+            "us" => return Ok(self.us.clone()),
+            "eu" => return Ok(self.eu.clone()),
+            _ => {}
+        }
+        let host = Host::self_hosted(typed)?;
+        Ok(match host.region() {
+            Some(region) => self.host(region).clone(),
+            // The replaced address of a region is that region.
+            None => [&self.us, &self.eu]
+                .into_iter()
+                .find(|cloud| cloud.base_url() == host.base_url())
+                .cloned()
+                .unwrap_or(host),
+        })
+    }
+}
+
+/// Opens the signed-in accounts of this device.
+///
+/// # Errors
+///
+/// A folder that cannot be made or kept private.
+pub fn open(folders: &Folders, http: reqwest::Client) -> Result<SignIn, FileError> {
+    let scopes = Scopes::parse(SCOPES);
+    let mut config = Config::new(folders.state.clone(), http, CLIENT_NAME, scopes);
+    config.api_key_scopes = Scopes::parse(API_KEY_SCOPES);
+    config.client_id = std::env::var("POCKETHOG_CLIENT_ID")
+        .ok()
+        .map(|id| id.trim().to_owned())
+        .filter(|id| !id.is_empty());
+    SignIn::open(config)
+}
+
+/// The scopes of a Connection that were not granted.
+pub fn missing_scopes(connection: &Connection) -> Vec<String> {
+    let objects: Scopes = SCOPES
+        .split_whitespace()
+        .filter(|scope| scope.contains(':'))
+        .collect();
+    connection.grant.scopes.missing_from(&objects)
+}
+
+/// The API client of a Connection.
+pub fn client(http: &reqwest::Client, sign_in: &SignIn, connection: &Connection) -> ApiClient {
+    let bearer = SessionBearer(Arc::new(sign_in.session(&connection.id)));
+    Client::new(
+        http.clone(),
+        connection.host.base_url().clone(),
+        bearer,
+        Pace::new(),
+    )
+}
+
+/// Lets the API client ask a Session for its tokens.
+#[derive(Clone, Debug)]
+pub struct SessionBearer(Arc<Session>);
+
+/// An access token of a Session.
+#[derive(Clone, Debug)]
+pub struct SessionToken(AccessToken);
+
+impl Token for SessionToken {
+    fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl Bearer for SessionBearer {
+    type Token = SessionToken;
+
+    async fn token(&self) -> Result<SessionToken, BearerError> {
+        self.0
+            .access_token()
+            .await
+            .map(SessionToken)
+            .map_err(|error| bearer_error(&error))
+    }
+
+    async fn replacement(&self, refused: &SessionToken) -> Result<SessionToken, BearerError> {
+        let replacement = self.0.access_token_after_refusal(&refused.0).await;
+        replacement
+            .map(SessionToken)
+            .map_err(|error| bearer_error(&error))
+    }
+}
+
+fn bearer_error(error: &SessionError) -> BearerError {
+    let sentence = error.to_string();
+    match error {
+        SessionError::SignedOut(_) => BearerError::SignedOut(sentence),
+        SessionError::Busy { retry_after } | SessionError::Offline { retry_after, .. } => {
+            BearerError::Unavailable {
+                sentence,
+                retry_after: Some(*retry_after),
+            }
+        }
+        _ => BearerError::Unavailable {
+            sentence,
+            retry_after: None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_scopes_are_exactly_the_ones_of_the_design() {
+        assert_eq!(SCOPES.split_whitespace().count(), 8);
+        assert!(!SCOPES.contains(EMAIL_SCOPE));
+    }
+
+    #[test]
+    fn a_replaced_cloud_address_is_that_cloud() {
+        let clouds = Clouds::at("http://127.0.0.1:1", "http://127.0.0.1:2").unwrap();
+        assert_eq!(clouds.parse("http://127.0.0.1:2").unwrap().key(), "eu");
+        assert_eq!(
+            clouds
+                .parse("https://us.posthog.com")
+                .unwrap()
+                .base_url()
+                .port(),
+            Some(1)
+        );
+        assert_eq!(clouds.parse(" EU ").unwrap().key(), "eu");
+    }
+}

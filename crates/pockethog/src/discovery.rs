@@ -1,0 +1,185 @@
+//! From a grant to projects, with the failures beside them.
+//!
+//! What can be asked depends on the Reach: a credential for single projects is refused every list, so
+//! its projects are read one by one; one for organizations is refused other organizations. A failure
+//! is recorded with its reason and the rest goes on.
+
+use std::collections::{HashMap, HashSet};
+
+use futures::future::{join, join_all};
+use posthog_api::{Bearer, Client, Error, Organization};
+use serde::{Deserialize, Serialize};
+use sign_in_with_posthog::{Connection, Reach};
+
+use crate::project::{Project, ProjectKey};
+
+/// What a Connection reaches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// The projects, by name.
+    pub projects: Vec<Project>,
+    /// What could not be read, and why.
+    pub failures: Vec<Failure>,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What: an organization, a project, or the whole Host.
+    pub what: String,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// True where it may heal by itself.
+    pub transient: bool,
+    /// True where only signing in again helps.
+    pub needs_sign_in: bool,
+}
+
+impl Failure {
+    /// The failure of `what` for this error.
+    pub fn new(what: impl Into<String>, error: &Error) -> Self {
+        Self {
+            what: what.into(),
+            reason: error.to_string(),
+            transient: error.is_transient(),
+            needs_sign_in: error.needs_sign_in(),
+        }
+    }
+}
+
+/// Finds every project that `connection` reaches.
+pub async fn discover<B: Bearer>(client: &Client<B>, connection: &Connection) -> Discovery {
+    let mut found = Found::default();
+    match &connection.grant.reach {
+        Reach::All => everything(client, connection, &mut found).await,
+        Reach::Organizations(ids) => organizations(client, ids, &mut found).await,
+        Reach::Projects(ids) => single_projects(client, ids, &mut found).await,
+    }
+    found.into_discovery(connection)
+}
+
+/// All organizations, then their projects.
+async fn everything<B: Bearer>(client: &Client<B>, connection: &Connection, found: &mut Found) {
+    match client.organizations().await {
+        Ok(organizations) => {
+            found.name(&organizations);
+            let ids: Vec<String> = organizations.into_iter().map(|known| known.id).collect();
+            projects_of(client, &ids, found).await;
+        }
+        // Without `organization:read` the names of organizations are lost, the projects are not.
+        Err(Error::Forbidden(_)) => match client.projects().await {
+            Ok(projects) => found.projects.extend(projects),
+            Err(error) => found
+                .failures
+                .push(Failure::new(connection.host.name(), &error)),
+        },
+        Err(error) => found
+            .failures
+            .push(Failure::new(connection.host.name(), &error)),
+    }
+}
+
+/// These organizations only; their names come along where they may be known.
+async fn organizations<B: Bearer>(client: &Client<B>, ids: &[String], found: &mut Found) {
+    let mut names = Found::default();
+    let listing = async {
+        // A grant without `organization:read` does not tell names; the projects come all the same.
+        if let Ok(organizations) = client.organizations().await {
+            names.name(&organizations);
+        }
+    };
+    join(listing, projects_of(client, ids, found)).await;
+    found.names = names.names;
+}
+
+async fn projects_of<B: Bearer>(client: &Client<B>, organizations: &[String], found: &mut Found) {
+    let lists = join_all(organizations.iter().map(|id| client.projects_of(id))).await;
+    for (id, list) in organizations.iter().zip(lists) {
+        match list {
+            Ok(projects) => found
+                .projects
+                .extend(projects.into_iter().map(|mut project| {
+                    project.organization.get_or_insert_with(|| id.clone());
+                    project
+                })),
+            Err(error) => found.organization_failures.push((id.clone(), error)),
+        }
+    }
+}
+
+async fn single_projects<B: Bearer>(client: &Client<B>, ids: &[u64], found: &mut Found) {
+    let answers = join_all(ids.iter().map(|&id| client.project(id))).await;
+    for (id, answer) in ids.iter().zip(answers) {
+        match answer {
+            Ok(project) => found.projects.push(project),
+            Err(error) => found
+                .failures
+                .push(Failure::new(format!("Project {id}"), &error)),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    projects: Vec<posthog_api::Project>,
+    names: HashMap<String, String>,
+    organization_failures: Vec<(String, Error)>,
+    failures: Vec<Failure>,
+}
+
+impl Found {
+    fn name(&mut self, organizations: &[Organization]) {
+        let names = organizations
+            .iter()
+            .map(|known| (known.id.clone(), known.name.clone()));
+        self.names.extend(names);
+    }
+
+    fn into_discovery(mut self, connection: &Connection) -> Discovery {
+        for (id, error) in &self.organization_failures {
+            let name = self.names.get(id).unwrap_or(id);
+            self.failures
+                .push(Failure::new(format!("Organization {name}"), error));
+        }
+        let mut seen = HashSet::new();
+        let mut projects: Vec<Project> = self
+            .projects
+            .into_iter()
+            .filter(|project| seen.insert(project.id))
+            .map(|project| Project {
+                key: ProjectKey {
+                    host: connection.host.key().to_owned(),
+                    id: project.id,
+                },
+                organization_name: project
+                    .organization
+                    .as_ref()
+                    .and_then(|id| self.names.get(id).cloned()),
+                website: project
+                    .app_urls
+                    .iter()
+                    .flatten()
+                    .flatten()
+                    .find_map(|url| website(url)),
+                name: project.name,
+                organization: project.organization,
+                time_zone: project.timezone.unwrap_or_else(|| "UTC".to_owned()),
+                has_events: project.ingested_event,
+                connection: connection.id.clone(),
+            })
+            .collect();
+        projects.sort_by(|a, b| {
+            (a.name.to_lowercase(), a.key.id).cmp(&(b.name.to_lowercase(), b.key.id))
+        });
+        Discovery {
+            projects,
+            failures: self.failures,
+        }
+    }
+}
+
+fn website(address: &str) -> Option<String> {
+    let url = url::Url::parse(address.trim()).ok()?;
+    url.host_str()
+        .map(|host| host.trim_start_matches("www.").to_owned())
+}
