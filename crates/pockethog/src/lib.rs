@@ -1,11 +1,16 @@
 //! Every PostHog project you have, at a glance.
 
 pub mod accounts;
+pub mod browser;
+pub mod cli;
 pub mod conversions;
 pub mod discovery;
 pub mod folders;
 pub mod http;
 pub mod overview;
 pub mod preferences;
+pub mod program;
 pub mod project;
+pub mod refresh;
+pub mod report;
 pub mod snapshot;

@@ -1,3 +1,7 @@
 //! The `pockethog` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pockethog::cli::run()
+}

@@ -569,8 +569,7 @@ impl SignIn {
             } else {
                 Revoke::Everything
             };
-            let http = self.0.http.clone();
-            tokio::spawn(async move { revoke(&http, &old, which).await });
+            revoke(&self.0.http, &old, which).await;
         }
         Ok(connection)
     }

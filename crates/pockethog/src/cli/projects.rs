@@ -1,0 +1,138 @@
+//! `pockethog projects`.
+
+use serde_json::{Value, json};
+
+use super::console::{CliError, Console, Exit, Style, left};
+use crate::discovery::Failure;
+use crate::preferences::Preferences;
+use crate::program::Program;
+use crate::project::Project;
+use crate::refresh;
+
+/// Reads the projects of every Connection anew and lists them.
+///
+/// # Errors
+///
+/// Nobody signed in, or nothing could be read at all.
+pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
+    let connections = signed_in(program)?;
+    let mut snapshots = program.snapshots()?;
+    let mut failures = Vec::new();
+    for connection in &connections {
+        console.progress(&format!(
+            "Reading the projects of {} …",
+            connection.host.name()
+        ));
+        failures.extend(refresh::discovery(program, &mut snapshots, connection).await?);
+    }
+    console.progress_done();
+    let (preferences, _) = program.preferences();
+    let mut projects = snapshots.projects()?;
+    projects.retain(|project| {
+        connections
+            .iter()
+            .any(|known| known.id == project.connection)
+    });
+    preferences.sort(&mut projects);
+    // A session that ended meanwhile has its reason in the list of Connections.
+    if projects.is_empty() && program.active_connections()?.is_empty() {
+        return Err(nobody(program));
+    }
+    if console.is_json() {
+        let projects: Vec<Value> = projects
+            .iter()
+            .map(|project| describe(project, &preferences))
+            .collect();
+        console.document(&json!({ "projects": projects, "failures": failures }));
+    } else {
+        print(console, &projects, &preferences);
+        print_failures(console, &failures);
+    }
+    Ok(match (projects.is_empty(), failures.is_empty()) {
+        (_, true) => Exit::Done,
+        (true, false) => Exit::Failed,
+        (false, false) => Exit::Partly,
+    })
+}
+
+/// The Connections that can be used, or the reason why there is none.
+///
+/// # Errors
+///
+/// Nobody signed in.
+pub fn signed_in(program: &Program) -> Result<Vec<sign_in_with_posthog::Connection>, CliError> {
+    let connections = program.active_connections()?;
+    if connections.is_empty() {
+        return Err(nobody(program));
+    }
+    Ok(connections)
+}
+
+/// Why nobody is signed in.
+pub fn nobody(program: &Program) -> CliError {
+    use sign_in_with_posthog::ConnectionState::{Active, Ended};
+    let reason = program
+        .sign_in
+        .connections()
+        .unwrap_or_default()
+        .iter()
+        .find_map(|connection| match connection.state {
+            Ended(reason) => Some(reason.sentence()),
+            Active => None,
+        });
+    CliError::sign_in_needed(format!(
+        "{} `pockethog login us` or `pockethog login eu` signs in.",
+        reason.unwrap_or("Nobody is signed in.")
+    ))
+}
+
+/// A project in JSON; field names are documented in docs/cli.md.
+pub fn describe(project: &Project, preferences: &Preferences) -> Value {
+    let chosen = preferences.project(&project.key);
+    json!({
+        "host": project.key.host,
+        "id": project.key.id,
+        "key": project.key.to_string(),
+        "name": preferences.name_of(project),
+        "posthog_name": project.name,
+        "organization": project.organization_name,
+        "organization_id": project.organization,
+        "time_zone": project.time_zone,
+        "website": project.website,
+        "has_events": project.has_events,
+        "favourite": chosen.favourite,
+        "hidden": chosen.hidden,
+        "connection": project.connection.as_str(),
+    })
+}
+
+/// Names what could not be read, on standard error.
+pub fn print_failures(console: &Console, failures: &[Failure]) {
+    for failure in failures {
+        console.say(&console.paint(Style::Bad, &format!("{}: {}", failure.what, failure.reason)));
+    }
+}
+
+fn print(console: &Console, projects: &[Project], preferences: &Preferences) {
+    let name_width = console.width().saturating_sub(58).clamp(16, 40);
+    for project in projects {
+        let star = if preferences.project(&project.key).favourite {
+            "★"
+        } else {
+            " "
+        };
+        console.line(&format!(
+            "{star} {}  {}  {}  {}",
+            left(&project.key.to_string(), 10),
+            console.paint(
+                Style::Strong,
+                &left(preferences.name_of(project), name_width)
+            ),
+            left(project.organization_name.as_deref().unwrap_or("–"), 18),
+            console.paint(Style::Faint, &project.time_zone),
+        ));
+    }
+    if projects.is_empty() {
+        console.line("No project was granted.");
+    }
+}

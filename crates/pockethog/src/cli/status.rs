@@ -1,0 +1,120 @@
+//! `pockethog status`: who is signed in, with what permission, and where things lie.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind, Reach};
+
+use super::console::{CliError, Console, Exit, Style};
+use crate::accounts;
+use crate::program::Program;
+
+/// Shows the status. Exits 4 where nobody is signed in.
+///
+/// # Errors
+///
+/// A list of Connections that cannot be read.
+pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
+    let connections = program.sign_in.connections()?;
+    let exit = if connections.iter().any(Connection::is_active) {
+        Exit::Done
+    } else {
+        Exit::SignInNeeded
+    };
+    let (_, problem) = program.preferences();
+    if console.is_json() {
+        let connections: Vec<Value> = connections.iter().map(describe).collect();
+        console.document(&json!({
+            "connections": connections,
+            "preferences": program.folders.preferences(),
+            "preferences_problem": problem.map(|problem| problem.to_string()),
+            "snapshots": program.folders.snapshots(),
+        }));
+        return Ok(exit);
+    }
+    if connections.is_empty() {
+        console.line("Nobody is signed in. `pockethog login us` or `pockethog login eu` signs in.");
+    }
+    for connection in &connections {
+        print(console, connection);
+    }
+    if let Some(problem) = problem {
+        console.line(&console.paint(Style::Bad, &problem.to_string()));
+    }
+    console.line(&format!(
+        "Preferences  {}",
+        program.folders.preferences().display()
+    ));
+    console.line(&format!(
+        "Snapshots    {}",
+        program.folders.snapshots().display()
+    ));
+    Ok(exit)
+}
+
+/// A Connection in JSON; field names are documented in docs/cli.md.
+pub fn describe(connection: &Connection) -> Value {
+    let (state, reason) = match connection.state {
+        ConnectionState::Active => ("active", None),
+        ConnectionState::Ended(reason) => ("ended", Some(reason.sentence())),
+    };
+    let (reach, organizations, projects) = match &connection.grant.reach {
+        Reach::All => ("all", None, None),
+        Reach::Organizations(ids) => ("organizations", Some(ids), None),
+        Reach::Projects(ids) => ("projects", None, Some(ids)),
+    };
+    let time = |seconds: i64| Timestamp::from_second(seconds).ok();
+    json!({
+        "id": connection.id.as_str(),
+        "host": connection.host.key(),
+        "host_name": connection.host.name(),
+        "address": connection.host.issuer(),
+        "kind": connection.kind,
+        "account": connection.account.label(),
+        "subject": connection.account.subject,
+        "name": connection.account.name,
+        "email": connection.account.email,
+        "state": state,
+        "reason": reason,
+        "scopes": connection.grant.scopes.iter().collect::<Vec<_>>(),
+        "missing_scopes": accounts::missing_scopes(connection),
+        "reach": reach,
+        "organizations": organizations,
+        "projects": projects,
+        "vault": connection.vault,
+        "signed_in_at": time(connection.signed_in_at),
+        "last_refresh_at": connection.last_refresh_at.and_then(time),
+        "expires_at": connection.expires_at.and_then(time),
+    })
+}
+
+fn print(console: &Console, connection: &Connection) {
+    let how = match connection.kind {
+        CredentialKind::OAuth => "signed in with the browser",
+        CredentialKind::ApiKey => "API key",
+    };
+    let title = format!(
+        "{} as {}",
+        connection.host.name(),
+        connection.account.label()
+    );
+    console.line(&format!(
+        "{}  ({how})",
+        console.paint(Style::Strong, &title)
+    ));
+    if let ConnectionState::Ended(reason) = connection.state {
+        console.line(&format!(
+            "  {}",
+            console.paint(Style::Bad, reason.sentence())
+        ));
+    }
+    let missing = accounts::missing_scopes(connection);
+    if !missing.is_empty() {
+        console.line(&format!("  Not granted: {}", missing.join(", ")));
+    }
+    let reach = match &connection.grant.reach {
+        Reach::All => "everything you may see".to_owned(),
+        Reach::Organizations(ids) => format!("{} organizations", ids.len()),
+        Reach::Projects(ids) => format!("{} projects", ids.len()),
+    };
+    console.line(&format!("  Reaches {reach}; kept in {}.", connection.vault));
+}

@@ -1,0 +1,109 @@
+//! What every part of the program shares: folders, the HTTP client, accounts, API clients.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use sign_in_with_posthog::{Connection, ConnectionId, FileError, HostError, IndexError, SignIn};
+
+use crate::accounts::{self, ApiClient, Clouds};
+use crate::folders::{Folders, NoHome};
+use crate::http;
+use crate::preferences::{Preferences, PreferencesError};
+use crate::snapshot::{SnapshotError, Snapshots};
+
+/// The program's shared parts.
+#[derive(Debug)]
+pub struct Program {
+    /// Where things lie.
+    pub folders: Folders,
+    /// The one HTTP client.
+    pub http: reqwest::Client,
+    /// The addresses of US and EU Cloud.
+    pub clouds: Clouds,
+    /// The signed-in accounts.
+    pub sign_in: SignIn,
+    clients: Mutex<HashMap<ConnectionId, ApiClient>>,
+}
+
+/// Why the program could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// `POCKETHOG_US_URL` or `POCKETHOG_EU_URL` is no address.
+    #[error("POCKETHOG_US_URL or POCKETHOG_EU_URL: {0}")]
+    Cloud(#[from] HostError),
+    /// The folder cannot be written to.
+    #[error("{0}; set POCKETHOG_HOME to a folder that PocketHog may write to")]
+    Folder(#[from] FileError),
+    /// The operating system's certificates cannot be loaded.
+    #[error("the HTTP client could not be set up: {0}")]
+    Http(#[from] reqwest::Error),
+    /// There is no home folder.
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+}
+
+impl Program {
+    /// Opens everything as the environment says. Touches no network.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub fn open() -> Result<Self, StartError> {
+        Self::open_at(Folders::find()?, Clouds::from_environment()?)
+    }
+
+    /// Opens everything at other places.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub fn open_at(folders: Folders, clouds: Clouds) -> Result<Self, StartError> {
+        let http = http::client()?;
+        let sign_in = accounts::open(&folders, http.clone())?;
+        Ok(Self {
+            folders,
+            http,
+            clouds,
+            sign_in,
+            clients: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// The API client of a Connection; the same one each time, so that its pace is kept.
+    pub fn client(&self, connection: &Connection) -> ApiClient {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients
+            .entry(connection.id.clone())
+            .or_insert_with(|| accounts::client(&self.http, &self.sign_in, connection))
+            .clone()
+    }
+
+    /// The Connections that can be used.
+    ///
+    /// # Errors
+    ///
+    /// A list that cannot be read.
+    pub fn active_connections(&self) -> Result<Vec<Connection>, IndexError> {
+        let mut connections = self.sign_in.connections()?;
+        connections.retain(Connection::is_active);
+        Ok(connections)
+    }
+
+    /// Opens the Snapshots.
+    ///
+    /// # Errors
+    ///
+    /// See [`Snapshots::open`].
+    pub fn snapshots(&self) -> Result<Snapshots, SnapshotError> {
+        Snapshots::open(&self.folders.snapshots())
+    }
+
+    /// The preferences, and what is wrong with the file, if something is.
+    pub fn preferences(&self) -> (Preferences, Option<PreferencesError>) {
+        match Preferences::load(&self.folders.preferences()) {
+            Ok(preferences) => (preferences, None),
+            Err(error) => (Preferences::default(), Some(error)),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Asks PostHog and writes Snapshots. Views read Snapshots and never talk to PostHog.
+
+use std::collections::HashSet;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
+use posthog_api::{Bearer, Client, Error};
+use sign_in_with_posthog::Connection;
+
+use crate::discovery::{Failure, discover};
+use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
+use crate::preferences::Preferences;
+use crate::program::Program;
+use crate::project::{Project, ProjectKey};
+use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
+
+/// A list of projects older than this many seconds is read again.
+pub const DISCOVERY_SECONDS: i64 = 600;
+
+/// Why numbers could not be read.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// PostHog or the network said no.
+    #[error(transparent)]
+    Api(#[from] Error),
+    /// The rows are not what was asked for.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+}
+
+impl ReadError {
+    /// What is kept beside the last numbers.
+    pub fn trouble(&self, at: Timestamp) -> Trouble {
+        Trouble {
+            at,
+            reason: self.to_string(),
+            transient: match self {
+                Self::Api(error) => error.is_transient(),
+                Self::Rows(_) => false,
+            },
+        }
+    }
+
+    /// True where only signing in again helps.
+    pub fn needs_sign_in(&self) -> bool {
+        matches!(self, Self::Api(error) if error.needs_sign_in())
+    }
+}
+
+/// What happened during a refresh, as it happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The projects of a Connection are known; there are this many projects in all now.
+    Discovered,
+    /// A project has fresh numbers, or a reason why not.
+    Project(ProjectKey),
+    /// So many projects of so many have been read.
+    Progress {
+        /// Read so far.
+        done: usize,
+        /// To be read in all, as far as known.
+        total: usize,
+    },
+}
+
+/// Today's numbers of one project, by one request.
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub async fn today<B: Bearer>(
+    client: &Client<B>,
+    project: &Project,
+    now: Timestamp,
+) -> Result<Today, ReadError> {
+    let clock = DayClock::new(&project.time_zone, now);
+    let rows = client
+        .query(
+            project.key.id,
+            project.organization.as_deref(),
+            &Today::query(&clock),
+        )
+        .await?;
+    Ok(Today::from_rows(&clock, now, &rows)?)
+}
+
+/// One range of a project, by one request.
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub async fn period<B: Bearer>(
+    client: &Client<B>,
+    project: &Project,
+    range: Range,
+    conversions: &[String],
+    now: Timestamp,
+) -> Result<Period, ReadError> {
+    let clock = DayClock::new(&project.time_zone, now);
+    let window = Window::new(range, &clock);
+    let query = Period::query(&window, conversions);
+    let rows = client
+        .query(project.key.id, project.organization.as_deref(), &query)
+        .await?;
+    Ok(Period::from_rows(&clock, &window, conversions, now, &rows)?)
+}
+
+/// The breakdowns of a project over one range, by one request.
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub async fn breakdowns<B: Bearer>(
+    client: &Client<B>,
+    project: &Project,
+    range: Range,
+    now: Timestamp,
+) -> Result<Breakdowns, ReadError> {
+    let clock = DayClock::new(&project.time_zone, now);
+    let query = Breakdowns::query(&Window::new(range, &clock));
+    let rows = client
+        .query(project.key.id, project.organization.as_deref(), &query)
+        .await?;
+    Ok(Breakdowns::from_rows(range, now, &rows)?)
+}
+
+/// Reads the projects of a Connection anew and stores them.
+///
+/// # Errors
+///
+/// Only where the Snapshots cannot be written; what PostHog refuses is stored as failures.
+pub async fn discovery(
+    program: &Program,
+    snapshots: &mut Snapshots,
+    connection: &Connection,
+) -> Result<Vec<Failure>, SnapshotError> {
+    let found = discover(&program.client(connection), connection).await;
+    snapshots.put_discovery(&connection.id, &found, Timestamp::now())?;
+    Ok(found.failures)
+}
+
+/// Refreshes everything the home screen shows: numbers of known projects at once, lists of projects
+/// beside them where they are old, then the numbers of projects that are new.
+///
+/// # Errors
+///
+/// Only where the Snapshots cannot be read or written.
+pub async fn home(
+    program: &Program,
+    snapshots: &mut Snapshots,
+    connections: &[Connection],
+    preferences: &Preferences,
+    wanted: &(dyn Fn(&Project) -> bool + Sync),
+    tell: &mut (dyn FnMut(&Snapshots, Event) + Send),
+) -> Result<(), SnapshotError> {
+    enum Done {
+        Numbers(ProjectKey, Box<Result<Today, ReadError>>),
+        Found(Box<(Connection, crate::discovery::Discovery)>),
+    }
+    type Work<'a> = futures::future::BoxFuture<'a, Done>;
+
+    let numbers = |project: Project| -> Option<Work<'_>> {
+        let connection = connections
+            .iter()
+            .find(|known| known.id == project.connection)?;
+        let client = program.client(connection);
+        Some(Box::pin(async move {
+            let result = today(&client, &project, Timestamp::now()).await;
+            Done::Numbers(project.key, Box::new(result))
+        }))
+    };
+
+    let mut work: FuturesUnordered<Work<'_>> = FuturesUnordered::new();
+    let mut asked = HashSet::new();
+    let mut known = snapshots.projects()?;
+    preferences.sort(&mut known);
+    for project in known.into_iter().filter(|project| wanted(project)) {
+        let key = project.key.clone();
+        if let Some(task) = numbers(project) {
+            asked.insert(key);
+            work.push(task);
+        }
+    }
+    let now = Timestamp::now();
+    for connection in connections {
+        let known = snapshots.discovery(&connection.id)?;
+        let fresh = known.is_some_and(|known| {
+            let age = now.as_second() - known.found_at.as_second();
+            (0..DISCOVERY_SECONDS).contains(&age) && known.failures.is_empty()
+        });
+        if !fresh {
+            let client = program.client(connection);
+            work.push(Box::pin(async move {
+                let found = discover(&client, connection).await;
+                Done::Found(Box::new((connection.clone(), found)))
+            }));
+        }
+    }
+    let mut done = 0;
+    tell(
+        snapshots,
+        Event::Progress {
+            done,
+            total: asked.len(),
+        },
+    );
+    while let Some(finished) = work.next().await {
+        match finished {
+            Done::Numbers(key, result) => {
+                match *result {
+                    Ok(today) => snapshots.put(&key, &today)?,
+                    Err(error) => {
+                        let trouble = error.trouble(Timestamp::now());
+                        snapshots.put_trouble(&key, View::Today, &trouble)?;
+                    }
+                }
+                done += 1;
+                tell(snapshots, Event::Project(key));
+            }
+            Done::Found(found) => {
+                let (connection, found) = *found;
+                snapshots.put_discovery(&connection.id, &found, Timestamp::now())?;
+                let mut new = found.projects;
+                preferences.sort(&mut new);
+                for project in new.into_iter().filter(|project| wanted(project)) {
+                    if asked.insert(project.key.clone())
+                        && let Some(task) = numbers(project)
+                    {
+                        work.push(task);
+                    }
+                }
+                tell(snapshots, Event::Discovered);
+            }
+        }
+        tell(
+            snapshots,
+            Event::Progress {
+                done,
+                total: asked.len(),
+            },
+        );
+    }
+    Ok(())
+}
