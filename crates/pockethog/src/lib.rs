@@ -2,12 +2,16 @@
 
 pub mod accounts;
 pub mod browser;
+pub mod charts;
 pub mod cli;
+pub mod colours;
 pub mod conversions;
 pub mod discovery;
 pub mod folders;
+pub mod format;
 pub mod http;
 pub mod overview;
+pub mod pages;
 pub mod preferences;
 pub mod program;
 pub mod project;

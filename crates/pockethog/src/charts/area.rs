@@ -1,0 +1,173 @@
+//! The large chart: the curve, the dashed comparison, grid lines, markers and labels.
+
+use maud::{Markup, html};
+
+use super::curve::{short, smooth_path};
+use super::markers::{Marker, clustered};
+use super::ticks::ticks;
+use crate::format::{compact, grouped};
+
+const WIDTH: f64 = 800.0;
+const HEIGHT: f64 = 240.0;
+
+/// Markers closer than this share of the width are drawn as one: about 20 px on a phone.
+const MARKER_GAP: f64 = 0.06;
+
+/// A chart of counts over hours or days.
+#[derive(Clone, Debug)]
+pub struct AreaChart<'a> {
+    /// Unique on the page.
+    pub id: &'a str,
+    /// What it shows, for those who hear the page.
+    pub label: &'a str,
+    /// The curve. May end before the last place: the day is not over.
+    pub values: &'a [u64],
+    /// The dashed comparison, place by place.
+    pub before: &'a [u64],
+    /// The name of each place, for the read-out: `14:00`, `Thu 5 Nov`. Its length is the chart's.
+    pub places: &'a [String],
+    /// Places that are named below the axis, with their short names.
+    pub axis: &'a [(usize, String)],
+    /// Annotations.
+    pub markers: &'a [Marker],
+}
+
+impl AreaChart<'_> {
+    /// Draws it. The page's script finds what a place holds in `data-points`.
+    pub fn render(&self) -> Markup {
+        let most = self.values.iter().chain(self.before).copied().max();
+        let ticks = ticks(most.unwrap_or(0) as f64);
+        let top = ticks.last().copied().unwrap_or(1.0);
+        let line = smooth_path(&self.points(self.values, top));
+        let before = smooth_path(&self.points(self.before, top));
+        let end = self.values.len().checked_sub(1).map(|place| {
+            let value = self.values[place] as f64;
+            (self.across(place), 1.0 - value / top)
+        });
+        html! {
+            div.chart data-points=(self.data()) data-places=(self.places.len()) role="img" aria-label=(self.label) {
+                div.plot {
+                    svg.curves viewBox={ "0 0 " (short(WIDTH)) " " (short(HEIGHT)) } preserveAspectRatio="none" aria-hidden="true" {
+                        linearGradient id={ (self.id) "-fill" } x1="0" y1="0" x2="0" y2="1" {
+                            stop.fill-top offset="0" {}
+                            stop.fill-end offset="1" {}
+                        }
+                        @for tick in &ticks {
+                            path.grid vector-effect="non-scaling-stroke"
+                                d={ "M0 " (short(HEIGHT * (1.0 - tick / top))) "H" (short(WIDTH)) } {}
+                        }
+                        @if let Some((across, _)) = end.filter(|_| self.values.len() > 1) {
+                            path fill={ "url(#" (self.id) "-fill)" }
+                                d={ (line) "L" (short(across * WIDTH)) " " (short(HEIGHT)) "H0Z" } {}
+                        }
+                        path.before vector-effect="non-scaling-stroke" d=(before) {}
+                        path.line vector-effect="non-scaling-stroke" d=(line) {}
+                    }
+                    svg.labels aria-hidden="true" {
+                        @for tick in &ticks {
+                            text.y x="100%" dx="10" dy="0.35em" y={ (percent(1.0 - tick / top)) } { (compact(*tick)) }
+                        }
+                        @for (place, name) in self.axis {
+                            text x=(percent(self.across(*place))) y="100%" dy="22" text-anchor=(if *place == 0 { "start" } else { "middle" }) { (name) }
+                        }
+                        @for cluster in clustered(self.markers, MARKER_GAP) {
+                            line.stem x1=(percent(cluster.at)) x2=(percent(cluster.at)) y1="0" y2="100%" {}
+                            svg.marker x=(percent(cluster.at)) y="0" data-notes=(notes(&cluster.markers)) {
+                                @let wide = cluster.markers.len() > 1;
+                                rect x=(if wide { "-18" } else { "-10" }) y="-12" rx="10" height="20" width=(if wide { "36" } else { "20" }) {}
+                                text y="2" text-anchor="middle" { (cluster.label()) }
+                            }
+                        }
+                        @if let Some((across, down)) = end {
+                            circle.end cx=(percent(across)) cy=(percent(down)) r="4.5" {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn points(&self, values: &[u64], top: f64) -> Vec<(f64, f64)> {
+        values
+            .iter()
+            .take(self.places.len())
+            .enumerate()
+            .map(|(place, &value)| {
+                (
+                    self.across(place) * WIDTH,
+                    HEIGHT * (1.0 - value as f64 / top),
+                )
+            })
+            .collect()
+    }
+
+    /// From 0 at the first place to 1 at the last.
+    fn across(&self, place: usize) -> f64 {
+        place as f64 / self.places.len().saturating_sub(1).max(1) as f64
+    }
+
+    /// Name, value and comparison of each place, as they are shown.
+    fn data(&self) -> String {
+        let shown = |values: &[u64], place: usize| values.get(place).map(|&value| grouped(value));
+        let points: Vec<_> = self
+            .places
+            .iter()
+            .enumerate()
+            .map(|(place, name)| (name, shown(self.values, place), shown(self.before, place)))
+            .collect();
+        serde_json::to_string(&points).unwrap_or_default()
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{}%", short(share * 100.0))
+}
+
+fn notes(markers: &[Marker]) -> String {
+    let notes: Vec<_> = markers
+        .iter()
+        .map(|marker| (&marker.text, &marker.when))
+        .collect();
+    serde_json::to_string(&notes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_that_is_not_over_ends_early() {
+        let places: Vec<String> = (0..5).map(|hour| format!("{hour:02}:00")).collect();
+        let chart = AreaChart {
+            id: "total",
+            label: "Visitors today by hour",
+            values: &[3, 8, 5],
+            before: &[2, 6, 7, 4, 1],
+            places: &places,
+            axis: &[(0, "00:00".to_owned()), (4, "04:00".to_owned())],
+            markers: &[],
+        };
+        insta::assert_snapshot!(chart.render().into_string());
+    }
+
+    #[test]
+    fn markup_in_a_note_is_text() {
+        let places = ["a".to_owned(), "b".to_owned()];
+        let chart = AreaChart {
+            id: "c",
+            label: "c",
+            values: &[1, 2],
+            before: &[],
+            places: &places,
+            axis: &[],
+            markers: &[Marker {
+                number: 1,
+                at: 0.5,
+                text: "<script>alert(1)</script>\"'".to_owned(),
+                when: "5 Nov".to_owned(),
+            }],
+        };
+        let html = chart.render().into_string();
+        assert!(!html.contains("<script>"), "{html}");
+    }
+}

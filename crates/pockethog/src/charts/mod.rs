@@ -1,0 +1,17 @@
+//! Hand-drawn SVG charts: small, smooth, and coloured by the page.
+//!
+//! The curve lies in an SVG that stretches with its box; everything that must not be stretched (text,
+//! dots, markers) lies in a second SVG above it that has no view box and places by percent. Neither
+//! needs a `style` attribute, which the Content-Security-Policy forbids.
+
+mod area;
+mod curve;
+mod markers;
+mod sparkline;
+mod ticks;
+
+pub use area::AreaChart;
+pub use curve::smooth_path;
+pub use markers::{Cluster, Marker, clustered};
+pub use sparkline::sparkline;
+pub use ticks::ticks;

@@ -1,0 +1,241 @@
+//! Numbers, changes, durations and dates as people read them.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::overview::change_percent;
+
+/// A number beside the number it is compared with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// Nothing to compare with, and nothing now.
+    NoData,
+    /// Something now, nothing before.
+    New,
+    /// In percent; 0 where nothing changed.
+    Percent(f64),
+}
+
+impl Change {
+    /// The change from `before` to `now`.
+    pub fn between(now: u64, before: u64) -> Self {
+        match change_percent(now, before) {
+            Some(percent) => Self::Percent(percent),
+            None if now > 0 => Self::New,
+            None => Self::NoData,
+        }
+    }
+
+    /// 1 for more, -1 for less, 0 for neither as far as the shown digits tell.
+    pub fn direction(self) -> i8 {
+        match self {
+            Self::New => 1,
+            Self::Percent(percent) if percent >= 0.05 => 1,
+            Self::Percent(percent) if percent <= -0.05 => -1,
+            Self::NoData | Self::Percent(_) => 0,
+        }
+    }
+
+    /// `2.9%`, `312%`, `new` or `–`; the direction is told beside it.
+    pub fn text(self) -> String {
+        match self {
+            Self::NoData => "–".to_owned(),
+            Self::New => "new".to_owned(),
+            Self::Percent(percent) if percent.abs() < 99.95 => format!("{:.1}%", percent.abs()),
+            Self::Percent(percent) if percent < 999.5 => format!("{:.0}%", percent.abs()),
+            Self::Percent(percent) => format!("{}×", grouped(rounded(percent / 100.0 + 1.0))),
+        }
+    }
+
+    /// A phrase for those who hear the page.
+    pub fn spoken(self) -> String {
+        let text = self.text();
+        match (self, self.direction()) {
+            (Self::NoData, _) => "nothing to compare with".to_owned(),
+            (Self::New, _) => "none before".to_owned(),
+            (_, 1) => format!("up {text}"),
+            (_, -1) => format!("down {text}"),
+            _ => "no change".to_owned(),
+        }
+    }
+}
+
+/// `13,538`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `950`, `1.5k`, `12k`, `1.2M`, `3B`: at most two digits where it is shortened below ten.
+pub fn compact(number: f64) -> String {
+    for (size, unit) in [(1e9, "B"), (1e6, "M"), (1e3, "k")] {
+        // 999,950 reads as 1M, not as 1000k.
+        if number >= size * 0.999_95 && number >= 1000.0 {
+            let short = number / size;
+            let text = if short < 99.95 {
+                format!("{short:.1}")
+            } else {
+                format!("{short:.0}")
+            };
+            let text = text.strip_suffix(".0").unwrap_or(&text);
+            return format!("{text}{unit}");
+        }
+    }
+    let text = format!("{number:.1}");
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
+/// `3.7%`: a share of 1.
+pub fn share(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+/// `+0.6 pt`, `-0.2 pt` or `no change`: the difference of two shares of 1.
+pub fn points(now: f64, before: f64) -> String {
+    let points = (now - before) * 100.0;
+    if points.abs() < 0.05 {
+        "no change".to_owned()
+    } else {
+        format!("{points:+.1} pt").replace('-', "−")
+    }
+}
+
+/// `45s`, `2m 41s`, `1h 05m`.
+pub fn duration(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h {minutes:02}m"),
+    }
+}
+
+/// `just now`, `12 min ago`, `3 h ago`, `2 days ago`.
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
+    match now.as_second().saturating_sub(then.as_second()) / 60 {
+        i64::MIN..=0 => "just now".to_owned(),
+        minutes @ 1..60 => format!("{minutes} min ago"),
+        minutes @ 60..1440 => format!("{} h ago", minutes / 60),
+        minutes @ 1440..2880 => format!("{} day ago", minutes / 1440),
+        minutes => format!("{} days ago", minutes / 1440),
+    }
+}
+
+/// `5 Nov`.
+pub fn day(at: Timestamp, zone: &TimeZone) -> String {
+    strftime(at, zone, "%-d %b")
+}
+
+/// `Thu 5 Nov`.
+pub fn weekday(at: Timestamp, zone: &TimeZone) -> String {
+    strftime(at, zone, "%a %-d %b")
+}
+
+/// `Thu 5 Nov 2026, 14:30`.
+pub fn date_time(at: Timestamp, zone: &TimeZone) -> String {
+    strftime(at, zone, "%a %-d %b %Y, %H:%M")
+}
+
+/// `14:00`.
+pub fn hour(at: Timestamp, zone: &TimeZone) -> String {
+    strftime(at, zone, "%H:%M")
+}
+
+/// The value of a date input.
+pub fn date_value(at: Timestamp, zone: &TimeZone) -> String {
+    strftime(at, zone, "%Y-%m-%d")
+}
+
+/// One thing or many: `1 project`, `12 projects`.
+pub fn counted(number: usize, one: &str, many: &str) -> String {
+    let word = if number == 1 { one } else { many };
+    format!("{} {word}", grouped(number as u64))
+}
+
+fn strftime(at: Timestamp, zone: &TimeZone, format: &str) -> String {
+    at.to_zoned_datetime(zone.clone())
+        .strftime(format)
+        .to_string()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float cast saturates, and a count is not negative"
+)]
+fn rounded(number: f64) -> u64 {
+    number.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        let shown = [0, 999, 1000, 13_538, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "13,538", "1,234,567"]);
+    }
+
+    #[test]
+    fn axis_numbers_are_short() {
+        let numbers = [
+            0.0,
+            0.5,
+            500.0,
+            1500.0,
+            6000.0,
+            12_000.0,
+            150_000.0,
+            999_990.0,
+            2_500_000.0,
+            3e9,
+        ];
+        assert_eq!(
+            numbers.map(compact),
+            [
+                "0", "0.5", "500", "1.5k", "6k", "12k", "150k", "1M", "2.5M", "3B"
+            ]
+        );
+    }
+
+    #[test]
+    fn changes_tell_nothing_from_new_from_none() {
+        assert_eq!(Change::between(0, 0), Change::NoData);
+        assert_eq!(Change::between(5, 0).text(), "new");
+        assert_eq!(Change::between(0, 5).spoken(), "down 100%");
+        assert_eq!(Change::between(103, 100).text(), "3.0%");
+        assert_eq!(Change::between(500, 500).spoken(), "no change");
+        assert_eq!(Change::between(5000, 100).text(), "50×");
+    }
+
+    #[test]
+    fn durations_and_ages_are_short() {
+        assert_eq!(
+            [45, 161, 3900].map(duration),
+            ["45s", "2m 41s", "1h 05m"].map(str::to_owned)
+        );
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let before = |seconds: i64| ago(Timestamp::from_second(1_000_000 - seconds).unwrap(), now);
+        assert_eq!(before(-50), "just now");
+        assert_eq!(before(12 * 60), "12 min ago");
+        assert_eq!(before(3 * 3600), "3 h ago");
+        assert_eq!(before(49 * 3600), "2 days ago");
+    }
+
+    #[test]
+    fn dates_are_those_of_the_zone() {
+        let at: Timestamp = "2026-11-05T23:30:00Z".parse().unwrap();
+        let zone = TimeZone::get("Asia/Tokyo").unwrap();
+        assert_eq!(day(at, &zone), "6 Nov");
+        assert_eq!(date_value(at, &TimeZone::UTC), "2026-11-05");
+        assert_eq!(date_time(at, &zone), "Fri 6 Nov 2026, 08:30");
+    }
+}

@@ -1,0 +1,216 @@
+// Live refresh, chart read-outs, the filter and a few comforts. Every page works without it.
+"use strict";
+(() => {
+  const body = document.body;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const el = (tag, className, text) => {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    if (text !== undefined && text !== null) node.textContent = text;
+    return node;
+  };
+
+  // Parts arrive as HTML made by this program's own server; the latest one wins while it has to wait.
+  const waiting = new Map();
+  const busy = (node) =>
+    (node.contains(document.activeElement) && document.activeElement !== body) ||
+    node.querySelector(".chart:hover, dialog[open]") !== null;
+
+  function count(node, from, to) {
+    if (calm.matches || from === to || !Number.isFinite(from)) return;
+    const target = node.textContent;
+    const started = performance.now();
+    const step = (now) => {
+      if (!node.isConnected) return;
+      const share = Math.min(1, (now - started) / 600);
+      if (share === 1) { node.textContent = target; return; }
+      const eased = 1 - (1 - share) ** 3;
+      node.textContent = Math.round(from + (to - from) * eased).toLocaleString("en-US");
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  function swap(id, html) {
+    const old = document.getElementById(id);
+    if (!old) return;
+    if (busy(old)) { waiting.set(id, html); return; }
+    waiting.delete(id);
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    const fresh = template.content.firstElementChild;
+    if (!fresh) return;
+    const before = [...old.querySelectorAll("[data-number]")].map((node) => Number(node.dataset.number));
+    fresh.hidden = old.hidden;
+    old.replaceWith(fresh);
+    [...fresh.querySelectorAll("[data-number]")].forEach((node, place) =>
+      count(node, before[place], Number(node.dataset.number)));
+    charts(fresh);
+  }
+  const settle = () => [...waiting].forEach(([id, html]) => swap(id, html));
+  addEventListener("focusout", () => setTimeout(settle));
+  addEventListener("pointerout", () => { if (waiting.size) setTimeout(settle); });
+
+  function status(state, text) {
+    const node = document.getElementById("status");
+    if (!node) return;
+    node.dataset.state = state;
+    node.lastElementChild.textContent = text;
+  }
+
+  function progress(done, total) {
+    const bar = document.getElementById("progress");
+    if (!bar) return;
+    bar.max = total || 1;
+    bar.value = done;
+    bar.hidden = done >= total;
+    if (done < total) status("loading", `Loading ${done} of ${total}`);
+  }
+
+  if (body.dataset.stream && "EventSource" in window) {
+    let stream = null;
+    const close = () => { if (stream) { stream.close(); stream = null; } };
+    const open = () => {
+      if (stream || document.hidden) return;
+      stream = new EventSource(body.dataset.stream);
+      const on = (name, react) => stream.addEventListener(name, (event) => react(JSON.parse(event.data)));
+      on("part", (part) => swap(part.id, part.html));
+      on("progress", (now) => progress(now.done, now.total));
+      on("status", (now) => {
+        if (now.state === "signed-out") { close(); location.assign("/"); return; }
+        status(now.state, now.text);
+      });
+      stream.onerror = () => status("offline", "PocketHog is not running");
+    };
+    document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+    addEventListener("pagehide", close);
+    addEventListener("pageshow", open);
+    open();
+  }
+
+  // Charts: a read-out under the pointer or finger; a click on a day starts a note.
+  function charts(root) {
+    for (const chart of root.querySelectorAll(".chart[data-points]")) {
+      const plot = chart.querySelector(".plot");
+      const points = JSON.parse(chart.dataset.points);
+      let tip = null, cursor = null;
+      const clear = () => { tip?.remove(); cursor?.remove(); tip = cursor = null; };
+      const placeAt = (event) => {
+        const box = plot.getBoundingClientRect();
+        const share = (event.clientX - box.left) / box.width;
+        return Math.max(0, Math.min(points.length - 1, Math.round(share * (points.length - 1))));
+      };
+      const show = (left, lines) => {
+        if (!tip) { tip = el("div", "tip"); plot.append(tip); }
+        tip.replaceChildren(...lines);
+        const most = plot.clientWidth - tip.offsetWidth;
+        tip.style.left = `${Math.max(0, Math.min(most, left - tip.offsetWidth / 2))}px`;
+        tip.style.top = "18px";
+      };
+      plot.addEventListener("pointermove", (event) => {
+        const marker = event.target.closest?.(".marker");
+        if (marker) {
+          cursor?.remove(); cursor = null;
+          const box = plot.getBoundingClientRect();
+          const notes = JSON.parse(marker.dataset.notes);
+          const at = marker.getBoundingClientRect();
+          show(at.left + at.width / 2 - box.left, notes.flatMap(([text, when]) => [el("b", "", text), el("span", "", when)]));
+          return;
+        }
+        const place = placeAt(event);
+        const [name, now, before] = points[place];
+        const left = (place / Math.max(1, points.length - 1)) * plot.clientWidth;
+        if (!cursor) { cursor = el("div", "cursor"); plot.append(cursor); }
+        cursor.style.left = `${left}px`;
+        const lines = [el("b", "", now === null ? name : `${now} · ${name}`)];
+        if (before !== null) lines.push(el("span", "", `${before} in the period before`));
+        show(left, lines);
+      });
+      plot.addEventListener("pointerleave", clear);
+      plot.addEventListener("pointercancel", clear);
+      const dialog = document.getElementById("add-note");
+      if (dialog && chart.dataset.dates) {
+        const dates = JSON.parse(chart.dataset.dates);
+        chart.classList.add("clickable");
+        plot.addEventListener("click", (event) => {
+          dialog.querySelector("[name=date]").value = dates[placeAt(event)] ?? "";
+          open(dialog);
+        });
+      }
+    }
+  }
+  charts(document);
+
+  // Dialogs: without the script their links lead to a page with the same form.
+  function open(dialog) {
+    dialog.showModal();
+    dialog.querySelector("textarea, input:not([type=hidden])")?.focus();
+  }
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-dialog]");
+    const dialog = opener && document.getElementById(opener.dataset.dialog);
+    if (dialog) { event.preventDefault(); open(dialog); }
+    if (event.target.closest("[data-close]")) { event.preventDefault(); event.target.closest("dialog")?.close(); }
+    if (event.target.nodeName === "DIALOG") event.target.close();
+  });
+
+  // The filter, as one types.
+  for (const input of document.querySelectorAll("[data-live]")) {
+    const list = document.getElementById(input.dataset.live);
+    const title = document.querySelector("[data-many]");
+    const filter = () => {
+      const wanted = input.value.trim().toLowerCase();
+      let found = 0;
+      for (const item of list.children) {
+        item.hidden = !item.dataset.text.includes(wanted);
+        if (!item.hidden) found += 1;
+      }
+      if (title) title.textContent = `${found} ${found === 1 ? title.dataset.one : title.dataset.many}`;
+    };
+    input.addEventListener("input", filter);
+  }
+  addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return;
+    const input = document.querySelector(".filter input");
+    if (input) { event.preventDefault(); input.focus(); }
+  });
+
+  // Order by dragging; the buttons beside it do the same by keyboard.
+  const order = document.querySelector("[data-order]");
+  if (order) {
+    let dragged = null;
+    order.addEventListener("dragstart", (event) => { dragged = event.target.closest("li"); dragged?.classList.add("dragged"); });
+    order.addEventListener("dragover", (event) => {
+      const over = event.target.closest("li");
+      if (!dragged || !over || over === dragged || over.parentNode !== order) return;
+      event.preventDefault();
+      const box = over.getBoundingClientRect();
+      over[event.clientY < box.top + box.height / 2 ? "before" : "after"](dragged);
+    });
+    order.addEventListener("drop", (event) => event.preventDefault());
+    order.addEventListener("dragend", () => {
+      dragged?.classList.remove("dragged");
+      dragged = null;
+      const fields = new URLSearchParams();
+      for (const item of order.children) fields.append("key", item.dataset.key);
+      fetch(order.dataset.order, { method: "POST", body: fields });
+    });
+    for (const item of order.children) item.draggable = true;
+  }
+
+  // What was typed into a note survives a failed save, a closed tab and a lost connection.
+  for (const field of document.querySelectorAll("textarea[data-keep]")) {
+    const name = `note:${field.dataset.keep}`;
+    const kept = sessionStorage.getItem(name);
+    if (kept && !field.value) field.value = kept;
+    field.addEventListener("input", () => sessionStorage.setItem(name, field.value));
+  }
+  const saved = document.querySelector("[data-saved]");
+  if (saved) sessionStorage.removeItem(`note:${saved.dataset.saved}`);
+
+  // Settings that need no button.
+  for (const form of document.querySelectorAll("form[data-instant]")) {
+    form.addEventListener("change", () => form.requestSubmit());
+    form.querySelector("[data-needless]")?.setAttribute("hidden", "");
+  }
+})();

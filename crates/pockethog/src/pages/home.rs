@@ -1,0 +1,547 @@
+//! Home: the total over all projects, then a card for each.
+
+use maud::{Markup, html};
+
+use super::layout::{Notice, Shell, Tone, avatar};
+use super::{element_id, encoded, icons, project_path};
+use crate::charts::{AreaChart, sparkline};
+use crate::colours;
+use crate::format::{Change, counted, grouped};
+use crate::preferences::Scheme;
+use crate::project::ProjectKey;
+
+/// Cards per page.
+pub const PAGE: usize = 120;
+
+/// What the home page knows.
+#[derive(Clone, Debug, Default)]
+pub struct Home {
+    /// The shell; its title is ours.
+    pub shell: Shell,
+    /// The sum over all projects that are not hidden.
+    pub total: Total,
+    /// All cards that are not hidden, in the person's own order.
+    pub cards: Vec<Card>,
+    /// How to sort; favourites come first in any case.
+    pub sort: Sort,
+    /// True where the person arranged projects, so that [`Sort::Own`] is offered.
+    pub has_own_order: bool,
+    /// Only projects whose name or subtitle contains this.
+    pub filter: String,
+    /// Which page of cards, from 0.
+    pub page: usize,
+    /// How many projects are hidden.
+    pub hidden: usize,
+    /// What could not be read.
+    pub troubles: Vec<Trouble>,
+    /// Connections by API key that could sign in instead.
+    pub banners: Vec<KeyBanner>,
+}
+
+/// Visitors today over all projects, each in its own time zone.
+#[derive(Clone, Debug, Default)]
+pub struct Total {
+    /// Visitors today; none while nothing is known.
+    pub visitors: Option<u64>,
+    /// Visitors yesterday by now.
+    pub before: u64,
+    /// Visitors by hour of the day, up to the current hour.
+    pub hours: Vec<u64>,
+    /// Visitors by hour of yesterday.
+    pub hours_before: Vec<u64>,
+    /// Persons online now, where that is known.
+    pub online: Option<u64>,
+    /// The project that grew most, and its page.
+    pub best_mover: Option<(String, String)>,
+}
+
+/// A project on the home page.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// Which project.
+    pub key: ProjectKey,
+    /// The name to show.
+    pub name: String,
+    /// Its website or organization.
+    pub subtitle: String,
+    /// `US`, `EU` or the host; only where projects of several Hosts are shown.
+    pub host: Option<String>,
+    /// Shown first.
+    pub favourite: bool,
+    /// A colour scheme of its own.
+    pub scheme: Option<Scheme>,
+    /// Its numbers.
+    pub numbers: Numbers,
+}
+
+/// The numbers of a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// Never read so far.
+    Loading,
+    /// No event ever arrived.
+    Empty,
+    /// Could not be read, and none are known from before: one sentence.
+    Unreadable(String),
+    /// Known.
+    Known {
+        /// Visitors today.
+        visitors: u64,
+        /// Visitors yesterday by now.
+        before: u64,
+        /// Visitors of the last 30 days, oldest first.
+        days: Vec<u64>,
+        /// Why they are not fresh, `PostHog is busy, numbers from 12 min ago`.
+        stale: Option<String>,
+    },
+}
+
+/// How cards are sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// Most visitors first.
+    #[default]
+    Visitors,
+    /// Strongest growth first.
+    Trend,
+    /// By name.
+    Name,
+    /// As the person arranged them.
+    Own,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// A project, an organization or a Host.
+    pub what: String,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Where to go to mend it, if anything can: a label and a page.
+    pub action: Option<(String, String)>,
+}
+
+/// Offers signing in to someone who uses an API key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyBanner {
+    /// The Connection, as addresses name it.
+    pub connection: String,
+    /// `US Cloud` or `EU Cloud`.
+    pub host: String,
+}
+
+impl Sort {
+    /// The value of `?sort=`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Visitors => "visitors",
+            Self::Trend => "trend",
+            Self::Name => "name",
+            Self::Own => "own",
+        }
+    }
+
+    /// The sort called `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Visitors, Self::Trend, Self::Name, Self::Own]
+            .into_iter()
+            .find(|sort| sort.name() == name)
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Visitors => "Visitors",
+            Self::Trend => "Trend",
+            Self::Name => "Name",
+            Self::Own => "Mine",
+        }
+    }
+}
+
+/// The home page.
+pub fn render(view: &Home) -> Markup {
+    let mut shell = view.shell.clone();
+    "All projects".clone_into(&mut shell.title);
+    let found = arranged(view);
+    let pages = found.len().div_ceil(PAGE).max(1);
+    let page = view.page.min(pages - 1);
+    let shown = &found[page * PAGE..found.len().min((page + 1) * PAGE)];
+    shell.page(
+        "home",
+        &html! {
+            h1.hidden-label { "All projects" }
+            @for banner in &view.banners { (key_banner(banner)) }
+            @if view.cards.is_empty() {
+                (nothing(view))
+            } @else {
+                (render_total(&view.total))
+                (troubles(&view.troubles))
+                section.projects aria-labelledby="projects" {
+                    div.tools {
+                        h2 #projects data-one="project" data-many="projects" { (counted(found.len(), "project", "projects")) }
+                        @if view.hidden > 0 { a.muted href="/settings#projects" { (counted(view.hidden, "hidden", "hidden")) } }
+                        form.filter role="search" method="get" action="/" {
+                            (icons::search())
+                            input type="search" name="filter" value=(view.filter) placeholder="Filter" aria-label="Filter projects" autocomplete="off" data-live=[(pages == 1).then_some("cards")];
+                            input type="hidden" name="sort" value=(view.sort.name());
+                        }
+                        nav.segments aria-label="Sort by" {
+                            @for sort in [Sort::Visitors, Sort::Trend, Sort::Name, Sort::Own] {
+                                @if sort != Sort::Own || view.has_own_order {
+                                    a href=(address(view, sort, 0)) aria-current=[(sort == view.sort).then_some("true")] { (sort.title()) }
+                                }
+                            }
+                        }
+                    }
+                    @if found.is_empty() {
+                        div.empty-box {
+                            p { "No project matches “" bdi { (view.filter) } "”." }
+                            a.button href=(format!("/?sort={}", view.sort.name())) { "Show all" }
+                        }
+                    }
+                    ul.cards.many[shown.len() > 60] #cards {
+                        @for card in shown { (render_card(card)) }
+                    }
+                    @if pages > 1 {
+                        nav.pager aria-label="Pages" {
+                            @if page > 0 { a.button href=(address(view, view.sort, page - 1)) rel="prev" { "Previous" } }
+                            span { "Page " (page + 1) " of " (pages) }
+                            @if page + 1 < pages { a.button href=(address(view, view.sort, page + 1)) rel="next" { "Next" } }
+                        }
+                    }
+                }
+            }
+        },
+    )
+}
+
+/// The total alone, as the event stream replaces it. Its id is `total`.
+pub fn render_total(total: &Total) -> Markup {
+    let places: Vec<String> = (0..24).map(|hour| format!("{hour:02}:00")).collect();
+    let axis: Vec<(usize, String)> = [0, 6, 12, 18, 23]
+        .map(|hour| (hour, places[hour].clone()))
+        .to_vec();
+    html! {
+        section.card.total #total aria-labelledby="total-title" {
+            div.figures {
+                h2 #total-title { b { "Visitors today" } " · all projects" }
+                @if let Some(visitors) = total.visitors {
+                    p.huge data-number=(visitors) aria-live="polite" aria-atomic="true" { (grouped(visitors)) }
+                    p.against {
+                        (change_badge(Change::between(visitors, total.before)))
+                        span { "vs. " span.dash aria-hidden="true" {} " yesterday by now" }
+                    }
+                } @else {
+                    p.huge { span.bone { "00,000" } }
+                    p.against { span.bone { "00% vs. yesterday by now" } }
+                }
+                dl.asides {
+                    @if let Some(online) = total.online {
+                        div { dt { "Online now" } dd { (grouped(online)) } }
+                    }
+                    @if let Some((name, path)) = &total.best_mover {
+                        div { dt { "Best mover" } dd { a href=(path) { bdi { (name) } } } }
+                    }
+                }
+            }
+            @if total.visitors.is_some() {
+                (AreaChart {
+                    id: "total-chart",
+                    label: "Visitors by hour of the day, today and yesterday",
+                    values: &total.hours,
+                    before: &total.hours_before,
+                    places: &places,
+                    axis: &axis,
+                    markers: &[],
+                }.render())
+            } @else {
+                div.chart.bone-chart aria-hidden="true" {}
+            }
+        }
+    }
+}
+
+/// One card alone, as the event stream replaces it. Its id is [`card_id`].
+pub fn render_card(card: &Card) -> Markup {
+    let id = card_id(&card.key);
+    let text = format!("{} {}", card.name, card.subtitle).to_lowercase();
+    html! {
+        li.card.project #(id) data-scheme=[card.scheme.map(colours::name)] data-text=(text) {
+            (avatar(&card.name))
+            div.name {
+                h3 {
+                    a href=(project_path(&card.key)) { bdi { (card.name) } }
+                    @if card.favourite { span.fav title="Favourite" { (icons::star()) span.hidden-label { "Favourite" } } }
+                }
+                p.subtitle {
+                    @if let Some(host) = &card.host { span.badge { (host) } }
+                    bdi { (card.subtitle) }
+                }
+            }
+            @match &card.numbers {
+                Numbers::Loading => {
+                    p.number { span.bone { "0,000" } span.hidden-label { "Loading" } }
+                    p.change { span.bone { "00.0%" } }
+                    div.spark.bone-chart aria-hidden="true" {}
+                }
+                Numbers::Empty => {
+                    p.message { "No events yet" }
+                    svg.spark.flat aria-hidden="true" { line x1="0" x2="100%" y1="92%" y2="92%" {} }
+                }
+                Numbers::Unreadable(reason) => p.message.failed { (icons::warning()) span { (reason) } },
+                Numbers::Known { visitors, before, days, stale } => {
+                    p.number { span data-number=(visitors) { (grouped(*visitors)) } span.hidden-label { " visitors today" } }
+                    p.change { (change_badge(Change::between(*visitors, *before))) }
+                    (sparkline(&id, days))
+                    @if let Some(stale) = stale { p.stale { (icons::warning()) span { (stale) } } }
+                }
+            }
+        }
+    }
+}
+
+/// The element id of a project's card.
+pub fn card_id(key: &ProjectKey) -> String {
+    element_id("card", key)
+}
+
+/// A change with its direction, in words for those who hear it.
+pub(super) fn change_badge(change: Change) -> Markup {
+    let class = match change.direction() {
+        1 => "delta good",
+        -1 => "delta bad",
+        _ => "delta",
+    };
+    html! {
+        span class=(class) {
+            @match change.direction() {
+                1 => (icons::up()),
+                -1 => (icons::down()),
+                _ => {},
+            }
+            span aria-hidden="true" { (change.text()) }
+            span.hidden-label { (change.spoken()) }
+        }
+    }
+}
+
+/// Cards that match the filter, favourites first, sorted.
+fn arranged(view: &Home) -> Vec<&Card> {
+    let wanted = view.filter.trim().to_lowercase();
+    let mut found: Vec<&Card> = view
+        .cards
+        .iter()
+        .filter(|card| {
+            format!("{} {}", card.name, card.subtitle)
+                .to_lowercase()
+                .contains(&wanted)
+        })
+        .collect();
+    match view.sort {
+        Sort::Visitors => {
+            found.sort_by_key(|card| {
+                std::cmp::Reverse(visitors(card).map_or(0, |number| number + 1))
+            });
+        }
+        Sort::Trend => found.sort_by(|one, other| trend(other).total_cmp(&trend(one))),
+        Sort::Name => found.sort_by_cached_key(|card| card.name.to_lowercase()),
+        Sort::Own => {}
+    }
+    found.sort_by_key(|card| !card.favourite);
+    found
+}
+
+fn visitors(card: &Card) -> Option<u64> {
+    match card.numbers {
+        Numbers::Known { visitors, .. } => Some(visitors),
+        _ => None,
+    }
+}
+
+/// Growth, with what is new above all and what is unknown below all.
+fn trend(card: &Card) -> f64 {
+    match card.numbers {
+        Numbers::Known {
+            visitors, before, ..
+        } => match Change::between(visitors, before) {
+            Change::Percent(percent) => percent,
+            Change::New => f64::MAX,
+            Change::NoData => -1e6,
+        },
+        _ => f64::MIN,
+    }
+}
+
+fn address(view: &Home, sort: Sort, page: usize) -> String {
+    let mut address = format!("/?sort={}", sort.name());
+    if !view.filter.is_empty() {
+        address.push_str("&filter=");
+        address.push_str(&encoded(&view.filter));
+    }
+    if page > 0 {
+        address.push_str("&page=");
+        address.push_str(&page.to_string());
+    }
+    address
+}
+
+fn troubles(troubles: &[Trouble]) -> Markup {
+    let line = |trouble: &Trouble| {
+        html! {
+            b { bdi { (trouble.what) } } ": " (trouble.reason)
+            @if let Some((label, path)) = &trouble.action { " " a href=(path) { (label) } }
+        }
+    };
+    html! {
+        @match troubles {
+            [] => {},
+            [one] => div.notice.warn role="status" { (icons::warning()) p { (line(one)) } },
+            several => details.notice.warn open[several.len() <= 4] {
+                summary { (icons::warning()) (several.len()) " could not be read; everything else is here" }
+                ul { @for trouble in several { li { (line(trouble)) } } }
+            },
+        }
+    }
+}
+
+fn nothing(view: &Home) -> Markup {
+    let loading = matches!(view.shell.status, Some(super::Status::Loading { .. }));
+    html! {
+        @if loading {
+            (render_total(&Total::default()))
+            ul.cards aria-hidden="true" {
+                @for _ in 0..8 {
+                    li.card.project {
+                        span.avatar.bone-chart {}
+                        div.name { p.bone { "Project name" } p.subtitle { span.bone { "project.example" } } }
+                        p.number { span.bone { "0,000" } }
+                        p.change { span.bone { "00.0%" } }
+                        div.spark.bone-chart {}
+                    }
+                }
+            }
+        } @else {
+            (troubles(&view.troubles))
+            div.empty-box.tall {
+                (icons::logo())
+                @if view.hidden > 0 {
+                    h2 { "All projects are hidden" }
+                    p { "Every project that you have is hidden on this page." }
+                    a.button.primary href="/settings#projects" { "Choose what to show" }
+                } @else if view.troubles.is_empty() {
+                    h2 { "No projects granted" }
+                    p { "You are signed in, but the access you gave covers no project. Sign in again and choose organizations or projects on PostHog's page." }
+                    a.button.primary href="/connections" { "Change access" }
+                } @else {
+                    h2 { "No projects could be read" }
+                    p { "PocketHog tries again by itself. What happened is written above." }
+                    a.button href="/connections" { "Connections" }
+                }
+            }
+        }
+    }
+}
+
+fn key_banner(banner: &KeyBanner) -> Markup {
+    let path = |step: &str| format!("/banner/{}/{step}", encoded(&banner.connection));
+    html! {
+        section.notice.offer aria-label={ "Sign in to " (banner.host) } {
+            p { b { "You use an API key for " (banner.host) "." } " Sign in instead: nothing to paste or rotate, and your projects, favourites and colours stay." }
+            form method="post" action=(path("sign-in")) { button.button.primary.small type="submit" { "Sign in" } }
+            form method="post" action=(path("snooze")) { button.button.small type="submit" { "Snooze" } }
+            form method="post" action=(path("dismiss")) { button.button.small type="submit" { "Dismiss" } }
+        }
+    }
+}
+
+/// A notice about numbers that could not be refreshed at all.
+pub fn offline_notice(age: &str) -> Notice {
+    Notice {
+        tone: Tone::Warn,
+        text: format!(
+            "PostHog cannot be reached. These are the numbers from {age}; PocketHog keeps trying."
+        ),
+        action: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(id: u64, name: &str, visitors: u64, before: u64, favourite: bool) -> Card {
+        Card {
+            key: ProjectKey {
+                host: "us".to_owned(),
+                id,
+            },
+            name: name.to_owned(),
+            subtitle: format!("{name}.example"),
+            host: None,
+            favourite,
+            scheme: None,
+            numbers: Numbers::Known {
+                visitors,
+                before,
+                days: vec![1, 2, 3],
+                stale: None,
+            },
+        }
+    }
+
+    fn names(view: &Home) -> Vec<&str> {
+        arranged(view)
+            .iter()
+            .map(|card| card.name.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn favourites_come_first_whatever_the_sort() {
+        let mut view = Home {
+            cards: vec![
+                card(1, "b", 10, 10, false),
+                card(2, "c", 5, 1, false),
+                card(3, "a", 1, 1, true),
+            ],
+            ..Home::default()
+        };
+        assert_eq!(names(&view), ["a", "b", "c"]);
+        view.sort = Sort::Trend;
+        assert_eq!(names(&view), ["a", "c", "b"]);
+        view.sort = Sort::Own;
+        assert_eq!(names(&view), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_filter_ignores_case_and_looks_at_the_website_too() {
+        let view = Home {
+            cards: vec![
+                card(1, "Acorn", 1, 1, false),
+                card(2, "Burrow", 1, 1, false),
+            ],
+            filter: "BURROW.ex".to_owned(),
+            ..Home::default()
+        };
+        assert_eq!(names(&view), ["Burrow"]);
+    }
+
+    #[test]
+    fn five_hundred_projects_are_paged() {
+        let cards = (0..500).map(|id| card(id, "p", id, 1, false)).collect();
+        let view = Home {
+            cards,
+            page: 99,
+            ..Home::default()
+        };
+        let html = render(&view).into_string();
+        assert!(html.contains("Page 5 of 5") && html.contains("500 projects"));
+        assert_eq!(html.matches("<li class=\"card project\"").count(), 20);
+    }
+
+    #[test]
+    fn a_name_with_markup_is_text() {
+        let html = render_card(&card(1, "<img src=x onerror=alert(1)>", 1, 1, false)).into_string();
+        assert!(!html.contains("<img"), "{html}");
+    }
+}

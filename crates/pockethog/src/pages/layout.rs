@@ -1,0 +1,253 @@
+//! What every page has: the HTML shell, the header, the state of the numbers, notices.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::icons;
+use crate::colours;
+use crate::preferences::{Mode, Scheme};
+
+/// The shell around a page.
+#[derive(Clone, Debug, Default)]
+pub struct Shell {
+    /// Title of the page, without the program's name.
+    pub title: String,
+    /// Colour scheme of the app.
+    pub scheme: Scheme,
+    /// Light, dark, or as the system.
+    pub mode: Mode,
+    /// Who is signed in, by Connection: an e-mail address where it is known, else a name.
+    pub connected: Vec<String>,
+    /// The state of the numbers; none on pages without numbers.
+    pub status: Option<Status>,
+    /// Where the arrow in the header leads.
+    pub back: Option<String>,
+    /// Whether the page takes live updates.
+    pub live: bool,
+    /// What the person has to know, on top of the page.
+    pub notices: Vec<Notice>,
+}
+
+/// The state of the numbers on a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// They are as fresh as they can be.
+    Live,
+    /// They are being fetched.
+    Loading {
+        /// Projects read so far.
+        done: usize,
+        /// Projects to read.
+        total: usize,
+    },
+    /// They are from the last time, `12 min ago`.
+    Updated(String),
+    /// PostHog cannot be reached; the numbers are of this age, where there are any.
+    Offline(Option<String>),
+    /// PostHog asks to slow down.
+    Busy(String),
+}
+
+/// A sentence on top of a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notice {
+    /// How much it matters.
+    pub tone: Tone,
+    /// What happened.
+    pub text: String,
+    /// What to do: a label and the page it leads to.
+    pub action: Option<(String, String)>,
+}
+
+/// How much a notice matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// Good to know.
+    #[default]
+    Plain,
+    /// It went well.
+    Good,
+    /// Something is missing.
+    Warn,
+    /// Something failed.
+    Bad,
+}
+
+impl Status {
+    /// `live`, `loading`, `updated`, `offline` or `busy`: what the event stream calls it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Loading { .. } => "loading",
+            Self::Updated(_) => "updated",
+            Self::Offline(_) => "offline",
+            Self::Busy(_) => "busy",
+        }
+    }
+
+    /// What the header says.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Live => "Live".to_owned(),
+            Self::Loading { done, total } => format!("Loading {done} of {total}"),
+            Self::Updated(age) => format!("Updated {age}"),
+            Self::Offline(Some(age)) => format!("Offline · {age}"),
+            Self::Offline(None) => "Offline".to_owned(),
+            Self::Busy(age) => format!("PostHog is busy · {age}"),
+        }
+    }
+}
+
+impl Shell {
+    /// A whole page. `class` names the page for the style sheet.
+    pub fn page(&self, class: &str, content: &Markup) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" data-scheme=(colours::name(self.scheme)) data-mode=(mode(self.mode)) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (self.title) " · PocketHog" }
+                    link rel="icon" type="image/svg+xml" href="/assets/icon.svg";
+                    link rel="stylesheet" href="/assets/style.css";
+                    script defer src="/assets/app.js" {}
+                }
+                body class=(class) data-stream=[self.live.then_some("/events")] {
+                    a.skip href="#content" { "Skip to content" }
+                    @if class != "sign-in" { (self.header()) }
+                    main #content tabindex="-1" {
+                        @for notice in &self.notices { (notice.render()) }
+                        (content)
+                    }
+                    footer {
+                        p { "PocketHog is an independent third-party client, not affiliated with PostHog, Inc." }
+                    }
+                }
+            }
+        }
+    }
+
+    fn header(&self) -> Markup {
+        html! {
+            header.bar {
+                @if let Some(back) = &self.back {
+                    a.icon-button.back href=(back) aria-label="Back" { (icons::back()) }
+                }
+                a.brand href="/" aria-label="PocketHog, all projects" {
+                    (icons::logo())
+                    span { "Pocket" b { "Hog" } }
+                }
+                @if let Some(who) = connected(&self.connected) {
+                    a.who href="/connections" title=(who) { bdi { (who) } }
+                }
+                @if let Some(status) = &self.status { (render_status(status)) }
+                a.icon-button href="/settings" aria-label="Settings" { (icons::settings()) }
+            }
+            @if let Some(Status::Loading { done, total }) = self.status {
+                progress.loading #progress max=(total.max(1)) value=(done) aria-label="Projects read" {}
+            } @else {
+                progress.loading #progress max="1" value="1" hidden aria-label="Projects read" {}
+            }
+        }
+    }
+}
+
+impl Notice {
+    /// The notice.
+    pub fn render(&self) -> Markup {
+        let tone = match self.tone {
+            Tone::Plain => "plain",
+            Tone::Good => "good",
+            Tone::Warn => "warn",
+            Tone::Bad => "bad",
+        };
+        let role = if self.tone == Tone::Bad {
+            "alert"
+        } else {
+            "status"
+        };
+        html! {
+            div class={ "notice " (tone) } role=(role) {
+                @if matches!(self.tone, Tone::Warn | Tone::Bad) { (icons::warning()) }
+                p { (self.text) }
+                @if let Some((label, path)) = &self.action { a.button.small href=(path) { (label) } }
+            }
+        }
+    }
+}
+
+/// The state of the numbers, as the header shows it and the event stream replaces it.
+pub fn render_status(status: &Status) -> Markup {
+    html! {
+        p.status #status role="status" data-state=(status.name()) {
+            span.dot aria-hidden="true" {}
+            span { (status.text()) }
+        }
+    }
+}
+
+/// A project's avatar: its first letter on its own tint.
+pub fn avatar(name: &str) -> Markup {
+    let letter: String = name
+        .chars()
+        .find(|letter| letter.is_alphanumeric())
+        .map_or_else(|| "·".to_owned(), |letter| letter.to_uppercase().collect());
+    html! {
+        span class={ "avatar tint-" (colours::tint_of(name)) } aria-hidden="true" { (letter) }
+    }
+}
+
+/// `Connected as ada@example.com`, `… and 2 more`.
+fn connected(who: &[String]) -> Option<String> {
+    let first = who.first()?;
+    Some(match who.len() - 1 {
+        0 => format!("Connected as {first}"),
+        more => format!("Connected as {first} and {more} more"),
+    })
+}
+
+/// The name that `data-mode` uses.
+pub(super) fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Auto => "auto",
+        Mode::Dark => "dark",
+        Mode::Light => "light",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_is_counted() {
+        let who = |names: &[&str]| {
+            connected(
+                &names
+                    .iter()
+                    .map(|&name| name.to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(who(&[]), None);
+        assert_eq!(who(&["ada"]).as_deref(), Some("Connected as ada"));
+        assert_eq!(
+            who(&["ada", "b", "c"]).as_deref(),
+            Some("Connected as ada and 2 more")
+        );
+    }
+
+    #[test]
+    fn no_page_has_inline_styles_or_handlers() {
+        let page = Shell::default().page("home", &html! {}).into_string();
+        assert!(!page.contains(" style=") && !page.contains(" onclick="));
+        assert!(!page.contains("<script>"));
+    }
+
+    #[test]
+    fn an_avatar_takes_the_first_letter_of_any_script() {
+        assert!(avatar("  «étoile»").into_string().contains(">É<"));
+        assert!(avatar("مدونة").into_string().contains(">م<"));
+        assert!(avatar("***").into_string().contains(">·<"));
+    }
+}
