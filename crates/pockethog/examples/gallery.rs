@@ -3,17 +3,31 @@
 
 #![expect(
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
     reason = "invented numbers are small"
 )]
 
 use std::path::Path;
 use std::{env, fs, io};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use maud::Markup;
+use pockethog::conversions::{Suggestion, Suggestions};
+use pockethog::overview::{
+    Breakdown, Breakdowns, ConversionFigure, Counts, Period, Point, Range, Row,
+};
+use pockethog::pages::api_key::{self, ApiKey};
+use pockethog::pages::connections::{self, ConnectionCard, Connections};
 use pockethog::pages::home::{self, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble};
+use pockethog::pages::message;
+use pockethog::pages::notes::{Note, NoteAccess, NoteDialog};
+use pockethog::pages::project::{self, Chooser, ProjectPage, Sibling};
+use pockethog::pages::settings::{self, ProjectLine, Settings};
 use pockethog::pages::sign_in::{self, SignIn};
 use pockethog::pages::{self, Shell, Status};
-use pockethog::preferences::{Mode, Scheme};
+use pockethog::preferences::{Mode, ProjectPreferences, Scheme};
 use pockethog::project::ProjectKey;
 
 fn main() -> io::Result<()> {
@@ -33,6 +47,8 @@ fn gallery() -> Vec<(&'static str, Markup)> {
     let mut all = Vec::new();
     all.extend(sign_ins());
     all.extend(homes());
+    all.extend(projects());
+    all.extend(others());
     all
 }
 
@@ -199,6 +215,400 @@ fn homes() -> Vec<(&'static str, Markup)> {
     ]
 }
 
+fn projects() -> Vec<(&'static str, Markup)> {
+    let usual = usual_project();
+    let with = |change: &dyn Fn(&mut ProjectPage)| {
+        let mut view = usual.clone();
+        change(&mut view);
+        project::render(&view)
+    };
+    vec![
+        ("project", project::render(&usual)),
+        (
+            "project-day",
+            with(&|view| {
+                view.range = Range::Day;
+                view.period = Some(period(Range::Day, 24));
+                view.period.as_mut().expect("just made").conversions.clear();
+                view.preferences.conversions.clear();
+                view.notes.clear();
+            }),
+        ),
+        (
+            "project-quarter",
+            with(&|view| {
+                view.range = Range::Quarter;
+                view.period = Some(period(Range::Quarter, 90));
+                view.notes = (0..9).map(|place| note(place, "A note among many", (place as i64) * 2)).collect();
+            }),
+        ),
+        (
+            "project-loading",
+            with(&|view| {
+                view.period = None;
+                view.breakdowns = None;
+                view.shell.status = Some(Status::Loading { done: 0, total: 2 });
+            }),
+        ),
+        (
+            "project-trouble",
+            with(&|view| {
+                view.trouble = Some("PostHog is busy; these are the numbers from 12 min ago.".to_owned());
+                view.shell.status = Some(Status::Busy("12 min ago".to_owned()));
+                view.note_access = NoteAccess::ReadOnly;
+                if let Some(period) = &mut view.period {
+                    period.time_zone_known = false;
+                }
+            }),
+        ),
+        (
+            "project-empty",
+            with(&|view| {
+                view.empty = true;
+                view.note_access = NoteAccess::Missing;
+                view.notes.clear();
+                view.online = None;
+                view.preferences.conversions.clear();
+                let mut period = period(Range::Month, 30);
+                period.now = Counts::default();
+                period.before = Counts::default();
+                period.sessions = 0;
+                period.sessions_before = 0;
+                period.conversions.clear();
+                for point in period.points.iter_mut().chain(&mut period.points_before) {
+                    point.visitors = 0;
+                    point.pageviews = 0;
+                }
+                view.period = Some(period);
+                view.breakdowns = Some(Breakdowns {
+                    measured_at: now(),
+                    range: Range::Month,
+                    lists: Breakdown::ALL.map(|list| (list, Vec::new())).to_vec(),
+                });
+            }),
+        ),
+        (
+            "project-note",
+            with(&|view| {
+                view.dialog = Some(NoteDialog {
+                    id: None,
+                    text: "Launch on the front page <b>today</b>".to_owned(),
+                    date: "2026-11-05".to_owned(),
+                    time: "14:30".to_owned(),
+                    error: Some("PostHog could not be reached, so the note was not saved. Your text is kept here.".to_owned()),
+                });
+            }),
+        ),
+        (
+            "project-undo",
+            with(&|view| {
+                view.deleted = Some((7, "Release 2.14".to_owned()));
+                "A project whose name somebody kept adding to until it said everything about it".clone_into(&mut view.original_name);
+                view.preferences.favourite = true;
+                view.preferences.scheme = Some(Scheme::Plum);
+            }),
+        ),
+        (
+            "conversions",
+            project::render_chooser(&Chooser {
+                shell: shell(),
+                key: usual.key.clone(),
+                name: "Acorn Market".to_owned(),
+                chosen: vec!["signed_up".to_owned(), "paid".to_owned()],
+                search: String::new(),
+                page: 0,
+                suggestions: Ok(Suggestions {
+                    events: [("signed_up", 4642), ("started_trial", 2472), ("invited_teammate", 1839), ("a_very_long_event_name_that_somebody_generated_from_a_sentence_in_their_product", 3), ("تم_الدفع", 1)]
+                        .map(|(event, volume)| Suggestion { event: event.to_owned(), volume: Some(volume) })
+                        .to_vec(),
+                    has_more: true,
+                }),
+            }),
+        ),
+        (
+            "conversions-missing",
+            project::render_chooser(&Chooser {
+                shell: shell(),
+                key: usual.key.clone(),
+                name: "Acorn Market".to_owned(),
+                chosen: vec![],
+                search: "paid".to_owned(),
+                page: 0,
+                suggestions: Err("Events cannot be suggested: the permission to read event definitions was not given. Type the event’s name instead.".to_owned()),
+            }),
+        ),
+    ]
+}
+
+fn others() -> Vec<(&'static str, Markup)> {
+    let settings = Settings {
+        shell: Shell {
+            scheme: Scheme::Ember,
+            ..shell()
+        },
+        path: "/home/ada/.config/pockethog/preferences.toml".to_owned(),
+        projects: [
+            "Acorn Market",
+            "Burrow Docs",
+            "A project whose name somebody kept adding to",
+            "مدونة",
+        ]
+        .into_iter()
+        .enumerate()
+        .map(|(id, name)| ProjectLine {
+            key: ProjectKey {
+                host: "us".to_owned(),
+                id: id as u64,
+            },
+            original_name: name.to_owned(),
+            host: "US".to_owned(),
+            preferences: ProjectPreferences {
+                favourite: id == 0,
+                hidden: id == 2,
+                ..ProjectPreferences::default()
+            },
+        })
+        .collect(),
+        accounts: vec![(
+            "ada@example.com".to_owned(),
+            "EU Cloud · signed in with the browser".to_owned(),
+        )],
+        ..Settings::default()
+    };
+    let mut broken = settings.clone();
+    broken.broken = Some("The preferences file cannot be understood in line 12: a colour scheme called “lava” does not exist.".to_owned());
+    let words = |scopes: &[&str]| {
+        scopes
+            .iter()
+            .map(|&scope| scope.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let full = [
+        "openid",
+        "profile",
+        "organization:read",
+        "project:read",
+        "query:read",
+        "event_definition:read",
+        "annotation:read",
+        "annotation:write",
+    ];
+    vec![
+        ("settings", settings::render(&settings)),
+        ("settings-broken", settings::render(&broken)),
+        (
+            "connections",
+            connections::render(&Connections {
+                shell: shell(),
+                connections: vec![
+                    ConnectionCard {
+                        id: "eu-oauth-1".to_owned(),
+                        who: "ada@example.com".to_owned(),
+                        host: "EU Cloud".to_owned(),
+                        can_sign_in: true,
+                        granted: words(&full),
+                        reach: "All organizations".to_owned(),
+                        vault: "Keychain of this device".to_owned(),
+                        refreshed: Some("12 min ago".to_owned()),
+                        projects: 12,
+                        ..ConnectionCard::default()
+                    },
+                    ConnectionCard {
+                        id: "us-oauth-2".to_owned(),
+                        who: "Ada Lovelace".to_owned(),
+                        host: "US Cloud".to_owned(),
+                        can_sign_in: true,
+                        signed_out: Some("PocketHog’s access was revoked in PostHog’s settings.".to_owned()),
+                        granted: words(&full[..5]),
+                        missing: words(&full[5..]),
+                        reach: "2 projects: Quillcast, Snuffle App".to_owned(),
+                        vault: "Encrypted file".to_owned(),
+                        projects: 2,
+                        failures: vec![Trouble {
+                            what: "Organization Burrow".to_owned(),
+                            reason: "access was refused.".to_owned(),
+                            action: None,
+                        }],
+                        ..ConnectionCard::default()
+                    },
+                    ConnectionCard {
+                        id: "key-3".to_owned(),
+                        who: "API key at a-very-long-host-name.of-an-organization.example".to_owned(),
+                        host: "a-very-long-host-name.of-an-organization.example".to_owned(),
+                        by_key: true,
+                        reach: "What the key may read".to_owned(),
+                        vault: "Encrypted file".to_owned(),
+                        projects: 1,
+                        ..ConnectionCard::default()
+                    },
+                ],
+            }),
+        ),
+        ("api-key", api_key::render(&ApiKey::default())),
+        (
+            "api-key-error",
+            api_key::render(&ApiKey {
+                shell: shell(),
+                address: "http://posthog.example".to_owned(),
+                error: Some("This address would send the key in clear. Use https, or http on this machine only.".to_owned()),
+            }),
+        ),
+        ("not-found", message::render(&message::not_found(shell()))),
+        ("unknown-project", message::render(&message::unknown_project(shell()))),
+    ]
+}
+
+fn now() -> Timestamp {
+    "2026-11-23T15:20:00Z".parse().expect("an instant")
+}
+
+fn period(range: Range, places: i64) -> Period {
+    let step = if range == Range::Day { 3600 } else { 86_400 };
+    let last = now().as_second() / step * step;
+    let points = |seed: u64, back: i64| -> Vec<Point> {
+        curve(seed, places as u64, 5000)
+            .into_iter()
+            .enumerate()
+            .map(|(place, visitors)| Point {
+                start: Timestamp::from_second(last - (places - 1 - place as i64 + back) * step)
+                    .expect("an instant"),
+                visitors,
+                pageviews: visitors * 27 / 10,
+            })
+            .collect()
+    };
+    Period {
+        measured_at: now(),
+        range,
+        time_zone: "UTC".to_owned(),
+        time_zone_known: true,
+        now: Counts {
+            visitors: 125_686,
+            pageviews: 343_122,
+        },
+        before: Counts {
+            visitors: 103_106,
+            pageviews: 289_310,
+        },
+        sessions: 155_850,
+        sessions_before: 158_637,
+        points: points(1, 0),
+        points_before: points(5, places),
+        conversions: [
+            ("Signed up", 4642, 3200),
+            ("Started trial", 2472, 2270),
+            ("Paid", 994, 725),
+            ("Invited a teammate", 1839, 1509),
+        ]
+        .map(|(event, persons, persons_before)| ConversionFigure {
+            event: event.to_owned(),
+            persons,
+            persons_before,
+        })
+        .to_vec(),
+    }
+}
+
+fn note(id: u64, text: &str, days_ago: i64) -> Note {
+    Note {
+        id,
+        text: text.to_owned(),
+        at: Timestamp::from_second(now().as_second() - days_ago * 86_400).expect("an instant"),
+        author: Some("Marek".to_owned()),
+        organization_wide: id == 2,
+    }
+}
+
+fn usual_project() -> ProjectPage {
+    let home = usual_home();
+    let row = |(label, visitors): (&str, u64)| Row {
+        label: label.to_owned(),
+        visitors,
+    };
+    ProjectPage {
+        shell: shell(),
+        key: home.cards[0].key.clone(),
+        original_name: "Acorn Market".to_owned(),
+        subtitle: "acornmarket.example".to_owned(),
+        host: "EU".to_owned(),
+        connection: "eu-oauth-1".to_owned(),
+        preferences: ProjectPreferences {
+            conversions: vec!["Signed up".to_owned()],
+            ..ProjectPreferences::default()
+        },
+        siblings: home
+            .cards
+            .iter()
+            .map(|card| Sibling {
+                key: card.key.clone(),
+                name: card.name.clone(),
+                visitors: match card.numbers {
+                    Numbers::Known { visitors, .. } => Some(visitors),
+                    _ => None,
+                },
+            })
+            .collect(),
+        online: Some(55),
+        range: Range::Month,
+        zone: TimeZone::UTC,
+        period: Some(period(Range::Month, 30)),
+        breakdowns: Some(Breakdowns {
+            measured_at: now(),
+            range: Range::Month,
+            lists: vec![
+                (
+                    Breakdown::Pages,
+                    [
+                        ("/", 83_418),
+                        ("/pricing", 43_985),
+                        ("/blog/why-we-moved", 28_278),
+                        ("/docs/getting-started", 21_495),
+                        ("/features", 18_631),
+                        (
+                            "/a/very/long/path/that/goes/on/and/on/until/nobody/can/read/it",
+                            14_501,
+                        ),
+                    ]
+                    .map(row)
+                    .to_vec(),
+                ),
+                (
+                    Breakdown::Referrers,
+                    [
+                        ("$direct", 60_000),
+                        ("google.com", 30_120),
+                        ("news.ycombinator.com", 12_000),
+                    ]
+                    .map(row)
+                    .to_vec(),
+                ),
+                (
+                    Breakdown::Countries,
+                    [("US", 40_000), ("DE", 22_000), ("JP", 9000), ("", 512)]
+                        .map(row)
+                        .to_vec(),
+                ),
+                (
+                    Breakdown::Devices,
+                    [("Desktop", 80_000), ("Mobile", 40_000), ("Tablet", 3000)]
+                        .map(row)
+                        .to_vec(),
+                ),
+            ],
+        }),
+        trouble: None,
+        empty: false,
+        notes: vec![
+            note(1, "Pricing page A/B test starts", 24),
+            note(2, "Launch on the front page", 18),
+            note(3, "Release 2.14", 5),
+        ],
+        note_access: NoteAccess::Write,
+        dialog: None,
+        deleted: None,
+    }
+}
+
 fn usual_home() -> Home {
     let names = [
         ("Acorn Market", 4169, 4009),
@@ -278,9 +688,7 @@ fn curve(seed: u64, length: u64, size: u64) -> Vec<u64> {
             let weekend = (day + seed).is_multiple_of(7) || (day + seed + 1).is_multiple_of(7);
             let base = if weekend { 0.6 } else { 1.0 };
             let share = base * (0.85 + 0.3 * random.f64());
-            #[expect(clippy::cast_sign_loss, reason = "a positive share")]
-            let value = (size as f64 * share) as u64;
-            value
+            (size as f64 * share) as u64
         })
         .collect()
 }

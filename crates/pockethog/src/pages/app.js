@@ -46,6 +46,7 @@
     [...fresh.querySelectorAll("[data-number]")].forEach((node, place) =>
       count(node, before[place], Number(node.dataset.number)));
     charts(fresh);
+    countries(fresh);
   }
   const settle = () => [...waiting].forEach(([id, html]) => swap(id, html));
   addEventListener("focusout", () => setTimeout(settle));
@@ -129,8 +130,9 @@
       plot.addEventListener("pointerleave", clear);
       plot.addEventListener("pointercancel", clear);
       const dialog = document.getElementById("add-note");
-      if (dialog && chart.dataset.dates) {
-        const dates = JSON.parse(chart.dataset.dates);
+      const holder = chart.closest("[data-dates]");
+      if (dialog && holder) {
+        const dates = JSON.parse(holder.dataset.dates);
         chart.classList.add("clickable");
         plot.addEventListener("click", (event) => {
           dialog.querySelector("[name=date]").value = dates[placeAt(event)] ?? "";
@@ -140,6 +142,16 @@
     }
   }
   charts(document);
+
+  // Countries by name, in the browser's own words.
+  function countries(root) {
+    if (!Intl.DisplayNames) return;
+    const names = new Intl.DisplayNames(document.documentElement.lang, { type: "region" });
+    for (const node of root.querySelectorAll("[data-country]")) {
+      try { node.textContent = names.of(node.dataset.country.toUpperCase()); } catch { /* not a region */ }
+    }
+  }
+  countries(document);
 
   // Dialogs: without the script their links lead to a page with the same form.
   function open(dialog) {
@@ -207,10 +219,23 @@
   }
   const saved = document.querySelector("[data-saved]");
   if (saved) sessionStorage.removeItem(`note:${saved.dataset.saved}`);
-
-  // Settings that need no button.
-  for (const form of document.querySelectorAll("form[data-instant]")) {
-    form.addEventListener("change", () => form.requestSubmit());
-    form.querySelector("[data-needless]")?.setAttribute("hidden", "");
+  for (const closer of document.querySelectorAll("dialog [data-close]")) {
+    const field = closer.closest("dialog").querySelector("textarea");
+    closer.addEventListener("click", () => {
+      sessionStorage.removeItem(`note:${field.dataset.keep}`);
+      field.value = field.defaultValue;
+    });
   }
+
+  // A link to something folded away opens it.
+  const unfold = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target && target.nodeName === "DETAILS") { target.open = true; target.scrollIntoView(); }
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+
+  // A form that the server sent back open becomes a real dialog.
+  const opened = document.querySelector("dialog[open]");
+  if (opened) { opened.close(); open(opened); }
 })();

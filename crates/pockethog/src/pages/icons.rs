@@ -53,6 +53,16 @@ pub fn plus() -> Markup {
     strokes("M12 5v14M5 12h14")
 }
 
+/// Given.
+pub fn check() -> Markup {
+    strokes("M5 12.5l4.5 4.5L19 7.5")
+}
+
+/// Not given.
+pub fn minus() -> Markup {
+    strokes("M6 12h12")
+}
+
 /// An API key.
 pub fn key() -> Markup {
     strokes("M8 11.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9M11.2 12.8L20 4M16 8l3 3")

@@ -4,9 +4,15 @@
 //! ranges and settings are links and forms. The Content-Security-Policy allows styles and scripts from
 //! `/assets/` alone, so no element carries a `style` or an event attribute.
 
+pub mod api_key;
+pub mod connections;
 pub mod home;
 pub mod icons;
 pub mod layout;
+pub mod message;
+pub mod notes;
+pub mod project;
+pub mod settings;
 pub mod sign_in;
 
 pub use layout::{Shell, Status};

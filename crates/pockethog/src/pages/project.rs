@@ -1,0 +1,601 @@
+//! A project: figures, the chart with its notes, lists, conversions, preferences.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use maud::{Markup, html};
+
+use super::home::change_badge;
+use super::layout::{Notice, Shell, Tone, avatar};
+use super::notes::{self, Note, NoteAccess, NoteDialog};
+use super::settings::preference_form;
+use super::{encoded, icons, project_path};
+use crate::charts::{AreaChart, Marker};
+use crate::format::{self, Change, grouped};
+use crate::overview::{Breakdown, Breakdowns, Period, Point, Range};
+use crate::preferences::ProjectPreferences;
+use crate::project::ProjectKey;
+
+/// How much of its meter the strongest conversion fills, in percent: a full one would read as everybody.
+const FULLEST: f64 = 62.0;
+
+/// What the project page knows.
+#[derive(Clone, Debug)]
+pub struct ProjectPage {
+    /// The shell; its title and its way back are ours.
+    pub shell: Shell,
+    /// Which project.
+    pub key: ProjectKey,
+    /// Its name at PostHog.
+    pub original_name: String,
+    /// Its website or organization.
+    pub subtitle: String,
+    /// `US`, `EU` or the host.
+    pub host: String,
+    /// The Connection that reads it, as addresses name it.
+    pub connection: String,
+    /// What the person chose about it.
+    pub preferences: ProjectPreferences,
+    /// All projects, for the list beside the page.
+    pub siblings: Vec<Sibling>,
+    /// Persons online now, where that is known.
+    pub online: Option<u64>,
+    /// The range to show.
+    pub range: Range,
+    /// The project's time zone.
+    pub zone: TimeZone,
+    /// The numbers of the range; none while they were never read.
+    pub period: Option<Period>,
+    /// The lists of the range; none while they were never read.
+    pub breakdowns: Option<Breakdowns>,
+    /// Why the numbers could not be read or are not fresh: one sentence.
+    pub trouble: Option<String>,
+    /// True where no event ever arrived.
+    pub empty: bool,
+    /// Notes of the range, oldest first.
+    pub notes: Vec<Note>,
+    /// What may be done with notes.
+    pub note_access: NoteAccess,
+    /// The note that is being written, where a form has to be open.
+    pub dialog: Option<NoteDialog>,
+    /// The note that was just deleted: its number and text.
+    pub deleted: Option<(u64, String)>,
+}
+
+/// A project in the list beside the page.
+#[derive(Clone, Debug)]
+pub struct Sibling {
+    /// Which project.
+    pub key: ProjectKey,
+    /// The name to show.
+    pub name: String,
+    /// Visitors today, where they are known.
+    pub visitors: Option<u64>,
+}
+
+impl ProjectPage {
+    /// The name to show.
+    pub fn name(&self) -> &str {
+        self.preferences
+            .name
+            .as_deref()
+            .unwrap_or(&self.original_name)
+    }
+}
+
+/// The project page.
+pub fn render(view: &ProjectPage) -> Markup {
+    let mut shell = view.shell.clone();
+    view.name().clone_into(&mut shell.title);
+    shell.back = Some("/".to_owned());
+    if let Some(scheme) = view.preferences.scheme {
+        shell.scheme = scheme;
+    }
+    shell.page(
+        "project",
+        &html! {
+            div.beside {
+                (sidebar(view))
+                div.content {
+                    (heading(view))
+                    @if let Some((id, text)) = &view.deleted { (undo(view, *id, text)) }
+                    (render_numbers(view))
+                    (render_lists(view))
+                    (preferences(view))
+                }
+            }
+            (notes::dialogs(view))
+        },
+    )
+}
+
+/// Figures and chart alone, as the event stream replaces them. Their id is `numbers`.
+pub fn render_numbers(view: &ProjectPage) -> Markup {
+    html! {
+        div #numbers {
+            @if let Some(trouble) = &view.trouble {
+                (Notice { tone: Tone::Warn, text: trouble.clone(), action: None }.render())
+            }
+            @if let Some(period) = &view.period {
+                @if !period.time_zone_known {
+                    (Notice {
+                        tone: Tone::Warn,
+                        text: "This project’s time zone is not known on this device, so days are cut in UTC.".to_owned(),
+                        action: None,
+                    }.render())
+                }
+                @if view.empty && period.now.pageviews == 0 {
+                    div.empty-box {
+                        h2 { "No events yet" }
+                        p { "Numbers appear here as soon as PostHog receives the first page view." }
+                    }
+                }
+                div.figures-row aria-live="polite" {
+                    (figure("Visitors", period.now.visitors, period.before.visitors))
+                    (figure("Pageviews", period.now.pageviews, period.before.pageviews))
+                    (figure("Sessions", period.sessions, period.sessions_before))
+                    (fourth(period))
+                }
+                (chart(view, period))
+            } @else {
+                div.figures-row aria-hidden="true" {
+                    @for label in ["Visitors", "Pageviews", "Sessions", "Conversion"] {
+                        div.card.figure { p { (label) } b { span.bone { "000,000" } } }
+                    }
+                }
+                section.card.panel aria-label="Unique visitors" {
+                    div.panel-head { h2 { "Unique visitors" } (ranges(view)) }
+                    div.chart.bone-chart aria-hidden="true" {}
+                }
+            }
+        }
+    }
+}
+
+/// Lists and conversions alone, as the event stream replaces them. Their id is `lists`.
+pub fn render_lists(view: &ProjectPage) -> Markup {
+    html! {
+        div.panels #lists {
+            @if let Some(breakdowns) = &view.breakdowns {
+                @for (place, (list, rows)) in breakdowns.lists.iter().enumerate() {
+                    (breakdown(*list, rows))
+                    @if place == 0 { (conversions(view)) }
+                }
+            } @else {
+                @for title in ["Top pages", "Referrers"] {
+                    section.card.panel aria-label=(title) {
+                        div.panel-head { h2 { (title) } }
+                        div.bone-list aria-hidden="true" { @for _ in 0..5 { p.bone { "/" } } }
+                    }
+                }
+                (conversions(view))
+            }
+        }
+    }
+}
+
+fn sidebar(view: &ProjectPage) -> Markup {
+    html! {
+        nav.sidebar aria-label="Projects" {
+            a.all href="/" { (icons::back()) "All projects" }
+            ul {
+                @for sibling in &view.siblings {
+                    li {
+                        a href={ (project_path(&sibling.key)) "?range=" (view.range.name()) } aria-current=[(sibling.key == view.key).then_some("page")] {
+                            (avatar(&sibling.name))
+                            bdi { (sibling.name) }
+                            @if let Some(visitors) = sibling.visitors { span.count { (grouped(visitors)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn heading(view: &ProjectPage) -> Markup {
+    html! {
+        div.title {
+            (avatar(view.name()))
+            div {
+                h1 { bdi { (view.name()) } @if view.preferences.favourite { span.fav title="Favourite" { (icons::star()) } } }
+                p.subtitle { bdi { (view.subtitle) } span.badge { (view.host) } }
+            }
+            @if let Some(online) = view.online {
+                p.online { span.dot aria-hidden="true" {} b { (grouped(online)) } " online" }
+            }
+        }
+    }
+}
+
+fn undo(view: &ProjectPage, id: u64, text: &str) -> Markup {
+    html! {
+        form.notice.good method="post" action={ (project_path(&view.key)) "/annotations/" (id) "/undo" } role="status" {
+            input type="hidden" name="range" value=(view.range.name());
+            p { "Deleted “" bdi { (shortened(text)) } "”." }
+            button.button.small type="submit" { "Undo" }
+        }
+    }
+}
+
+fn figure(label: &str, now: u64, before: u64) -> Markup {
+    html! {
+        div.card.figure {
+            p { (label) (change_badge(Change::between(now, before))) }
+            b data-number=(now) { (grouped(now)) }
+        }
+    }
+}
+
+/// The rate of the first conversion; without one, how deep visits go.
+fn fourth(period: &Period) -> Markup {
+    if let Some(first) = period.conversions.first() {
+        let (now, before) = rates(period, first.persons, first.persons_before);
+        return html! {
+            div.card.figure title=(first.event) {
+                p { "Conversion" span class={ "delta" (tone(now - before)) } { (format::points(now, before)) } }
+                b { (format::share(now)) }
+            }
+        };
+    }
+    let depth = |views: u64, sessions: u64| views as f64 / sessions.max(1) as f64;
+    html! {
+        div.card.figure {
+            p { "Pages per session" }
+            b { (format!("{:.1}", depth(period.now.pageviews, period.sessions))) }
+        }
+    }
+}
+
+/// Unique persons with the event over unique visitors, now and before.
+fn rates(period: &Period, now: u64, before: u64) -> (f64, f64) {
+    let rate = |persons: u64, visitors: u64| persons as f64 / visitors.max(1) as f64;
+    (
+        rate(now, period.now.visitors),
+        rate(before, period.before.visitors),
+    )
+}
+
+fn tone(difference: f64) -> &'static str {
+    if difference >= 0.0005 {
+        " good"
+    } else if difference <= -0.0005 {
+        " bad"
+    } else {
+        ""
+    }
+}
+
+fn ranges(view: &ProjectPage) -> Markup {
+    html! {
+        nav.segments.ranges aria-label="Range" {
+            @for range in Range::ALL {
+                a href={ (project_path(&view.key)) "?range=" (range.name()) } aria-current=[(range == view.range).then_some("true")] { (range.name()) }
+            }
+        }
+    }
+}
+
+fn chart(view: &ProjectPage, period: &Period) -> Markup {
+    let place_name = |point: &Point| match view.range {
+        Range::Day => format!(
+            "{} {}",
+            format::weekday(point.start, &view.zone),
+            format::hour(point.start, &view.zone)
+        ),
+        _ => format::weekday(point.start, &view.zone),
+    };
+    let places: Vec<String> = period.points.iter().map(place_name).collect();
+    let visitors = |points: &[Point]| {
+        points
+            .iter()
+            .map(|point| point.visitors)
+            .collect::<Vec<_>>()
+    };
+    let starts: Vec<Timestamp> = period.points.iter().map(|point| point.start).collect();
+    let markers: Vec<Marker> = view
+        .notes
+        .iter()
+        .enumerate()
+        .filter_map(|(place, note)| {
+            Some(Marker {
+                number: place + 1,
+                at: across(&starts, note.at)?,
+                text: shortened(&note.text),
+                when: note.when(&view.zone),
+            })
+        })
+        .collect();
+    let dates: Vec<String> = starts
+        .iter()
+        .map(|&start| format::date_value(start, &view.zone))
+        .collect();
+    let during = during(view.range);
+    html! {
+        section.card.panel.chart-panel aria-labelledby="chart-title" {
+            div.panel-head {
+                div {
+                    h2 #chart-title { "Unique visitors" }
+                    p.legend { span.solid aria-hidden="true" {} (during) span.dash aria-hidden="true" {} "period before" }
+                }
+                (ranges(view))
+            }
+            div.large data-dates=[view.note_access.may_write().then(|| serde_json::to_string(&dates).unwrap_or_default())] {
+                (AreaChart {
+                    id: "visitors",
+                    label: &format!("Unique visitors, {during}, beside the period before. The table below has the numbers."),
+                    values: &visitors(&period.points),
+                    before: &visitors(&period.points_before),
+                    places: &places,
+                    axis: &axis(view, &starts),
+                    markers: &markers,
+                }.render())
+            }
+            (notes::list(view))
+            (table(view, period, &places))
+        }
+    }
+}
+
+fn during(range: Range) -> &'static str {
+    match range {
+        Range::Day => "last 24 hours",
+        Range::Week => "last 7 days",
+        Range::Month => "last 30 days",
+        Range::Quarter => "last 90 days",
+    }
+}
+
+/// Where an instant lies: the hour or day that holds it, from 0 at the first to 1 at the last.
+fn across(starts: &[Timestamp], at: Timestamp) -> Option<f64> {
+    let place = starts
+        .partition_point(|&start| start <= at)
+        .checked_sub(1)?;
+    let last = starts.len() - 1;
+    let length = starts
+        .windows(2)
+        .last()
+        .map_or(86_400, |pair| pair[1].as_second() - pair[0].as_second());
+    (place < last || at.as_second() < starts[last].as_second() + length)
+        .then(|| place as f64 / last.max(1) as f64)
+}
+
+/// About six places are named, the last one among them.
+fn axis(view: &ProjectPage, starts: &[Timestamp]) -> Vec<(usize, String)> {
+    let Some(last) = starts.len().checked_sub(1) else {
+        return Vec::new();
+    };
+    let step = (starts.len() / 6).max(1);
+    (0..=last)
+        .rev()
+        .step_by(step)
+        .map(|place| {
+            let name = match view.range {
+                Range::Day => format::hour(starts[place], &view.zone),
+                _ => format::day(starts[place], &view.zone),
+            };
+            (place, name)
+        })
+        // A name at the very edge would stick out of the card.
+        .filter(|&(place, _)| place == 0 || place * 14 >= last)
+        .collect()
+}
+
+fn table(view: &ProjectPage, period: &Period, places: &[String]) -> Markup {
+    html! {
+        details.as-table {
+            summary { "Show as table" }
+            div.scroll tabindex="0" role="region" aria-label="Visitors as a table" {
+                table {
+                    caption.hidden-label { "Visitors and pageviews of " (view.name()) ", " (during(view.range)) }
+                    thead { tr {
+                        th scope="col" { (if view.range == Range::Day { "Hour" } else { "Day" }) }
+                        th scope="col" { "Visitors" }
+                        th scope="col" { "Period before" }
+                        th scope="col" { "Pageviews" }
+                    } }
+                    tbody {
+                        @for (place, point) in period.points.iter().enumerate().rev() {
+                            tr {
+                                th scope="row" { (places[place]) }
+                                td { (grouped(point.visitors)) }
+                                td { @if let Some(before) = period.points_before.get(place) { (grouped(before.visitors)) } }
+                                td { (grouped(point.pageviews)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn breakdown(list: Breakdown, rows: &[crate::overview::Row]) -> Markup {
+    let title = match list {
+        Breakdown::Pages => "Top pages",
+        Breakdown::Referrers => "Referrers",
+        Breakdown::Countries => "Countries",
+        Breakdown::Devices => "Devices",
+    };
+    let most = rows
+        .iter()
+        .map(|row| row.visitors)
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    html! {
+        section.card.panel aria-label=(title) {
+            div.panel-head { h2 { (title) } span.muted { "visitors" } }
+            @if rows.is_empty() { p.muted.none { "Nothing in this range." } }
+            ol.bars {
+                @for row in rows {
+                    li {
+                        svg.bar-ground aria-hidden="true" { rect width=(format!("{:.1}%", row.visitors as f64 / most as f64 * 100.0)) height="100%" rx="9" {} }
+                        bdi data-country=[(list == Breakdown::Countries && row.label.len() == 2).then_some(row.label.as_str())] { (label(list, &row.label)) }
+                        b { (grouped(row.visitors)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn label(list: Breakdown, label: &str) -> &str {
+    match (list, label) {
+        (Breakdown::Referrers, "$direct") => "Direct",
+        (_, "") => "Unknown",
+        _ => label,
+    }
+}
+
+fn conversions(view: &ProjectPage) -> Markup {
+    let choose = format!("{}/conversions", project_path(&view.key));
+    html! {
+        section.card.panel aria-labelledby="conversions-title" {
+            div.panel-head { h2 #conversions-title { "Conversions" } span.muted { "of visitors" } }
+            @match &view.period {
+                Some(period) if !period.conversions.is_empty() => ul.conversions {
+                    @let most = period.conversions.iter().map(|conversion| conversion.persons).max().unwrap_or(0).max(1);
+                    @for conversion in &period.conversions {
+                        @let (now, before) = rates(period, conversion.persons, conversion.persons_before);
+                        li {
+                            bdi { (conversion.event) }
+                            b { (format::share(now)) }
+                            span.muted { (grouped(conversion.persons)) (if conversion.persons == 1 { " person" } else { " people" }) }
+                            span class={ "points" (tone(now - before)) } { (format::points(now, before)) }
+                            svg.meter aria-hidden="true" {
+                                rect.well width="100%" height="100%" rx="3" {}
+                                rect.filled width=(format!("{:.1}%", conversion.persons as f64 / most as f64 * FULLEST)) height="100%" rx="3" {}
+                            }
+                        }
+                    }
+                },
+                Some(_) if view.preferences.conversions.is_empty() => p.muted.none { "Choose the events that count as success, a sign-up or a purchase, and see which share of visitors gets there." },
+                _ => div.bone-list aria-hidden="true" { @for _ in 0..3 { p.bone { "Event" } } },
+            }
+            a.link href=(choose) { (icons::plus()) (if view.preferences.conversions.is_empty() { "Choose events" } else { "Change events" }) }
+        }
+    }
+}
+
+fn preferences(view: &ProjectPage) -> Markup {
+    html! {
+        details.card.panel.preferences #preferences {
+            summary { "Name, colours and place of this project" }
+            (preference_form(&view.key, &view.original_name, &view.preferences, &format!("{}?range={}", project_path(&view.key), view.range.name())))
+        }
+    }
+}
+
+/// The first line, at most 80 characters.
+pub(super) fn shortened(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() <= 80 {
+        return line.to_owned();
+    }
+    let mut short: String = line.chars().take(79).collect();
+    short.push('…');
+    short
+}
+
+/// The conversion chooser's knowledge.
+#[derive(Clone, Debug)]
+pub struct Chooser {
+    /// The shell; its title and its way back are ours.
+    pub shell: Shell,
+    /// Which project.
+    pub key: ProjectKey,
+    /// The name to show.
+    pub name: String,
+    /// Events that are chosen, in order.
+    pub chosen: Vec<String>,
+    /// What was searched for.
+    pub search: String,
+    /// Which page of suggestions, from 0.
+    pub page: usize,
+    /// The suggestions, or why there are none: one sentence.
+    pub suggestions: Result<crate::conversions::Suggestions, String>,
+}
+
+/// The conversion chooser: search, suggestions with their volume, what is chosen.
+pub fn render_chooser(view: &Chooser) -> Markup {
+    let mut shell = view.shell.clone();
+    shell.title = format!("Conversions of {}", view.name);
+    let project = project_path(&view.key);
+    let path = format!("{project}/conversions");
+    let to = |page: usize| format!("{path}?search={}&page={page}", encoded(&view.search));
+    shell.back = Some(project.clone());
+    shell.page("narrow", &html! {
+        h1 { "Conversions" }
+        p.lead { "Which events count as success in " bdi { (view.name) } "? The rate is people with the event over unique visitors." }
+        form.filter.wide role="search" method="get" action=(path) {
+            (icons::search())
+            input type="search" name="search" value=(view.search) placeholder="Search events" aria-label="Search events" autocomplete="off";
+        }
+        form method="post" action=(path) {
+            @if !view.chosen.is_empty() {
+                h2.group { "Chosen" }
+                ul.card.rows {
+                    @for event in &view.chosen { (choice(event, None, true)) }
+                }
+            }
+            h2.group { "Suggestions" }
+            @match &view.suggestions {
+                Err(reason) => {
+                    (Notice { tone: Tone::Warn, text: reason.clone(), action: None }.render())
+                    label.card.field { span { "Name of the event" } input type="text" name="event" autocomplete="off" spellcheck="false"; }
+                },
+                Ok(found) => {
+                    @let fresh: Vec<_> = found.events.iter().filter(|suggestion| !view.chosen.contains(&suggestion.event)).collect();
+                    @if fresh.is_empty() { p.muted.none { "No event matches." } }
+                    @else {
+                        ul.card.rows { @for suggestion in fresh { (choice(&suggestion.event, suggestion.volume, false)) } }
+                    }
+                    @if view.page > 0 || found.has_more {
+                        nav.pager aria-label="Pages" {
+                            @if view.page > 0 { a.button href=(to(view.page - 1)) rel="prev" { "Previous" } }
+                            span { "Page " (view.page + 1) }
+                            @if found.has_more { a.button href=(to(view.page + 1)) rel="next" { "Next" } }
+                        }
+                    }
+                }
+            }
+            div.actions { a.button href=(project) { "Cancel" } button.button.primary type="submit" { "Save" } }
+        }
+    })
+}
+
+fn choice(event: &str, volume: Option<u64>, chosen: bool) -> Markup {
+    html! {
+        li {
+            label.choice {
+                input type="checkbox" name="event" value=(event) checked[chosen];
+                bdi { (event) }
+                @if let Some(volume) = volume { span.muted { (grouped(volume)) " in 30 days" } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_note_lies_on_the_day_that_holds_it() {
+        let day = |day: i64| Timestamp::from_second(day * 86_400).unwrap();
+        let starts = [day(1), day(2), day(3)];
+        let at = |seconds| across(&starts, Timestamp::from_second(seconds).unwrap());
+        assert_eq!(at(86_400 + 5), Some(0.0));
+        assert_eq!(at(2 * 86_400 + 40_000), Some(0.5));
+        assert_eq!(at(3 * 86_400 + 86_399), Some(1.0));
+        assert_eq!(at(4 * 86_400), None);
+        assert_eq!(at(0), None);
+    }
+
+    #[test]
+    fn a_long_note_is_shortened_by_characters() {
+        assert_eq!(shortened("Launch\nwith details"), "Launch");
+        assert_eq!(shortened(&"ü".repeat(200)).chars().count(), 80);
+    }
+}
