@@ -93,6 +93,15 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     Ok(())
 }
 
+/// Finds out, before anything depends on it, whether `length` bytes could be written to the folder now.
+pub(crate) fn check_writable(folder: &Path, length: usize) -> Result<(), FileError> {
+    create_private_folder(folder)?;
+    let failed = |source| FileError::new(folder, "could not be written to", source);
+    let mut temporary = NamedTempFile::new_in(folder).map_err(failed)?;
+    temporary.write_all(&vec![0; length]).map_err(failed)?;
+    temporary.as_file().sync_all().map_err(failed)
+}
+
 /// Removes the file; fine where there is none.
 pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
     match fs::remove_file(path) {
@@ -110,21 +119,23 @@ pub(crate) struct Lock(#[expect(dead_code, reason = "held for its drop")] File);
 impl Lock {
     /// The lock, if nobody holds it.
     pub(crate) fn try_take(path: &Path) -> Result<Option<Self>, FileError> {
-        let file = open_lock(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => {
-                Err(FileError::new(path, "could not be locked", source))
-            }
-        }
+        Self::attempt(path, File::try_lock)
     }
 
     /// The lock, waiting for it; `None` after `patience`. Blocks the thread.
     pub(crate) fn take(path: &Path, patience: Duration) -> Result<Option<Self>, FileError> {
+        Self::wait(path, patience, File::try_lock)
+    }
+
+    /// As [`Lock::take`], together with others that take it this way.
+    pub(crate) fn take_shared(path: &Path, patience: Duration) -> Result<Option<Self>, FileError> {
+        Self::wait(path, patience, File::try_lock_shared)
+    }
+
+    fn wait(path: &Path, patience: Duration, how: Attempt) -> Result<Option<Self>, FileError> {
         let give_up = Instant::now() + patience;
         loop {
-            if let Some(lock) = Self::try_take(path)? {
+            if let Some(lock) = Self::attempt(path, how)? {
                 return Ok(Some(lock));
             }
             if Instant::now() >= give_up {
@@ -133,7 +144,21 @@ impl Lock {
             std::thread::sleep(LOCK_POLL);
         }
     }
+
+    fn attempt(path: &Path, how: Attempt) -> Result<Option<Self>, FileError> {
+        let file = open_lock(path)?;
+        match how(&file) {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => {
+                Err(FileError::new(path, "could not be locked", source))
+            }
+        }
+    }
 }
+
+/// One of the two ways to lock a file without waiting.
+type Attempt = fn(&File) -> Result<(), TryLockError>;
 
 fn open_lock(path: &Path) -> Result<File, FileError> {
     if let Some(folder) = path.parent() {

@@ -91,7 +91,11 @@ impl SessionError {
 
 impl From<VaultError> for SessionError {
     fn from(error: VaultError) -> Self {
-        Self::Vault(error.to_string().into())
+        match error {
+            // Nothing is written: the record still serves on the device that it belongs to.
+            VaultError::OtherDevice(_) => Self::SignedOut(EndReason::RecordLost),
+            other => Self::Vault(other.to_string().into()),
+        }
     }
 }
 
@@ -325,6 +329,18 @@ impl Session {
         tokens: TokenSet,
         serves: bool,
     ) -> Result<AccessToken, SessionError> {
+        // With a full or read-only disk the new tokens would be lost, and the old ones spent.
+        let (vault, record) = (
+            self.inner.vault.clone(),
+            Record::new(generation, Content::Tokens(Box::new(tokens.clone()))),
+        );
+        if let Err(error) = blocking(move || vault.check_writable(&record)).await {
+            if serves {
+                tracing::warn!(connection = %self.shared.id, %error, "not refreshed");
+                return Ok(self.keep(&tokens));
+            }
+            return Err(error.into());
+        }
         let started = Instant::now();
         let mut tries = 0;
         let error = loop {

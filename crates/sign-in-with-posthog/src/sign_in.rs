@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use crate::revocation::{Revoke, revoke};
 use crate::scope::Scopes;
 use crate::session::{Session, SessionError, Shared, blocking};
 use crate::token_endpoint::{self, TokenAnswer, TokenError};
-use crate::vault::{Vault, VaultError};
+use crate::vault::{Vault, VaultBackend, VaultChoice, VaultError, default_device_folder};
 
 /// How long a sign-in or sign-out waits for a refresh under way elsewhere.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
@@ -49,6 +49,10 @@ pub struct Config {
     pub api_key_scopes: Scopes,
     /// A client id that was registered by hand; `None` registers one per device and issuer.
     pub client_id: Option<String>,
+    /// Which Vault to choose when the first account signs in.
+    pub vault: VaultChoice,
+    /// Where the key of the encrypted file lies, away from `folder`; `None` is the user's local state.
+    pub device_folder: Option<PathBuf>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -63,6 +67,8 @@ impl Config {
             scopes,
             api_key_scopes: Scopes::default(),
             client_id: None,
+            vault: VaultChoice::Auto,
+            device_folder: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -146,6 +152,21 @@ pub enum CompleteError {
     Vault(#[from] VaultError),
 }
 
+/// Why the records could not be moved to another Vault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MoveError {
+    /// The list of Connections could not be used.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A lock could not be used.
+    #[error(transparent)]
+    Lock(#[from] FileError),
+    /// One of the Vaults failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
 impl SignIn {
     /// Opens the folder. Touches neither the network nor a keychain.
     ///
@@ -154,11 +175,22 @@ impl SignIn {
     /// A folder that cannot be made or kept private.
     pub fn open(config: Config) -> Result<Self, FileError> {
         file::create_private_folder(&config.folder)?;
+        // Without a home there is no better place than beside the folder.
+        let device_folder = config
+            .device_folder
+            .or_else(default_device_folder)
+            .unwrap_or_else(|| config.folder.with_extension("device"));
+        let vault = Vault::new(
+            &config.folder,
+            &device_folder,
+            &config.client_name,
+            config.vault,
+        );
         Ok(Self(Arc::new(Inner {
             http: config.http,
             clock: config.clock,
             index: IndexFile::new(&config.folder),
-            vault: Vault::open(&config.folder),
+            vault,
             folder: config.folder,
             client_name: config.client_name,
             scopes: config.scopes,
@@ -276,6 +308,8 @@ impl SignIn {
         key: &SecretString,
     ) -> Result<Connection, ApiKeyError> {
         let known = api_key::look_up(&self.0.http, host, key, &self.0.api_key_scopes).await?;
+        let _hold = self.hold_vault(false).await.map_err(ReplaceError::from)?;
+        let backend = self.choose_vault().await.map_err(ReplaceError::from)?;
         let connection = Connection {
             id: ConnectionId::new(host, CredentialKind::ApiKey, &known.account.subject),
             host: host.clone(),
@@ -283,7 +317,7 @@ impl SignIn {
             account: known.account,
             grant: known.grant,
             state: ConnectionState::Active,
-            vault: self.0.vault.kind(),
+            vault: backend,
             signed_in_at: self.0.clock.unix_seconds(),
             last_refresh_at: None,
             expires_at: None,
@@ -350,6 +384,47 @@ impl SignIn {
         blocking(move || vault.delete(&gone)).await?;
         blocking(move || index.update(|index| index.connections.retain(|known| known.id != id)))
             .await?;
+        Ok(())
+    }
+
+    /// Which Vault holds the records; `None` before the first account signed in.
+    ///
+    /// # Errors
+    ///
+    /// A note of the choice that cannot be read.
+    pub fn vault(&self) -> Result<Option<VaultBackend>, VaultError> {
+        self.0.vault.chosen()
+    }
+
+    /// Moves all records to another Vault, and removes what was left behind by a move that was cut.
+    /// Nobody is signed out by it, whatever happens meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// A Vault that fails; the records stay usable where they were.
+    pub async fn move_vault(&self, target: VaultBackend) -> Result<(), MoveError> {
+        let _hold = self.hold_vault(true).await?;
+        let ids: Vec<ConnectionId> = self
+            .connections()?
+            .into_iter()
+            .map(|connection| connection.id)
+            .collect();
+        let mut locks = Vec::with_capacity(ids.len());
+        for id in &ids {
+            locks.push(self.lock(id).await?);
+        }
+        let vault = self.0.vault.clone();
+        blocking(move || vault.move_to(target, &ids)).await?;
+        let index = self.0.index.clone();
+        blocking(move || {
+            index.update(|index| {
+                for connection in &mut index.connections {
+                    connection.vault = target;
+                }
+            })
+        })
+        .await?;
+        drop(locks);
         Ok(())
     }
 
@@ -538,6 +613,8 @@ impl SignIn {
         account: Account,
         tokens: TokenSet,
     ) -> Result<Connection, CompleteError> {
+        let _hold = self.hold_vault(false).await?;
+        let backend = self.choose_vault().await?;
         let connection = Connection {
             id: ConnectionId::new(&attempt.host, CredentialKind::OAuth, &account.subject),
             host: attempt.host.clone(),
@@ -545,7 +622,7 @@ impl SignIn {
             account,
             grant: tokens.grant.clone(),
             state: ConnectionState::Active,
-            vault: self.0.vault.kind(),
+            vault: backend,
             signed_in_at: tokens.obtained_at,
             last_refresh_at: None,
             expires_at: Some(tokens.expires_at),
@@ -595,13 +672,28 @@ impl SignIn {
 
     async fn lock(&self, id: &ConnectionId) -> Result<Lock, FileError> {
         let path = self.0.lock_path(id);
+        blocking(move || Lock::take(&path, LOCK_PATIENCE)?.ok_or_else(|| held_too_long(&path)))
+            .await
+    }
+
+    /// Keeps the Vault where it is while an account signs in (`alone` false), or keeps sign-ins out
+    /// while the Vault moves. Taken before the lock of any Connection.
+    async fn hold_vault(&self, alone: bool) -> Result<Lock, FileError> {
+        let path = self.0.folder.join("vault.lock");
         blocking(move || {
-            Lock::take(&path, LOCK_PATIENCE)?.ok_or_else(|| {
-                let busy = std::io::Error::from(std::io::ErrorKind::TimedOut);
-                FileError::new(&path, "another program holds it for too long", busy)
-            })
+            let lock = if alone {
+                Lock::take(&path, LOCK_PATIENCE)
+            } else {
+                Lock::take_shared(&path, LOCK_PATIENCE)
+            };
+            lock?.ok_or_else(|| held_too_long(&path))
         })
         .await
+    }
+
+    async fn choose_vault(&self) -> Result<VaultBackend, VaultError> {
+        let vault = self.0.vault.clone();
+        blocking(move || vault.choose()).await
     }
 
     async fn show(&self, connection: Connection) -> Result<(), IndexError> {
@@ -616,6 +708,11 @@ impl fmt::Debug for SignIn {
             .field("folder", &self.0.folder)
             .finish_non_exhaustive()
     }
+}
+
+fn held_too_long(path: &Path) -> FileError {
+    let busy = std::io::Error::from(std::io::ErrorKind::TimedOut);
+    FileError::new(path, "another program holds it for too long", busy)
 }
 
 /// Why a record could not be replaced.

@@ -4,11 +4,13 @@
 //! a record means is [`crate::record`]'s business. Every call may block and is made from a thread that
 //! may, under the lock of its Connection.
 
-mod private_file;
+mod choice;
+mod encrypted_file;
+mod keychain;
 
 use std::fmt;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -16,84 +18,259 @@ use zeroize::Zeroizing;
 use crate::connection::ConnectionId;
 use crate::file::FileError;
 use crate::record::Record;
-use private_file::PrivateFile;
+use choice::{ChoiceFile, Chosen};
+use encrypted_file::EncryptedFile;
+use keychain::Keychain;
 
-/// Which Vault holds a record.
+/// Which Vault holds the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum VaultBackend {
-    /// A file that only this user can read.
-    PrivateFile,
+    /// A file that only this user can read, sealed with a key of this device.
+    EncryptedFile,
+    /// The operating system's keychain.
+    Keychain,
 }
 
 impl fmt::Display for VaultBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::PrivateFile => "a private file",
+            Self::EncryptedFile => "an encrypted file",
+            Self::Keychain if cfg!(target_os = "macos") => "the macOS keychain",
+            Self::Keychain if cfg!(windows) => "the Windows Credential Manager",
+            Self::Keychain => "the keyring",
         })
     }
+}
+
+/// Which Vault to choose when the first record is stored. It does not change one that was chosen;
+/// [`crate::SignIn::move_vault`] does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VaultChoice {
+    /// The keychain where it works, else the encrypted file.
+    #[default]
+    Auto,
+    /// The encrypted file.
+    EncryptedFile,
+    /// The keychain, or an error.
+    Keychain,
 }
 
 /// Why a Vault could not be used. The session is not lost by it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
+    /// The note of which Vault is used cannot be understood.
+    #[error("{}: cannot be read; it says where the sign-ins are kept", .0.display())]
+    ChoiceCorrupt(PathBuf),
+    /// The record is there and cannot be understood.
+    #[error("the stored sign-in {0} cannot be read; sign in again to replace it")]
+    Corrupt(String),
     /// A file failed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The record is there and cannot be understood.
-    #[error("the stored sign-in {0} cannot be read")]
-    Corrupt(String),
+    /// The keychain failed.
+    #[error("the keychain cannot be used: {0}")]
+    Keychain(String),
+    /// The keychain did not answer in time.
+    #[error("the keychain does not answer; unlock it and try again")]
+    KeychainHangs,
+    /// The keychain is locked, or access was refused.
+    #[error("the keychain is locked or refuses access; unlock it and try again")]
+    KeychainLocked,
     /// The record was written by a newer version of the program.
-    #[error("the stored sign-in {0} was written by a newer version of this program")]
+    #[error("{0} was written by a newer version of this program; update this one")]
     Newer(String),
+    /// No key could be made for this device.
+    #[error("this device gives no key to encrypt the sign-in with")]
+    NoDeviceKey,
+    /// The record was sealed on another device.
+    #[error("the stored sign-in {0} belongs to another device; sign in again on this device")]
+    OtherDevice(String),
 }
 
 /// A place for records.
-pub(crate) trait Backend: Send + Sync + fmt::Debug {
+trait Backend: Send + Sync + fmt::Debug {
     /// The record called `key`.
     fn read(&self, key: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError>;
     /// Replaces the record called `key`; it is safe on disk when this returns.
     fn write(&self, key: &str, record: &[u8]) -> Result<(), VaultError>;
     /// Removes the record called `key`.
     fn delete(&self, key: &str) -> Result<(), VaultError>;
+    /// Finds out whether a record of `length` bytes could be written now, where that does no harm.
+    fn check_writable(&self, length: usize) -> Result<(), VaultError>;
 }
 
-/// The Vault of a folder.
+/// The Vault of a folder. Clones share everything.
 #[derive(Clone, Debug)]
-pub(crate) struct Vault {
-    backend: Arc<dyn Backend>,
-    kind: VaultBackend,
+pub(crate) struct Vault(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    choice: VaultChoice,
+    choice_file: ChoiceFile,
+    service: String,
+    encrypted_file: EncryptedFile,
+    /// The keychain by the name of the folder in it; connected to by the first call.
+    keychain: Mutex<Option<(String, Arc<Keychain>)>>,
 }
 
 impl Vault {
-    pub(crate) fn open(folder: &Path) -> Self {
-        Self {
-            backend: Arc::new(PrivateFile::new(folder)),
-            kind: VaultBackend::PrivateFile,
-        }
+    /// The Vault of `folder`, with the device's key in `device_folder` and keychain entries filed
+    /// under `service`. Reads and writes nothing.
+    pub(crate) fn new(
+        folder: &Path,
+        device_folder: &Path,
+        service: &str,
+        choice: VaultChoice,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            choice,
+            choice_file: ChoiceFile::new(folder),
+            service: service.to_owned(),
+            encrypted_file: EncryptedFile::new(folder, device_folder),
+            keychain: Mutex::new(None),
+        }))
     }
 
-    pub(crate) fn kind(&self) -> VaultBackend {
-        self.kind
+    /// Which Vault was chosen; `None` before the first record.
+    pub(crate) fn chosen(&self) -> Result<Option<VaultBackend>, VaultError> {
+        Ok(self.0.choice_file.read()?.map(|chosen| chosen.backend))
+    }
+
+    /// Which Vault the records lie in, chosen now where none is.
+    pub(crate) fn choose(&self) -> Result<VaultBackend, VaultError> {
+        self.chosen_or_choose().map(|chosen| chosen.backend)
     }
 
     /// The record of a Connection.
     pub(crate) fn read(&self, id: &ConnectionId) -> Result<Option<Record>, VaultError> {
-        let Some(bytes) = self.backend.read(id.as_str())? else {
+        let Some(chosen) = self.0.choice_file.read()? else {
             return Ok(None);
         };
-        Record::parse(id.as_str(), &bytes).map(Some)
+        let bytes = self.with(chosen.backend, &chosen.name, |at| at.read(id.as_str()))?;
+        bytes
+            .map(|bytes| Record::parse(id.as_str(), &bytes))
+            .transpose()
     }
 
     /// Replaces the record of a Connection.
     pub(crate) fn write(&self, id: &ConnectionId, record: &Record) -> Result<(), VaultError> {
-        self.backend.write(id.as_str(), &record.to_bytes())
+        let chosen = self.chosen_or_choose()?;
+        self.with(chosen.backend, &chosen.name, |at| {
+            at.write(id.as_str(), &record.to_bytes())
+        })
     }
 
     /// Removes the record of a Connection.
     pub(crate) fn delete(&self, id: &ConnectionId) -> Result<(), VaultError> {
-        self.backend.delete(id.as_str())
+        let Some(chosen) = self.0.choice_file.read()? else {
+            return Ok(());
+        };
+        self.with(chosen.backend, &chosen.name, |at| at.delete(id.as_str()))
     }
+
+    /// Finds out, before PostHog is asked for new tokens, whether they could be stored.
+    pub(crate) fn check_writable(&self, record: &Record) -> Result<(), VaultError> {
+        let chosen = self.chosen_or_choose()?;
+        self.with(chosen.backend, &chosen.name, |at| {
+            at.check_writable(record.to_bytes().len())
+        })
+    }
+
+    /// Moves the records of `ids` to `target`, whose locks the caller holds: copied and compared
+    /// first, then the choice is written down, then the old ones are removed. Cut anywhere, the
+    /// records are whole where the choice says, and the next move finishes the job.
+    pub(crate) fn move_to(
+        &self,
+        target: VaultBackend,
+        ids: &[ConnectionId],
+    ) -> Result<(), VaultError> {
+        let chosen = self.chosen_or_choose()?;
+        let other = match target {
+            VaultBackend::EncryptedFile => VaultBackend::Keychain,
+            VaultBackend::Keychain => VaultBackend::EncryptedFile,
+        };
+        if chosen.backend != target {
+            for id in ids {
+                let key = id.as_str();
+                let Some(record) = self.with(other, &chosen.name, |at| at.read(key))? else {
+                    continue;
+                };
+                let copy = self.with(target, &chosen.name, |at| {
+                    at.write(key, &record)?;
+                    at.read(key)
+                })?;
+                if copy.as_ref() != Some(&record) {
+                    return Err(VaultError::Corrupt(key.to_owned()));
+                }
+            }
+            self.0.choice_file.write(target, chosen.name.clone())?;
+        }
+        for id in ids {
+            self.with(other, &chosen.name, |at| at.delete(id.as_str()))?;
+        }
+        Ok(())
+    }
+
+    fn chosen_or_choose(&self) -> Result<Chosen, VaultError> {
+        self.0.choice_file.read_or(|name| match self.0.choice {
+            VaultChoice::EncryptedFile => Ok(VaultBackend::EncryptedFile),
+            VaultChoice::Keychain => {
+                self.keychain(name).probe()?;
+                Ok(VaultBackend::Keychain)
+            }
+            VaultChoice::Auto => match self.keychain(name).probe() {
+                Ok(()) => Ok(VaultBackend::Keychain),
+                Err(error) => {
+                    tracing::info!(%error, "sign-ins are kept in an encrypted file");
+                    Ok(VaultBackend::EncryptedFile)
+                }
+            },
+        })
+    }
+
+    fn with<T>(
+        &self,
+        backend: VaultBackend,
+        name: &str,
+        work: impl FnOnce(&dyn Backend) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
+        match backend {
+            VaultBackend::EncryptedFile => work(&self.0.encrypted_file),
+            VaultBackend::Keychain => work(self.keychain(name).as_ref()),
+        }
+    }
+
+    fn keychain(&self, name: &str) -> Arc<Keychain> {
+        let mut known = self
+            .0
+            .keychain
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, keychain)) = known.as_ref().filter(|(known, _)| known == name) {
+            return Arc::clone(keychain);
+        }
+        let keychain = Arc::new(Keychain::new(&self.0.service, name));
+        *known = Some((name.to_owned(), Arc::clone(&keychain)));
+        keychain
+    }
+}
+
+/// Where this device's key lies unless the program says otherwise: with the user's local state, which
+/// is not synced between devices.
+pub(crate) fn default_device_folder() -> Option<PathBuf> {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let state = if cfg!(windows) {
+        set("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        set("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")))
+    };
+    state.map(|state| state.join("sign-in-with-posthog"))
 }

@@ -1,0 +1,298 @@
+//! Records in sealed files, for devices without a keychain.
+//!
+//! The key is derived from a file of random bytes that lies outside the program's folder and from the
+//! machine id. A folder that is copied, synced or restored on another device therefore opens nothing
+//! there. It does not protect against a program that runs as the same user: no file could.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
+use ring::rand::{SecureRandom, SystemRandom};
+use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
+
+use super::{Backend, VaultError};
+use crate::file::{self, FileError};
+
+/// First bytes of every file.
+const MAGIC: &[u8; 4] = b"SIPH";
+/// Version of the layout.
+const VERSION: u8 = 1;
+/// Bytes that name the key a file was sealed with.
+const KEY_NAME: usize = 8;
+/// Bytes before the sealed part: magic, version, name of the key, nonce.
+const HEAD: usize = MAGIC.len() + 1 + KEY_NAME + NONCE_LEN;
+/// Bytes in the device's key file.
+const DEVICE_KEY: usize = 32;
+
+/// One sealed file per record.
+#[derive(Debug)]
+pub(super) struct EncryptedFile {
+    folder: PathBuf,
+    device_key: PathBuf,
+    machine_id: Vec<u8>,
+}
+
+struct Key {
+    name: [u8; KEY_NAME],
+    key: LessSafeKey,
+}
+
+impl EncryptedFile {
+    /// Records in `folder`, the device's key in `device_folder`.
+    pub(super) fn new(folder: &Path, device_folder: &Path) -> Self {
+        Self {
+            folder: folder.join("vault"),
+            device_key: device_folder.join("device.key"),
+            machine_id: machine_id(),
+        }
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.folder.join(format!("{key}.sealed"))
+    }
+
+    /// The device's key; `None` where this device has none.
+    fn key(&self) -> Result<Option<Key>, VaultError> {
+        let Some(bytes) = file::read(&self.device_key)?.map(Zeroizing::new) else {
+            return Ok(None);
+        };
+        if bytes.len() != DEVICE_KEY {
+            return Ok(None);
+        }
+        Ok(Some(derive(&bytes, &self.machine_id)))
+    }
+
+    fn key_or_new(&self) -> Result<Key, VaultError> {
+        if let Some(key) = self.key()? {
+            return Ok(key);
+        }
+        let failed = |source| FileError::new(&self.device_key, "could not be written", source);
+        let parent = self.device_key.parent().unwrap_or_else(|| Path::new("."));
+        file::create_private_folder(parent)?;
+        let mut random = Zeroizing::new([0; DEVICE_KEY]);
+        fill(random.as_mut_slice())?;
+        if file::read(&self.device_key)?.is_some() {
+            // There and of the wrong length: nothing was ever sealed with it.
+            file::write(&self.device_key, random.as_slice())?;
+        } else {
+            let mut temporary = NamedTempFile::new_in(parent).map_err(failed)?;
+            temporary.write_all(random.as_slice()).map_err(failed)?;
+            temporary.as_file().sync_all().map_err(failed)?;
+            // Two processes may get here at once; the first one's key is everybody's.
+            match temporary.persist_noclobber(&self.device_key) {
+                Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(failed(error.error).into());
+                }
+                _ => {}
+            }
+        }
+        self.key()?.ok_or(VaultError::NoDeviceKey)
+    }
+}
+
+impl Backend for EncryptedFile {
+    fn read(&self, key: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+        let Some(sealed) = file::read(&self.path(key))? else {
+            return Ok(None);
+        };
+        let Some(rest) = sealed.strip_prefix(MAGIC) else {
+            return Err(VaultError::Corrupt(key.to_owned()));
+        };
+        match rest.first() {
+            Some(&VERSION) if sealed.len() > HEAD => {}
+            Some(&version) if version > VERSION => return Err(VaultError::Newer(key.to_owned())),
+            _ => return Err(VaultError::Corrupt(key.to_owned())),
+        }
+        let (name, rest) = rest[1..].split_at(KEY_NAME);
+        let (nonce, body) = rest.split_at(NONCE_LEN);
+        let Some(opening_key) = self.key()?.filter(|known| known.name == name) else {
+            return Err(VaultError::OtherDevice(key.to_owned()));
+        };
+        let nonce = Nonce::try_assume_unique_for_key(nonce)
+            .map_err(|_| VaultError::Corrupt(key.to_owned()))?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let length = opening_key
+            .key
+            .open_in_place(nonce, Aad::from(key.as_bytes()), &mut body)
+            .map_err(|_| VaultError::Corrupt(key.to_owned()))?
+            .len();
+        body.truncate(length);
+        Ok(Some(body))
+    }
+
+    fn write(&self, key: &str, record: &[u8]) -> Result<(), VaultError> {
+        let sealing_key = self.key_or_new()?;
+        let mut nonce = [0; NONCE_LEN];
+        fill(&mut nonce)?;
+        let mut body = Zeroizing::new(record.to_vec());
+        let tag = sealing_key
+            .key
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(key.as_bytes()),
+                &mut body,
+            )
+            .map_err(|_| VaultError::Corrupt(key.to_owned()))?;
+        let mut sealed = Vec::with_capacity(HEAD + body.len() + tag.as_ref().len());
+        sealed.extend_from_slice(MAGIC);
+        sealed.push(VERSION);
+        sealed.extend_from_slice(&sealing_key.name);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(&body);
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(file::write(&self.path(key), &sealed)?)
+    }
+
+    fn delete(&self, key: &str) -> Result<(), VaultError> {
+        Ok(file::remove(&self.path(key))?)
+    }
+
+    fn check_writable(&self, length: usize) -> Result<(), VaultError> {
+        Ok(file::check_writable(&self.folder, length + HEAD + 16)?)
+    }
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), VaultError> {
+    SystemRandom::new()
+        .fill(bytes)
+        .map_err(|_| VaultError::NoDeviceKey)
+}
+
+fn derive(device_key: &[u8], machine_id: &[u8]) -> Key {
+    struct Length(usize);
+    impl KeyType for Length {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    let secret = Salt::new(HKDF_SHA256, machine_id).extract(device_key);
+    let expand = |what: &[u8], out: &mut [u8]| {
+        secret
+            .expand(&[what], Length(out.len()))
+            .and_then(|okm| okm.fill(out))
+            .expect("a few bytes are within the limit of HKDF");
+    };
+    let mut bytes = Zeroizing::new([0; 32]);
+    expand(b"sign-in-with-posthog record", bytes.as_mut_slice());
+    let mut name = [0; KEY_NAME];
+    expand(b"sign-in-with-posthog key name", &mut name);
+    let key = UnboundKey::new(&AES_256_GCM, bytes.as_slice()).expect("the key has 32 bytes");
+    Key {
+        name,
+        key: LessSafeKey::new(key),
+    }
+}
+
+/// What systemd or D-Bus call this installation; empty elsewhere, where the key file alone binds.
+fn machine_id() -> Vec<u8> {
+    ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+        .iter()
+        .find_map(|path| std::fs::read(path).ok())
+        .map(|id| id.trim_ascii().to_vec())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const RECORD: &[u8] = b"{\"access_token\":\"pha_secret\"}";
+
+    fn vault(place: &Path, machine: &str) -> EncryptedFile {
+        EncryptedFile {
+            folder: place.join("folder/vault"),
+            device_key: place.join("device/device.key"),
+            machine_id: machine.into(),
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_and_is_not_in_clear_on_disk() {
+        let place = tempfile::tempdir().unwrap();
+        let vault = vault(place.path(), "m");
+        vault.write("us-1", RECORD).unwrap();
+        assert_eq!(vault.read("us-1").unwrap().unwrap().as_slice(), RECORD);
+        let sealed = std::fs::read(vault.path("us-1")).unwrap();
+        assert!(!sealed.windows(4).any(|part| part == b"pha_"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            for (path, wanted) in [
+                (vault.path("us-1"), 0o600),
+                (vault.folder.clone(), 0o700),
+                (vault.device_key.clone(), 0o600),
+                (place.path().join("device"), 0o700),
+            ] {
+                let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+                assert_eq!(mode, wanted, "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn a_copy_on_another_device_opens_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        vault(place.path(), "one").write("us-1", RECORD).unwrap();
+        let other_machine = vault(place.path(), "two");
+        assert!(matches!(
+            other_machine.read("us-1"),
+            Err(VaultError::OtherDevice(_))
+        ));
+        std::fs::remove_file(place.path().join("device/device.key")).unwrap();
+        let no_key = vault(place.path(), "one");
+        assert!(matches!(
+            no_key.read("us-1"),
+            Err(VaultError::OtherDevice(_))
+        ));
+    }
+
+    #[test]
+    fn any_changed_byte_and_a_record_under_another_name_are_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let vault = vault(place.path(), "m");
+        vault.write("us-1", RECORD).unwrap();
+        let sealed = std::fs::read(vault.path("us-1")).unwrap();
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            std::fs::write(vault.path("us-1"), &changed).unwrap();
+            assert!(vault.read("us-1").is_err(), "byte {at}");
+            std::fs::write(vault.path("us-1"), &sealed[..at]).unwrap();
+            assert!(vault.read("us-1").is_err(), "cut at {at}");
+        }
+        std::fs::write(vault.path("us-2"), &sealed).unwrap();
+        assert!(matches!(vault.read("us-2"), Err(VaultError::Corrupt(_))));
+    }
+
+    #[test]
+    fn a_file_of_a_newer_version_is_told_from_a_broken_one() {
+        let place = tempfile::tempdir().unwrap();
+        let vault = vault(place.path(), "m");
+        std::fs::create_dir_all(&vault.folder).unwrap();
+        std::fs::write(vault.path("k"), b"SIPH\x02anything").unwrap();
+        assert!(matches!(vault.read("k"), Err(VaultError::Newer(_))));
+    }
+
+    #[test]
+    fn processes_that_start_at_once_agree_on_one_key() {
+        let place = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let path = place.path();
+                scope.spawn(move || {
+                    vault(path, "m")
+                        .write(&format!("us-{number}"), RECORD)
+                        .unwrap();
+                });
+            }
+        });
+        for number in 0..8 {
+            let read = vault(place.path(), "m").read(&format!("us-{number}"));
+            assert_eq!(read.unwrap().unwrap().as_slice(), RECORD);
+        }
+    }
+}
