@@ -6,7 +6,9 @@
 
 mod area;
 mod curve;
+pub mod image;
 mod markers;
+pub mod png;
 mod sparkline;
 mod ticks;
 

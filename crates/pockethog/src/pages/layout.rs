@@ -142,11 +142,11 @@ impl Shell {
                 }
                 @if let Some(status) = &self.status { (render_status(status)) }
                 a.icon-button href="/settings" aria-label="Settings" { (icons::settings()) }
-            }
-            @if let Some(Status::Loading { done, total }) = self.status {
-                progress.loading #progress max=(total.max(1)) value=(done) aria-label="Projects read" {}
-            } @else {
-                progress.loading #progress max="1" value="1" hidden aria-label="Projects read" {}
+                @if let Some(Status::Loading { done, total }) = self.status {
+                    progress.loading #progress max=(total.max(1)) value=(done) aria-label="Projects read" {}
+                } @else {
+                    progress.loading #progress max="1" value="1" hidden aria-label="Projects read" {}
+                }
             }
         }
     }

@@ -209,10 +209,12 @@ fn heading(view: &ProjectPage) -> Markup {
 
 fn undo(view: &ProjectPage, id: u64, text: &str) -> Markup {
     html! {
-        form.notice.good method="post" action={ (project_path(&view.key)) "/annotations/" (id) "/undo" } role="status" {
-            input type="hidden" name="range" value=(view.range.name());
+        div.notice.good role="status" {
             p { "Deleted “" bdi { (shortened(text)) } "”." }
-            button.button.small type="submit" { "Undo" }
+            form method="post" action={ (project_path(&view.key)) "/annotations/" (id) "/undo" } {
+                input type="hidden" name="range" value=(view.range.name());
+                button.button.small type="submit" { "Undo" }
+            }
         }
     }
 }
