@@ -24,6 +24,8 @@ pub struct AreaChart<'a> {
     pub values: &'a [u64],
     /// The dashed comparison, place by place.
     pub before: &'a [u64],
+    /// What the comparison is, for the read-out: `yesterday`.
+    pub before_name: &'a str,
     /// The name of each place, for the read-out: `14:00`, `Thu 5 Nov`. Its length is the chart's.
     pub places: &'a [String],
     /// Places that are named below the axis, with their short names.
@@ -45,7 +47,7 @@ impl AreaChart<'_> {
             (self.across(place), 1.0 - value / top)
         });
         html! {
-            div.chart data-points=(self.data()) data-places=(self.places.len()) role="img" aria-label=(self.label) {
+            div.chart data-points=(self.data()) data-before=(self.before_name) role="img" aria-label=(self.label) {
                 div.plot {
                     svg.curves viewBox={ "0 0 " (short(WIDTH)) " " (short(HEIGHT)) } preserveAspectRatio="none" aria-hidden="true" {
                         linearGradient id={ (self.id) "-fill" } x1="0" y1="0" x2="0" y2="1" {
@@ -143,6 +145,7 @@ mod tests {
             label: "Visitors today by hour",
             values: &[3, 8, 5],
             before: &[2, 6, 7, 4, 1],
+            before_name: "yesterday",
             places: &places,
             axis: &[(0, "00:00".to_owned()), (4, "04:00".to_owned())],
             markers: &[],
@@ -158,6 +161,7 @@ mod tests {
             label: "c",
             values: &[1, 2],
             before: &[],
+            before_name: "before",
             places: &places,
             axis: &[],
             markers: &[Marker {

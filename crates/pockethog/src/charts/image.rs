@@ -46,7 +46,7 @@ pub struct WidgetImage {
     pub figure: Figure,
     /// The curve, oldest first.
     pub values: Vec<u64>,
-    /// The dashed comparison, place by place; empty for none.
+    /// The dashed comparison, place by place; empty for none. The small size has no room for it.
     pub before: Vec<u64>,
     /// Notes, from 0 at the first point to 1 at the last.
     pub notes: Vec<f64>,
@@ -219,7 +219,7 @@ impl WidgetImage {
             return html! {};
         };
         html! {
-            @if self.before.len() > 1 {
+            @if self.before.len() > 1 && self.size != Size::Small {
                 path fill="none" stroke=(palette.muted) stroke-width="1.4" stroke-dasharray="5 4" stroke-linecap="round" d=(smooth_path(&points(&self.before))) {}
             }
             path fill="url(#fill)" d={ (line) "L" (short(end_x)) " " (short(bottom)) "H" (short(left)) "Z" } {}

@@ -25,10 +25,11 @@ pub struct Cluster {
 impl Cluster {
     /// `2`, or `2–4` where several share the place.
     pub fn label(&self) -> String {
-        match self.markers.as_slice() {
-            [] => String::new(),
-            [one] => one.number.to_string(),
-            [first, .., last] => format!("{}–{}", first.number, last.number),
+        let numbers = || self.markers.iter().map(|marker| marker.number);
+        match (numbers().min(), numbers().max()) {
+            (Some(first), Some(last)) if first < last => format!("{first}–{last}"),
+            (Some(only), _) => only.to_string(),
+            (None, _) => String::new(),
         }
     }
 }

@@ -124,7 +124,7 @@
         if (!cursor) { cursor = el("div", "cursor"); plot.append(cursor); }
         cursor.style.left = `${left}px`;
         const lines = [el("b", "", now === null ? name : `${now} · ${name}`)];
-        if (before !== null) lines.push(el("span", "", `${before} in the period before`));
+        if (before !== null) lines.push(el("span", "", `${before} ${chart.dataset.before}`));
         show(left, lines);
       });
       plot.addEventListener("pointerleave", clear);

@@ -226,7 +226,7 @@ pub fn render_total(total: &Total) -> Markup {
             div.figures {
                 h2 #total-title { b { "Visitors today" } " · all projects" }
                 @if let Some(visitors) = total.visitors {
-                    p.huge data-number=(visitors) aria-live="polite" aria-atomic="true" { (grouped(visitors)) }
+                    p.huge.long[visitors >= 10_000_000] data-number=(visitors) aria-live="polite" aria-atomic="true" { (grouped(visitors)) }
                     p.against {
                         (change_badge(Change::between(visitors, total.before)))
                         span { "vs. " span.dash aria-hidden="true" {} " yesterday by now" }
@@ -250,6 +250,7 @@ pub fn render_total(total: &Total) -> Markup {
                     label: "Visitors by hour of the day, today and yesterday",
                     values: &total.hours,
                     before: &total.hours_before,
+                    before_name: "yesterday",
                     places: &places,
                     axis: &axis,
                     markers: &[],
@@ -290,7 +291,7 @@ pub fn render_card(card: &Card) -> Markup {
                 }
                 Numbers::Unreadable(reason) => p.message.failed { (icons::warning()) span { (reason) } },
                 Numbers::Known { visitors, before, days, stale } => {
-                    p.number { span data-number=(visitors) { (grouped(*visitors)) } span.hidden-label { " visitors today" } }
+                    p.number.long[*visitors >= 1_000_000] { span data-number=(visitors) { (grouped(*visitors)) } span.hidden-label { " visitors today" } }
                     p.change { (change_badge(Change::between(*visitors, *before))) }
                     (sparkline(&id, days))
                     @if let Some(stale) = stale { p.stale { (icons::warning()) span { (stale) } } }

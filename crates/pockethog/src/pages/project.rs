@@ -327,6 +327,7 @@ fn chart(view: &ProjectPage, period: &Period) -> Markup {
                     label: &format!("Unique visitors, {during}, beside the period before. The table below has the numbers."),
                     values: &visitors(&period.points),
                     before: &visitors(&period.points_before),
+                    before_name: "in the period before",
                     places: &places,
                     axis: &axis(view, &starts),
                     markers: &markers,
