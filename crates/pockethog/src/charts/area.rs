@@ -69,8 +69,8 @@ impl AreaChart<'_> {
                         @for tick in &ticks {
                             text.y x="100%" dx="10" dy="0.35em" y={ (percent(1.0 - tick / top)) } { (compact(*tick)) }
                         }
-                        @for (place, name) in self.axis {
-                            text x=(percent(self.across(*place))) y="100%" dy="22" text-anchor=(if *place == 0 { "start" } else { "middle" }) { (name) }
+                        @for (nth, (place, name)) in self.axis.iter().enumerate() {
+                            text.alternate[nth % 2 == 1] x=(percent(self.across(*place))) y="100%" dy="22" text-anchor=(if *place == 0 { "start" } else { "middle" }) { (name) }
                         }
                         @for cluster in clustered(self.markers, MARKER_GAP) {
                             line.stem x1=(percent(cluster.at)) x2=(percent(cluster.at)) y1="0" y2="100%" {}

@@ -65,6 +65,7 @@
     bar.max = total || 1;
     bar.value = done;
     bar.hidden = done >= total;
+    if (total === 0) { bar.hidden = false; bar.removeAttribute("value"); }
     if (done < total) status("loading", `Loading ${done} of ${total}`);
   }
 

@@ -88,11 +88,12 @@ impl Status {
     pub fn text(&self) -> String {
         match self {
             Self::Live => "Live".to_owned(),
+            Self::Loading { total: 0, .. } => "Loading projects".to_owned(),
             Self::Loading { done, total } => format!("Loading {done} of {total}"),
             Self::Updated(age) => format!("Updated {age}"),
             Self::Offline(Some(age)) => format!("Offline · {age}"),
             Self::Offline(None) => "Offline".to_owned(),
-            Self::Busy(age) => format!("PostHog is busy · {age}"),
+            Self::Busy(age) => format!("Busy · {age}"),
         }
     }
 }

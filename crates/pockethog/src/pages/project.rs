@@ -123,19 +123,20 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
                         action: None,
                     }.render())
                 }
-                @if view.empty && period.now.pageviews == 0 {
+                @let silent = view.empty && period.now.pageviews == 0;
+                @if silent {
                     div.empty-box {
                         h2 { "No events yet" }
                         p { "Numbers appear here as soon as PostHog receives the first page view." }
                     }
                 }
-                div.figures-row aria-live="polite" {
+                div.figures-row aria-live="polite" hidden[silent] {
                     (figure("Visitors", period.now.visitors, period.before.visitors))
                     (figure("Pageviews", period.now.pageviews, period.before.pageviews))
                     (figure("Sessions", period.sessions, period.sessions_before))
                     (fourth(period))
                 }
-                (chart(view, period))
+                @if !silent { (chart(view, period)) }
             } @else {
                 div.figures-row aria-hidden="true" {
                     @for label in ["Visitors", "Pageviews", "Sessions", "Conversion"] {
