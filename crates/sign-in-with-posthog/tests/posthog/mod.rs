@@ -1,8 +1,9 @@
 //! A PostHog on loopback whose token endpoint does what a test's script says.
 #![allow(
     clippy::unwrap_used,
+    clippy::format_push_string,
     dead_code,
-    reason = "each test program uses its part"
+    reason = "for tests, and each test program uses its part"
 )]
 
 use std::collections::{HashMap, VecDeque};
