@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// How long one exchange may take.
-const ANSWER_TIME: Duration = Duration::from_secs(20);
+pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(20);
 
 /// Longest piece of a server's own words that is kept, in characters.
 const LONGEST_WORDS: usize = 200;
@@ -41,7 +41,10 @@ pub enum NoAnswer {
     /// The answer is longer than any answer of this kind.
     #[error("{0} sent an answer without end")]
     TooLong(String),
-    /// The connection broke, or the name, the network or TLS failed.
+    /// The connection was there and broke, or no answer came in time: it may have taken effect.
+    #[error("{0}")]
+    Broken(String),
+    /// The name, the network or TLS failed: nothing was sent.
     #[error("{0}")]
     Unreachable(String),
 }
@@ -107,14 +110,15 @@ fn unreachable(error: &reqwest::Error) -> NoAnswer {
         cause = next;
     }
     let cause = words(&cause.to_string());
-    let sentence = if error.is_timeout() {
-        format!("{host} did not answer in time")
-    } else if cause.to_lowercase().contains("certificate") {
-        format!("{host} showed a certificate that this device does not trust: {cause}")
+    if cause.to_lowercase().contains("certificate") {
+        NoAnswer::Unreachable(format!(
+            "{host} showed a certificate that this device does not trust: {cause}"
+        ))
     } else if error.is_connect() {
-        format!("{host} could not be reached: {cause}")
+        NoAnswer::Unreachable(format!("{host} could not be reached: {cause}"))
+    } else if error.is_timeout() {
+        NoAnswer::Broken(format!("{host} did not answer in time"))
     } else {
-        format!("the connection to {host} broke: {cause}")
-    };
-    NoAnswer::Unreachable(sentence)
+        NoAnswer::Broken(format!("the connection to {host} broke: {cause}"))
+    }
 }

@@ -101,7 +101,12 @@ impl IndexFile {
             return Err(IndexError::Busy(self.lock.clone()));
         };
         let mut index = self.read()?;
+        let before = serde_json::to_vec(&index).ok();
         let result = change(&mut index);
+        // What says the same is not written: every program would read its Vault again.
+        if index.version == VERSION && serde_json::to_vec(&index).ok() == before {
+            return Ok(result);
+        }
         index.version = VERSION;
         let bytes = serde_json::to_vec_pretty(&index).map_err(|error| IndexError::Corrupt {
             path: self.path.clone(),

@@ -5,15 +5,15 @@
 //! machine can end the flow (rules R1 and R2). The page is sent after the exchange, so that it tells
 //! the truth. There is no cancel address (rule R10): dropping the listener cancels.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
 use url::Url;
 
 use crate::attempt::{ATTEMPT_SECONDS, Attempt};
@@ -27,6 +27,9 @@ const HEAD_TIME: Duration = Duration::from_secs(5);
 
 /// Connections at a time (rule R8): a browser opens a few idle ones.
 const CONNECTIONS: usize = 8;
+
+/// How long to wait after a connection that could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long the last page may take to be sent.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -84,7 +87,7 @@ impl LoopbackListener {
         let Self { listener, address } = self;
         let (sender, mut receiver) = mpsc::channel(1);
         let (page, outcome) = watch::channel(None);
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut reading = VecDeque::new();
         let mut connections = JoinSet::new();
         let patience = Duration::from_secs(ATTEMPT_SECONDS.unsigned_abs());
         let give_up = tokio::time::sleep(patience);
@@ -106,14 +109,20 @@ impl LoopbackListener {
                 }
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => {
-                    let Ok((stream, _)) = accepted else { continue };
-                    // Over the limit the connection is closed at once; a browser tries again.
-                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+                    let Ok((stream, _)) = accepted else {
+                        // Out of file descriptors, for example: not worth a busy loop.
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    };
                     let (sender, outcome) = (sender.clone(), outcome.clone());
-                    connections.spawn(async move {
-                        let _place = place;
-                        serve(stream, address, sender, outcome).await;
-                    });
+                    let task = connections.spawn(serve(stream, address, sender, outcome));
+                    reading.retain(|task: &AbortHandle| !task.is_finished());
+                    reading.push_back(task);
+                    // The oldest makes room. Nobody can keep the browser out by holding every place:
+                    // the browser sends its request at once and is done with it.
+                    if reading.len() > CONNECTIONS {
+                        reading.pop_front().inspect(AbortHandle::abort);
+                    }
                 }
             }
         }

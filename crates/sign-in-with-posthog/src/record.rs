@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::connection::{EndReason, Grant};
+use crate::session::EARLY_SECONDS;
 use crate::token::AccessToken;
 use crate::vault::VaultError;
 
@@ -60,12 +61,33 @@ pub(crate) struct TokenSet {
     /// No refresh before this Unix second, in any process.
     #[serde(default)]
     pub(crate) not_before: i64,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trouble: Option<Trouble>,
     /// Failed refreshes in a row.
     #[serde(default)]
     pub(crate) failures: u32,
     /// Refreshes in a row that were caused by a refused token soon after the one before.
     #[serde(default)]
     pub(crate) refusals: u32,
+}
+
+/// Why the last refresh failed, for every process that waits for the next one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Trouble {
+    /// PostHog answers and cannot serve.
+    Busy,
+    /// PostHog refuses for a reason that is not the tokens'.
+    Configuration {
+        /// PostHog's words, shortened.
+        words: String,
+    },
+    /// PostHog cannot be reached.
+    Offline {
+        /// What went wrong, for people.
+        sentence: String,
+    },
 }
 
 impl Record {
@@ -101,10 +123,26 @@ impl TokenSet {
         AccessToken::new(self.access_token.clone())
     }
 
-    /// True where the access token still serves for `seconds`. A clock that went back makes it due.
+    /// True where the access token still serves for `seconds`.
     pub(crate) fn is_valid_for(&self, seconds: i64, now: i64) -> bool {
-        self.expires_at.saturating_sub(now) > seconds && self.obtained_at <= now.saturating_add(60)
+        is_valid_for(self.obtained_at, self.expires_at, seconds, now)
     }
+
+    /// True where it is time to refresh.
+    pub(crate) fn is_due(&self, now: i64) -> bool {
+        !self.is_valid_for(early(self.obtained_at, self.expires_at), now)
+    }
+}
+
+/// True where a token of these times still serves for `seconds`. A clock that went back makes it due.
+pub(crate) fn is_valid_for(obtained_at: i64, expires_at: i64, seconds: i64, now: i64) -> bool {
+    expires_at.saturating_sub(now) > seconds && obtained_at <= now.saturating_add(60)
+}
+
+/// How many seconds before its end a token of these times is refreshed.
+pub(crate) fn early(obtained_at: i64, expires_at: i64) -> i64 {
+    let lifetime = expires_at.saturating_sub(obtained_at).max(0);
+    EARLY_SECONDS.min(lifetime / 4)
 }
 
 mod secret {
@@ -163,6 +201,7 @@ mod tests {
             token_endpoint: "https://us.posthog.com/oauth/token/".parse().unwrap(),
             revocation_endpoint: None,
             not_before: 0,
+            trouble: None,
             failures: 0,
             refusals: 0,
         }
@@ -191,6 +230,15 @@ mod tests {
             Record::parse("k", b"{"),
             Err(VaultError::Corrupt(_))
         ));
+    }
+
+    #[test]
+    fn a_short_lived_token_is_not_due_from_the_start() {
+        assert_eq!(early(0, 7 * 24 * 3600), EARLY_SECONDS);
+        assert_eq!(early(0, 3600), EARLY_SECONDS);
+        assert_eq!(early(0, 60), 15);
+        assert_eq!(early(0, 0), 0);
+        assert_eq!(early(100, 0), 0);
     }
 
     #[test]

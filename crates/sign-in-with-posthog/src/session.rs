@@ -12,21 +12,23 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use secrecy::ExposeSecret;
 use tokio::task::JoinError;
 
 use crate::connection::{ConnectionId, ConnectionState, EndReason};
 use crate::fail_point;
 use crate::file::{FileError, Lock};
-use crate::id_token;
+use crate::id_token::{self, IdTokenError};
 use crate::index::{IndexError, Stamp};
-use crate::record::{Content, Record, TokenSet};
+use crate::record::{self, Content, Record, TokenSet, Trouble};
 use crate::revocation::{Revoke, revoke};
 use crate::sign_in::Inner;
 use crate::token::AccessToken;
 use crate::token_endpoint::{self, TokenAnswer, TokenError};
 use crate::vault::VaultError;
 
-/// A token is refreshed this many seconds before it expires, so that nobody has to wait for it.
+/// A token is refreshed this many seconds before it expires, so that nobody has to wait for it; one that
+/// lives for less than four times as long, in the last quarter of its life.
 pub const EARLY_SECONDS: i64 = 600;
 
 /// A token that is left alone while another refresh is under way serves at least this long.
@@ -40,6 +42,10 @@ const TRIES: u32 = 3;
 
 /// No further request once a transaction has taken this long.
 const TRANSACTION_TIME: Duration = Duration::from_secs(45);
+
+/// A noted pause longer than this was noted under another clock, in seconds: the longest
+/// `Retry-After` that is obeyed, with its jitter.
+const LONGEST_NOTED_PAUSE: i64 = 3600 + 900;
 
 /// Longest pause between transactions after an unreachable network, in seconds.
 const LONGEST_PAUSE_OFFLINE: i64 = 30;
@@ -83,6 +89,17 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    fn of(trouble: Option<Trouble>, retry_after: Duration) -> Self {
+        match trouble {
+            Some(Trouble::Busy) | None => Self::Busy { retry_after },
+            Some(Trouble::Configuration { words }) => Self::Configuration(words),
+            Some(Trouble::Offline { sentence }) => Self::Offline {
+                sentence,
+                retry_after,
+            },
+        }
+    }
+
     /// True where it may heal by itself.
     pub fn is_transient(&self) -> bool {
         !matches!(self, Self::SignedOut(_))
@@ -128,8 +145,15 @@ pub struct Session {
 pub(crate) struct Shared {
     id: ConnectionId,
     /// Threads of this process queue here before they ask for the lock across processes.
-    turn: tokio::sync::Mutex<()>,
+    turn: tokio::sync::Mutex<Turn>,
     cache: Mutex<Option<Cached>>,
+}
+
+/// What is handed on from one turn to the next.
+#[derive(Default)]
+struct Turn {
+    /// When the last transaction of this process that served ended.
+    refreshed: Option<Instant>,
 }
 
 /// The access token as last seen in the Vault. Never a refresh token.
@@ -144,7 +168,14 @@ struct Cached {
 impl Cached {
     fn is_valid_for(&self, seconds: i64, now: i64) -> bool {
         self.validity.is_none_or(|(obtained_at, expires_at)| {
-            expires_at.saturating_sub(now) > seconds && obtained_at <= now.saturating_add(60)
+            record::is_valid_for(obtained_at, expires_at, seconds, now)
+        })
+    }
+
+    fn is_due(&self, now: i64) -> bool {
+        self.validity.is_some_and(|(obtained_at, expires_at)| {
+            let early = record::early(obtained_at, expires_at);
+            !record::is_valid_for(obtained_at, expires_at, early, now)
         })
     }
 }
@@ -178,7 +209,7 @@ impl Session {
             .clone()
             .filter(|cached| cached.stamp == stamp);
         if let Some(cached) = cached {
-            if cached.is_valid_for(EARLY_SECONDS, now) {
+            if !cached.is_due(now) {
                 return Ok(cached.token);
             }
             // Somebody in this process is refreshing already, and this token still serves.
@@ -205,8 +236,8 @@ impl Session {
 
     /// Runs the transaction in a task of its own: it outlives a caller who goes away.
     async fn run(&self, reason: Reason) -> Result<AccessToken, SessionError> {
-        let session = self.clone();
-        tokio::spawn(async move { session.transaction(reason).await }).await?
+        let (session, asked) = (self.clone(), Instant::now());
+        tokio::spawn(async move { session.transaction(reason, asked).await }).await?
     }
 
     /// Drops what is remembered; the next call reads the Vault.
@@ -214,19 +245,33 @@ impl Session {
         *lock(&self.shared.cache) = None;
     }
 
-    async fn transaction(&self, reason: Reason) -> Result<AccessToken, SessionError> {
-        let _turn = self.shared.turn.lock().await;
+    async fn transaction(
+        &self,
+        reason: Reason,
+        asked: Instant,
+    ) -> Result<AccessToken, SessionError> {
+        let mut turn = self.shared.turn.lock().await;
+        // Whoever waited for a refresh takes its token, however short it lives: a server that gives no
+        // lifetime would otherwise be asked once per waiter.
+        if matches!(reason, Reason::Use)
+            && turn.refreshed.is_some_and(|refreshed| refreshed > asked)
+            && let Some(cached) = lock(&self.shared.cache).clone()
+        {
+            return Ok(cached.token);
+        }
         let Some(_lock) = self.lock(&reason).await? else {
             return self.advisory(&reason).await;
         };
         // Authoritative from here on: nobody else writes while the lock is held.
         let Some(record) = self.read().await? else {
-            return self.end(0, EndReason::RecordLost).await;
+            // No mark is written: nothing is there that it could end.
+            self.show_ended(EndReason::RecordLost).await;
+            return Err(SessionError::SignedOut(EndReason::RecordLost));
         };
         let generation = record.generation;
         match record.content {
             Content::Ended { reason } => {
-                self.show_ended(reason).await?;
+                self.show_ended(reason).await;
                 Err(SessionError::SignedOut(reason))
             }
             Content::ApiKey { key } => match reason {
@@ -235,7 +280,13 @@ impl Session {
                 }
                 _ => Ok(self.remember(AccessToken::new(key), None)),
             },
-            Content::Tokens(tokens) => self.serve(generation, *tokens, reason).await,
+            Content::Tokens(tokens) => {
+                let served = self.serve(generation, *tokens, reason).await;
+                if served.is_ok() {
+                    turn.refreshed = Some(Instant::now());
+                }
+                served
+            }
         }
     }
 
@@ -286,7 +337,7 @@ impl Session {
         let now = self.inner.clock.unix_seconds();
         let valid = tokens.is_valid_for(0, now);
         let refused = match &reason {
-            Reason::Use if tokens.is_valid_for(EARLY_SECONDS, now) => return Ok(self.keep(&tokens)),
+            Reason::Use if !tokens.is_due(now) => return Ok(self.keep(&tokens)),
             // A sibling has refreshed meanwhile.
             Reason::Refused(refused) if !refused.is(&tokens.access_token) && valid => {
                 return Ok(self.keep(&tokens));
@@ -295,15 +346,13 @@ impl Session {
             Reason::Use => false,
         };
         let serves = valid && !refused;
-        if tokens.not_before > now {
+        let pause = tokens.not_before.saturating_sub(now);
+        if (1..=LONGEST_NOTED_PAUSE).contains(&pause) {
             if serves {
                 return Ok(self.keep(&tokens));
             }
-            let wait = u64::try_from(tokens.not_before - now).unwrap_or(1);
-            return Err(SessionError::Offline {
-                sentence: "PostHog could not be reached a moment ago".to_owned(),
-                retry_after: Duration::from_secs(wait),
-            });
+            let wait = Duration::from_secs(pause.unsigned_abs());
+            return Err(SessionError::of(tokens.trouble, wait));
         }
         if tokens.refresh_token.is_none() {
             if serves {
@@ -347,10 +396,11 @@ impl Session {
             tries += 1;
             let before = self.inner.clock.unix_seconds();
             fail_point::reached("before_request");
-            let error = match self.request(&tokens).await {
+            let left = TRANSACTION_TIME.saturating_sub(started.elapsed());
+            let error = match self.request(&tokens, left).await {
                 Ok(answer) => {
                     fail_point::reached("after_answer");
-                    return self.adopt(generation, tokens, answer, before).await;
+                    return self.adopt(generation, tokens, serves, answer, before).await;
                 }
                 Err(error) => error,
             };
@@ -361,7 +411,7 @@ impl Session {
             if !error.is_transient()
                 || tries == TRIES
                 || started.elapsed() + wait > TRANSACTION_TIME
-                || is_certainly_offline(&error)
+                || error.never_arrived()
             {
                 break error;
             }
@@ -369,43 +419,28 @@ impl Session {
             // lock, is answered with the same pair inside the grace.
             tokio::time::sleep(wait).await;
         };
-        match error {
-            TokenError::InvalidGrant => self.invalid_grant(generation).await,
+        let (trouble, retry_after) = match error {
+            TokenError::InvalidGrant => return self.invalid_grant(generation).await,
             TokenError::Configuration { error, description } => {
-                let sentence = format!("{error} {description}").trim().to_owned();
-                self.back_off(
-                    generation,
-                    tokens,
-                    serves,
-                    SessionError::Configuration(sentence),
-                    None,
-                )
-                .await
+                let words = format!("{error} {description}").trim().to_owned();
+                (Trouble::Configuration { words }, None)
             }
-            TokenError::Busy { retry_after, .. } => {
-                let busy = SessionError::Busy {
-                    retry_after: Duration::ZERO,
-                };
-                self.back_off(generation, tokens, serves, busy, retry_after)
-                    .await
-            }
+            TokenError::Busy { retry_after, .. } => (Trouble::Busy, retry_after),
             other => {
-                let offline = SessionError::Offline {
-                    sentence: other.to_string(),
-                    retry_after: Duration::ZERO,
-                };
-                self.back_off(generation, tokens, serves, offline, None)
-                    .await
+                let sentence = other.to_string();
+                (Trouble::Offline { sentence }, None)
             }
-        }
+        };
+        self.back_off(generation, tokens, serves, trouble, retry_after)
+            .await
     }
 
-    async fn request(&self, tokens: &TokenSet) -> Result<TokenAnswer, TokenError> {
+    async fn request(&self, tokens: &TokenSet, time: Duration) -> Result<TokenAnswer, TokenError> {
         let Some(refresh_token) = &tokens.refresh_token else {
             return Err(TokenError::InvalidGrant);
         };
         let (http, endpoint) = (&self.inner.http, &tokens.token_endpoint);
-        token_endpoint::refresh(http, endpoint, &tokens.client_id, refresh_token).await
+        token_endpoint::refresh(http, endpoint, &tokens.client_id, refresh_token, time).await
     }
 
     /// Takes over what PostHog answered: checked, then written, then shown.
@@ -413,19 +448,15 @@ impl Session {
         &self,
         generation: u64,
         old: TokenSet,
+        serves: bool,
         answer: TokenAnswer,
         before: i64,
     ) -> Result<AccessToken, SessionError> {
-        if let Some(id_token) = &answer.id_token {
-            use secrecy::ExposeSecret;
-            let issuer = old.token_endpoint.origin().ascii_serialization();
-            id_token::check_refreshed(
-                id_token.expose_secret(),
-                &issuer,
-                &old.client_id,
-                &old.subject,
-            )
-            .map_err(|error| SessionError::Configuration(error.to_string()))?;
+        if let Some(error) = foreign_id_token(&old, &answer) {
+            // Rule T8: the old record stays, and these tokens are nobody's.
+            let words = error.to_string();
+            let trouble = Trouble::Configuration { words };
+            return self.back_off(generation, old, serves, trouble, None).await;
         }
         let narrowed = answer
             .scopes
@@ -438,6 +469,7 @@ impl Session {
             obtained_at: before,
             not_before: 0,
             failures: 0,
+            trouble: None,
             ..old
         };
         if narrowed {
@@ -480,11 +512,11 @@ impl Session {
     async fn end(&self, generation: u64, reason: EndReason) -> Result<AccessToken, SessionError> {
         self.write(Record::new(generation + 1, Content::Ended { reason }))
             .await?;
-        self.show_ended(reason).await?;
+        self.show_ended(reason).await;
         Err(SessionError::SignedOut(reason))
     }
 
-    async fn show_ended(&self, reason: EndReason) -> Result<(), SessionError> {
+    async fn show_ended(&self, reason: EndReason) {
         *lock(&self.shared.cache) = None;
         let id = self.shared.id.clone();
         self.update_index(move |index| {
@@ -493,7 +525,6 @@ impl Session {
             }
         })
         .await;
-        Ok(())
     }
 
     /// Notes for all processes when to try again; a token that still serves is served.
@@ -502,34 +533,27 @@ impl Session {
         generation: u64,
         mut tokens: TokenSet,
         serves: bool,
-        error: SessionError,
+        trouble: Trouble,
         retry_after: Option<Duration>,
     ) -> Result<AccessToken, SessionError> {
-        let longest = match error {
-            SessionError::Offline { .. } => LONGEST_PAUSE_OFFLINE,
+        let longest = match trouble {
+            Trouble::Offline { .. } => LONGEST_PAUSE_OFFLINE,
             _ => LONGEST_PAUSE_BUSY,
         };
-        let pause = 1_i64 << tokens.failures.min(8);
-        let jitter = fastrand::i64(0..=pause.min(longest) / 4);
         let asked = retry_after.and_then(|wait| i64::try_from(wait.as_secs()).ok());
-        let pause = asked.unwrap_or(pause.min(longest)) + jitter;
+        let pause = asked.unwrap_or((1_i64 << tokens.failures.min(8)).min(longest));
+        let pause = pause + fastrand::i64(0..=pause / 4);
         tokens.failures = tokens.failures.saturating_add(1);
         tokens.not_before = self.inner.clock.unix_seconds().saturating_add(pause);
+        tokens.trouble = Some(trouble.clone());
         let access = serves.then(|| self.keep(&tokens));
         // The same generation: nothing about the credential has changed.
         let record = Record::new(generation, Content::Tokens(Box::new(tokens)));
         if let Err(error) = self.write(record).await {
             tracing::warn!(connection = %self.shared.id, %error, "the pause could not be noted");
         }
-        let wait = Duration::from_secs(u64::try_from(pause).unwrap_or(1));
-        access.ok_or(match error {
-            SessionError::Busy { .. } => SessionError::Busy { retry_after: wait },
-            SessionError::Offline { sentence, .. } => SessionError::Offline {
-                sentence,
-                retry_after: wait,
-            },
-            other => other,
-        })
+        let wait = Duration::from_secs(pause.unsigned_abs());
+        access.ok_or_else(|| SessionError::of(Some(trouble), wait))
     }
 
     fn keep(&self, tokens: &TokenSet) -> AccessToken {
@@ -591,17 +615,20 @@ impl Shared {
     pub(crate) fn new(id: ConnectionId) -> Self {
         Self {
             id,
-            turn: tokio::sync::Mutex::new(()),
+            turn: tokio::sync::Mutex::new(Turn::default()),
             cache: Mutex::new(None),
         }
     }
 }
 
-/// A name that does not resolve, a refused connection: PostHog has seen nothing, so trying again at
-/// once gains nothing.
-fn is_certainly_offline(error: &TokenError) -> bool {
-    use crate::http::NoAnswer;
-    matches!(error, TokenError::NoAnswer(NoAnswer::Unreachable(sentence)) if sentence.contains("could not be reached"))
+/// Rule T8: what an `id_token` beside refreshed tokens says against them. One that cannot be read says
+/// nothing: it is not needed here, and the tokens beside it are.
+fn foreign_id_token(old: &TokenSet, answer: &TokenAnswer) -> Option<IdTokenError> {
+    let issuer = old.token_endpoint.origin().ascii_serialization();
+    let token = answer.id_token.as_ref()?.expose_secret();
+    id_token::check_refreshed(token, &issuer, &old.client_id, &old.subject)
+        .err()
+        .filter(|error| *error != IdTokenError::Malformed)
 }
 
 /// Runs what may block on a thread that may.

@@ -34,6 +34,12 @@ use crate::vault::{Vault, VaultBackend, VaultChoice, VaultError, default_device_
 /// How long a sign-in or sign-out waits for a refresh under way elsewhere.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Pauses before a busy server is asked again during a sign-in.
+const BUSY_PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
+
+/// The longest pause that a user in front of a browser is made to wait.
+const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(3);
+
 /// What a program says about itself.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -285,7 +291,8 @@ impl SignIn {
             Err(error) => return Err(CompleteError::Refused(error.clone())),
         };
         let before = self.0.clock.unix_seconds();
-        let answer = match token_endpoint::exchange(&self.0.http, attempt, code).await {
+        let answer = match patiently(|| token_endpoint::exchange(&self.0.http, attempt, code)).await
+        {
             Ok(answer) => answer,
             Err(error) => {
                 self.forget_client(attempt, &error);
@@ -529,17 +536,22 @@ impl SignIn {
         let mut result = Err(IdTokenError::UnknownKey);
         // A key that is not published yet is asked for once more.
         for _ in 0..2 {
-            let keys: Keys = http::send(self.0.http.get(jwks.clone()))
-                .await
-                .map_err(TokenError::from)?
-                .json()
-                .unwrap_or_default();
+            let keys: Keys = patiently(|| self.keys(jwks)).await?;
             result = id_token::check(token, &keys, &expected);
             if result != Err(IdTokenError::UnknownKey) {
                 break;
             }
         }
         Ok(result?)
+    }
+
+    async fn keys(&self, jwks: &Url) -> Result<Keys, TokenError> {
+        let answer = http::send(self.0.http.get(jwks.clone())).await?;
+        let status = answer.status.as_u16();
+        answer.json().ok_or(TokenError::Busy {
+            status,
+            retry_after: answer.retry_after,
+        })
     }
 
     async fn userinfo(&self, attempt: &Attempt, answer: &TokenAnswer) -> Option<UserInfo> {
@@ -579,6 +591,7 @@ impl SignIn {
             token_endpoint: attempt.metadata.token_endpoint.clone(),
             revocation_endpoint: attempt.metadata.revocation_endpoint.clone(),
             not_before: 0,
+            trouble: None,
             failures: 0,
             refusals: 0,
         }
@@ -628,14 +641,18 @@ impl SignIn {
             expires_at: Some(tokens.expires_at),
         };
         let client_id = tokens.client_id.clone();
-        let content = Content::Tokens(Box::new(tokens));
-        let superseded =
-            self.replace(&connection.id, content)
-                .await
-                .map_err(|error| match error {
+        let content = Content::Tokens(Box::new(tokens.clone()));
+        let superseded = match self.replace(&connection.id, content).await {
+            Ok(superseded) => superseded,
+            Err(error) => {
+                // Nobody will ever use them.
+                revoke(&self.0.http, &tokens, Revoke::AccessTokenOnly).await;
+                return Err(match error {
                     ReplaceError::Lock(error) => CompleteError::Lock(error),
                     ReplaceError::Vault(error) => CompleteError::Vault(error),
-                })?;
+                });
+            }
+        };
         self.show(connection.clone()).await?;
         if let Some(Content::Tokens(old)) = superseded {
             // Rule T9. Revoking the refresh token of a registered client sweeps everything of its
@@ -713,6 +730,23 @@ impl fmt::Debug for SignIn {
 fn held_too_long(path: &Path) -> FileError {
     let busy = std::io::Error::from(std::io::ErrorKind::TimedOut);
     FileError::new(path, "another program holds it for too long", busy)
+}
+
+/// Asks again a few times while a server is busy: the code of an Attempt cannot be had twice, and a
+/// server that says it is busy has not used it up.
+async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, TokenError>
+where
+    F: Future<Output = Result<T, TokenError>>,
+{
+    let mut pauses = BUSY_PAUSES.iter();
+    loop {
+        let result = ask().await;
+        let (Err(TokenError::Busy { retry_after, .. }), Some(&pause)) = (&result, pauses.next())
+        else {
+            return result;
+        };
+        tokio::time::sleep(retry_after.unwrap_or(pause).min(LONGEST_BUSY_PAUSE)).await;
+    }
 }
 
 /// Why a record could not be replaced.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
@@ -69,6 +70,11 @@ impl TokenError {
         !matches!(self, Self::Configuration { .. } | Self::InvalidGrant)
     }
 
+    /// True where PostHog has certainly seen nothing, so that trying again at once gains nothing.
+    pub(crate) fn never_arrived(&self) -> bool {
+        matches!(self, Self::NoAnswer(NoAnswer::Unreachable(_)))
+    }
+
     /// When the server said to come back.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -91,7 +97,8 @@ pub(crate) async fn exchange(
         ("client_id", &attempt.client_id),
         ("code_verifier", attempt.verifier.expose_secret()),
     ];
-    post(http, &attempt.metadata.token_endpoint, &form).await
+    let endpoint = &attempt.metadata.token_endpoint;
+    post(http, endpoint, &form, http::ANSWER_TIME).await
 }
 
 /// Refreshes. Rule T6: no `scope`, it would narrow the grant for good.
@@ -100,21 +107,23 @@ pub(crate) async fn refresh(
     endpoint: &Url,
     client_id: &str,
     refresh_token: &SecretString,
+    time: Duration,
 ) -> Result<TokenAnswer, TokenError> {
     let form = [
         ("grant_type", "refresh_token"),
         ("refresh_token", refresh_token.expose_secret()),
         ("client_id", client_id),
     ];
-    post(http, endpoint, &form).await
+    post(http, endpoint, &form, time.min(http::ANSWER_TIME)).await
 }
 
 async fn post(
     http: &reqwest::Client,
     endpoint: &Url,
     form: &[(&str, &str)],
+    time: Duration,
 ) -> Result<TokenAnswer, TokenError> {
-    let answer = http::send(http.post(endpoint.clone()).form(form)).await?;
+    let answer = http::send_within(http.post(endpoint.clone()).form(form), time).await?;
     classify(&answer)
 }
 
@@ -167,9 +176,9 @@ struct RawAnswer {
     #[serde(default)]
     scope: Option<String>,
     #[serde(default)]
-    scoped_teams: Option<Vec<u64>>,
+    scoped_teams: Option<Value>,
     #[serde(default)]
-    scoped_organizations: Option<Vec<String>>,
+    scoped_organizations: Option<Value>,
     #[serde(default)]
     id_token: Option<SecretText>,
 }
@@ -211,7 +220,8 @@ impl RawAnswer {
             return Err(TokenError::BadAnswer("is not of the type Bearer"));
         }
         let refresh_token = self.refresh_token.map(|text| text.0).filter(is_token);
-        let reach = match (self.scoped_teams, self.scoped_organizations) {
+        // Lists that make no sense are taken as not sent: the tokens beside them are too good to lose.
+        let reach = match (list(self.scoped_teams), list(self.scoped_organizations)) {
             (None, None) => None,
             (teams, organizations) => Some(Reach::from_lists(
                 teams.unwrap_or_default(),
@@ -232,11 +242,18 @@ impl RawAnswer {
 /// A positive number, also as text; anything else is 0, which means: refresh on next use.
 fn seconds(value: &Value) -> i64 {
     let number = match value {
-        Value::Number(number) => number.as_i64(),
+        #[expect(clippy::cast_possible_truncation, reason = "clamped below")]
+        Value::Number(number) => number
+            .as_i64()
+            .or(number.as_f64().map(|float| float as i64)),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
     number.unwrap_or(0).clamp(0, 10 * 365 * 24 * 3600)
+}
+
+fn list<T: DeserializeOwned>(value: Option<Value>) -> Option<Vec<T>> {
+    serde_json::from_value(value?).ok()
 }
 
 fn is_token(token: &SecretString) -> bool {
