@@ -22,11 +22,12 @@ use pockethog::overview::{
     Breakdown, Breakdowns, ConversionFigure, Counts, Period, Point, Range, Row,
 };
 use pockethog::pages::api_key::{self, ApiKey};
+use pockethog::pages::chooser::{self, Chooser};
 use pockethog::pages::connections::{self, ConnectionCard, Connections};
 use pockethog::pages::home::{self, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble};
 use pockethog::pages::message;
 use pockethog::pages::notes::{Note, NoteAccess, NoteDialog};
-use pockethog::pages::project::{self, Chooser, ProjectPage, Sibling};
+use pockethog::pages::project::{self, ProjectPage, Sibling};
 use pockethog::pages::settings::{self, ProjectLine, Settings};
 use pockethog::pages::sign_in::{self, SignIn};
 use pockethog::pages::{self, Shell, Status};
@@ -379,7 +380,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
         ),
         (
             "conversions",
-            project::render_chooser(&Chooser {
+            chooser::render(&Chooser {
                 shell: shell(),
                 key: usual.key.clone(),
                 name: "Acorn Market".to_owned(),
@@ -396,7 +397,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
         ),
         (
             "conversions-missing",
-            project::render_chooser(&Chooser {
+            chooser::render(&Chooser {
                 shell: shell(),
                 key: usual.key.clone(),
                 name: "Acorn Market".to_owned(),

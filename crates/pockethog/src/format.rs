@@ -1,4 +1,4 @@
-//! Numbers, changes, durations and dates as people read them.
+//! Numbers, changes, ages and dates as people read them.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -107,15 +107,6 @@ pub fn points(now: f64, before: f64) -> String {
     }
 }
 
-/// `45s`, `2m 41s`, `1h 05m`.
-pub fn duration(seconds: u64) -> String {
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
-        (hours, minutes, _) => format!("{hours}h {minutes:02}m"),
-    }
-}
-
 /// `just now`, `12 min ago`, `3 h ago`, `2 days ago`.
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
     match now.as_second().saturating_sub(then.as_second()) / 60 {
@@ -217,11 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_and_ages_are_short() {
-        assert_eq!(
-            [45, 161, 3900].map(duration),
-            ["45s", "2m 41s", "1h 05m"].map(str::to_owned)
-        );
+    fn ages_are_short() {
         let now = Timestamp::from_second(1_000_000).unwrap();
         let before = |seconds: i64| ago(Timestamp::from_second(1_000_000 - seconds).unwrap(), now);
         assert_eq!(before(-50), "just now");

@@ -73,11 +73,6 @@ pub fn warning() -> Markup {
     strokes("M12 4L2.8 20h18.4zM12 10v4.5M12 17.2v.3")
 }
 
-/// Not reached.
-pub fn cloud_off() -> Markup {
-    strokes("M4 4l16 16M8 8.5A5.5 5.5 0 0 0 7 19.5h10M11 6.2a5.5 5.5 0 0 1 6.5 5.3a4 4 0 0 1 3 6.5")
-}
-
 /// A favourite: filled by the style sheet.
 pub fn star() -> Markup {
     html! {
