@@ -1,0 +1,279 @@
+//! Attacks on the one-shot listener. Each ends with the browser's own response arriving all the same.
+
+use std::time::Duration;
+
+use sign_in_with_posthog::{Arrival, Attempt, LoopbackListener, Page, Scopes};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::desk::Desk;
+use crate::posthog::Kind;
+
+/// How long the browser may be kept waiting by anybody.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+struct Flow {
+    desk: Desk,
+    redirect: Url,
+    /// What the browser will bring back.
+    query: String,
+    waiting: JoinHandle<Option<Arrival>>,
+    attempt: std::sync::Arc<Attempt>,
+}
+
+impl Flow {
+    async fn begin() -> Self {
+        let desk = Desk::new(Kind::Rotating);
+        let listener = LoopbackListener::bind().await.unwrap();
+        let redirect = listener.redirect_uri();
+        let attempt = desk
+            .sign_in
+            .begin(&desk.host(), &redirect, &Scopes::default())
+            .await;
+        let attempt = std::sync::Arc::new(attempt.unwrap());
+        let query = desk.posthog.agree(attempt.authorization_url());
+        let waited = attempt.clone();
+        let waiting = tokio::spawn(async move { listener.wait(&waited).await });
+        Self {
+            desk,
+            redirect,
+            query,
+            waiting,
+            attempt,
+        }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        let address = (
+            self.redirect.host_str().unwrap(),
+            self.redirect.port().unwrap(),
+        );
+        TcpStream::connect(address).await.unwrap()
+    }
+
+    fn host(&self) -> String {
+        self.redirect[url::Position::BeforeHost..url::Position::AfterPort].to_owned()
+    }
+
+    /// Sends these bytes and reads what comes back; empty where the connection is closed.
+    async fn send(&self, bytes: &[u8]) -> String {
+        exchange(self.connect().await, bytes).await
+    }
+
+    async fn get(&self, query: &str) -> String {
+        self.send(get(&self.host(), query).as_bytes()).await
+    }
+
+    /// The browser comes back, and the sign-in ends well.
+    async fn end(self) -> String {
+        let request = get(&self.host(), &self.query);
+        let stream = self.connect().await;
+        let browser = tokio::spawn(async move { exchange(stream, request.as_bytes()).await });
+        let arrival = tokio::time::timeout(PATIENCE, self.waiting).await;
+        let arrival = arrival.expect("the browser is kept out").unwrap().unwrap();
+        let done = self.desk.sign_in.complete(&self.attempt, &arrival.response);
+        let page = Page {
+            title: "Signed in".into(),
+            text: "<script>alert(1)</script>".into(),
+            success: done.await.is_ok(),
+        };
+        assert!(page.success);
+        arrival.finish(page).await;
+        browser.await.unwrap()
+    }
+}
+
+fn get(host: &str, query: &str) -> String {
+    format!("GET /callback?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n")
+}
+
+async fn exchange(mut stream: TcpStream, bytes: &[u8]) -> String {
+    let mut answer = Vec::new();
+    // The listener may hang up on what it does not want to read to the end.
+    if stream.write_all(bytes).await.is_ok() {
+        drop(stream.read_to_end(&mut answer).await);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or("closed")
+}
+
+#[tokio::test]
+async fn rule_r9_the_page_is_escaped_and_loads_nothing() {
+    let page = Flow::begin().await.end().await;
+    assert_eq!(status(&page), "200");
+    assert!(page.contains("&lt;script&gt;") && !page.contains("<script"));
+    for header in [
+        "Cache-Control: no-store",
+        "Referrer-Policy: no-referrer",
+        "X-Content-Type-Options: nosniff",
+        "Content-Security-Policy: default-src 'none'",
+        "Content-Type: text/html; charset=utf-8",
+        "Connection: close",
+    ] {
+        assert!(page.contains(header), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn rule_r2_a_thousand_forged_callbacks_change_nothing() {
+    let flow = Flow::begin().await;
+    for number in 0..1000 {
+        let forged = match number % 3 {
+            0 => format!("code=forged&state={number}"),
+            1 => "error=access_denied".to_owned(),
+            _ => format!("error=access_denied&state={number}"),
+        };
+        assert_eq!(status(&flow.get(&forged).await), "400");
+    }
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn rule_r8_idle_connections_do_not_keep_the_browser_out() {
+    let flow = Flow::begin().await;
+    let mut idle = Vec::new();
+    for _ in 0..50 {
+        idle.push(flow.connect().await);
+    }
+    // Some have begun a request that they never end.
+    for stream in idle.iter_mut().skip(40) {
+        drop(stream.write_all(b"GET /callback?code=").await);
+    }
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn rule_r8_a_head_of_a_megabyte_is_cut_off() {
+    let flow = Flow::begin().await;
+    let mut head = format!("GET /callback?{} HTTP/1.1\r\n", flow.query).into_bytes();
+    head.resize(1 << 20, b'a');
+    assert!(matches!(status(&flow.send(&head).await), "431" | "closed"));
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn rule_r1_what_is_no_callback_is_turned_away() {
+    let flow = Flow::begin().await;
+    let (host, query) = (flow.host(), flow.query.clone());
+    let port = flow.redirect.port().unwrap();
+    for (request, expected) in [
+        (
+            format!("POST /callback?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "405",
+        ),
+        (
+            format!("HEAD /callback?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "405",
+        ),
+        (
+            format!("GET /favicon.ico HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "404",
+        ),
+        (
+            format!("GET /cancel HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "404",
+        ),
+        (
+            format!("GET /callback/?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "404",
+        ),
+        (
+            format!("GET /x/../callback?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "404",
+        ),
+        (
+            format!("GET /callback?{query} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"),
+            "400",
+        ),
+        (
+            format!("GET /callback?{query} HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+            "400",
+        ),
+        (
+            format!("GET /callback?{query} HTTP/1.1\r\nHost: {host}\r\nHost: {host}\r\n\r\n"),
+            "400",
+        ),
+        (format!("GET /callback?{query} HTTP/1.0\r\n\r\n"), "400"),
+        ("\r\n\r\n".to_owned(), "405"),
+        ("\0\u{7f}\r\n\r\n".to_owned(), "405"),
+    ] {
+        let answer = flow.send(request.as_bytes()).await;
+        assert_eq!(status(&answer), expected, "{request}");
+    }
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn rule_r3_parameters_given_twice_are_refused() {
+    let flow = Flow::begin().await;
+    for forged in [
+        format!("{}&code=another", flow.query),
+        format!("{}&state=another", flow.query),
+        format!("{}&error=access_denied", flow.query),
+    ] {
+        assert_eq!(status(&flow.get(&forged).await), "400");
+    }
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn rule_r4_the_right_state_with_a_wrong_iss_changes_nothing() {
+    let flow = Flow::begin().await;
+    let forged = format!("{}&iss=https%3A%2F%2Fevil.example", flow.query);
+    assert_eq!(status(&flow.get(&forged).await), "400");
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn a_request_in_pieces_is_put_together() {
+    let flow = Flow::begin().await;
+    let request = get(&flow.host(), "code=x&state=y");
+    let mut stream = flow.connect().await;
+    stream.set_nodelay(true).unwrap();
+    for byte in request.as_bytes() {
+        stream.write_all(&[*byte]).await.unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(status(&answer), "400");
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn a_second_program_racing_the_browser_loses() {
+    let flow = Flow::begin().await;
+    let (host, mut racers) = (flow.host(), Vec::new());
+    for _ in 0..20 {
+        let stream = flow.connect().await;
+        let request = get(&host, "code=forged&state=forged");
+        racers.push(tokio::spawn(async move {
+            exchange(stream, request.as_bytes()).await
+        }));
+    }
+    flow.end().await;
+    for racer in racers {
+        assert!(matches!(status(&racer.await.unwrap()), "400" | "closed"));
+    }
+}
+
+#[tokio::test]
+async fn rule_r6_the_same_response_twice_is_exchanged_once() {
+    let flow = Flow::begin().await;
+    let second = tokio::spawn(exchange_owned(
+        flow.connect().await,
+        get(&flow.host(), &flow.query),
+    ));
+    let token_requests = flow.desk.posthog.count("/oauth/token");
+    assert_eq!(token_requests, 0);
+    flow.end().await;
+    drop(second.await.unwrap());
+}
+
+async fn exchange_owned(stream: TcpStream, request: String) -> String {
+    exchange(stream, request.as_bytes()).await
+}

@@ -1,0 +1,113 @@
+//! Two windows and a widget, for days, while everything that can go wrong goes wrong at random.
+//!
+//! `SIGN_IN_DAYS` sets how many days pass (4 by default, 30 for the whole month), `SIGN_IN_SEED` repeats
+//! a run that failed.
+
+use sign_in_with_posthog::SessionError;
+
+use crate::desk::Desk;
+use crate::posthog::{Fault, GRACE, Kind, refusal};
+use crate::server::{Answer, Wire};
+
+const TOKEN: &str = "/oauth/token";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_signed_out_but_by_the_real_ends() {
+    let told = |name: &str| {
+        let text = std::env::var(name).ok()?;
+        text.parse::<u64>().ok()
+    };
+    let days = told("SIGN_IN_DAYS").unwrap_or(4);
+    let seed = told("SIGN_IN_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("SIGN_IN_SEED={seed} SIGN_IN_DAYS={days}");
+    for kind in Kind::BOTH {
+        live(kind, i64::try_from(days).unwrap(), seed).await;
+    }
+}
+
+async fn live(kind: Kind, days: i64, seed: u64) {
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let desk = Desk::new(kind);
+    let connection = desk.connect().await;
+    let programs = [
+        desk.sign_in.clone(),
+        desk.another_program(),
+        desk.another_program(),
+    ];
+    let end = desk.clock.now() + days * 24 * 3600;
+    let mut served = 0;
+    while desk.clock.now() < end {
+        // A nap, or a night with the lid closed.
+        let nap = dice.i64(1..2400);
+        let night = dice.u8(..) < 8;
+        desk.clock.advance(if night { nap * 20 } else { nap });
+        let broken = dice.u8(..) < 40;
+        if broken {
+            break_something(&desk, &mut dice);
+        }
+        let calls: Vec<_> = (0..6)
+            .map(|_| {
+                let session = programs[dice.usize(..3)].session(&connection.id);
+                tokio::spawn(async move { session.access_token().await })
+            })
+            .collect();
+        for call in calls {
+            match call.await.unwrap() {
+                Ok(_) => served += 1,
+                Err(SessionError::SignedOut(reason)) => {
+                    panic!("{kind:?}, seed {seed}: signed out, {reason:?}")
+                }
+                Err(_) if broken => {}
+                Err(error) => panic!("{kind:?}, seed {seed}: {error:?} with nothing broken"),
+            }
+        }
+        // The trouble is over before the grace is; nobody can do anything about a longer one.
+        desk.posthog.heal();
+        if broken {
+            desk.clock.advance(GRACE / 2);
+            let token = programs[dice.usize(..3)].session(&connection.id);
+            let token = token.access_token().await;
+            let token = token.unwrap_or_else(|error| panic!("{kind:?}, seed {seed}: {error:?}"));
+            if !desk.posthog.accepts(token.expose()) {
+                let session = programs[dice.usize(..3)].session(&connection.id);
+                let token = session.access_token_after_refusal(&token).await;
+                let token =
+                    token.unwrap_or_else(|error| panic!("{kind:?}, seed {seed}: {error:?}"));
+                assert!(
+                    desk.posthog.accepts(token.expose()),
+                    "{kind:?}, seed {seed}"
+                );
+            }
+        }
+    }
+    assert!(served > 100, "{kind:?}: only {served} calls were served");
+    // And the real end is still an end.
+    desk.posthog.revoke_everything();
+    desk.leave(0);
+    for program in programs {
+        let error = program
+            .session(&connection.id)
+            .access_token()
+            .await
+            .unwrap_err();
+        assert!(matches!(error, SessionError::SignedOut(_)), "{error:?}");
+    }
+}
+
+fn break_something(desk: &Desk, dice: &mut fastrand::Rng) {
+    let faults: [Fault; 11] = [
+        Fault::Before(|| Wire::Hang),
+        Fault::Before(|| Wire::Close),
+        Fault::Before(|| Wire::Answer(Answer::html(502))),
+        Fault::Before(|| Wire::Answer(Answer::html(200))),
+        Fault::Before(|| Wire::Answer(Answer::html(302).with("Location", "/portal"))),
+        Fault::Before(|| Wire::Answer(refusal(429, "slow_down").with("Retry-After", "7"))),
+        Fault::Before(|| Wire::Answer(refusal(401, "invalid_client"))),
+        Fault::After(|_| Wire::Close),
+        Fault::After(Wire::Half),
+        Fault::Edit(|body| body["token_type"] = "mac".into()),
+        Fault::Edit(|body| body["id_token"] = "junk".into()),
+    ];
+    desk.posthog
+        .fail(TOKEN, dice.usize(1..5), faults[dice.usize(..faults.len())]);
+}

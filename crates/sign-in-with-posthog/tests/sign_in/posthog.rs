@@ -1,0 +1,542 @@
+//! PostHog's authorization server as its reference describes it, small, with faults on demand.
+//!
+//! Tokens rotate or stay (`Kind`), a used refresh token is answered with the same pair for 120 seconds
+//! and kills its family afterwards, and every request is counted. Time is the test's own.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::{digest, rand, rsa, signature};
+use serde_json::{Value, json};
+
+use crate::desk::MovedClock;
+use crate::server::{Answer, Request, Server, Wire};
+
+/// Seconds in which a used refresh token is answered with the same pair again.
+pub const GRACE: i64 = 120;
+
+const SUBJECT: &str = "0195c2a0-ada0-7000-8000-000000000001";
+
+/// Which kind of client PostHog takes the program for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Registered by hand: an hour, and every refresh replaces both tokens.
+    Rotating,
+    /// Registered dynamically: seven days, and one refresh token for ever.
+    Keeping,
+}
+
+impl Kind {
+    pub const BOTH: [Self; 2] = [Self::Rotating, Self::Keeping];
+
+    pub fn lifetime(self) -> i64 {
+        match self {
+            Self::Rotating => 3600,
+            Self::Keeping => 7 * 24 * 3600,
+        }
+    }
+}
+
+/// What happens to a request instead of the usual.
+#[derive(Clone, Copy)]
+pub enum Fault {
+    /// This goes back, and the request has no effect.
+    Before(fn() -> Wire),
+    /// The request takes effect, and then this happens to its answer.
+    After(fn(Answer) -> Wire),
+    /// The request takes effect, and a member of its JSON answer is changed.
+    Edit(fn(&mut Value)),
+}
+
+pub struct PostHog {
+    state: Arc<Mutex<State>>,
+    server: Server,
+    base: String,
+}
+
+struct State {
+    kind: Kind,
+    clock: Arc<MovedClock>,
+    base: String,
+    minted: u32,
+    /// Requests by path.
+    counts: BTreeMap<String, u32>,
+    faults: HashMap<String, VecDeque<Fault>>,
+    /// Client ids that registered themselves, with the redirect addresses.
+    clients: Vec<String>,
+    codes: HashMap<String, Code>,
+    families: Vec<Family>,
+    access: HashMap<String, Access>,
+    refresh: HashMap<String, Refresh>,
+    /// Verifiers, states and nonces that were seen.
+    seen: Vec<String>,
+}
+
+struct Code {
+    client_id: String,
+    redirect_uri: String,
+    challenge: String,
+    nonce: Option<String>,
+    scope: String,
+}
+
+struct Family {
+    client_id: String,
+    scope: String,
+    revoked: bool,
+}
+
+struct Access {
+    family: usize,
+    expires_at: i64,
+}
+
+struct Refresh {
+    family: usize,
+    used_at: Option<i64>,
+    /// The pair that the first use was answered with.
+    successor: Option<(String, String)>,
+}
+
+impl PostHog {
+    pub fn start(kind: Kind, clock: Arc<MovedClock>) -> Self {
+        Self::start_over(kind, clock, None)
+    }
+
+    /// One whose certificate nobody trusts unless told to.
+    pub fn start_with_tls(kind: Kind, clock: Arc<MovedClock>) -> Self {
+        use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+        let key = PrivatePkcs8KeyDer::from(include_bytes!("keys/tls_key.der").to_vec());
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from(
+                    include_bytes!("keys/tls_certificate.der").to_vec(),
+                )],
+                PrivateKeyDer::Pkcs8(key),
+            )
+            .unwrap();
+        Self::start_over(kind, clock, Some(Arc::new(config)))
+    }
+
+    fn start_over(
+        kind: Kind,
+        clock: Arc<MovedClock>,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let base = |address: SocketAddr| format!("{scheme}://{address}");
+        let state = Arc::new(Mutex::new(State {
+            kind,
+            clock,
+            base: String::new(),
+            minted: 0,
+            counts: BTreeMap::new(),
+            faults: HashMap::new(),
+            clients: vec!["by-hand".to_owned()],
+            codes: HashMap::new(),
+            families: Vec::new(),
+            access: HashMap::new(),
+            refresh: HashMap::new(),
+            seen: Vec::new(),
+        }));
+        let mut at = String::new();
+        let server = Server::start(tls, |address| {
+            at = base(address);
+            state.lock().unwrap().base.clone_from(&at);
+            let state = Arc::clone(&state);
+            Arc::new(move |request| state.lock().unwrap().handle(&request))
+        });
+        Self {
+            state,
+            server,
+            base: at,
+        }
+    }
+
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub fn unplug(&self) {
+        self.server.unplug();
+    }
+
+    pub fn plug_in(&self) {
+        self.server.plug_in();
+    }
+
+    /// The next `times` requests to `path` meet `fault`.
+    pub fn fail(&self, path: &str, times: usize, fault: Fault) {
+        let mut state = self.state();
+        let faults = state.faults.entry(path.to_owned()).or_default();
+        faults.extend(std::iter::repeat_n(fault, times));
+    }
+
+    pub fn heal(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Requests to `path` so far.
+    pub fn count(&self, path: &str) -> u32 {
+        self.state().counts.get(path).copied().unwrap_or(0)
+    }
+
+    /// Whether the API would take `token` now.
+    pub fn accepts(&self, token: &str) -> bool {
+        self.state().accepts(token)
+    }
+
+    /// The user has removed the program in PostHog's settings.
+    pub fn revoke_everything(&self) {
+        self.state().revoke_everything();
+    }
+
+    /// The server has lost its registrations.
+    pub fn forget_clients(&self) {
+        self.state().clients.retain(|id| id == "by-hand");
+    }
+
+    /// Everything that was handed out and must appear in no log.
+    pub fn secrets(&self) -> Vec<String> {
+        let state = self.state();
+        let tokens = state.access.keys().chain(state.refresh.keys());
+        tokens.chain(&state.seen).cloned().collect()
+    }
+
+    /// What a browser does with an authorization address: the query of the redirect back.
+    pub fn agree(&self, address: &url::Url) -> String {
+        self.state().authorize(address.query().unwrap()).unwrap()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl State {
+    fn handle(&mut self, request: &Request) -> Wire {
+        *self.counts.entry(request.path.clone()).or_default() += 1;
+        let fault = self
+            .faults
+            .get_mut(&request.path)
+            .and_then(VecDeque::pop_front);
+        match fault {
+            Some(Fault::Before(wire)) => wire(),
+            Some(Fault::After(change)) => change(self.answer(request)),
+            Some(Fault::Edit(edit)) => {
+                let mut answer = self.answer(request);
+                let mut body: Value = serde_json::from_str(&answer.body).unwrap();
+                edit(&mut body);
+                answer.body = body.to_string();
+                Wire::Answer(answer)
+            }
+            None => Wire::Answer(self.answer(request)),
+        }
+    }
+
+    fn answer(&mut self, request: &Request) -> Answer {
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/.well-known/oauth-authorization-server") => {
+                Answer::json(200, &self.metadata())
+            }
+            ("GET", "/.well-known/jwks.json") => Answer::json(200, &Self::jwks()),
+            ("POST", "/oauth/register") => self.register(request),
+            ("GET", "/oauth/authorize") => match self.authorize(&request.query) {
+                Ok(_) => Answer::html(200),
+                Err(answer) => answer,
+            },
+            ("POST", "/oauth/token") => self.token(request),
+            ("POST", "/oauth/revoke") => self.revoke(request),
+            ("GET", "/api/personal_api_keys/@current") => current_key(request),
+            ("GET", "/api/users/@me") => self.me(request),
+            _ => Answer::html(404),
+        }
+    }
+
+    fn metadata(&self) -> Value {
+        let at = |path: &str| format!("{}{path}", self.base);
+        json!({
+            "issuer": self.base,
+            "authorization_endpoint": at("/oauth/authorize/"),
+            "token_endpoint": at("/oauth/token/"),
+            "revocation_endpoint": at("/oauth/revoke/"),
+            "registration_endpoint": at("/oauth/register/"),
+            "jwks_uri": at("/.well-known/jwks.json"),
+            "code_challenge_methods_supported": ["S256"],
+        })
+    }
+
+    fn jwks() -> Value {
+        let public = rsa::PublicKeyComponents::<Vec<u8>>::from(signing_key().public());
+        json!({"keys": [{
+            "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "test",
+            "n": URL_SAFE_NO_PAD.encode(public.n), "e": URL_SAFE_NO_PAD.encode(public.e),
+        }]})
+    }
+
+    fn register(&mut self, request: &Request) -> Answer {
+        let body: Value = serde_json::from_str(&request.body).unwrap();
+        let name = body["client_name"].as_str().unwrap().to_lowercase();
+        if name.starts_with("posthog") || body.get("scope").is_some() {
+            return refusal(400, "invalid_client_metadata");
+        }
+        let client_id = self.mint("client");
+        self.clients.push(client_id.clone());
+        Answer::json(
+            201,
+            &json!({"client_id": client_id, "redirect_uris": body["redirect_uris"]}),
+        )
+    }
+
+    fn authorize(&mut self, query: &str) -> Result<String, Answer> {
+        let fields: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
+        if !self.clients.contains(&field("client_id")) {
+            return Err(Answer::json(
+                400,
+                &json!({"error": "invalid_request", "error_description":
+                    "No OAuth application is registered with this client_id in the US region."}),
+            ));
+        }
+        assert_eq!(field("code_challenge_method"), "S256");
+        self.seen.extend([field("state"), field("nonce")]);
+        let code = self.mint("code");
+        self.codes.insert(
+            code.clone(),
+            Code {
+                client_id: field("client_id"),
+                redirect_uri: field("redirect_uri"),
+                challenge: field("code_challenge"),
+                nonce: fields.get("nonce").cloned(),
+                scope: field("scope"),
+            },
+        );
+        Ok(format!("code={code}&state={}", field("state")))
+    }
+
+    fn token(&mut self, request: &Request) -> Answer {
+        let field = |name: &str| request.field(name).unwrap_or_default();
+        if !self.clients.contains(&field("client_id")) {
+            return refusal(401, "invalid_client");
+        }
+        if field("grant_type") == "refresh_token" {
+            return self.refresh(&field("refresh_token"), &field("client_id"));
+        }
+        let Some(code) = self.codes.remove(&field("code")) else {
+            return refusal(400, "invalid_grant");
+        };
+        self.seen.extend([field("code"), field("code_verifier")]);
+        let hash = digest::digest(&digest::SHA256, field("code_verifier").as_bytes());
+        if code.challenge != URL_SAFE_NO_PAD.encode(hash)
+            || code.client_id != field("client_id")
+            || code.redirect_uri != field("redirect_uri")
+        {
+            return refusal(400, "invalid_grant");
+        }
+        self.families.push(Family {
+            client_id: code.client_id,
+            scope: code.scope,
+            revoked: false,
+        });
+        let family = self.families.len() - 1;
+        let access = self.mint_access(family);
+        let refresh = self.mint_refresh(family);
+        self.token_answer(family, &access, &refresh, code.nonce.as_deref())
+    }
+
+    fn refresh(&mut self, token: &str, client_id: &str) -> Answer {
+        let now = self.clock.now();
+        let Some(known) = self.refresh.get(token) else {
+            return refusal(400, "invalid_grant");
+        };
+        let family = known.family;
+        if self.families[family].revoked || self.families[family].client_id != client_id {
+            return refusal(400, "invalid_grant");
+        }
+        if self.kind == Kind::Keeping {
+            let access = self.mint_access(family);
+            return self.token_answer(family, &access, token, None);
+        }
+        if let (Some(used_at), Some((access, refresh))) = (known.used_at, known.successor.clone()) {
+            if now - used_at <= GRACE {
+                return self.token_answer(family, &access, &refresh, None);
+            }
+            self.families[family].revoked = true;
+            return refusal(400, "invalid_grant");
+        }
+        self.access.retain(|_, access| access.family != family);
+        let pair = (self.mint_access(family), self.mint_refresh(family));
+        let known = self.refresh.get_mut(token).unwrap();
+        known.used_at = Some(now);
+        known.successor = Some(pair.clone());
+        self.token_answer(family, &pair.0, &pair.1, None)
+    }
+
+    fn token_answer(
+        &self,
+        family: usize,
+        access: &str,
+        refresh: &str,
+        nonce: Option<&str>,
+    ) -> Answer {
+        let scope = &self.families[family].scope;
+        let mut body = json!({
+            "access_token": access,
+            "token_type": "Bearer",
+            "expires_in": self.kind.lifetime(),
+            "refresh_token": refresh,
+            "scope": scope,
+            "scoped_teams": [11, 12],
+            "scoped_organizations": [],
+            "posthog_region": "us",
+            "posthog_base_url": self.base,
+        });
+        if scope.contains("openid") {
+            body["id_token"] = self.id_token(family, access, nonce).into();
+        }
+        Answer::json(200, &body).with("Cache-Control", "no-store")
+    }
+
+    fn id_token(&self, family: usize, access: &str, nonce: Option<&str>) -> String {
+        let now = self.clock.now();
+        let at_hash = digest::digest(&digest::SHA256, access.as_bytes());
+        let mut claims = json!({
+            "iss": self.base,
+            "aud": self.families[family].client_id,
+            "sub": SUBJECT,
+            "iat": now,
+            "exp": now + 36_000,
+            "at_hash": URL_SAFE_NO_PAD.encode(&at_hash.as_ref()[..16]),
+            "given_name": "Ada",
+            "family_name": "Lovelace",
+        });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
+        sign(&json!({"alg": "RS256", "kid": "test"}), &claims)
+    }
+
+    fn revoke(&mut self, request: &Request) -> Answer {
+        let token = request.field("token").unwrap_or_default();
+        if let Some(known) = self.refresh.get(&token) {
+            let family = known.family;
+            match self.kind {
+                Kind::Rotating => self.families[family].revoked = true,
+                // A client that registered itself: everything of this user and this client.
+                Kind::Keeping => {
+                    let client_id = self.families[family].client_id.clone();
+                    for family in &mut self.families {
+                        family.revoked |= family.client_id == client_id;
+                    }
+                }
+            }
+        }
+        self.access.remove(&token);
+        Answer {
+            status: 200,
+            headers: Vec::new(),
+            body: String::new(),
+        }
+    }
+
+    fn revoke_everything(&mut self) {
+        for family in &mut self.families {
+            family.revoked = true;
+        }
+    }
+
+    fn me(&self, request: &Request) -> Answer {
+        let bearer = request.bearer.as_deref().unwrap_or_default();
+        if bearer != "phx_right" && !self.accepts(bearer) {
+            return unauthenticated();
+        }
+        Answer::json(
+            200,
+            &json!({"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com"}),
+        )
+    }
+
+    fn accepts(&self, token: &str) -> bool {
+        self.access.get(token).is_some_and(|access| {
+            !self.families[access.family].revoked && access.expires_at > self.clock.now()
+        })
+    }
+
+    fn mint(&mut self, what: &str) -> String {
+        self.minted += 1;
+        let mut bytes = [0_u8; 24];
+        rand::SecureRandom::fill(&rand::SystemRandom::new(), &mut bytes).unwrap();
+        format!("{what}{}x{}", self.minted, URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    fn mint_access(&mut self, family: usize) -> String {
+        let token = self.mint("pha_");
+        let expires_at = self.clock.now() + self.kind.lifetime();
+        self.access
+            .insert(token.clone(), Access { family, expires_at });
+        token
+    }
+
+    fn mint_refresh(&mut self, family: usize) -> String {
+        let token = self.mint("phr_");
+        self.refresh.insert(
+            token.clone(),
+            Refresh {
+                family,
+                used_at: None,
+                successor: None,
+            },
+        );
+        token
+    }
+}
+
+fn signing_key() -> signature::RsaKeyPair {
+    signature::RsaKeyPair::from_pkcs8(include_bytes!("keys/signing_key.der")).unwrap()
+}
+
+/// A JWT of these parts.
+pub fn sign(header: &Value, claims: &Value) -> String {
+    let key = signing_key();
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(header), part(claims));
+    let mut bytes = vec![0; key.public().modulus_len()];
+    key.sign(
+        &signature::RSA_PKCS1_SHA256,
+        &rand::SystemRandom::new(),
+        signed.as_bytes(),
+        &mut bytes,
+    )
+    .unwrap();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// `{"error": …}` as the token endpoint sends it.
+pub fn refusal(status: u16, error: &str) -> Answer {
+    Answer::json(status, &json!({"error": error}))
+}
+
+fn unauthenticated() -> Answer {
+    Answer::json(
+        401,
+        &json!({"type": "authentication_error", "code": "authentication_failed",
+            "detail": "Invalid access token.", "attr": null}),
+    )
+}
+
+fn current_key(request: &Request) -> Answer {
+    match request.bearer.as_deref() {
+        Some("phx_right") => Answer::json(
+            200,
+            &json!({"user_id": 7, "scopes": ["project:read", "query:read", "user:read"]}),
+        ),
+        Some("phx_narrow") => Answer::json(200, &json!({"user_id": 7, "scopes": ["project:read"]})),
+        _ => unauthenticated(),
+    }
+}
