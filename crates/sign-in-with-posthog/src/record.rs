@@ -249,4 +249,45 @@ mod tests {
         assert!(!tokens.is_valid_for(30, 100));
         assert!(!tokens.is_valid_for(30, 980));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_record_or_refused(bytes: Vec<u8>) {
+            drop(Record::parse("k", &bytes));
+        }
+
+        #[test]
+        fn any_tokens_and_times_come_back(
+            access in "[!-~]{1,80}",
+            refresh in proptest::option::of("[!-~]{1,80}"),
+            generation: u64,
+            expires_at: i64,
+            obtained_at: i64,
+        ) {
+            let mut tokens = tokens();
+            tokens.access_token = access.clone().into();
+            tokens.refresh_token = refresh.clone().map(Into::into);
+            (tokens.expires_at, tokens.obtained_at) = (expires_at, obtained_at);
+            // Whatever the times are, nothing overflows.
+            let _ = tokens.is_due(obtained_at);
+            let record = Record::new(generation, Content::Tokens(Box::new(tokens)));
+            let back = Record::parse("k", &record.to_bytes()).unwrap();
+            proptest::prop_assert_eq!(back.generation, generation);
+            let Content::Tokens(back) = back.content else {
+                panic!("no tokens");
+            };
+            proptest::prop_assert_eq!(back.access_token.expose_secret(), &access);
+            let back = back.refresh_token.map(|token| token.expose_secret().to_owned());
+            proptest::prop_assert_eq!(back, refresh);
+        }
+
+        #[test]
+        fn a_record_cut_anywhere_is_refused(part in 0.0..1.0_f64) {
+            let record = Record::new(1, Content::Tokens(Box::new(tokens())));
+            let bytes = record.to_bytes();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of it")]
+            let cut = (bytes.len() as f64 * part) as usize;
+            proptest::prop_assert!(Record::parse("k", &bytes[..cut]).is_err());
+        }
+    }
 }

@@ -311,4 +311,23 @@ mod tests {
         empty["scope"] = json!("");
         assert_eq!(scopes(empty), Ok(Some(Scopes::default())));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_json_is_a_token_answer_or_refused(
+            access in "\\PC{0,20}",
+            kind in "Bearer|bearer|mac|",
+            expires in "-?[0-9]{1,25}|\"[0-9a-z]{0,5}\"|null|1e300",
+            scope in "\"[a-z: ]{0,20}\"|null|5",
+        ) {
+            let access = Value::from(access);
+            let text = format!(
+                "{{\"access_token\":{access},\"token_type\":\"{kind}\",\"expires_in\":{expires},\"scope\":{scope}}}"
+            );
+            if let Ok(answer) = serde_json::from_str(&text).map_err(drop).and_then(|value| read(value).map_err(drop)) {
+                proptest::prop_assert!((0..=315_360_000).contains(&answer.expires_in));
+                proptest::prop_assert!(is_token(&answer.access_token));
+            }
+        }
+    }
 }

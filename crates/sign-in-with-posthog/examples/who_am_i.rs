@@ -1,0 +1,34 @@
+//! Signs in with the browser and says as whom: `cargo run --example who_am_i`.
+
+use sign_in_with_posthog::{Config, Host, LoopbackListener, Page, Region, Scopes, SignIn};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let no_redirects = reqwest::redirect::Policy::none();
+    let http = reqwest::Client::builder().redirect(no_redirects).build()?;
+    let folder = std::env::temp_dir().join("who-am-i");
+    let scopes = Scopes::parse("openid profile email");
+    let sign_in = SignIn::open(Config::new(folder, http, "Who am I", scopes))?;
+
+    let listener = LoopbackListener::bind().await?;
+    let (host, redirect) = (Host::cloud(Region::Us), listener.redirect_uri());
+    let attempt = sign_in.begin(&host, &redirect, &Scopes::default()).await?;
+    println!("Open {}", attempt.authorization_url());
+    let arrival = listener.wait(&attempt).await.ok_or("nobody came")?;
+    let result = sign_in.complete(&attempt, &arrival.response).await;
+    let (title, success) = ("Who am I".to_owned(), result.is_ok());
+    let text = "The terminal says how it went.".to_owned();
+    let page = Page {
+        title,
+        text,
+        success,
+    };
+    arrival.finish(page).await;
+
+    let connection = result?;
+    let token = sign_in.session(&connection.id).access_token().await?;
+    println!("Signed in as {}", connection.account.label());
+    println!("The token has {} letters", token.expose().len());
+    Ok(())
+}
