@@ -3,6 +3,7 @@
 //! [`SignIn`] is the way in: [`SignIn::begin`] makes an [`Attempt`], whose address the user opens;
 //! [`SignIn::complete`] turns the browser's response into a [`Connection`]; [`SignIn::session`] hands
 //! out valid tokens for it from then on, refreshing when due, across processes.
+//! `examples/who_am_i.rs` is a whole program; docs/reliability.md says what happens in 65 bad moments.
 //!
 //! | module | what it knows |
 //! |---|---|
