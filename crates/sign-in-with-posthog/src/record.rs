@@ -7,7 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::connection::{EndReason, Grant};
+use crate::connection::EndReason;
+use crate::scope::Scopes;
 use crate::session::EARLY_SECONDS;
 use crate::token::AccessToken;
 use crate::vault::VaultError;
@@ -51,7 +52,9 @@ pub(crate) struct TokenSet {
     pub(crate) expires_at: i64,
     /// Unix seconds by this device's clock.
     pub(crate) obtained_at: i64,
-    pub(crate) grant: Grant,
+    /// What was granted. The Reach, which may be long, lies in the index: Windows takes no entry of more
+    /// than 2,560 bytes.
+    pub(crate) scopes: Scopes,
     /// `sub` of the account.
     pub(crate) subject: String,
     pub(crate) client_id: String,
@@ -194,7 +197,7 @@ mod tests {
             refresh_token: Some("phr_refresh".into()),
             expires_at: 1_000,
             obtained_at: 0,
-            grant: Grant::default(),
+            scopes: Scopes::default(),
             subject: "s".into(),
             client_id: "c".into(),
             registered_dynamically: true,
@@ -217,6 +220,41 @@ mod tests {
         assert_eq!(tokens.access_token.expose_secret(), "pha_access");
         assert!(!format!("{back:?}").contains("pha_"));
         assert!(!format!("{back:?}").contains("phr_"));
+    }
+
+    #[test]
+    fn the_longest_record_fits_into_every_keychain() {
+        let long = |length| SecretString::from("x".repeat(length));
+        let tokens = TokenSet {
+            access_token: long(64),
+            refresh_token: Some(long(64)),
+            expires_at: i64::MAX,
+            obtained_at: i64::MAX,
+            scopes: Scopes::parse(
+                "openid profile email organization:read project:read query:read \
+                 event_definition:read annotation:read annotation:write",
+            ),
+            subject: "0195c2a0-ada0-7000-8000-000000000001".into(),
+            client_id: "x".repeat(120),
+            token_endpoint: format!("https://{}.example.org/oauth/token/", "x".repeat(120))
+                .parse()
+                .unwrap(),
+            revocation_endpoint: Some(
+                format!("https://{}.example.org/oauth/revoke/", "x".repeat(120))
+                    .parse()
+                    .unwrap(),
+            ),
+            trouble: Some(Trouble::Configuration {
+                words: "x".repeat(400),
+            }),
+            not_before: i64::MAX,
+            failures: u32::MAX,
+            refusals: u32::MAX,
+            ..tokens()
+        };
+        let record = Record::new(u64::MAX, Content::Tokens(Box::new(tokens)));
+        let length = record.to_bytes().len();
+        assert!(length < 2_560, "{length} bytes");
     }
 
     #[test]

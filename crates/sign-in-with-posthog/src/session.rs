@@ -461,8 +461,8 @@ impl Session {
         let narrowed = answer
             .scopes
             .as_ref()
-            .is_some_and(|scopes| !scopes.missing_from(&old.grant.scopes).is_empty());
-        let mut new = TokenSet {
+            .is_some_and(|scopes| !scopes.missing_from(&old.scopes).is_empty());
+        let new = TokenSet {
             access_token: answer.access_token,
             refresh_token: answer.refresh_token.or(old.refresh_token),
             expires_at: before.saturating_add(answer.expires_in),
@@ -477,16 +477,15 @@ impl Session {
             revoke(&self.inner.http, &new, Revoke::Everything).await;
             return ended;
         }
-        if let Some(reach) = answer.reach {
-            new.grant.reach = reach;
-        }
         let record = Record::new(generation + 1, Content::Tokens(Box::new(new.clone())));
         self.write(record).await?;
         fail_point::reached("after_write");
-        let (id, grant, expires_at) = (self.shared.id.clone(), new.grant.clone(), new.expires_at);
+        let (id, reach, expires_at) = (self.shared.id.clone(), answer.reach, new.expires_at);
         self.update_index(move |index| {
             if let Some(connection) = index.connection_mut(&id) {
-                connection.grant = grant;
+                if let Some(reach) = reach {
+                    connection.grant.reach = reach;
+                }
                 connection.last_refresh_at = Some(before);
                 connection.expires_at = Some(expires_at);
                 connection.state = ConnectionState::Active;

@@ -300,8 +300,12 @@ impl SignIn {
             }
         };
         let account = self.identify(attempt, &answer).await?;
-        let tokens = self.token_set(attempt, answer, &account, before).await;
-        self.store(attempt, account, tokens).await
+        let reach = match answer.reach.clone() {
+            Some(reach) => reach,
+            None => self.introspect(attempt, &answer).await.unwrap_or_default(),
+        };
+        let tokens = token_set(attempt, answer, &account, before);
+        self.store(attempt, account, reach, tokens).await
     }
 
     /// Adds a personal API key for `host`.
@@ -564,39 +568,6 @@ impl SignIn {
         http::send(request).await.ok()?.json()
     }
 
-    async fn token_set(
-        &self,
-        attempt: &Attempt,
-        answer: TokenAnswer,
-        account: &Account,
-        before: i64,
-    ) -> TokenSet {
-        let reach = match answer.reach {
-            Some(reach) => reach,
-            None => self.introspect(attempt, &answer).await.unwrap_or_default(),
-        };
-        TokenSet {
-            access_token: answer.access_token,
-            refresh_token: answer.refresh_token,
-            expires_at: before.saturating_add(answer.expires_in),
-            obtained_at: before,
-            grant: Grant {
-                // Rule T4: absent means as requested.
-                scopes: answer.scopes.unwrap_or_else(|| attempt.scopes.clone()),
-                reach,
-            },
-            subject: account.subject.clone(),
-            client_id: attempt.client_id.clone(),
-            registered_dynamically: attempt.registered_dynamically,
-            token_endpoint: attempt.metadata.token_endpoint.clone(),
-            revocation_endpoint: attempt.metadata.revocation_endpoint.clone(),
-            not_before: 0,
-            trouble: None,
-            failures: 0,
-            refusals: 0,
-        }
-    }
-
     /// The Reach where the token answer does not tell: a token may introspect itself.
     async fn introspect(&self, attempt: &Attempt, answer: &TokenAnswer) -> Option<Reach> {
         #[derive(Deserialize)]
@@ -624,6 +595,7 @@ impl SignIn {
         &self,
         attempt: &Attempt,
         account: Account,
+        reach: Reach,
         tokens: TokenSet,
     ) -> Result<Connection, CompleteError> {
         let _hold = self.hold_vault(false).await?;
@@ -633,7 +605,10 @@ impl SignIn {
             host: attempt.host.clone(),
             kind: CredentialKind::OAuth,
             account,
-            grant: tokens.grant.clone(),
+            grant: Grant {
+                scopes: tokens.scopes.clone(),
+                reach,
+            },
             state: ConnectionState::Active,
             vault: backend,
             signed_in_at: tokens.obtained_at,
@@ -756,6 +731,26 @@ pub(crate) enum ReplaceError {
     Lock(#[from] FileError),
     #[error(transparent)]
     Vault(#[from] VaultError),
+}
+
+fn token_set(attempt: &Attempt, answer: TokenAnswer, account: &Account, before: i64) -> TokenSet {
+    TokenSet {
+        access_token: answer.access_token,
+        refresh_token: answer.refresh_token,
+        expires_at: before.saturating_add(answer.expires_in),
+        obtained_at: before,
+        // Rule T4: absent means as requested.
+        scopes: answer.scopes.unwrap_or_else(|| attempt.scopes.clone()),
+        subject: account.subject.clone(),
+        client_id: attempt.client_id.clone(),
+        registered_dynamically: attempt.registered_dynamically,
+        token_endpoint: attempt.metadata.token_endpoint.clone(),
+        revocation_endpoint: attempt.metadata.revocation_endpoint.clone(),
+        not_before: 0,
+        trouble: None,
+        failures: 0,
+        refusals: 0,
+    }
 }
 
 #[derive(Deserialize)]

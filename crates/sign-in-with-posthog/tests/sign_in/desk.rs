@@ -49,7 +49,11 @@ impl Desk {
 
     /// The same program started once more: another process, as far as memory goes.
     pub fn another_program(&self) -> SignIn {
-        let config = config(self.folder.path(), self.kind, self.clock.clone(), http());
+        self.another_program_with(http())
+    }
+
+    pub fn another_program_with(&self, http: reqwest::Client) -> SignIn {
+        let config = config(self.folder.path(), self.kind, self.clock.clone(), http);
         SignIn::open(config).unwrap()
     }
 
@@ -111,16 +115,29 @@ fn config(folder: &Path, kind: Kind, clock: Arc<MovedClock>, http: reqwest::Clie
     config
 }
 
-/// The client of the program, less patient than in real life.
+/// The client of the program.
 pub fn http() -> reqwest::Client {
     http_builder().build().unwrap()
 }
 
+/// One that does not wait long for an answer.
+pub fn impatient_http() -> reqwest::Client {
+    let http = http_builder().read_timeout(Duration::from_millis(100));
+    http.build().unwrap()
+}
+
+/// One that trusts the certificate of [`PostHog::start_with_tls`].
+pub fn trusting_http() -> reqwest::Client {
+    let certificate = include_bytes!("keys/tls_certificate.der");
+    http_builder()
+        .tls_certs_only([reqwest::Certificate::from_der(certificate).unwrap()])
+        .build()
+        .unwrap()
+}
+
 pub fn http_builder() -> reqwest::ClientBuilder {
     drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .read_timeout(Duration::from_millis(250))
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none())
 }
 
 /// The real time, and what the test has added to it.

@@ -121,12 +121,7 @@ async fn rule_b1_an_untrusted_certificate_is_named() {
 async fn a_sign_in_over_tls_with_a_trusted_certificate_works() {
     let clock = std::sync::Arc::new(MovedClock::default());
     let posthog = PostHog::start_with_tls(Kind::Keeping, clock.clone());
-    let certificate = include_bytes!("keys/tls_certificate.der");
-    let http = desk::http_builder()
-        .tls_certs_only([reqwest::Certificate::from_der(certificate).unwrap()])
-        .build()
-        .unwrap();
-    let desk = Desk::at(posthog, Kind::Keeping, clock, http);
+    let desk = Desk::at(posthog, Kind::Keeping, clock, desk::trusting_http());
     let connection = desk.connect().await;
     desk.token(&connection).await;
 }

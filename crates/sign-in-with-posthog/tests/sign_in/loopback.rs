@@ -199,6 +199,22 @@ async fn rule_r1_what_is_no_callback_is_turned_away() {
             "400",
         ),
         (format!("GET /callback?{query} HTTP/1.0\r\n\r\n"), "400"),
+        (
+            format!("GET //callback?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "404",
+        ),
+        (
+            format!("get /callback?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "405",
+        ),
+        (
+            format!("OPTIONS /callback?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+            "405",
+        ),
+        (
+            format!("GET /callback?{query} HTTP/1.1\r\nHost: \r\n\r\n"),
+            "400",
+        ),
         ("\r\n\r\n".to_owned(), "405"),
         ("\0\u{7f}\r\n\r\n".to_owned(), "405"),
     ] {
@@ -215,6 +231,7 @@ async fn rule_r3_parameters_given_twice_are_refused() {
         format!("{}&code=another", flow.query),
         format!("{}&state=another", flow.query),
         format!("{}&error=access_denied", flow.query),
+        format!("{}&iss=a&iss=b", flow.query),
     ] {
         assert_eq!(status(&flow.get(&forged).await), "400");
     }

@@ -16,6 +16,7 @@ mod flow;
 mod id_tokens;
 mod loopback;
 mod month;
+mod network;
 mod posthog;
 mod secrets;
 mod server;

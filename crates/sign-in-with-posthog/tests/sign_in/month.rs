@@ -95,8 +95,7 @@ async fn live(kind: Kind, days: i64, seed: u64) {
 }
 
 fn break_something(desk: &Desk, dice: &mut fastrand::Rng) {
-    let faults: [Fault; 11] = [
-        Fault::Before(|| Wire::Hang),
+    let faults: [Fault; 10] = [
         Fault::Before(|| Wire::Close),
         Fault::Before(|| Wire::Answer(Answer::html(502))),
         Fault::Before(|| Wire::Answer(Answer::html(200))),

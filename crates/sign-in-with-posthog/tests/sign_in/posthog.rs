@@ -103,7 +103,12 @@ struct Refresh {
 
 impl PostHog {
     pub fn start(kind: Kind, clock: Arc<MovedClock>) -> Self {
-        Self::start_over(kind, clock, None)
+        Self::start_over(kind, clock, None, None)
+    }
+
+    /// One that goes by a name.
+    pub fn start_named(name: &str, kind: Kind, clock: Arc<MovedClock>) -> Self {
+        Self::start_over(kind, clock, None, Some(name))
     }
 
     /// One whose certificate nobody trusts unless told to.
@@ -119,16 +124,20 @@ impl PostHog {
                 PrivateKeyDer::Pkcs8(key),
             )
             .unwrap();
-        Self::start_over(kind, clock, Some(Arc::new(config)))
+        Self::start_over(kind, clock, Some(Arc::new(config)), None)
     }
 
     fn start_over(
         kind: Kind,
         clock: Arc<MovedClock>,
         tls: Option<Arc<rustls::ServerConfig>>,
+        name: Option<&str>,
     ) -> Self {
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let base = |address: SocketAddr| format!("{scheme}://{address}");
+        let base = |address: SocketAddr| match name {
+            Some(name) => format!("{scheme}://{name}:{}", address.port()),
+            None => format!("{scheme}://{address}"),
+        };
         let state = Arc::new(Mutex::new(State {
             kind,
             clock,
@@ -159,6 +168,10 @@ impl PostHog {
 
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
     }
 
     pub fn unplug(&self) {

@@ -65,6 +65,7 @@ async fn everything(desk: &Desk, said: &mut String) {
         .complete(&attempt, &response)
         .await
         .unwrap_err());
+    say(&desk.sign_in.complete(&attempt, &response).await);
     // Broken answers that hold real tokens.
     let halves: [Fault; 3] = [
         Fault::After(Wire::Half),
@@ -104,6 +105,10 @@ async fn everything(desk: &Desk, said: &mut String) {
     for key in ["phx_right", "phx_wrong"] {
         say(&desk.sign_in.add_api_key(&desk.host(), &key.into()).await);
     }
+    desk.connect().await;
+    desk.posthog.revoke_everything();
+    desk.leave(0);
+    say(&session.access_token().await.unwrap_err());
     desk.connect().await;
 }
 

@@ -111,6 +111,10 @@ impl Server {
         server
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Connections are refused from now on.
     pub fn unplug(&self) {
         if let Some(Running { stop, thread }) = self.running.lock().unwrap().take() {

@@ -1,0 +1,227 @@
+//! Faults of a refresh below HTTP, and of the clock and the files around it; `faults.rs` has the others.
+//! Each is met once while the token still serves, which nobody may notice, and once after it has run
+//! out, which is told and heals.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use sign_in_with_posthog::{Connection, Session, SessionError};
+
+use crate::desk::{self, Desk, MovedClock};
+use crate::posthog::{Fault, Kind, PostHog, refusal};
+use crate::server::Wire;
+
+const TOKEN: &str = "/oauth/token";
+
+/// Waits that are noted after a first failure are over by then, and PostHog's grace is not.
+const A_WHILE: i64 = 60;
+
+/// Has `trouble` at both times and for both kinds of client; `told` is what the error has to say.
+async fn heals(told: &str, trouble: impl Fn(&Desk), over: impl Fn(&Desk)) {
+    heals_with(&desk::http(), told, trouble, over).await;
+}
+
+/// As [`heals`], with another client in the program that meets the trouble.
+async fn heals_with(
+    http: &reqwest::Client,
+    told: &str,
+    trouble: impl Fn(&Desk),
+    over: impl Fn(&Desk),
+) {
+    for kind in Kind::BOTH {
+        let desk = Desk::new(kind);
+        let connection = desk.connect().await;
+        let program = desk.another_program_with(http.clone());
+        let session = program.session(&connection.id);
+        desk.leave(300);
+        trouble(&desk);
+        session.access_token().await.unwrap();
+        over(&desk);
+        desk.clock.advance(A_WHILE);
+        desk.token(&connection).await;
+
+        desk.leave(0);
+        trouble(&desk);
+        let error = session.access_token().await.unwrap_err();
+        assert!(error.is_transient(), "{kind:?}: {error:?}");
+        assert!(error.to_string().contains(told), "{kind:?}: {error}");
+        over(&desk);
+        desk.clock.advance(A_WHILE);
+        desk.token(&connection).await;
+        assert!(desk.sign_in.connections().unwrap()[0].is_active());
+    }
+}
+
+#[tokio::test]
+async fn the_connection_is_refused() {
+    heals(
+        "offline: 127.0.0.1 could not be reached",
+        |desk| desk.posthog.unplug(),
+        |desk| desk.posthog.plug_in(),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn no_answer_comes_in_time() {
+    heals_with(
+        &desk::impatient_http(),
+        "did not answer in time",
+        |desk| desk.posthog.fail(TOKEN, 3, Fault::Before(|| Wire::Hang)),
+        |desk| desk.posthog.heal(),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_answer_has_no_end() {
+    heals(
+        "sent an answer without end",
+        |desk| desk.posthog.fail(TOKEN, 3, Fault::Before(|| Wire::Endless)),
+        |desk| desk.posthog.heal(),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn every_answer_is_lost_after_posthog_has_rotated() {
+    heals(
+        "the connection to 127.0.0.1 broke",
+        |desk| desk.posthog.fail(TOKEN, 3, Fault::After(|_| Wire::Close)),
+        |desk| desk.posthog.heal(),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_disk_is_fine_and_the_list_of_connections_is_not() {
+    for kind in Kind::BOTH {
+        let desk = Desk::new(kind);
+        let connection = desk.connect().await;
+        let list = desk.folder().join("sign-in/connections.json");
+        std::fs::write(&list, "{").unwrap();
+        let error = desk.sign_in.connections().unwrap_err().to_string();
+        assert!(error.contains("connections.json"), "{error}");
+        // The Vault is what counts.
+        desk.leave(0);
+        desk.token(&connection).await;
+        std::fs::remove_file(&list).unwrap();
+        desk.leave(0);
+        desk.token(&connection).await;
+    }
+}
+
+/// A name server that knows nothing.
+struct NoNames;
+
+impl Resolve for NoNames {
+    fn resolve(&self, _name: Name) -> Resolving {
+        let failed: Result<Addrs, _> = Err("no name server".into());
+        Box::pin(std::future::ready(failed))
+    }
+}
+
+#[tokio::test]
+async fn the_name_does_not_resolve() {
+    for kind in Kind::BOTH {
+        let clock = std::sync::Arc::new(MovedClock::default());
+        let posthog = PostHog::start_named("localhost", kind, clock.clone());
+        let address: SocketAddr = posthog.address();
+        let http = desk::http_builder().resolve("localhost", address);
+        let desk = Desk::at(posthog, kind, clock, http.build().unwrap());
+        let connection = desk.connect().await;
+        desk.leave(0);
+        let http = desk::http_builder().dns_resolver(NoNames).build().unwrap();
+        let session = desk.another_program_with(http).session(&connection.id);
+        told_and_healed(&desk, &connection, &session, "could not be reached").await;
+    }
+}
+
+#[tokio::test]
+async fn the_certificate_is_not_trusted_any_more() {
+    for kind in Kind::BOTH {
+        let clock = std::sync::Arc::new(MovedClock::default());
+        let posthog = PostHog::start_with_tls(kind, clock.clone());
+        let desk = Desk::at(posthog, kind, clock, desk::trusting_http());
+        let connection = desk.connect().await;
+        desk.leave(0);
+        let session = desk.another_program().session(&connection.id);
+        told_and_healed(&desk, &connection, &session, "certificate").await;
+    }
+}
+
+/// `session` cannot reach PostHog and says why; the desk's own can, a while later.
+async fn told_and_healed(desk: &Desk, connection: &Connection, session: &Session, told: &str) {
+    let before = desk.posthog.count(TOKEN);
+    let error = session.access_token().await.unwrap_err();
+    assert!(matches!(error, SessionError::Offline { .. }), "{error:?}");
+    assert!(error.to_string().contains(told), "{error}");
+    assert_eq!(desk.posthog.count(TOKEN), before);
+    desk.clock.advance(A_WHILE);
+    desk.token(connection).await;
+}
+
+#[tokio::test]
+async fn posthog_asks_for_an_hour_of_patience() {
+    for kind in Kind::BOTH {
+        let desk = Desk::new(kind);
+        let connection = desk.connect().await;
+        desk.leave(0);
+        let busy: fn() -> Wire =
+            || Wire::Answer(refusal(429, "slow_down").with("Retry-After", "3600"));
+        desk.posthog.fail(TOKEN, 1, Fault::Before(busy));
+        let before = desk.posthog.count(TOKEN);
+        let session = desk.session(&connection);
+        for _ in 0..3 {
+            let error = session.access_token().await.unwrap_err();
+            let SessionError::Busy { retry_after } = error else {
+                panic!("{error:?}");
+            };
+            assert!(retry_after > Duration::from_secs(3500));
+        }
+        // Other programs wait too.
+        let other = desk.another_program().session(&connection.id);
+        other.access_token().await.unwrap_err();
+        assert_eq!(desk.posthog.count(TOKEN), before + 1);
+        desk.clock.advance(3600 + 900);
+        desk.token(&connection).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pause_noted_under_a_wrong_clock_is_not_kept() {
+    const YEAR: i64 = 365 * 24 * 3600;
+    for kind in Kind::BOTH {
+        let desk = Desk::new(kind);
+        let connection = desk.connect().await;
+        // The clock jumps ahead, PostHog cannot be reached, and the clock is put right.
+        desk.clock.advance(YEAR);
+        desk.posthog.unplug();
+        let error = desk.session(&connection).access_token().await.unwrap_err();
+        assert!(matches!(error, SessionError::Offline { .. }), "{error:?}");
+        desk.posthog.plug_in();
+        desk.clock.advance(-YEAR);
+        desk.token(&connection).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_refresh_while_the_token_serves() {
+    for kind in Kind::BOTH {
+        let desk = Desk::new(kind);
+        let connection = desk.connect().await;
+        desk.leave(300);
+        desk.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Hang));
+        let refreshing = desk.another_program().session(&connection.id);
+        let refresh = tokio::spawn(async move { refreshing.access_token().await });
+        let before = desk.posthog.count(TOKEN);
+        while desk.posthog.count(TOKEN) == before {
+            tokio::task::yield_now().await;
+        }
+        // Another process holds the lock and waits for PostHog; this one goes on.
+        desk.token(&connection).await;
+        assert!(!refresh.is_finished());
+        refresh.await.unwrap().unwrap();
+    }
+}
