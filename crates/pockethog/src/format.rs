@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::overview::change_percent;
+pub use crate::report::grouped;
 
 /// A number beside the number it is compared with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,19 +59,6 @@ impl Change {
             _ => "no change".to_owned(),
         }
     }
-}
-
-/// `13,538`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// `950`, `1.5k`, `12k`, `1.2M`, `3B`: at most two digits where it is shortened below ten.

@@ -42,7 +42,8 @@ impl AreaChart<'_> {
         let top = ticks.last().copied().unwrap_or(1.0);
         let line = smooth_path(&self.points(self.values, top));
         let before = smooth_path(&self.points(self.before, top));
-        let end = self.values.len().checked_sub(1).map(|place| {
+        let drawn = self.values.len().min(self.places.len());
+        let end = drawn.checked_sub(1).map(|place| {
             let value = self.values[place] as f64;
             (self.across(place), 1.0 - value / top)
         });
@@ -151,6 +152,25 @@ mod tests {
             markers: &[],
         };
         insta::assert_snapshot!(chart.render().into_string());
+    }
+
+    #[test]
+    fn values_beyond_the_last_place_are_not_drawn() {
+        let places = ["a".to_owned(), "b".to_owned()];
+        let chart = |values| {
+            let chart = AreaChart {
+                id: "c",
+                label: "c",
+                values,
+                before: &[],
+                before_name: "before",
+                places: &places,
+                axis: &[],
+                markers: &[],
+            };
+            chart.render().into_string()
+        };
+        assert_eq!(chart(&[5, 5, 5]), chart(&[5, 5]));
     }
 
     #[test]

@@ -20,10 +20,12 @@
     if (calm.matches || from === to || !Number.isFinite(from)) return;
     const target = node.textContent;
     const started = performance.now();
+    // A screen reader hears the result, not the way there.
+    node.setAttribute("aria-busy", "true");
     const step = (now) => {
       if (!node.isConnected) return;
       const share = Math.min(1, (now - started) / 600);
-      if (share === 1) { node.textContent = target; return; }
+      if (share === 1) { node.textContent = target; node.removeAttribute("aria-busy"); return; }
       const eased = 1 - (1 - share) ** 3;
       node.textContent = Math.round(from + (to - from) * eased).toLocaleString("en-US");
       requestAnimationFrame(step);
