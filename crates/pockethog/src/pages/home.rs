@@ -431,7 +431,7 @@ fn nothing(view: &Home) -> Markup {
                     a.button.primary href="/settings#projects" { "Choose what to show" }
                 } @else if view.troubles.is_empty() {
                     h2 { "No projects granted" }
-                    p { "You are signed in, but the access you gave covers no project. Sign in again and choose organizations or projects on PostHog's page." }
+                    p { "You are signed in, but the access you gave covers no project. Sign in again and choose organizations or projects on PostHog’s page." }
                     a.button.primary href="/connections" { "Change access" }
                 } @else {
                     h2 { "No projects could be read" }
