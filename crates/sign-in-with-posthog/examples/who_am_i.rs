@@ -1,5 +1,3 @@
-//! Signs in with the browser and says as whom: `cargo run --example who_am_i`.
-
 use sign_in_with_posthog::{Config, Host, LoopbackListener, Page, Region, Scopes, SignIn};
 
 #[tokio::main]
@@ -7,7 +5,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let no_redirects = reqwest::redirect::Policy::none();
     let http = reqwest::Client::builder().redirect(no_redirects).build()?;
-    let folder = std::env::temp_dir().join("who-am-i");
+    let folder = std::env::home_dir().ok_or("no home")?.join(".who-am-i");
     let scopes = Scopes::parse("openid profile email");
     let sign_in = SignIn::open(Config::new(folder, http, "Who am I", scopes))?;
 
@@ -17,14 +15,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("Open {}", attempt.authorization_url());
     let arrival = listener.wait(&attempt).await.ok_or("nobody came")?;
     let result = sign_in.complete(&attempt, &arrival.response).await;
-    let (title, success) = ("Who am I".to_owned(), result.is_ok());
-    let text = "The terminal says how it went.".to_owned();
-    let page = Page {
-        title,
-        text,
-        success,
-    };
-    arrival.finish(page).await;
+    arrival.finish(Page::of(&result)).await;
 
     let connection = result?;
     let token = sign_in.session(&connection.id).access_token().await?;

@@ -14,6 +14,9 @@ use tempfile::NamedTempFile;
 /// How often a busy lock is tried again.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
+/// How long a virus scanner may hold a file.
+const SCANNER_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Why a file could not be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {doing}: {source}", path.display())]
@@ -82,15 +85,29 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     temporary.write_all(bytes).map_err(failed)?;
     temporary.as_file().sync_all().map_err(failed)?;
     crate::fail_point::reached("after_temporary_write");
-    temporary
-        .persist(path)
-        .map_err(|error| failed(error.error))?;
+    persist(temporary, path).map_err(failed)?;
     #[cfg(unix)]
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(failed)?;
     crate::fail_point::reached("after_rename");
     Ok(())
+}
+
+/// Renames over the old file. Windows refuses while a virus scanner has it open, which passes.
+fn persist(mut temporary: NamedTempFile, path: &Path) -> io::Result<()> {
+    let give_up = Instant::now() + SCANNER_PATIENCE;
+    loop {
+        let Err(error) = temporary.persist(path) else {
+            return Ok(());
+        };
+        let scanned = cfg!(windows) && error.error.kind() == io::ErrorKind::PermissionDenied;
+        if !scanned || Instant::now() >= give_up {
+            return Err(error.error);
+        }
+        temporary = error.file;
+        std::thread::sleep(LOCK_POLL);
+    }
 }
 
 /// Finds out, before anything depends on it, whether `length` bytes could be written to the folder now.

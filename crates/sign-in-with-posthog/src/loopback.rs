@@ -18,6 +18,8 @@ use url::Url;
 
 use crate::attempt::{ATTEMPT_SECONDS, Attempt};
 use crate::callback::AuthorizationResponse;
+use crate::connection::Connection;
+use crate::sign_in::CompleteError;
 
 /// Longest request head, in bytes (rule R8).
 const LONGEST_HEAD: usize = 8 * 1024;
@@ -43,6 +45,27 @@ pub struct Page {
     pub text: String,
     /// Whether the sign-in succeeded.
     pub success: bool,
+}
+
+impl Page {
+    /// What became of a sign-in, for the browser that brought the response.
+    pub fn of(result: &Result<Connection, CompleteError>) -> Self {
+        match result {
+            Ok(connection) => Self {
+                title: "You are signed in".to_owned(),
+                text: format!(
+                    "Connected as {}. You can close this tab.",
+                    connection.account.label()
+                ),
+                success: true,
+            },
+            Err(error) => Self {
+                title: "You are not signed in".to_owned(),
+                text: error.to_string(),
+                success: false,
+            },
+        }
+    }
 }
 
 /// A listener that is bound and not yet waiting (rule B5: bound first, addressed then).

@@ -100,22 +100,7 @@ async fn finish(
     arrival: Arrival,
 ) -> Result<Connection, CliError> {
     let result = program.sign_in.complete(attempt, &arrival.response).await;
-    let page = match &result {
-        Ok(connection) => Page {
-            title: "You are signed in".to_owned(),
-            text: format!(
-                "Connected as {}. You can close this tab.",
-                connection.account.label()
-            ),
-            success: true,
-        },
-        Err(error) => Page {
-            title: "You are not signed in".to_owned(),
-            text: error.to_string(),
-            success: false,
-        },
-    };
-    arrival.finish(page).await;
+    arrival.finish(Page::of(&result)).await;
     Ok(result?)
 }
 

@@ -74,12 +74,10 @@ impl Flow {
         let arrival = tokio::time::timeout(PATIENCE, self.waiting).await;
         let arrival = arrival.expect("the browser is kept out").unwrap().unwrap();
         let done = self.desk.sign_in.complete(&self.attempt, &arrival.response);
-        let page = Page {
-            title: "Signed in".into(),
-            text: "<script>alert(1)</script>".into(),
-            success: done.await.is_ok(),
-        };
-        assert!(page.success);
+        let mut page = Page::of(&done.await);
+        assert!(page.success, "{page:?}");
+        assert!(page.text.contains("Ada Lovelace"), "{page:?}");
+        page.text.push_str("<script>alert(1)</script>");
         arrival.finish(page).await;
         browser.await.unwrap()
     }
