@@ -1,3 +1,5 @@
+//! Signs in with the browser and says as whom.
+
 use sign_in_with_posthog::{Config, Host, LoopbackListener, Page, Region, Scopes, SignIn};
 
 #[tokio::main]
