@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinError;
 
 use crate::connection::{ConnectionId, ConnectionState, EndReason};
@@ -42,6 +42,9 @@ const TRIES: u32 = 3;
 
 /// No further request once a transaction has taken this long.
 const TRANSACTION_TIME: Duration = Duration::from_secs(45);
+
+/// No further request that would have less time than this.
+const LEAST_TIME: Duration = Duration::from_secs(5);
 
 /// A noted pause longer than this was noted under another clock, in seconds: the longest
 /// `Retry-After` that is obeyed, with its jitter.
@@ -187,6 +190,12 @@ enum Reason {
     Refused(AccessToken),
 }
 
+impl Reason {
+    fn refuses(&self, secret: &SecretString) -> bool {
+        matches!(self, Self::Refused(refused) if refused.is(secret))
+    }
+}
+
 impl Session {
     pub(crate) fn new(inner: Arc<Inner>, shared: Arc<Shared>) -> Self {
         Self { inner, shared }
@@ -263,30 +272,24 @@ impl Session {
             return self.advisory(&reason).await;
         };
         // Authoritative from here on: nobody else writes while the lock is held.
-        let Some(record) = self.read().await? else {
-            // No mark is written: nothing is there that it could end.
-            self.show_ended(EndReason::RecordLost).await;
-            return Err(SessionError::SignedOut(EndReason::RecordLost));
-        };
-        let generation = record.generation;
-        match record.content {
-            Content::Ended { reason } => {
-                self.show_ended(reason).await;
-                Err(SessionError::SignedOut(reason))
-            }
-            Content::ApiKey { key } => match reason {
-                Reason::Refused(refused) if refused.is(&key) => {
-                    self.end(generation, EndReason::ApiKeyRejected).await
-                }
-                _ => Ok(self.remember(AccessToken::new(key), None)),
-            },
-            Content::Tokens(tokens) => {
+        match self.read().await? {
+            Some(Record {
+                generation,
+                content: Content::Tokens(tokens),
+                ..
+            }) => {
                 let served = self.serve(generation, *tokens, reason).await;
                 if served.is_ok() {
                     turn.refreshed = Some(Instant::now());
                 }
                 served
             }
+            Some(Record {
+                generation,
+                content: Content::ApiKey { key },
+                ..
+            }) if reason.refuses(&key) => self.end(generation, EndReason::ApiKeyRejected).await,
+            other => self.follow(other).await,
         }
     }
 
@@ -336,15 +339,15 @@ impl Session {
     ) -> Result<AccessToken, SessionError> {
         let now = self.inner.clock.unix_seconds();
         let valid = tokens.is_valid_for(0, now);
-        let refused = match &reason {
-            Reason::Use if !tokens.is_due(now) => return Ok(self.keep(&tokens)),
+        let refused = reason.refuses(&tokens.access_token);
+        let serves_as_it_is = match reason {
+            Reason::Use => !tokens.is_due(now),
             // A sibling has refreshed meanwhile.
-            Reason::Refused(refused) if !refused.is(&tokens.access_token) && valid => {
-                return Ok(self.keep(&tokens));
-            }
-            Reason::Refused(refused) => refused.is(&tokens.access_token),
-            Reason::Use => false,
+            Reason::Refused(_) => valid && !refused,
         };
+        if serves_as_it_is {
+            return Ok(self.keep(&tokens));
+        }
         let serves = valid && !refused;
         let pause = tokens.not_before.saturating_sub(now);
         if (1..=LONGEST_NOTED_PAUSE).contains(&pause) {
@@ -410,7 +413,7 @@ impl Session {
                 .unwrap_or(Duration::from_millis(150 << tries));
             if !error.is_transient()
                 || tries == TRIES
-                || started.elapsed() + wait > TRANSACTION_TIME
+                || started.elapsed() + wait + LEAST_TIME > TRANSACTION_TIME
                 || error.never_arrived()
             {
                 break error;
@@ -477,6 +480,11 @@ impl Session {
             revoke(&self.inner.http, &new, Revoke::Everything).await;
             return ended;
         }
+        // Rule V3: on a file system whose locks do not hold, somebody may have written meanwhile.
+        match self.read().await? {
+            Some(record) if record.generation == generation => {}
+            other => return self.overtaken(other, &new).await,
+        }
         let record = Record::new(generation + 1, Content::Tokens(Box::new(new.clone())));
         self.write(record).await?;
         fail_point::reached("after_write");
@@ -498,13 +506,34 @@ impl Session {
     /// `invalid_grant` counts only for the generation that was used.
     async fn invalid_grant(&self, generation: u64) -> Result<AccessToken, SessionError> {
         match self.read().await? {
-            Some(Record {
-                generation: current,
-                content: Content::Tokens(tokens),
-                ..
-            }) if current != generation => Ok(self.keep(&tokens)),
+            Some(record) if record.generation != generation => self.follow(Some(record)).await,
             _ => self.end(generation, EndReason::RevokedOrExpired).await,
         }
+    }
+
+    /// What another process wrote stands. Tokens that were refreshed past a sign-out are revoked.
+    async fn overtaken(
+        &self,
+        current: Option<Record>,
+        new: &TokenSet,
+    ) -> Result<AccessToken, SessionError> {
+        let followed = self.follow(current).await;
+        if followed.is_err() {
+            revoke(&self.inner.http, new, Revoke::Everything).await;
+        }
+        followed
+    }
+
+    /// Serves what the record says, as it stands.
+    async fn follow(&self, record: Option<Record>) -> Result<AccessToken, SessionError> {
+        let reason = match record.map(|record| record.content) {
+            Some(Content::Tokens(tokens)) => return Ok(self.keep(&tokens)),
+            Some(Content::ApiKey { key }) => return Ok(self.remember(AccessToken::new(key), None)),
+            Some(Content::Ended { reason }) => reason,
+            None => EndReason::RecordLost,
+        };
+        self.show_ended(reason).await;
+        Err(SessionError::SignedOut(reason))
     }
 
     /// Ends the session for good, and tells why.

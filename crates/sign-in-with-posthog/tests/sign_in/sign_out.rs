@@ -206,3 +206,36 @@ async fn a_refresh_outlives_the_caller_that_asked_for_it() {
         assert_eq!(desk.posthog.count(TOKEN) - before, 1, "{kind:?}");
     }
 }
+
+/// Rule V3, on a file system whose locks do not hold: the lock file is taken away under the refresh.
+#[tokio::test]
+async fn rule_v3_a_refresh_that_was_overtaken_by_a_sign_out_brings_nothing_back() {
+    for kind in Kind::BOTH {
+        let desk = Desk::new(kind);
+        let connection = desk.connect().await;
+        desk.leave(0);
+        desk.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Hang));
+        let refreshing = desk.another_program().session(&connection.id);
+        let before = desk.posthog.count(TOKEN);
+        let refresh = tokio::spawn(async move { refreshing.access_token().await });
+        while desk.posthog.count(TOKEN) == before {
+            tokio::task::yield_now().await;
+        }
+        let lock = format!("sign-in/locks/{}.lock", connection.id);
+        std::fs::remove_file(desk.folder().join(lock)).unwrap();
+        // Nothing is revoked, so that the refresh succeeds.
+        desk.posthog.fail(REVOKE, 2, Fault::Before(|| Wire::Close));
+        desk.sign_in.sign_out(&connection.id).await.unwrap();
+        let error = refresh.await.unwrap().unwrap_err();
+        assert!(
+            matches!(error, SessionError::SignedOut(EndReason::SignedOut)),
+            "{kind:?}: {error:?}"
+        );
+        assert_eq!(desk.posthog.count(REVOKE), 4, "{kind:?}");
+        let error = desk.session(&connection).access_token().await.unwrap_err();
+        assert!(matches!(
+            error,
+            SessionError::SignedOut(EndReason::SignedOut)
+        ));
+    }
+}
