@@ -17,7 +17,7 @@
 //! | `metadata`, `registration` | what the Host offers; a client id for this device |
 //! | `attempt`, `callback`, `loopback` | one run of the flow, and the browser's response |
 //! | `token_endpoint`, `id_token`, `revocation` | the three exchanges with PostHog |
-//! | `session` | the refresh transaction |
+//! | `session` | hands out tokens; `session::refresh` is the refresh transaction |
 //! | `record`, `vault`, `index`, `file` | what lies on disk: secrets, list, locks |
 //! | `api_key` | personal API keys |
 

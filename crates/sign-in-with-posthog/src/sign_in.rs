@@ -1,44 +1,41 @@
 //! The façade: begin, complete, list, use, sign out.
 
+mod client;
+mod error;
+mod identity;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use secrecy::SecretString;
 use url::Url;
 
 use crate::api_key::{self, ApiKeyError};
 use crate::attempt::{ATTEMPT_SECONDS, Attempt, AttemptRequest};
-use crate::callback::{AuthorizationError, AuthorizationResponse, CallbackError};
+use crate::callback::AuthorizationResponse;
 use crate::clock::{Clock, SystemClock};
 use crate::connection::{
     Account, Connection, ConnectionId, ConnectionState, CredentialKind, EndReason, Grant, Reach,
 };
 use crate::file::{self, FileError, Lock};
 use crate::host::Host;
-use crate::http;
-use crate::id_token::{self, Claims, Expected, IdTokenError, Keys};
-use crate::index::{Index, IndexError, IndexFile};
-use crate::metadata::{Metadata, MetadataError};
+use crate::index::{IndexError, IndexFile};
+use crate::metadata::Metadata;
 use crate::record::{Content, Record, TokenSet};
-use crate::registration::{self, RegistrationError};
 use crate::revocation::{Revoke, revoke};
 use crate::scope::Scopes;
 use crate::session::{Session, SessionError, Shared, blocking};
-use crate::token_endpoint::{self, TokenAnswer, TokenError};
+use crate::token_endpoint::{self, TokenAnswer};
 use crate::vault::{Vault, VaultBackend, VaultChoice, VaultError, default_device_folder};
+pub(crate) use error::ReplaceError;
+pub use error::{BeginError, CompleteError, MoveError};
+use identity::patiently;
 
 /// How long a sign-in or sign-out waits for a refresh under way elsewhere.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
-
-/// Pauses before a busy server is asked again during a sign-in.
-const BUSY_PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
-
-/// The longest pause that a user in front of a browser is made to wait.
-const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(3);
 
 /// What a program says about itself.
 #[derive(Clone, Debug)]
@@ -101,76 +98,6 @@ impl Inner {
     pub(crate) fn lock_path(&self, id: &ConnectionId) -> PathBuf {
         self.folder.join("locks").join(format!("{id}.lock"))
     }
-}
-
-/// Why an Attempt could not begin.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BeginError {
-    /// The list of Connections, which holds the client ids, could not be used.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// The Host's metadata is not used.
-    #[error(transparent)]
-    Metadata(#[from] MetadataError),
-    /// No client id.
-    #[error(transparent)]
-    Registration(#[from] RegistrationError),
-}
-
-/// Why an Attempt did not end in a Connection. A new Attempt is needed, except for
-/// [`CompleteError::Callback`].
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CompleteError {
-    /// The response is already being exchanged (rule R6).
-    #[error("rule R6: this sign-in has been used already; start again")]
-    AlreadyUsed,
-    /// The response does not belong to this Attempt, which goes on waiting.
-    #[error(transparent)]
-    Callback(#[from] CallbackError),
-    /// The user said no.
-    #[error("access was denied on PostHog's page; nothing has changed")]
-    Denied,
-    /// Ten minutes are over.
-    #[error("this sign-in took longer than ten minutes; start again")]
-    Expired,
-    /// The `id_token` is not what it has to be.
-    #[error(transparent)]
-    IdToken(#[from] IdTokenError),
-    /// The list of Connections could not be written.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// A lock could not be used.
-    #[error(transparent)]
-    Lock(#[from] FileError),
-    /// PostHog did not tell who signed in.
-    #[error("PostHog did not tell which account signed in; start again")]
-    NoIdentity,
-    /// PostHog sent the browser back with another error.
-    #[error("PostHog did not sign you in: {} {}", .0.error, .0.description)]
-    Refused(AuthorizationError),
-    /// The code was not exchanged.
-    #[error("the sign-in could not be finished: {0}")]
-    Token(#[from] TokenError),
-    /// The tokens could not be stored.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-}
-
-/// Why the records could not be moved to another Vault.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum MoveError {
-    /// The list of Connections could not be used.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// A lock could not be used.
-    #[error(transparent)]
-    Lock(#[from] FileError),
-    /// One of the Vaults failed.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
 }
 
 impl SignIn {
@@ -439,158 +366,6 @@ impl SignIn {
         Ok(())
     }
 
-    async fn register(&self, host: &Host, metadata: &Metadata) -> Result<String, BeginError> {
-        let endpoint = metadata
-            .registration_endpoint
-            .as_ref()
-            .ok_or_else(|| RegistrationError::NotOffered(host.name()))?;
-        let client_id = registration::register(&self.0.http, endpoint, &self.0.client_name).await?;
-        let (index, issuer, id) = (
-            self.0.index.clone(),
-            metadata.issuer.clone(),
-            client_id.clone(),
-        );
-        blocking(move || index.update(|index| index.client_ids.insert(issuer, id))).await?;
-        Ok(client_id)
-    }
-
-    /// False only where the server says that it does not know the client.
-    async fn is_known_client(&self, probe: &Attempt) -> bool {
-        #[derive(Deserialize)]
-        struct Refusal {
-            error: String,
-            #[serde(default)]
-            error_description: String,
-        }
-        let request = self.0.http.get(probe.authorization_url().clone());
-        let Ok(answer) = http::send(request).await else {
-            return true;
-        };
-        if !answer.status.is_client_error() {
-            return true;
-        }
-        answer.json::<Refusal>().is_none_or(|refusal| {
-            let about_the_client = refusal.error == "invalid_client"
-                || refusal.error_description.contains("client_id");
-            !about_the_client
-        })
-    }
-
-    fn forget_client(&self, attempt: &Attempt, error: &TokenError) {
-        let unknown =
-            matches!(error, TokenError::Configuration { error, .. } if error == "invalid_client");
-        if unknown && attempt.registered_dynamically {
-            let issuer = &attempt.metadata.issuer;
-            let forgotten = self.0.index.update(|index: &mut Index| {
-                index.client_ids.remove(issuer);
-            });
-            if let Err(error) = forgotten {
-                tracing::warn!(%error, "the client id could not be forgotten");
-            }
-        }
-    }
-
-    /// Who signed in: the checked `id_token`, else userinfo.
-    async fn identify(
-        &self,
-        attempt: &Attempt,
-        answer: &TokenAnswer,
-    ) -> Result<Account, CompleteError> {
-        if let (Some(id_token), Some(jwks)) = (&answer.id_token, &attempt.metadata.jwks_uri) {
-            let claims = self.check_id_token(attempt, answer, id_token, jwks).await?;
-            let mut account = account(claims);
-            if account.name.is_none() && account.email.is_none() {
-                // The claims may lie in userinfo only; not knowing a name is no reason to fail.
-                if let Some(told) = self.userinfo(attempt, answer).await
-                    && told.sub == account.subject
-                {
-                    account.name = told.full_name();
-                    account.email = told.email;
-                }
-            }
-            return Ok(account);
-        }
-        let told = self
-            .userinfo(attempt, answer)
-            .await
-            .filter(|told| !told.sub.is_empty())
-            .ok_or(CompleteError::NoIdentity)?;
-        Ok(Account {
-            name: told.full_name(),
-            subject: told.sub,
-            email: told.email,
-        })
-    }
-
-    async fn check_id_token(
-        &self,
-        attempt: &Attempt,
-        answer: &TokenAnswer,
-        id_token: &SecretString,
-        jwks: &Url,
-    ) -> Result<Claims, CompleteError> {
-        let expected = Expected {
-            issuer: &attempt.metadata.issuer,
-            client_id: &attempt.client_id,
-            nonce: &attempt.nonce,
-            access_token: &answer.access_token,
-            now: self.0.clock.unix_seconds(),
-        };
-        let token = id_token.expose_secret();
-        let mut result = Err(IdTokenError::UnknownKey);
-        // A key that is not published yet is asked for once more.
-        for _ in 0..2 {
-            let keys: Keys = patiently(|| self.keys(jwks)).await?;
-            result = id_token::check(token, &keys, &expected);
-            if result != Err(IdTokenError::UnknownKey) {
-                break;
-            }
-        }
-        Ok(result?)
-    }
-
-    async fn keys(&self, jwks: &Url) -> Result<Keys, TokenError> {
-        let answer = http::send(self.0.http.get(jwks.clone())).await?;
-        let status = answer.status.as_u16();
-        answer.json().ok_or(TokenError::Busy {
-            status,
-            retry_after: answer.retry_after,
-        })
-    }
-
-    async fn userinfo(&self, attempt: &Attempt, answer: &TokenAnswer) -> Option<UserInfo> {
-        let endpoint = attempt.metadata.userinfo_endpoint.clone()?;
-        let request = self
-            .0
-            .http
-            .get(endpoint)
-            .bearer_auth(answer.access_token.expose_secret());
-        http::send(request).await.ok()?.json()
-    }
-
-    /// The Reach where the token answer does not tell: a token may introspect itself.
-    async fn introspect(&self, attempt: &Attempt, answer: &TokenAnswer) -> Option<Reach> {
-        #[derive(Deserialize)]
-        struct Introspection {
-            active: bool,
-            #[serde(default)]
-            scoped_teams: Vec<u64>,
-            #[serde(default)]
-            scoped_organizations: Vec<String>,
-        }
-        let endpoint = attempt.metadata.introspection_endpoint.clone()?;
-        let token = answer.access_token.expose_secret();
-        let request = self
-            .0
-            .http
-            .post(endpoint)
-            .bearer_auth(token)
-            .form(&[("token", token)]);
-        let told: Introspection = http::send(request).await.ok()?.json()?;
-        told.active
-            .then(|| Reach::from_lists(told.scoped_teams, told.scoped_organizations))
-    }
-
     async fn store(
         &self,
         attempt: &Attempt,
@@ -707,32 +482,6 @@ fn held_too_long(path: &Path) -> FileError {
     FileError::new(path, "another program holds it for too long", busy)
 }
 
-/// Asks again a few times while a server is busy: the code of an Attempt cannot be had twice, and a
-/// server that says it is busy has not used it up.
-async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, TokenError>
-where
-    F: Future<Output = Result<T, TokenError>>,
-{
-    let mut pauses = BUSY_PAUSES.iter();
-    loop {
-        let result = ask().await;
-        let (Err(TokenError::Busy { retry_after, .. }), Some(&pause)) = (&result, pauses.next())
-        else {
-            return result;
-        };
-        tokio::time::sleep(retry_after.unwrap_or(pause).min(LONGEST_BUSY_PAUSE)).await;
-    }
-}
-
-/// Why a record could not be replaced.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReplaceError {
-    #[error(transparent)]
-    Lock(#[from] FileError),
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-}
-
 fn token_set(attempt: &Attempt, answer: TokenAnswer, account: &Account, before: i64) -> TokenSet {
     TokenSet {
         access_token: answer.access_token,
@@ -751,53 +500,4 @@ fn token_set(attempt: &Attempt, answer: TokenAnswer, account: &Account, before: 
         failures: 0,
         refusals: 0,
     }
-}
-
-#[derive(Deserialize)]
-struct UserInfo {
-    sub: String,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    given_name: Option<String>,
-    #[serde(default)]
-    family_name: Option<String>,
-    #[serde(default)]
-    email: Option<String>,
-}
-
-impl UserInfo {
-    fn full_name(&self) -> Option<String> {
-        full_name(
-            self.name.as_deref(),
-            self.given_name.as_deref(),
-            self.family_name.as_deref(),
-        )
-    }
-}
-
-fn account(claims: Claims) -> Account {
-    Account {
-        name: full_name(
-            claims.name.as_deref(),
-            claims.given_name.as_deref(),
-            claims.family_name.as_deref(),
-        ),
-        subject: claims.sub,
-        email: claims.email.filter(|email| !email.is_empty()),
-    }
-}
-
-fn full_name(name: Option<&str>, given: Option<&str>, family: Option<&str>) -> Option<String> {
-    let parts: Vec<&str> = [given, family]
-        .into_iter()
-        .flatten()
-        .filter(|part| !part.trim().is_empty())
-        .collect();
-    if parts.is_empty() {
-        return name
-            .filter(|name| !name.trim().is_empty())
-            .map(ToOwned::to_owned);
-    }
-    Some(parts.join(" "))
 }

@@ -1,0 +1,193 @@
+//! Who signed in and how far the grant reaches, asked right after the code was exchanged.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+use super::{CompleteError, SignIn};
+use crate::attempt::Attempt;
+use crate::connection::{Account, Reach};
+use crate::http;
+use crate::id_token::{self, Claims, Expected, IdTokenError, Keys};
+use crate::token_endpoint::{TokenAnswer, TokenError};
+
+/// Pauses before a busy server is asked again during a sign-in.
+const BUSY_PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
+
+/// The longest pause that a user in front of a browser is made to wait.
+const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(3);
+
+impl SignIn {
+    /// Who signed in: the checked `id_token`, else userinfo.
+    pub(super) async fn identify(
+        &self,
+        attempt: &Attempt,
+        answer: &TokenAnswer,
+    ) -> Result<Account, CompleteError> {
+        if let (Some(id_token), Some(jwks)) = (&answer.id_token, &attempt.metadata.jwks_uri) {
+            let claims = self.check_id_token(attempt, answer, id_token, jwks).await?;
+            let mut account = account(claims);
+            if account.name.is_none() && account.email.is_none() {
+                // The claims may lie in userinfo only; not knowing a name is no reason to fail.
+                if let Some(told) = self.userinfo(attempt, answer).await
+                    && told.sub == account.subject
+                {
+                    account.name = told.full_name();
+                    account.email = told.email;
+                }
+            }
+            return Ok(account);
+        }
+        let told = self
+            .userinfo(attempt, answer)
+            .await
+            .filter(|told| !told.sub.is_empty())
+            .ok_or(CompleteError::NoIdentity)?;
+        Ok(Account {
+            name: told.full_name(),
+            subject: told.sub,
+            email: told.email,
+        })
+    }
+
+    async fn check_id_token(
+        &self,
+        attempt: &Attempt,
+        answer: &TokenAnswer,
+        id_token: &SecretString,
+        jwks: &Url,
+    ) -> Result<Claims, CompleteError> {
+        let expected = Expected {
+            issuer: &attempt.metadata.issuer,
+            client_id: &attempt.client_id,
+            nonce: &attempt.nonce,
+            access_token: &answer.access_token,
+            now: self.0.clock.unix_seconds(),
+        };
+        let token = id_token.expose_secret();
+        let mut result = Err(IdTokenError::UnknownKey);
+        // A key that is not published yet is asked for once more.
+        for _ in 0..2 {
+            let keys: Keys = patiently(|| self.keys(jwks)).await?;
+            result = id_token::check(token, &keys, &expected);
+            if result != Err(IdTokenError::UnknownKey) {
+                break;
+            }
+        }
+        Ok(result?)
+    }
+
+    async fn keys(&self, jwks: &Url) -> Result<Keys, TokenError> {
+        let answer = http::send(self.0.http.get(jwks.clone())).await?;
+        let status = answer.status.as_u16();
+        answer.json().ok_or(TokenError::Busy {
+            status,
+            retry_after: answer.retry_after,
+        })
+    }
+
+    async fn userinfo(&self, attempt: &Attempt, answer: &TokenAnswer) -> Option<UserInfo> {
+        let endpoint = attempt.metadata.userinfo_endpoint.clone()?;
+        let request = self
+            .0
+            .http
+            .get(endpoint)
+            .bearer_auth(answer.access_token.expose_secret());
+        http::send(request).await.ok()?.json()
+    }
+
+    /// The Reach where the token answer does not tell: a token may introspect itself.
+    pub(super) async fn introspect(
+        &self,
+        attempt: &Attempt,
+        answer: &TokenAnswer,
+    ) -> Option<Reach> {
+        #[derive(Deserialize)]
+        struct Introspection {
+            active: bool,
+            #[serde(default)]
+            scoped_teams: Vec<u64>,
+            #[serde(default)]
+            scoped_organizations: Vec<String>,
+        }
+        let endpoint = attempt.metadata.introspection_endpoint.clone()?;
+        let token = answer.access_token.expose_secret();
+        let request = self
+            .0
+            .http
+            .post(endpoint)
+            .bearer_auth(token)
+            .form(&[("token", token)]);
+        let told: Introspection = http::send(request).await.ok()?.json()?;
+        told.active
+            .then(|| Reach::from_lists(told.scoped_teams, told.scoped_organizations))
+    }
+}
+
+/// Asks again a few times while a server is busy: the code of an Attempt cannot be had twice, and a
+/// server that says it is busy has not used it up.
+pub(super) async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, TokenError>
+where
+    F: Future<Output = Result<T, TokenError>>,
+{
+    let mut pauses = BUSY_PAUSES.iter();
+    loop {
+        let result = ask().await;
+        let (Err(TokenError::Busy { retry_after, .. }), Some(&pause)) = (&result, pauses.next())
+        else {
+            return result;
+        };
+        tokio::time::sleep(retry_after.unwrap_or(pause).min(LONGEST_BUSY_PAUSE)).await;
+    }
+}
+
+#[derive(Deserialize)]
+struct UserInfo {
+    sub: String,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    given_name: Option<String>,
+    #[serde(default)]
+    family_name: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+}
+
+impl UserInfo {
+    fn full_name(&self) -> Option<String> {
+        full_name(
+            self.name.as_deref(),
+            self.given_name.as_deref(),
+            self.family_name.as_deref(),
+        )
+    }
+}
+
+fn account(claims: Claims) -> Account {
+    Account {
+        name: full_name(
+            claims.name.as_deref(),
+            claims.given_name.as_deref(),
+            claims.family_name.as_deref(),
+        ),
+        subject: claims.sub,
+        email: claims.email.filter(|email| !email.is_empty()),
+    }
+}
+
+fn full_name(name: Option<&str>, given: Option<&str>, family: Option<&str>) -> Option<String> {
+    let parts: Vec<&str> = [given, family]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.trim().is_empty())
+        .collect();
+    if parts.is_empty() {
+        return name
+            .filter(|name| !name.trim().is_empty())
+            .map(ToOwned::to_owned);
+    }
+    Some(parts.join(" "))
+}
