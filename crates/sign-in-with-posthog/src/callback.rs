@@ -208,6 +208,12 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_real_response_is_accepted() {
+        let query = format!("code={}&state=s", "a".repeat(4096));
+        assert!(AuthorizationResponse::parse_query(&query).is_ok());
+    }
+
+    #[test]
     fn junk_is_refused() {
         for query in ["", "state=s", "code=&state=s", "%%%", "=&=", "code"] {
             let error = AuthorizationResponse::parse_query(query).err();

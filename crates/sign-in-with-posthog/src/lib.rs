@@ -28,6 +28,9 @@ mod clock;
 mod connection;
 mod fail_point;
 mod file;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod http;
 mod id_token;

@@ -239,7 +239,10 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
 }
 
 /// Rule R1: GET, the exact path, the exact Host; then the query.
-fn route(head: &str, address: SocketAddr) -> Result<AuthorizationResponse, &'static str> {
+pub(crate) fn route(
+    head: &str,
+    address: SocketAddr,
+) -> Result<AuthorizationResponse, &'static str> {
     let mut lines = head.split("\r\n");
     let mut request = lines.next().unwrap_or_default().split(' ');
     let (method, target) = (request.next(), request.next().unwrap_or_default());

@@ -156,11 +156,18 @@ fn classify(answer: &Answer) -> Result<TokenAnswer, TokenError> {
             description: http::words(&refusal.error_description),
         }),
         (200, None) => match answer.json::<Value>() {
-            Some(value) => RawAnswer::read(value).and_then(RawAnswer::check),
+            Some(value) => read(value),
             None => Err(TokenError::BadAnswer("is no JSON")),
         },
         _ => Err(TokenError::NotPostHog(status)),
     }
+}
+
+/// Rule T3: what a 200 has to hold.
+pub(crate) fn read(answer: Value) -> Result<TokenAnswer, TokenError> {
+    let raw: RawAnswer =
+        serde_json::from_value(answer).map_err(|_| TokenError::BadAnswer("has other fields"))?;
+    raw.check()
 }
 
 #[derive(Deserialize)]
@@ -201,10 +208,6 @@ impl fmt::Debug for SecretText {
 }
 
 impl RawAnswer {
-    fn read(value: Value) -> Result<Self, TokenError> {
-        serde_json::from_value(value).map_err(|_| TokenError::BadAnswer("has other fields"))
-    }
-
     fn check(self) -> Result<TokenAnswer, TokenError> {
         let access_token = self
             .access_token
@@ -265,10 +268,6 @@ fn is_token(token: &SecretString) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    fn read(value: Value) -> Result<TokenAnswer, TokenError> {
-        RawAnswer::read(value).and_then(RawAnswer::check)
-    }
 
     #[test]
     fn rule_t3_a_token_answer_needs_a_bearer_token() {
