@@ -232,12 +232,24 @@ mod tests {
         for text in [
             "https://us.posthog.com/oauth/authorize/?code=a&state=s",
             "http://127.0.0.1/callback",
+            "https://127.0.0.1/callback?code=a&state=s",
+            "http://posthog.example/callback?code=a&state=s",
             "abc",
             "",
         ] {
             let error = AuthorizationResponse::parse_pasted(text).err();
             assert_eq!(error, Some(CallbackError::NotARedirectAddress), "{text}");
         }
+    }
+
+    #[test]
+    fn rule_r8_a_pasted_text_without_end_is_refused() {
+        let text = format!(
+            "http://127.0.0.1/callback?code={}",
+            "a".repeat(LONGEST_QUERY)
+        );
+        let error = AuthorizationResponse::parse_pasted(&text).err();
+        assert_eq!(error, Some(CallbackError::TooLong));
     }
 
     #[test]

@@ -19,6 +19,9 @@ const TRIES: u32 = 3;
 /// No further request once a transaction has taken this long.
 const TRANSACTION_TIME: Duration = Duration::from_secs(45);
 
+/// A server that asks for a longer wait is left alone until then, and nobody is kept waiting for it.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
 /// No further request that would have less time than this.
 const LEAST_TIME: Duration = Duration::from_secs(5);
 
@@ -122,6 +125,7 @@ impl Session {
                 .unwrap_or(Duration::from_millis(150 << tries));
             if !error.is_transient()
                 || tries == TRIES
+                || wait > LONGEST_WAIT
                 || started.elapsed() + wait + LEAST_TIME > TRANSACTION_TIME
                 || error.never_arrived()
             {

@@ -173,6 +173,7 @@ async fn posthog_asks_for_an_hour_of_patience() {
         desk.posthog.fail(TOKEN, 1, Fault::Before(busy));
         let before = desk.posthog.count(TOKEN);
         let session = desk.session(&connection);
+        let asked = std::time::Instant::now();
         for _ in 0..3 {
             let error = session.access_token().await.unwrap_err();
             let SessionError::Busy { retry_after } = error else {
@@ -180,7 +181,11 @@ async fn posthog_asks_for_an_hour_of_patience() {
             };
             assert!(retry_after > Duration::from_secs(3500));
         }
-        // Other programs wait too.
+        assert!(
+            asked.elapsed() < Duration::from_secs(30),
+            "it was waited for"
+        );
+        // Other programs leave it alone too.
         let other = desk.another_program().session(&connection.id);
         other.access_token().await.unwrap_err();
         assert_eq!(desk.posthog.count(TOKEN), before + 1);

@@ -60,6 +60,8 @@ pub struct PostHog {
 struct State {
     kind: Kind,
     clock: Arc<MovedClock>,
+    /// How long an access token lives, in seconds.
+    lifetime: i64,
     base: String,
     minted: u32,
     /// Requests by path.
@@ -141,6 +143,7 @@ impl PostHog {
         let state = Arc::new(Mutex::new(State {
             kind,
             clock,
+            lifetime: kind.lifetime(),
             base: String::new(),
             minted: 0,
             counts: BTreeMap::new(),
@@ -187,6 +190,11 @@ impl PostHog {
         let mut state = self.state();
         let faults = state.faults.entry(path.to_owned()).or_default();
         faults.extend(std::iter::repeat_n(fault, times));
+    }
+
+    /// Access tokens live for so many seconds from now on.
+    pub fn shorten(&self, lifetime: i64) {
+        self.state().lifetime = lifetime;
     }
 
     pub fn heal(&self) {
@@ -402,7 +410,7 @@ impl State {
         let mut body = json!({
             "access_token": access,
             "token_type": "Bearer",
-            "expires_in": self.kind.lifetime(),
+            "expires_in": self.lifetime,
             "refresh_token": refresh,
             "scope": scope,
             "scoped_teams": [11, 12],
@@ -490,7 +498,7 @@ impl State {
 
     fn mint_access(&mut self, family: usize) -> String {
         let token = self.mint("pha_");
-        let expires_at = self.clock.now() + self.kind.lifetime();
+        let expires_at = self.clock.now() + self.lifetime;
         self.access
             .insert(token.clone(), Access { family, expires_at });
         token
