@@ -17,4 +17,5 @@ pub mod program;
 pub mod project;
 pub mod refresh;
 pub mod report;
+pub mod server;
 pub mod snapshot;

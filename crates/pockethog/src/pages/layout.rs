@@ -21,8 +21,8 @@ pub struct Shell {
     pub status: Option<Status>,
     /// Where the arrow in the header leads.
     pub back: Option<String>,
-    /// Whether the page takes live updates.
-    pub live: bool,
+    /// Address of the page's event stream; none on pages that stay as they are.
+    pub stream: Option<String>,
     /// What the person has to know, on top of the page.
     pub notices: Vec<Notice>,
 }
@@ -113,7 +113,7 @@ impl Shell {
                     link rel="stylesheet" href="/assets/style.css";
                     script defer src="/assets/app.js" {}
                 }
-                body class=(class) data-stream=[self.live.then_some("/events")] {
+                body class=(class) data-stream=[&self.stream] {
                     a.skip href="#content" { "Skip to content" }
                     @if class != "sign-in" { (self.header()) }
                     main #content tabindex="-1" {

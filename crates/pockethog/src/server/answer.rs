@@ -1,0 +1,71 @@
+//! What handlers answer with: pages, redirects, and the page for what went wrong.
+
+use std::sync::Arc;
+
+use axum::extract::State as Extract;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use maud::Markup;
+
+use super::State;
+use crate::pages::message;
+
+/// A page.
+pub fn page(markup: Markup) -> Response {
+    Html(markup.into_string()).into_response()
+}
+
+/// 303 after a form was taken: the browser reads `path` next, and a reload repeats nothing.
+pub fn see_other(path: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path.to_owned())]).into_response()
+}
+
+/// What was asked for is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFound {
+    /// No such address.
+    Page,
+    /// No Connection reaches this project.
+    Project,
+}
+
+/// Why there is no page, as a page.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The Snapshots cannot be read.
+    #[error(transparent)]
+    Snapshots(#[from] crate::snapshot::SnapshotError),
+    /// The list of Connections cannot be read.
+    #[error(transparent)]
+    Connections(#[from] sign_in_with_posthog::IndexError),
+}
+
+impl NotFound {
+    /// The page that says so, 404.
+    pub fn answer(self, state: &State) -> Response {
+        let shell = state.shell();
+        let view = match self {
+            Self::Page => message::not_found(shell),
+            Self::Project => message::unknown_project(shell),
+        };
+        (StatusCode::NOT_FOUND, page(message::render(&view))).into_response()
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let view = message::Message {
+            title: "This page could not be made".to_owned(),
+            text: self.to_string(),
+            actions: vec![("Try again".to_owned(), "/".to_owned())],
+            ..message::Message::default()
+        };
+        let answer = page(message::render(&view));
+        (StatusCode::INTERNAL_SERVER_ERROR, answer).into_response()
+    }
+}
+
+/// Any address that leads nowhere.
+pub async fn not_found(Extract(state): Extract<Arc<State>>) -> Response {
+    NotFound::Page.answer(&state)
+}

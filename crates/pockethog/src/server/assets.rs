@@ -1,0 +1,36 @@
+//! Style sheet, script and icon.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::State;
+use crate::pages;
+
+/// `/assets/…`: the only addresses that need no launch secret.
+pub fn routes() -> Router<Arc<State>> {
+    static STYLE: OnceLock<String> = OnceLock::new();
+    Router::new()
+        .route(
+            "/assets/style.css",
+            get(|| async {
+                let style = STYLE.get_or_init(pages::style_sheet);
+                asset("text/css; charset=utf-8", style)
+            }),
+        )
+        .route(
+            "/assets/app.js",
+            get(|| async { asset("text/javascript; charset=utf-8", pages::SCRIPT) }),
+        )
+        .route(
+            "/assets/icon.svg",
+            get(|| async { asset("image/svg+xml", pages::ICON) }),
+        )
+}
+
+fn asset(kind: &'static str, body: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, kind)], body).into_response()
+}

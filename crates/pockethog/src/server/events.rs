@@ -1,0 +1,174 @@
+//! What changes while a page is open, and how the page hears of it.
+//!
+//! A page names its stream in `data-stream`. The stream announces what the page looks at, so that the
+//! refresher asks for it first, and sends `part` (an element by id and its new HTML), `progress` and
+//! `status` events, which app.js takes in. Closing the page ends the stream and with it the interest.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use maud::Markup;
+use serde_json::json;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+
+use super::refresher::Interest;
+use super::state::State;
+use crate::pages::Status;
+use crate::project::ProjectKey;
+use crate::snapshot::View;
+
+/// How long changes are gathered before a page hears of them: a burst makes one event, not fifty.
+const GATHER: Duration = Duration::from_millis(60);
+
+/// A sign of life this often, so that both sides notice a connection that went.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// Something that pages show has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The list of projects, or what could not be read of it.
+    Projects,
+    /// A view of a project: fresh numbers, or a reason why not.
+    View(ProjectKey, View),
+    /// The annotations of a project.
+    Notes(ProjectKey),
+    /// So many projects of so many have been read.
+    Progress {
+        /// Read so far.
+        done: usize,
+        /// To be read in all.
+        total: usize,
+    },
+    /// Whether PostHog answers: ask [`State::status`].
+    Status,
+    /// A session has ended: pages go to the sign-in screen.
+    SignedOut,
+}
+
+/// A server-sent event for app.js.
+#[derive(Clone, Debug)]
+pub struct Part(Event);
+
+/// Replaces the element `id` by `html`, whose outermost element carries the same id.
+pub fn part(id: &str, html: &Markup) -> Part {
+    named("part", &json!({ "id": id, "html": html.0 }))
+}
+
+/// Shows how far a refresh is.
+pub(super) fn progress(done: usize, total: usize) -> Part {
+    named("progress", &json!({ "done": done, "total": total }))
+}
+
+/// Shows the state of the numbers.
+pub(super) fn status(status: &Status) -> Part {
+    named(
+        "status",
+        &json!({ "state": status.name(), "text": status.text() }),
+    )
+}
+
+fn signed_out() -> Part {
+    named("status", &json!({ "state": "signed-out", "text": "" }))
+}
+
+fn named(name: &str, data: &serde_json::Value) -> Part {
+    Part(Event::default().event(name).data(data.to_string()))
+}
+
+/// Answers with a stream. As long as it is open, the refresher looks after `interest`; `parts` makes the
+/// page's events out of the changes, on a thread that may block. It is called once at first with no
+/// changes, to bring a page up to date that was rendered a while ago.
+pub fn stream(
+    state: &Arc<State>,
+    interest: Interest,
+    mut parts: impl FnMut(&Arc<State>, &[Change]) -> Vec<Part> + Send + 'static,
+) -> Response {
+    let receiver = state.subscribe();
+    let watch = state.refresher().watch(interest);
+    let (sender, events) = tokio::sync::mpsc::channel::<Vec<Part>>(4);
+    let producer = Arc::clone(state);
+    tokio::spawn(async move {
+        let _watch = watch;
+        let mut receiver = receiver;
+        let mut closing = producer.closing();
+        let mut changes = Vec::new();
+        loop {
+            let state = Arc::clone(&producer);
+            let made = tokio::task::spawn_blocking(move || {
+                let made = parts(&state, &changes);
+                (made, parts, changes)
+            });
+            let Ok((mut made, back, gathered)) = made.await else {
+                return;
+            };
+            parts = back;
+            changes = gathered;
+            for change in changes.drain(..) {
+                match change {
+                    Change::Progress { done, total } => made.push(progress(done, total)),
+                    Change::SignedOut => made.push(signed_out()),
+                    _ => {}
+                }
+            }
+            if !made.is_empty() && sender.send(made).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                gathered = gather(&mut receiver) => match gathered {
+                    Some(gathered) => changes = gathered,
+                    None => return,
+                },
+                () = sender.closed() => return,
+                _ = closing.wait_for(|closing| *closing) => return,
+            }
+        }
+    });
+    let events = stream::unfold(
+        (events, VecDeque::new()),
+        |(mut events, mut queue): (_, VecDeque<Part>)| async move {
+            while queue.is_empty() {
+                queue.extend(tokio::sync::mpsc::Receiver::recv(&mut events).await?);
+            }
+            let Part(event) = queue.pop_front()?;
+            Some((Ok::<_, Infallible>(event), (events, queue)))
+        },
+    );
+    Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(HEARTBEAT))
+        .into_response()
+}
+
+/// The next changes, each once. `None` when there will be none.
+async fn gather(receiver: &mut tokio::sync::broadcast::Receiver<Change>) -> Option<Vec<Change>> {
+    let mut changes = Vec::new();
+    let mut until: Option<Instant> = None;
+    loop {
+        let next = match until {
+            None => receiver.recv().await,
+            Some(until) => match tokio::time::timeout_at(until, receiver.recv()).await {
+                Ok(next) => next,
+                Err(_) => return Some(changes),
+            },
+        };
+        match next {
+            Ok(change) => {
+                if matches!(change, Change::Progress { .. }) {
+                    changes.retain(|known| !matches!(known, Change::Progress { .. }));
+                }
+                if !changes.contains(&change) {
+                    changes.push(change);
+                }
+            }
+            // So much at once that some was dropped: everything may have changed.
+            Err(RecvError::Lagged(_)) => changes.push(Change::Projects),
+            Err(RecvError::Closed) => return (!changes.is_empty()).then_some(changes),
+        }
+        until.get_or_insert_with(|| Instant::now() + GATHER);
+    }
+}

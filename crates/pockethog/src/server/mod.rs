@@ -1,0 +1,46 @@
+//! The app: pages on loopback, kept live while they are looked at.
+//!
+//! A handler reads what is known (Snapshots, preferences, the list of Connections) and renders a page
+//! from it; it never waits for PostHog. The refresher asks PostHog for what is looked at, writes
+//! Snapshots, and announces each [`Change`], which open pages receive by server-sent events. What a
+//! person changes arrives as a form, is stored, and is answered with 303 to a page; what there is to say
+//! about it is left with [`State::say`] and shown on the next page, so that no address carries words.
+
+mod answer;
+mod assets;
+mod banner;
+mod chooser;
+mod connections;
+mod events;
+mod guard;
+mod home;
+mod notes;
+mod project;
+mod refresher;
+mod settings;
+mod sign_in;
+mod state;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+pub use answer::{NotFound, PageError, page, see_other};
+pub use events::{Change, Part, part};
+pub use refresher::Interest;
+pub use state::State;
+
+/// Everything the app answers, behind its guards.
+pub fn router(state: &Arc<State>) -> Router {
+    let routes = Router::new()
+        .merge(home::routes())
+        .merge(sign_in::routes())
+        .merge(project::routes())
+        .merge(notes::routes())
+        .merge(chooser::routes())
+        .merge(settings::routes())
+        .merge(connections::routes())
+        .merge(banner::routes())
+        .fallback(answer::not_found);
+    guard::guarded(routes, state).with_state(Arc::clone(state))
+}
