@@ -1,5 +1,5 @@
-//! Writes every page in every state, with invented data, as HTML files to the folder given as the
-//! argument, for looking at them in a browser.
+//! Every page in every state, with invented data: the gallery writes them to files, and the browser
+//! tests check each of them.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -8,16 +8,10 @@
     reason = "invented numbers are small"
 )]
 
-use std::path::Path;
-use std::{env, fs, io};
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
-use pockethog::charts::image::{Figure, Size, WidgetImage};
-use pockethog::charts::png::png;
 use pockethog::conversions::{Suggestion, Suggestions};
-use pockethog::format::Change;
 use pockethog::overview::{
     Breakdown, Breakdowns, ConversionFigure, Counts, Period, Point, Range, Row,
 };
@@ -30,96 +24,18 @@ use pockethog::pages::notes::{Note, NoteAccess, NoteDialog};
 use pockethog::pages::project::{self, ProjectPage, Sibling};
 use pockethog::pages::settings::{self, ProjectLine, Settings};
 use pockethog::pages::sign_in::{self, SignIn};
-use pockethog::pages::{self, Shell, Status};
+use pockethog::pages::{Shell, Status};
 use pockethog::preferences::{Mode, ProjectPreferences, Scheme};
 use pockethog::project::ProjectKey;
 
-fn main() -> io::Result<()> {
-    let folder = env::args().nth(1).unwrap_or_else(|| "gallery".to_owned());
-    let folder = Path::new(&folder);
-    fs::create_dir_all(folder.join("assets"))?;
-    fs::write(folder.join("assets/style.css"), pages::style_sheet())?;
-    fs::write(folder.join("assets/app.js"), pages::SCRIPT)?;
-    fs::write(folder.join("assets/icon.svg"), pages::ICON)?;
-    widgets(folder)?;
-    for (name, page) in gallery() {
-        fs::write(folder.join(format!("{name}.html")), page.into_string())?;
-    }
-    Ok(())
-}
-
-fn gallery() -> Vec<(&'static str, Markup)> {
+/// Every page in every state, by name.
+pub fn all() -> Vec<(&'static str, Markup)> {
     let mut all = Vec::new();
     all.extend(sign_ins());
     all.extend(homes());
     all.extend(projects());
     all.extend(others());
     all
-}
-
-/// The image widget in every size, as SVG and as PNG.
-fn widgets(folder: &Path) -> io::Result<()> {
-    let month = period(Range::Month, 30);
-    let visitors = |points: &[Point]| {
-        points
-            .iter()
-            .map(|point| point.visitors)
-            .collect::<Vec<_>>()
-    };
-    for (name, size, dark, scheme, title) in [
-        (
-            "widget-small",
-            Size::Small,
-            false,
-            Scheme::Fern,
-            "Acorn Market",
-        ),
-        (
-            "widget-medium",
-            Size::Medium,
-            false,
-            Scheme::Ember,
-            "Acorn Market",
-        ),
-        (
-            "widget-medium-dark",
-            Size::Medium,
-            true,
-            Scheme::Lagoon,
-            "Ёжик в тумане, ein langer Name für ein Projekt mit vielen Worten",
-        ),
-        (
-            "widget-large-dark",
-            Size::Large,
-            true,
-            Scheme::Plum,
-            "All projects",
-        ),
-    ] {
-        let image = WidgetImage {
-            size,
-            scheme,
-            dark,
-            title: title.to_owned(),
-            caption: "last 30 days".to_owned(),
-            figure: Figure::Number("125,686".to_owned(), Some(Change::Percent(21.9))),
-            values: visitors(&month.points),
-            before: visitors(&month.points_before),
-            notes: vec![0.17, 0.38, 0.83],
-            axis: [(5, "30 Oct"), (13, "7 Nov"), (21, "15 Nov"), (29, "23 Nov")]
-                .map(|(place, name)| (place, name.to_owned()))
-                .to_vec(),
-            rows: usual_home()
-                .cards
-                .iter()
-                .map(|card| (card.name.clone(), "1,670".to_owned(), Change::Percent(-5.3)))
-                .collect(),
-        };
-        fs::write(folder.join(format!("{name}.svg")), image.svg())?;
-        let png = png(&image, 2.0).map_err(io::Error::other)?;
-        fs::write(folder.join(format!("{name}.png")), png)?;
-    }
-    Ok(())
 }
 
 fn sign_ins() -> Vec<(&'static str, Markup)> {
@@ -532,7 +448,8 @@ fn now() -> Timestamp {
     "2026-11-23T15:20:00Z".parse().expect("an instant")
 }
 
-fn period(range: Range, places: i64) -> Period {
+/// Numbers of a range of `places` hours or days.
+pub fn period(range: Range, places: i64) -> Period {
     let step = if range == Range::Day { 3600 } else { 86_400 };
     let last = now().as_second() / step * step;
     let points = |seed: u64, back: i64| -> Vec<Point> {
@@ -679,7 +596,8 @@ fn usual_project() -> ProjectPage {
     }
 }
 
-fn usual_home() -> Home {
+/// A home page with nothing out of the ordinary.
+pub fn usual_home() -> Home {
     let names = [
         ("Acorn Market", 4169, 4009),
         ("Burrow Docs", 2644, 2552),
