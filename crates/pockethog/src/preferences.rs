@@ -4,13 +4,17 @@
 //! credential. A file that cannot be understood is reported with its line, the program goes on with
 //! defaults, and the file is never overwritten: someone's edit is in there.
 
-use std::collections::BTreeMap;
+mod document;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
+use toml_edit::DocumentMut;
 
 use crate::project::{Project, ProjectKey};
 
@@ -179,13 +183,9 @@ impl Preferences {
     ///
     /// A file that cannot be read or understood. The caller goes on with defaults and shows the error.
     pub fn load(path: &Path) -> Result<Self, PreferencesError> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text, path),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(PreferencesError::Io {
-                path: path.to_owned(),
-                source,
-            }),
+        match read(path)? {
+            Some(text) => Self::parse(&text, path),
+            None => Ok(Self::default()),
         }
     }
 
@@ -195,52 +195,75 @@ impl Preferences {
     ///
     /// A text that is no TOML, or holds what no version of this program wrote.
     pub fn parse(text: &str, path: &Path) -> Result<Self, PreferencesError> {
-        toml_edit::de::from_str(text).map_err(|error| {
-            let before = error
-                .span()
-                .map_or("", |span| text.get(..span.start).unwrap_or(""));
-            PreferencesError::Invalid {
-                path: path.to_owned(),
-                line: before.matches('\n').count() + 1,
-                what: error.message().trim().to_owned(),
-            }
-        })
+        toml_edit::de::from_str(text).map_err(|error| invalid(text, path, &error))
     }
 
-    /// The text of the file.
+    /// The text of a new file.
     pub fn to_text(&self) -> String {
         let body = toml_edit::ser::to_string_pretty(self).unwrap_or_default();
         format!("# Preferences of PocketHog. Edit them here or on its settings page.\n\n{body}")
     }
 
-    /// Changes the file: reads it again, changes, replaces it as a whole.
+    /// `text`, changed where it says something else than these preferences. Comments, order and
+    /// spelling of everything else stay.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no TOML; `path` is named.
+    pub fn to_text_like(&self, text: &str, path: &Path) -> Result<String, PreferencesError> {
+        if text.trim().is_empty() {
+            return Ok(self.to_text());
+        }
+        let mut document: DocumentMut = text
+            .parse()
+            .map_err(|error| invalid(text, path, &toml_edit::de::Error::from(error)))?;
+        let written = |preferences: &Self| preferences.to_text().parse::<DocumentMut>();
+        let (Ok(wanted), Ok(defaults)) = (written(self), written(&Self::default())) else {
+            return Ok(self.to_text());
+        };
+        document::lay_over(&mut document, &wanted, &defaults);
+        Ok(document.to_string())
+    }
+
+    /// Changes the file: reads it again, changes it where it has to change, replaces it as a whole.
+    /// Programs take turns.
     ///
     /// # Errors
     ///
     /// A file that cannot be understood is not replaced.
     pub fn update(path: &Path, change: impl FnOnce(&mut Self)) -> Result<Self, PreferencesError> {
-        let mut preferences = Self::load(path)?;
+        let failed = |source| io_error(path, source);
+        let _turn = take_turn(path).map_err(failed)?;
+        let text = read(path)?.unwrap_or_default();
+        let mut preferences = Self::parse(&text, path)?;
+        let before = preferences.clone();
         change(&mut preferences);
         preferences
             .projects
             .retain(|_, project| *project != ProjectPreferences::default());
         preferences
-            .save(path)
-            .map_err(|source| PreferencesError::Io {
-                path: path.to_owned(),
-                source,
-            })?;
+            .banner
+            .retain(|_, banner| *banner != Banner::default());
+        if preferences != before {
+            let text = preferences.to_text_like(&text, path)?;
+            write(path, &text).map_err(failed)?;
+        }
         Ok(preferences)
     }
 
-    fn save(&self, path: &Path) -> std::io::Result<()> {
-        let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(self.to_text().as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+    /// Replaces the whole file by a text that has to be understood: an import. What is there has to
+    /// be understood too, since nothing that someone wrote is thrown away unseen.
+    ///
+    /// # Errors
+    ///
+    /// A text or a file that cannot be understood; `name` stands for the text.
+    pub fn import(path: &Path, text: &str, name: &Path) -> Result<Self, PreferencesError> {
+        let failed = |source| io_error(path, source);
+        let preferences = Self::parse(text, name)?;
+        let _turn = take_turn(path).map_err(failed)?;
+        Self::load(path)?;
+        write(path, text).map_err(failed)?;
+        Ok(preferences)
     }
 
     /// What was chosen about a project.
@@ -266,15 +289,69 @@ impl Preferences {
 
     /// Puts projects into the chosen order: favourites, then as ordered by hand, then as they come.
     pub fn sort(&self, projects: &mut [Project]) {
-        let place = |project: &Project| {
+        let places: HashMap<&str, usize> = self
+            .order
+            .iter()
+            .enumerate()
+            .map(|(place, key)| (key.as_str(), place))
+            .collect();
+        projects.sort_by_cached_key(|project| {
             let key = project.key.to_string();
-            self.order
-                .iter()
-                .position(|ordered| *ordered == key)
-                .unwrap_or(usize::MAX)
-        };
-        projects
-            .sort_by_cached_key(|project| (!self.project(&project.key).favourite, place(project)));
+            let favourite = self
+                .projects
+                .get(&key)
+                .is_some_and(|chosen| chosen.favourite);
+            let place = places.get(key.as_str()).copied().unwrap_or(usize::MAX);
+            (!favourite, place)
+        });
+    }
+}
+
+/// The text of the file, if there is one.
+fn read(path: &Path) -> Result<Option<String>, PreferencesError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(io_error(path, source)),
+    }
+}
+
+/// Waits until no other program changes the file. The turn ends when the result is dropped.
+fn take_turn(path: &Path) -> std::io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let lock = File::create(path.with_extension("lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// Replaces the file as a whole; a link stays a link.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = target.parent().unwrap_or_else(|| Path::new("."));
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn invalid(text: &str, path: &Path, error: &toml_edit::de::Error) -> PreferencesError {
+    let before = error
+        .span()
+        .map_or("", |span| text.get(..span.start).unwrap_or(""));
+    PreferencesError::Invalid {
+        path: path.to_owned(),
+        line: before.matches('\n').count() + 1,
+        what: error.message().trim().to_owned(),
+    }
+}
+
+fn io_error(path: &Path, source: std::io::Error) -> PreferencesError {
+    PreferencesError::Io {
+        path: path.to_owned(),
+        source,
     }
 }
 
@@ -321,6 +398,85 @@ mod tests {
         let project = Preferences::load(&path).unwrap().project(&key());
         assert!(project.favourite);
         assert_eq!(project.conversions, ["it's \"odd\""]);
+    }
+
+    #[test]
+    fn comments_order_and_spelling_survive_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preferences.toml");
+        let before = "# Mine.\n\nscheme = 'fern' # like the logo\nmode=\"dark\"\n\n\
+            order = [\n    # the shop first\n    \"us/12\", # main\n    \"eu/3\",   # side\n]\n\n\
+            # The shop.\n[projects.\"us/12\"]\nhidden = true # for now\nname = \"Shop\"\n\n\
+            [projects.\"eu/3\"]\nfavourite = true\n";
+        std::fs::write(&path, before).unwrap();
+        Preferences::update(&path, |preferences| {
+            preferences.mode = Mode::Light;
+            preferences.order = vec!["eu/3".into(), "us/7".into(), "us/12".into()];
+            preferences.project_mut(&key()).favourite = true;
+            preferences.project_mut(&key()).hidden = false;
+        })
+        .unwrap();
+        let after = std::fs::read_to_string(&path).unwrap();
+        insta::assert_snapshot!(after, @r##"
+        # Mine.
+
+        scheme = 'fern' # like the logo
+        mode="light"
+
+        order = [
+            "eu/3",   # side
+            "us/7",
+            # the shop first
+            "us/12", # main
+        ]
+
+        # The shop.
+        [projects."us/12"]
+        name = "Shop"
+        favourite = true
+
+        [projects."eu/3"]
+        favourite = true
+        "##);
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_does_not_touch_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preferences.toml");
+        let text = "mode='dark'";
+        std::fs::write(&path, text).unwrap();
+        Preferences::update(&path, |preferences| preferences.mode = Mode::Dark).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn an_import_that_is_not_understood_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preferences.toml");
+        std::fs::write(&path, "mode = \"dark\"\n").unwrap();
+        let import = |text: &str| Preferences::import(&path, text, Path::new("mine.toml"));
+        let error = import("mode = \"dark\"\n\nscheme = 7\n").unwrap_err();
+        assert!(
+            error.to_string().starts_with("mine.toml, line 3"),
+            "{error}"
+        );
+        assert_eq!(Preferences::load(&path).unwrap().mode, Mode::Dark);
+        let text = "# copied\nmode = \"light\"\n";
+        assert_eq!(import(text).unwrap().mode, Mode::Light);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_linked_file_stays_linked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("p.toml"), folder.path().join("real"));
+        std::fs::write(&target, "").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        Preferences::update(&path, |preferences| preferences.mode = Mode::Dark).unwrap();
+        assert!(path.is_symlink());
+        assert!(std::fs::read_to_string(&target).unwrap().contains("dark"));
     }
 
     #[test]
