@@ -10,6 +10,7 @@ pub mod discovery;
 pub mod folders;
 pub mod format;
 pub mod http;
+pub mod notes;
 pub mod overview;
 pub mod pages;
 pub mod preferences;

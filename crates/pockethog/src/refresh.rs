@@ -8,6 +8,7 @@ use posthog_api::{Bearer, Client, Error};
 use sign_in_with_posthog::Connection;
 
 use crate::discovery::{Failure, discover};
+use crate::notes::{self, Notes};
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
 use crate::preferences::Preferences;
 use crate::program::Program;
@@ -124,6 +125,19 @@ pub async fn breakdowns<B: Bearer>(
         .query(project.key.id, project.organization.as_deref(), &query)
         .await?;
     Ok(Breakdowns::from_rows(range, now, &rows)?)
+}
+
+/// The notes of a project, by one request.
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub async fn notes<B: Bearer>(
+    client: &Client<B>,
+    project: &Project,
+    now: Timestamp,
+) -> Result<Notes, ReadError> {
+    Ok(notes::read(client, project.key.id, now).await?)
 }
 
 /// Reads the projects of a Connection anew and stores them.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sign_in_with_posthog::ConnectionId;
 
 use crate::discovery::{Discovery, Failure};
+use crate::notes::Notes;
 use crate::overview::{Breakdowns, Period, Range, Today};
 use crate::project::{Project, ProjectKey};
 
@@ -67,6 +68,8 @@ pub enum View {
     Period(Range),
     /// [`Breakdowns`].
     Breakdowns(Range),
+    /// [`Notes`].
+    Notes,
 }
 
 impl View {
@@ -75,6 +78,7 @@ impl View {
             Self::Today => "today".to_owned(),
             Self::Period(range) => format!("period {}", range.name()),
             Self::Breakdowns(range) => format!("breakdowns {}", range.name()),
+            Self::Notes => "notes".to_owned(),
         }
     }
 }
@@ -114,6 +118,16 @@ impl Viewed for Breakdowns {
 
     fn view(&self) -> View {
         View::Breakdowns(self.range)
+    }
+}
+
+impl Viewed for Notes {
+    fn measured_at(&self) -> Timestamp {
+        self.measured_at
+    }
+
+    fn view(&self) -> View {
+        View::Notes
     }
 }
 
@@ -262,16 +276,33 @@ impl Snapshots {
         Ok(())
     }
 
-    /// The projects of one Connection now belong to another: a credential was swapped.
+    /// The projects of one Connection, in the order of names.
+    pub fn projects_of(&self, connection: &ConnectionId) -> Result<Vec<Project>, SnapshotError> {
+        self.rows(
+            "SELECT json FROM projects WHERE connection = ?1 ORDER BY place, id",
+            [connection.as_str()],
+        )
+    }
+
+    /// The project of this key, where a Connection reaches it.
+    pub fn project(&self, key: &ProjectKey) -> Result<Option<Project>, SnapshotError> {
+        let found: Vec<Project> = self.rows(
+            "SELECT json FROM projects WHERE host = ?1 AND id = ?2",
+            params![key.host, number(key.id)],
+        )?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Projects of one Connection that another one reaches too now belong to that one: a credential
+    /// is being swapped. Their Snapshots stay.
     pub fn hand_over(
         &mut self,
         from: &ConnectionId,
         to: &ConnectionId,
+        reached: &dyn Fn(&ProjectKey) -> bool,
     ) -> Result<(), SnapshotError> {
-        let mut projects: Vec<Project> = self.rows(
-            "SELECT json FROM projects WHERE connection = ?1",
-            [from.as_str()],
-        )?;
+        let mut projects = self.projects_of(from)?;
+        projects.retain(|project| reached(&project.key));
         for project in &mut projects {
             project.connection = to.clone();
             self.database
@@ -286,7 +317,7 @@ impl Snapshots {
                 )
                 .map_err(|error| failed(&self.path, error))?;
         }
-        self.forget_connection(from)
+        Ok(())
     }
 
     /// Today's numbers of every project that has them.
@@ -544,6 +575,23 @@ mod tests {
         assert_eq!(ids(&snapshots), [1, 2]);
         put(&mut snapshots, discovery(&[2], Some(false)));
         assert_eq!(ids(&snapshots), [2]);
+    }
+
+    #[test]
+    fn only_projects_that_are_reached_are_handed_over() {
+        let mut snapshots = Snapshots::in_memory().unwrap();
+        let to = ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::OAuth, "b");
+        let found = discovery(&[1, 2], None);
+        snapshots
+            .put_discovery(&connection(), &found, Timestamp::UNIX_EPOCH)
+            .unwrap();
+        snapshots
+            .hand_over(&connection(), &to, &|key| key.id == 2)
+            .unwrap();
+        let kept = snapshots.projects_of(&connection()).unwrap();
+        let handed = snapshots.projects_of(&to).unwrap();
+        assert_eq!(kept, [project(1)]);
+        assert_eq!((handed[0].key.id, &handed[0].connection), (2, &to));
     }
 
     #[test]

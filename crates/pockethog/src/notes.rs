@@ -1,0 +1,433 @@
+//! Notes on the time line of a project, which PostHog calls annotations.
+//!
+//! A note is read with a version, and written only while that version stands: PostHog takes the last
+//! writer's word, so the comparison is ours. Days and times are those of the project's time zone.
+//! Notes of a whole organization are left alone: changing one moves it to the project in the address.
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Timestamp, ToSpan};
+use posthog_api::annotations::LONGEST_CONTENT;
+use posthog_api::{
+    Annotation, AnnotationChange, AnnotationScope, Bearer, Client, Error, NewAnnotation,
+};
+use ring::digest;
+use serde::{Deserialize, Serialize};
+
+/// Days back that notes are read for: the longest range of the project page, and a few.
+const DAYS_BACK: i64 = 100;
+
+/// Days ahead that a note may lie. A release can be planned; a typing error is years away.
+const DAYS_AHEAD: i64 = 366;
+
+/// The notes of a project around now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notes {
+    /// When PostHog was asked.
+    pub measured_at: Timestamp,
+    /// The notes, oldest first.
+    pub notes: Vec<Note>,
+}
+
+/// A note.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Its number at PostHog.
+    pub id: u64,
+    /// Its text.
+    pub text: String,
+    /// The instant it marks.
+    pub at: Timestamp,
+    /// Given name of who wrote it, where that is known.
+    pub author: Option<String>,
+    /// True where it belongs to the whole organization.
+    pub organization_wide: bool,
+    /// Changes whenever the note is changed, here or elsewhere.
+    pub version: String,
+}
+
+impl Note {
+    /// The note that an annotation is. `None` where it marks no instant.
+    pub fn from_annotation(annotation: &Annotation) -> Option<Self> {
+        let at = annotation.date_marker?;
+        let text = annotation.content.clone().unwrap_or_default();
+        // Old servers do not tell when a note was changed; then what it says is its version.
+        let version = annotation
+            .updated_at
+            .map_or_else(|| hash(&format!("{at}\n{text}")), |at| at.to_string());
+        Some(Self {
+            id: annotation.id,
+            at,
+            author: annotation
+                .created_by
+                .as_ref()
+                .and_then(|author| author.first_name.clone())
+                .filter(|name| !name.trim().is_empty()),
+            organization_wide: annotation.scope == AnnotationScope::Organization,
+            version,
+            text,
+        })
+    }
+
+    /// Day and time in a time zone, as the form and the command line take them: `2026-11-05`, `14:30`.
+    pub fn day_and_time(&self, zone: &TimeZone) -> (String, String) {
+        let local = self.at.to_zoned_datetime(zone.clone());
+        (
+            local.strftime("%Y-%m-%d").to_string(),
+            local.strftime("%H:%M").to_string(),
+        )
+    }
+}
+
+/// What a person wrote, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// 1 to 8,192 characters.
+    pub text: String,
+    /// The instant it marks.
+    pub at: Timestamp,
+    /// The time as typed, where the zone's clocks leave it out that day and the note was moved.
+    pub moved_from: Option<DateTime>,
+}
+
+/// Why a note cannot be saved as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DraftError {
+    /// No text.
+    #[error("A note needs a text.")]
+    Empty,
+    /// More than a year ahead.
+    #[error("{day} is more than a year ahead. Is the year right?")]
+    FarAhead {
+        /// The day as typed.
+        day: String,
+    },
+    /// Not a day, or one beyond all calendars.
+    #[error("“{day}” is not a day. Write it as 2026-11-05.")]
+    NoDay {
+        /// What was typed.
+        day: String,
+    },
+    /// Not a time of day.
+    #[error("“{time}” is not a time of day. Write it as 14:30.")]
+    NoTime {
+        /// What was typed.
+        time: String,
+    },
+    /// PostHog does not take it.
+    #[error("The text has {length} characters; PostHog takes {LONGEST_CONTENT}.")]
+    TooLong {
+        /// Its length in characters.
+        length: usize,
+    },
+}
+
+impl Draft {
+    /// Reads what a person wrote. A time that occurs twice that day is the first one; one that does
+    /// not occur is as much later as the clocks are put forward.
+    ///
+    /// # Errors
+    ///
+    /// See [`DraftError`].
+    pub fn parse(
+        text: &str,
+        day: &str,
+        time: &str,
+        zone: &TimeZone,
+        now: Timestamp,
+    ) -> Result<Self, DraftError> {
+        let text = clean(text);
+        if text.is_empty() {
+            return Err(DraftError::Empty);
+        }
+        let length = text.chars().count();
+        if length > LONGEST_CONTENT {
+            return Err(DraftError::TooLong { length });
+        }
+        let day = day.trim();
+        let no_day = || DraftError::NoDay {
+            day: day.to_owned(),
+        };
+        let date: Date = day.parse().map_err(|_| no_day())?;
+        let time: Time = time.trim().parse().map_err(|_| DraftError::NoTime {
+            time: time.trim().to_owned(),
+        })?;
+        let typed = date.to_datetime(time);
+        let ambiguous = zone.to_ambiguous_timestamp(typed);
+        let left_out = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
+        let at = ambiguous.compatible().map_err(|_| no_day())?;
+        if at > now.saturating_add((DAYS_AHEAD * 24).hours()).unwrap_or(now) {
+            return Err(DraftError::FarAhead {
+                day: day.to_owned(),
+            });
+        }
+        Ok(Self {
+            text,
+            at,
+            moved_from: left_out.then_some(typed),
+        })
+    }
+
+    /// A sentence about a time that was moved, if it was.
+    pub fn remark(&self, zone: &TimeZone) -> Option<String> {
+        let typed = self.moved_from?;
+        let saved = self.at.to_zoned_datetime(zone.clone());
+        Some(format!(
+            "{} does not exist on {} in {}, where the clocks are put forward; the note is at {}.",
+            typed.strftime("%H:%M"),
+            typed.strftime("%-d %b"),
+            zone.iana_name().unwrap_or("UTC"),
+            saved.strftime("%H:%M"),
+        ))
+    }
+}
+
+/// Why a note was not changed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// PostHog or the network said no.
+    #[error(transparent)]
+    Api(#[from] Error),
+    /// Somebody else changed it since it was read.
+    #[error("somebody changed this note meanwhile")]
+    Conflict(Box<Note>),
+    /// It is not there any more.
+    #[error("this note was deleted meanwhile")]
+    Gone,
+    /// It belongs to the whole organization.
+    #[error(
+        "this note belongs to the whole organization; change it in PostHog, where it keeps its place"
+    )]
+    OrganizationWide,
+}
+
+/// The notes of a project from a hundred days ago to a year ahead, organization-wide ones included.
+///
+/// # Errors
+///
+/// What PostHog or the network said.
+pub async fn read<B: Bearer>(
+    client: &Client<B>,
+    project: u64,
+    now: Timestamp,
+) -> Result<Notes, Error> {
+    let at = |days: i64| now.saturating_add((days * 24).hours()).unwrap_or(now);
+    let found = client
+        .annotations(project, at(-DAYS_BACK), at(DAYS_AHEAD + 1))
+        .await?;
+    Ok(Notes {
+        measured_at: now,
+        notes: found.iter().filter_map(Note::from_annotation).collect(),
+    })
+}
+
+/// Adds a note to one project.
+///
+/// # Errors
+///
+/// What PostHog or the network said.
+pub async fn add<B: Bearer>(client: &Client<B>, project: u64, draft: &Draft) -> Result<u64, Error> {
+    let new = NewAnnotation {
+        content: draft.text.clone(),
+        date_marker: draft.at,
+    };
+    Ok(client.create_annotation(project, &new).await?.id)
+}
+
+/// Changes a note that is still at `version`. Its instant is kept to the second where day and time
+/// stay the same.
+///
+/// # Errors
+///
+/// See [`ChangeError`].
+pub async fn edit<B: Bearer>(
+    client: &Client<B>,
+    project: u64,
+    id: u64,
+    version: &str,
+    draft: &Draft,
+    zone: &TimeZone,
+) -> Result<(), ChangeError> {
+    let now = current(client, project, id).await?;
+    if now.version != version {
+        return Err(ChangeError::Conflict(Box::new(now)));
+    }
+    let wanted = Note {
+        at: draft.at,
+        ..now.clone()
+    };
+    let change = AnnotationChange {
+        content: (draft.text != now.text).then(|| draft.text.clone()),
+        date_marker: (wanted.day_and_time(zone) != now.day_and_time(zone)).then_some(draft.at),
+        deleted: None,
+    };
+    if change != AnnotationChange::default() {
+        client.change_annotation(project, id, &change).await?;
+    }
+    Ok(())
+}
+
+/// Deletes a note and returns it, for [`bring_back`]. One that is gone already is no error: `None`.
+///
+/// # Errors
+///
+/// See [`ChangeError`].
+pub async fn delete<B: Bearer>(
+    client: &Client<B>,
+    project: u64,
+    id: u64,
+) -> Result<Option<Note>, ChangeError> {
+    let note = match current(client, project, id).await {
+        Err(ChangeError::Gone) => return Ok(None),
+        found => found?,
+    };
+    client
+        .change_annotation(project, id, &deleted(true))
+        .await?;
+    Ok(Some(note))
+}
+
+/// Takes a deletion back.
+///
+/// # Errors
+///
+/// What PostHog or the network said.
+pub async fn bring_back<B: Bearer>(client: &Client<B>, project: u64, id: u64) -> Result<(), Error> {
+    client
+        .change_annotation(project, id, &deleted(false))
+        .await?;
+    Ok(())
+}
+
+/// The note as it stands at PostHog, where it may be changed from here.
+async fn current<B: Bearer>(
+    client: &Client<B>,
+    project: u64,
+    id: u64,
+) -> Result<Note, ChangeError> {
+    let annotation = match client.annotation(project, id).await {
+        Err(Error::NotFound(_)) => return Err(ChangeError::Gone),
+        found => found?,
+    };
+    match annotation.scope {
+        _ if annotation.deleted => Err(ChangeError::Gone),
+        AnnotationScope::Organization => Err(ChangeError::OrganizationWide),
+        _ => Note::from_annotation(&annotation).ok_or(ChangeError::Gone),
+    }
+}
+
+fn deleted(deleted: bool) -> AnnotationChange {
+    AnnotationChange {
+        deleted: Some(deleted),
+        ..AnnotationChange::default()
+    }
+}
+
+/// Line ends as PostHog writes them, no characters that a database refuses, nothing blank around.
+fn clean(text: &str) -> String {
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    let shown = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    lines
+        .chars()
+        .filter(shown)
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+fn hash(text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    let bytes = hash.as_ref().iter().take(8);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-03-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn parse(text: &str, day: &str, time: &str, zone: &str) -> Result<Draft, DraftError> {
+        Draft::parse(text, day, time, &TimeZone::get(zone).unwrap(), now())
+    }
+
+    #[test]
+    fn a_time_is_that_of_the_project() {
+        let draft = parse("x", "2026-02-05", "14:30", "Asia/Kolkata").unwrap();
+        assert_eq!(draft.at.to_string(), "2026-02-05T09:00:00Z");
+        assert_eq!(draft.moved_from, None);
+    }
+
+    #[test]
+    fn a_time_that_the_clocks_leave_out_is_moved_and_said_so() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let draft = parse("x", "2026-03-29", "02:30", "Europe/Berlin").unwrap();
+        assert_eq!(draft.at.to_string(), "2026-03-29T01:30:00Z");
+        assert_eq!(
+            draft.remark(&zone).unwrap(),
+            "02:30 does not exist on 29 Mar in Europe/Berlin, where the clocks are put forward; \
+             the note is at 03:30."
+        );
+    }
+
+    #[test]
+    fn a_time_that_occurs_twice_is_the_first_one() {
+        let draft = parse("x", "2026-10-25", "02:30", "Europe/Berlin").unwrap();
+        assert_eq!(draft.at.to_string(), "2026-10-25T00:30:00Z");
+    }
+
+    #[test]
+    fn length_is_counted_in_characters() {
+        let text = "ü".repeat(LONGEST_CONTENT);
+        assert_eq!(
+            parse(&text, "2026-02-05", "14:30", "UTC").unwrap().text,
+            text
+        );
+        let error = parse(&format!("{text}ü"), "2026-02-05", "14:30", "UTC").unwrap_err();
+        assert_eq!(error, DraftError::TooLong { length: 8193 });
+    }
+
+    #[test]
+    fn blanks_are_no_text_and_line_ends_are_one_character() {
+        let error = parse(" \r\n\t ", "2026-02-05", "14:30", "UTC").unwrap_err();
+        assert_eq!(error, DraftError::Empty);
+        let draft = parse(" a\r\nb\0 ", "2026-02-05", "14:30", "UTC").unwrap();
+        assert_eq!(draft.text, "a\nb");
+    }
+
+    #[test]
+    fn a_planned_day_is_fine_and_the_far_future_is_not() {
+        assert!(parse("x", "2026-12-24", "09:00", "UTC").is_ok());
+        let error = parse("x", "2206-03-01", "09:00", "UTC").unwrap_err();
+        assert!(error.to_string().contains("more than a year ahead"));
+    }
+
+    #[test]
+    fn what_is_no_day_or_time_is_named() {
+        for (day, time) in [
+            ("2026-02-30", "09:00"),
+            ("", "09:00"),
+            ("2026-02-01", "25:00"),
+        ] {
+            assert!(parse("x", day, time, "UTC").is_err(), "{day} {time}");
+        }
+    }
+
+    #[test]
+    fn without_a_date_of_change_the_content_is_the_version() {
+        let note = |content: &str| {
+            let annotation = serde_json::from_value(serde_json::json!({
+                "id": 1, "content": content, "date_marker": "2026-02-05T00:00:00Z", "scope": "project"
+            }))
+            .unwrap();
+            Note::from_annotation(&annotation).unwrap()
+        };
+        assert_eq!(note("a").version, note("a").version);
+        assert_ne!(note("a").version, note("b").version);
+    }
+}
