@@ -1,0 +1,48 @@
+//! `/api/personal_api_keys/@current/`: what a personal API key may do. An OAuth token is no key.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::credential::Credential;
+use super::{allow, errors};
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::server::Server;
+
+/// The key that asks.
+pub(crate) fn current(server: &Server, call: &Call) -> Result<Answer, Answer> {
+    let site = &server.address;
+    if call
+        .bearer()
+        .is_some_and(|bearer| bearer.starts_with("pha_"))
+    {
+        return Err(errors::not_authenticated(site));
+    }
+    let credential = Credential::of(server, call)?;
+    allow(call, &["GET"])?;
+    let name = credential.api_key.unwrap_or_default();
+    let grants = server.grants();
+    let key = grants
+        .api_keys
+        .get(&name)
+        .ok_or_else(|| errors::not_authenticated(site))?;
+    let instant = |seconds: i64| Timestamp::from_second(seconds).ok();
+    let masked: String = name.chars().rev().take(4).collect();
+    let masked: String = masked.chars().rev().collect();
+    Ok(Answer::json(
+        200,
+        &json!({
+            "id": key.id,
+            "label": key.label,
+            "value": null,
+            "mask_value": format!("phx_...{masked}"),
+            "created_at": instant(key.created_at),
+            "last_used_at": key.last_used_at.and_then(instant),
+            "last_rolled_at": null,
+            "user_id": key.person,
+            "scopes": key.scopes,
+            "scoped_teams": key.reach.teams(),
+            "scoped_organizations": key.reach.organizations(),
+        }),
+    ))
+}

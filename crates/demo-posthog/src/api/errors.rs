@@ -1,0 +1,128 @@
+//! PostHog's error bodies: `{"type","code","detail","attr"}`.
+//!
+//! 401 and 403 share their `type`; only a 401 carries `WWW-Authenticate`.
+
+use axum::http::header;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+
+fn body(kind: &str, code: &str, detail: &str, attr: Option<&str>) -> Value {
+    json!({"type": kind, "code": code, "detail": detail, "attr": attr})
+}
+
+/// 401 without credentials.
+pub(crate) fn not_authenticated(site: &str) -> Answer {
+    unauthorized(
+        site,
+        "not_authenticated",
+        "Authentication credentials were not provided.",
+    )
+}
+
+/// 401 with credentials that are not accepted.
+pub(crate) fn authentication_failed(site: &str, detail: &str) -> Answer {
+    unauthorized(site, "authentication_failed", detail)
+}
+
+fn unauthorized(site: &str, code: &str, detail: &str) -> Answer {
+    Answer::json(401, &body("authentication_error", code, detail, None)).with(
+        header::WWW_AUTHENTICATE,
+        format!("Bearer resource_metadata=\"{site}/.well-known/oauth-protected-resource\""),
+    )
+}
+
+/// 403.
+pub(crate) fn permission_denied(detail: &str) -> Answer {
+    Answer::json(
+        403,
+        &body("authentication_error", "permission_denied", detail, None),
+    )
+}
+
+/// 404.
+pub(crate) fn not_found(detail: &str) -> Answer {
+    Answer::json(404, &body("invalid_request", "not_found", detail, None))
+}
+
+/// 405 with the methods that are allowed.
+pub(crate) fn method_not_allowed(method: &str, allowed: &str) -> Answer {
+    let detail = format!("Method \"{method}\" not allowed.");
+    Answer::json(
+        405,
+        &body("invalid_request", "method_not_allowed", &detail, None),
+    )
+    .with(header::ALLOW, allowed)
+}
+
+/// 400 for a field.
+pub(crate) fn validation(code: &str, detail: &str, attr: Option<&str>) -> Answer {
+    Answer::json(400, &body("validation_error", code, detail, attr))
+}
+
+/// 400 for a body that does not parse.
+pub(crate) fn parse_error(detail: &str) -> Answer {
+    let detail = format!("JSON parse error - {detail}");
+    Answer::json(400, &body("invalid_request", "parse_error", &detail, None))
+}
+
+/// 413.
+pub(crate) fn too_large() -> Answer {
+    Answer::json(
+        413,
+        &body(
+            "invalid_request",
+            "request_entity_too_large",
+            "Request body is too large.",
+            None,
+        ),
+    )
+}
+
+/// 429 with the seconds to wait.
+pub(crate) fn throttled(seconds: u64) -> Answer {
+    let plural = if seconds == 1 { "" } else { "s" };
+    let detail = format!("Request was throttled. Expected available in {seconds} second{plural}.");
+    Answer::json(429, &body("throttled_error", "throttled", &detail, None))
+        .with(header::RETRY_AFTER, seconds.to_string())
+}
+
+/// 429 for too many queries at once, without a time.
+pub(crate) fn too_many_queries(detail: &str) -> Answer {
+    Answer::json(429, &body("throttled_error", "throttled", detail, None))
+}
+
+/// 500.
+pub(crate) fn server_error() -> Answer {
+    Answer::json(
+        500,
+        &body("server_error", "error", "A server error occurred.", None),
+    )
+}
+
+/// 503.
+pub(crate) fn database_unavailable() -> Answer {
+    Answer::json(
+        503,
+        &body(
+            "server_error",
+            "database_unavailable",
+            "The database is temporarily unavailable. Please try again.",
+            None,
+        ),
+    )
+    .with(header::RETRY_AFTER, "1")
+}
+
+/// A status of the caller's choice, in the shape of an error of the server.
+pub(crate) fn status(code: u16) -> Answer {
+    match code {
+        403 => permission_denied("You don't have access to the organization."),
+        404 => not_found("Not found."),
+        503 => database_unavailable(),
+        _ => Answer {
+            status: code,
+            ..server_error()
+        },
+    }
+}

@@ -1,0 +1,123 @@
+//! `/api/organizations/`.
+
+use serde_json::{Value, json};
+
+use super::credential::Credential;
+use super::page::{PAGE, page};
+use super::{allow, errors, projects};
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::server::Server;
+use crate::world::Organization;
+
+/// The organizations of the person, as far as the Reach goes.
+pub(crate) fn list(server: &Server, call: &Call) -> Result<Answer, Answer> {
+    let credential = Credential::of(server, call)?;
+    allow(call, &["GET", "POST"])?;
+    credential.not_for_projects()?;
+    if call.method == "POST" {
+        return Err(errors::permission_denied(
+            "This action does not support personal API key access",
+        ));
+    }
+    credential.require("organization:read")?;
+    let reached: Vec<&Organization> = credential.organizations(server).collect();
+    Ok(page(server, call, &reached, PAGE, |organization| {
+        full(server, organization, credential.person)
+    }))
+}
+
+/// One organization.
+pub(crate) fn one(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
+    let credential = Credential::of(server, call)?;
+    allow(call, &["GET"])?;
+    credential.not_for_projects()?;
+    let current = credential.current_organization(server);
+    if id == "@current"
+        && let Some(current) = current
+    {
+        credential.reach_organization(&current.id)?;
+    }
+    credential.require("organization:read")?;
+    let organization = if id == "@current" {
+        current
+    } else {
+        credential
+            .organizations(server)
+            .find(|known| known.id == id)
+    };
+    let organization = organization.ok_or_else(|| errors::not_found("Not found."))?;
+    credential.organization_answers(server, organization)?;
+    Ok(Answer::json(
+        200,
+        &full(server, organization, credential.person),
+    ))
+}
+
+/// The few fields that other answers embed.
+pub(crate) fn basic(organization: &Organization, person: u64) -> Value {
+    json!({
+        "id": organization.id,
+        "name": organization.name,
+        "slug": slug(&organization.name),
+        "logo_media_id": null,
+        "membership_level": membership_level(person),
+        "members_can_use_personal_api_keys": true,
+    })
+}
+
+/// All fields.
+pub(crate) fn full(server: &Server, organization: &Organization, person: u64) -> Value {
+    let inside: Vec<_> = server.world.projects_of(&organization.id).collect();
+    let forbidden = server
+        .refusals()
+        .without_api_keys
+        .contains(&organization.id);
+    json!({
+        "id": organization.id,
+        "name": organization.name,
+        "slug": slug(&organization.name),
+        "logo_media_id": null,
+        "created_at": "2024-02-05T09:00:00Z",
+        "updated_at": "2026-01-12T10:30:00Z",
+        "membership_level": membership_level(person),
+        "plugins_access_level": 3,
+        "teams": inside.iter().map(|project| projects::basic(project)).collect::<Vec<_>>(),
+        "projects": inside.iter().map(|project| json!({
+            "id": project.id, "organization_id": project.organization, "name": project.name,
+        })).collect::<Vec<_>>(),
+        "available_product_features": [],
+        "is_member_join_email_enabled": true,
+        "metadata": {"instance_tag": "none"},
+        "customer_id": null,
+        "enforce_2fa": null,
+        "members_can_invite": true,
+        "members_can_use_personal_api_keys": !forbidden,
+        "allow_publicly_shared_resources": true,
+        "member_count": organization.members.len(),
+        "is_ai_data_processing_approved": null,
+        "default_experiment_stats_method": "bayesian",
+        "default_role_id": null,
+    })
+}
+
+/// Owner for the first person, member for the others.
+fn membership_level(person: u64) -> u8 {
+    if person == 1 { 15 } else { 1 }
+}
+
+fn slug(name: &str) -> String {
+    let dashed: String = name
+        .to_lowercase()
+        .chars()
+        .map(|letter| {
+            if letter.is_alphanumeric() {
+                letter
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let parts: Vec<&str> = dashed.split('-').filter(|part| !part.is_empty()).collect();
+    parts.join("-")
+}

@@ -1,0 +1,145 @@
+//! Projects: all, of an organization, and one by its number.
+
+use serde_json::{Value, json};
+
+use super::credential::Credential;
+use super::page::{PAGE, page};
+use super::{allow, errors};
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::server::Server;
+use crate::world::{Project, uuid};
+
+/// `/api/projects/`: all that the person sees, as far as the Reach goes.
+pub(crate) fn list(server: &Server, call: &Call) -> Result<Answer, Answer> {
+    let credential = Credential::of(server, call)?;
+    allow(call, &["GET"])?;
+    credential.not_for_projects()?;
+    credential.require("project:read")?;
+    let projects: Vec<&Project> = credential
+        .organizations(server)
+        .flat_map(|organization| server.world.projects_of(&organization.id))
+        .filter(|project| matches(call, project))
+        .collect();
+    Ok(page(server, call, &projects, PAGE, |project| {
+        basic(project)
+    }))
+}
+
+/// `/api/organizations/:id/projects/`.
+pub(crate) fn of_organization(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
+    let credential = Credential::of(server, call)?;
+    allow(call, &["GET"])?;
+    let missing = || errors::not_found("Organization not found.");
+    credential.not_for_projects()?;
+    let organization = if id == "@current" {
+        credential.current_organization(server)
+    } else {
+        server.world.organization(id)
+    };
+    let organization = organization.ok_or_else(missing)?;
+    credential.reach_organization(&organization.id)?;
+    credential.require("project:read")?;
+    if !organization.members.contains(&credential.person) {
+        return Err(errors::permission_denied(
+            "You don't have access to the organization.",
+        ));
+    }
+    credential.organization_answers(server, organization)?;
+    let projects: Vec<&Project> = server
+        .world
+        .projects_of(&organization.id)
+        .filter(|project| matches(call, project))
+        .collect();
+    Ok(page(server, call, &projects, PAGE, |project| {
+        basic(project)
+    }))
+}
+
+/// `/api/projects/:id/`. What the person does not see is not there.
+pub(crate) fn one(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
+    let credential = Credential::of(server, call)?;
+    allow(call, &["GET"])?;
+    let missing = || errors::not_found("Not found.");
+    let project = if id == "@current" {
+        credential.current_project(server)
+    } else {
+        id.parse().ok().and_then(|id| server.world.project(id))
+    };
+    let project = project
+        .filter(|project| {
+            server.world.sees(credential.person, project)
+                && credential.reaches(&project.organization)
+        })
+        .ok_or_else(missing)?;
+    credential.reach_project(project.id)?;
+    credential.require("project:read")?;
+    credential.project_answers(server, project)?;
+    Ok(Answer::json(200, &full(project)))
+}
+
+fn matches(call: &Call, project: &Project) -> bool {
+    call.parameter("search")
+        .is_none_or(|search| project.name.to_lowercase().contains(&search.to_lowercase()))
+}
+
+/// The fields of a list.
+pub(crate) fn basic(project: &Project) -> Value {
+    json!({
+        "id": project.id,
+        "uuid": uuid("project", &format!("{} {}", project.organization, project.id)),
+        "organization": project.organization,
+        "project_id": project.id,
+        "api_token": api_token(project),
+        "name": project.name,
+        "completed_snippet_onboarding": project.visitors > 0,
+        "has_completed_onboarding_for": {"product_analytics": true},
+        "ingested_event": project.visitors > 0,
+        "is_demo": false,
+        "timezone": project.time_zone,
+        "access_control": false,
+    })
+}
+
+/// The fields of one project.
+fn full(project: &Project) -> Value {
+    let mut body = basic(project);
+    if let Value::Object(members) = &mut body {
+        for (name, value) in [
+            ("created_at", json!("2024-02-05T09:00:00Z")),
+            ("updated_at", json!("2026-01-12T10:30:00Z")),
+            ("product_description", Value::Null),
+            ("effective_membership_level", json!(15)),
+            ("has_group_types", json!(false)),
+            ("group_types", json!([])),
+            (
+                "week_start_day",
+                json!(i32::from(project.time_zone != "UTC")),
+            ),
+            ("app_urls", json!([format!("https://{}", project.website)])),
+            ("anonymize_ips", json!(false)),
+            ("timezone", json!(project.time_zone)),
+            ("test_account_filters", json!([])),
+            ("test_account_filters_default_checked", Value::Null),
+            ("path_cleaning_filters", json!([])),
+            ("modifiers", Value::Null),
+            ("default_modifiers", json!({})),
+            ("person_on_events_querying_enabled", json!(true)),
+            (
+                "live_events_token",
+                json!(uuid("live", &project.id.to_string())),
+            ),
+            ("product_intents", json!([])),
+            ("primary_dashboard", Value::Null),
+        ] {
+            members.insert(name.to_owned(), value);
+        }
+    }
+    body
+}
+
+/// The public token that websites send events with.
+fn api_token(project: &Project) -> String {
+    let letters = uuid("token", &format!("{} {}", project.organization, project.id));
+    format!("phc_{}", letters.replace('-', ""))
+}

@@ -1,0 +1,90 @@
+//! The documents below `/.well-known/` (RFC 8414, OpenID Connect Discovery, RFC 9728).
+
+use axum::http::header;
+use serde_json::{Value, json};
+
+use super::{scopes, signing};
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::route::Route;
+use crate::server::Server;
+
+/// Answers a metadata request.
+pub(crate) async fn answer(server: &Server, call: &Call, route: &Route) -> Answer {
+    if !matches!(call.method.as_str(), "GET" | "HEAD") {
+        return Answer::empty(405).with(header::ALLOW, "GET, HEAD");
+    }
+    let body = match route {
+        Route::OpenIdConfiguration => openid_configuration(server),
+        Route::ProtectedResource => json!({
+            "resource": server.address,
+            "authorization_servers": [server.address],
+            "scopes_supported": supported(),
+            "bearer_methods_supported": ["header"],
+        }),
+        Route::Jwks => signing::key(server.region).await.jwks(),
+        _ => authorization_server(server),
+    };
+    Answer::json(200, &body)
+        .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+        .with(header::CACHE_CONTROL, "max-age=3600")
+}
+
+fn supported() -> Vec<String> {
+    let identity = scopes::IDENTITY
+        .iter()
+        .map(|(scope, _)| (*scope).to_owned());
+    identity.chain(scopes::self_serve()).collect()
+}
+
+fn shared(server: &Server) -> Value {
+    let at = |path: &str| format!("{}{path}", server.address);
+    json!({
+        "issuer": server.address,
+        "authorization_endpoint": at("/oauth/authorize/"),
+        "token_endpoint": at("/oauth/token/"),
+        "userinfo_endpoint": at("/oauth/userinfo/"),
+        "revocation_endpoint": at("/oauth/revoke/"),
+        "introspection_endpoint": at("/oauth/introspect/"),
+        "registration_endpoint": at("/oauth/register/"),
+        "jwks_uri": at("/.well-known/jwks.json"),
+        "scopes_supported": supported(),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_post"],
+        "code_challenge_methods_supported": ["S256"],
+        "service_documentation": "https://posthog.com/docs/api/oauth",
+    })
+}
+
+fn authorization_server(server: &Server) -> Value {
+    let mut document = shared(server);
+    if let (Value::Object(members), Some(region)) = (&mut document, server.posthog_region()) {
+        members.insert("posthog_region".to_owned(), json!(region));
+        members.insert("posthog_base_url".to_owned(), json!(server.address));
+    }
+    document
+}
+
+fn openid_configuration(server: &Server) -> Value {
+    let mut document = shared(server);
+    if let Value::Object(members) = &mut document {
+        members.insert("subject_types_supported".to_owned(), json!(["public"]));
+        members.insert(
+            "id_token_signing_alg_values_supported".to_owned(),
+            json!(["RS256"]),
+        );
+        members.insert(
+            "claims_supported".to_owned(),
+            json!([
+                "sub",
+                "email",
+                "email_verified",
+                "given_name",
+                "family_name"
+            ]),
+        );
+    }
+    document
+}
