@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use posthog_api::{Bearer, BearerError, Client, Pace, Token};
+use posthog_api::{Bearer, BearerError, Client, Limits, Pace, Token};
 use sign_in_with_posthog::{
-    AccessToken, Config, Connection, FileError, Host, HostError, Region, Scopes, Session,
-    SessionError, SignIn,
+    AccessToken, Config, Connection, CredentialKind, FileError, Host, HostError, Region, Scopes,
+    Session, SessionError, SignIn,
 };
 
 use crate::folders::Folders;
@@ -122,11 +122,15 @@ pub fn missing_scopes(connection: &Connection) -> Vec<String> {
 /// The API client of a Connection.
 pub fn client(http: &reqwest::Client, sign_in: &SignIn, connection: &Connection) -> ApiClient {
     let bearer = SessionBearer(Arc::new(sign_in.session(&connection.id)));
+    let limits = match connection.kind {
+        CredentialKind::ApiKey => Limits::API_KEY,
+        CredentialKind::OAuth => Limits::OAUTH,
+    };
     Client::new(
         http.clone(),
         connection.host.base_url().clone(),
         bearer,
-        Pace::new(),
+        Pace::new(limits),
     )
 }
 

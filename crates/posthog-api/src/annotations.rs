@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::bearer::Bearer;
 use crate::client::{Call, Client};
 use crate::error::Error;
+use crate::optional::or_absent;
 
 /// Longest content that PostHog stores, in characters.
 pub const LONGEST_CONTENT: usize = 8192;
@@ -23,22 +24,22 @@ pub struct Annotation {
     /// Its number.
     pub id: u64,
     /// What it says.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub content: Option<String>,
     /// The instant it marks.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub date_marker: Option<Timestamp>,
     /// Where it shows.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub scope: AnnotationScope,
     /// Who wrote it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub created_by: Option<Author>,
     /// When it was last changed; tells whether somebody else was faster.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub updated_at: Option<Timestamp>,
     /// Deleted, and still able to come back.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub deleted: bool,
 }
 
@@ -65,10 +66,10 @@ pub enum AnnotationScope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
     /// UUID of the user.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub uuid: Option<String>,
     /// Given name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub first_name: Option<String>,
 }
 
@@ -182,6 +183,17 @@ mod tests {
         .unwrap();
         assert_eq!(note.scope, AnnotationScope::Project);
         assert!(!note.deleted);
+    }
+
+    #[test]
+    fn an_odd_optional_field_does_not_cost_the_note() {
+        let note: Annotation = serde_json::from_value(json!({
+            "id": 3, "content": null, "date_marker": "yesterday", "scope": null,
+            "created_by": {"uuid": 5, "first_name": "Ada"}, "deleted": null, "emoji": "🚀", "tags": []
+        }))
+        .unwrap();
+        assert_eq!(note.date_marker, None);
+        assert_eq!(note.created_by.unwrap().first_name.unwrap(), "Ada");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! One request: token, 401 retry, pauses, paging, size limits.
 //!
 //! A refused token is replaced once and the request repeated once; a 403 never asks for a new token.
-//! Redirects are errors, whatever the given HTTP client would do with them, because following one
-//! would carry the token to another address. The `next` link of a list is reduced to its query: it is
-//! built from the server's own idea of its address, which need not be the Host that was chosen.
+//! Redirects are errors, because following one would carry the token to another address. The `next`
+//! link of a list is reduced to its query: it is built from the server's own idea of its address, which
+//! need not be the Host that was chosen.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, RETRY_AFTER};
+use jiff::Timestamp;
+use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,13 +17,16 @@ use url::Url;
 
 use crate::bearer::{Bearer, Token};
 use crate::error::Error;
-use crate::pace::{Pace, Place};
+use crate::pace::{LONGEST_PAUSE, Lane, Pace};
 
 /// Longest answer that is read, in bytes: 50,000 rows of a query fit.
 const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 
-/// Longest wait that is spent inside a request; a longer one is reported to the caller.
-const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// How much of a refusal is read, in bytes: its status says most, and PostHog's words are short.
+const LONGEST_REFUSAL: usize = 64 * 1024;
+
+/// Longest `Retry-After` that is believed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// How often a request is sent at most, the first time included.
 const MOST_TRIES: u32 = 3;
@@ -29,8 +34,8 @@ const MOST_TRIES: u32 = 3;
 /// How long one answer may take. PostHog ends an interactive query after 60 s.
 const ANSWER_TIME: Duration = Duration::from_secs(70);
 
-/// Items asked for per page of a list.
-pub(crate) const PAGE: usize = 200;
+/// Items asked for per page of a list. PostHog honours any number; pages are read one after the other.
+const PAGE: usize = 1000;
 
 /// A page count no real list reaches: a server whose `next` never ends is stopped here.
 const MOST_PAGES: usize = 500;
@@ -47,7 +52,8 @@ pub struct Client<B> {
 impl<B: Bearer> Client<B> {
     /// A client for the Host at `base` (an origin without path).
     ///
-    /// `http` is shared with the token endpoint, so that one connection serves both.
+    /// `http` is shared with the token endpoint, so that one connection serves both. It must follow no
+    /// redirects.
     pub fn new(http: reqwest::Client, base: Url, bearer: B, pace: Pace) -> Self {
         Self {
             http,
@@ -71,12 +77,17 @@ impl<B: Bearer> Client<B> {
     pub(crate) async fn list<T: DeserializeOwned>(&self, call: Call) -> Result<Vec<T>, Error> {
         let mut all = Vec::new();
         let mut call = call.with("limit", &PAGE.to_string());
+        let mut seen = HashSet::new();
         for _ in 0..MOST_PAGES {
             let page: Page<T> = self.get(call.clone()).await?;
             all.extend(page.results);
-            match page.next.as_deref().and_then(query_of) {
-                Some(query) if query != call.query => call.query = query,
-                _ => return Ok(all),
+            let Some(next) = page.next.as_deref().and_then(query_of) else {
+                return Ok(all);
+            };
+            seen.insert(std::mem::replace(&mut call.query, next));
+            // A page that was read already leads nowhere.
+            if seen.contains(&call.query) {
+                return Ok(all);
             }
         }
         Err(Error::BadAnswer("a list without end".to_owned()))
@@ -84,26 +95,22 @@ impl<B: Bearer> Client<B> {
 
     /// Sends a call, with one replacement of a refused token and a few short waits.
     pub(crate) async fn send(&self, call: Call) -> Result<Answer, Error> {
-        let _place = self.place(&call).await;
+        let _place = self.pace.place(&call.lane).await;
         let mut tries = 1;
         loop {
-            if let Some(left) = self.pace.pause() {
-                if left > LONGEST_WAIT {
-                    return Err(Error::RateLimited {
-                        retry_after: Some(left),
-                    });
-                }
-                tokio::time::sleep(left).await;
-            }
             let error = match self.send_with_token(&call).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if let Error::RateLimited {
-                retry_after: Some(wait),
-            } = &error
-            {
-                self.pace.pause_for(*wait);
+            match &error {
+                Error::RateLimited {
+                    retry_after: Some(wait),
+                } => self.pace.throttled(&call.lane, *wait),
+                Error::Busy {
+                    retry_after: Some(wait),
+                    ..
+                } => self.pace.pause_all(*wait),
+                _ => {}
             }
             let Some(wait) = call.wait_before_retry(&error, tries) else {
                 return Err(error);
@@ -111,13 +118,6 @@ impl<B: Bearer> Client<B> {
             tracing::debug!(call = call.name, ?wait, "trying again");
             tokio::time::sleep(wait).await;
             tries += 1;
-        }
-    }
-
-    async fn place(&self, call: &Call) -> Place {
-        match &call.kind {
-            CallKind::Query { organization } => self.pace.query(organization.as_deref()).await,
-            CallKind::Read | CallKind::Write => self.pace.request().await,
         }
     }
 
@@ -137,12 +137,14 @@ impl<B: Bearer> Client<B> {
     }
 
     async fn send_once(&self, call: &Call, token: &str) -> Result<Answer, Error> {
+        self.pace.admit(&call.lane).await?;
         let mut authorization = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| Error::Unauthorized("the token holds characters of no token".into()))?;
         authorization.set_sensitive(true);
+        let url = call.url(&self.base)?;
         let mut request = self
             .http
-            .request(call.method.clone(), call.url(&self.base)?)
+            .request(call.method.clone(), url.clone())
             .header(AUTHORIZATION, authorization)
             .header(ACCEPT, "application/json")
             .timeout(ANSWER_TIME);
@@ -154,17 +156,29 @@ impl<B: Bearer> Client<B> {
             .await
             .map_err(|error| Error::from_transport(&error))?;
         let status = response.status();
+        if *response.url() != url {
+            // The given client followed a redirect after all.
+            return Err(Error::Redirected(status.as_u16()));
+        }
         let retry_after = retry_after(&response);
+        let longest = if status.is_success() {
+            LONGEST_ANSWER
+        } else {
+            LONGEST_REFUSAL
+        };
         let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| Error::from_transport(&error))?
-        {
-            if body.len() + chunk.len() > LONGEST_ANSWER {
-                return Err(Error::BadAnswer("it is longer than 64 MiB".to_owned()));
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() <= longest => {
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(Some(_)) if status.is_success() => {
+                    return Err(Error::BadAnswer("it is longer than 64 MiB".to_owned()));
+                }
+                Err(error) if status.is_success() => return Err(Error::from_transport(&error)),
+                // A refusal is one whether its words arrive or not.
+                Ok(_) | Err(_) => break,
             }
-            body.extend_from_slice(&chunk);
         }
         tracing::debug!(
             call = call.name,
@@ -188,41 +202,41 @@ pub(crate) struct Call {
     path: Vec<String>,
     query: Vec<(String, String)>,
     body: Option<serde_json::Value>,
-    kind: CallKind,
-}
-
-#[derive(Clone, Debug)]
-enum CallKind {
-    /// May be repeated freely.
-    Read,
-    /// A query: may be repeated, and counts against the query limits.
-    Query { organization: Option<String> },
-    /// Is repeated only where PostHog certainly did not act on it.
-    Write,
+    lane: Lane,
+    /// A write is repeated only where PostHog certainly did not act on it.
+    writes: bool,
 }
 
 impl Call {
     pub(crate) fn read(name: &'static str, path: &[&str]) -> Self {
-        Self::new(name, Method::GET, path, CallKind::Read)
+        Self::new(name, Method::GET, path, Lane::Request)
     }
 
     pub(crate) fn write(name: &'static str, method: Method, path: &[&str]) -> Self {
-        Self::new(name, method, path, CallKind::Write)
+        Self {
+            writes: true,
+            ..Self::new(name, method, path, Lane::Request)
+        }
     }
 
-    pub(crate) fn query(name: &'static str, path: &[&str], organization: Option<&str>) -> Self {
-        let organization = organization.map(ToOwned::to_owned);
-        Self::new(name, Method::POST, path, CallKind::Query { organization })
+    pub(crate) fn query(name: &'static str, project: u64, organization: Option<&str>) -> Self {
+        let lane = Lane::Query {
+            project,
+            organization: organization.map(ToOwned::to_owned),
+        };
+        let path = ["projects", &project.to_string(), "query"];
+        Self::new(name, Method::POST, &path, lane)
     }
 
-    fn new(name: &'static str, method: Method, path: &[&str], kind: CallKind) -> Self {
+    fn new(name: &'static str, method: Method, path: &[&str], lane: Lane) -> Self {
         Self {
             name,
             method,
             path: path.iter().map(|&segment| segment.to_owned()).collect(),
             query: Vec::new(),
             body: None,
-            kind,
+            lane,
+            writes: false,
         }
     }
 
@@ -257,25 +271,23 @@ impl Call {
             return None;
         }
         let wait = match error {
-            Error::RateLimited { retry_after } => {
-                retry_after.unwrap_or(Duration::from_secs(1 << tries))
-            }
+            // Without a time it is the limit of queries at once: wait for one to end, not all at once.
+            Error::RateLimited { retry_after } => retry_after.unwrap_or_else(|| {
+                Duration::from_secs(1 << tries) + Duration::from_millis(fastrand::u64(..1000))
+            }),
+            // Told when to come back, PostHog has done nothing.
             Error::Busy {
-                status: 503,
-                retry_after,
+                retry_after: Some(wait),
                 ..
-            } => retry_after.unwrap_or(Duration::from_millis(400 << tries)),
-            Error::Busy { status: 502, .. } | Error::Unreachable(_)
-                if !matches!(self.kind, CallKind::Write) =>
-            {
-                if tries > 1 {
-                    return None;
-                }
+            } => *wait,
+            _ if self.writes => return None,
+            Error::Busy { status: 503, .. } => Duration::from_millis(400 << tries),
+            Error::Busy { status: 502, .. } | Error::Unreachable(_) if tries == 1 => {
                 Duration::from_millis(250)
             }
             _ => return None,
         };
-        (wait <= LONGEST_WAIT).then_some(wait)
+        (wait <= LONGEST_PAUSE).then_some(wait)
     }
 }
 
@@ -317,17 +329,27 @@ fn query_of(next: &str) -> Option<Vec<(String, String)>> {
     Some(url.query_pairs().into_owned().collect())
 }
 
-/// `Retry-After` in whole seconds, the only form that PostHog uses.
+/// `Retry-After` (RFC 9110, section 10.2.3): PostHog sends seconds, a proxy before it may send a date,
+/// which is compared with the server's own clock where it tells.
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    let seconds: u64 = response
-        .headers()
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds.min(24 * 3600)))
+    let text = |name| response.headers().get(name)?.to_str().ok();
+    let asked = text(RETRY_AFTER)?.trim();
+    let wait = if let Ok(seconds) = asked.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let until = http_date(asked)?;
+        let now = text(DATE)
+            .and_then(http_date)
+            .unwrap_or_else(|| Timestamp::now().as_second());
+        Duration::from_secs(u64::try_from(until - now).unwrap_or(0))
+    };
+    Some(wait.min(LONGEST_RETRY_AFTER))
+}
+
+/// Unix seconds of an HTTP date.
+fn http_date(text: &str) -> Option<i64> {
+    let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(zoned.timestamp().as_second())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::bearer::BearerError;
+use crate::optional::or_absent;
 
 /// Longest piece of a server's own words that is repeated to the user, in characters.
 const LONGEST_DETAIL: usize = 300;
@@ -17,7 +18,13 @@ const LONGEST_DETAIL: usize = 300;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// PostHog or something before it is overloaded or restarting: 502, 503, 504, 512, 513.
+    /// Not sent: the queries that PostHog allows in an hour are used up; see [`Limits`](crate::Limits).
+    #[error("PostHog's hourly limit of queries is used up{}", wait(Some(*.retry_after)))]
+    BudgetSpent {
+        /// When the next one is due.
+        retry_after: Duration,
+    },
+    /// PostHog or something before it is overloaded or restarting: 408, 425, 502, 503, 504, 512, 513.
     #[error("PostHog is busy ({status}){}", colon(.detail))]
     Busy {
         /// The HTTP status.
@@ -81,7 +88,8 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Busy { .. }
+            Self::BudgetSpent { .. }
+                | Self::Busy { .. }
                 | Self::RateLimited { .. }
                 | Self::Server { .. }
                 | Self::Unreachable(_)
@@ -102,10 +110,20 @@ impl Error {
     /// When PostHog said to come back.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
+            Self::BudgetSpent { retry_after } => Some(*retry_after),
             Self::Busy { retry_after, .. }
             | Self::RateLimited { retry_after }
             | Self::Bearer(BearerError::Unavailable { retry_after, .. }) => *retry_after,
             _ => None,
+        }
+    }
+
+    /// A [`Error::Busy`] that PostHog did not put a time to.
+    pub(crate) fn busy(status: u16, detail: String) -> Self {
+        Self::Busy {
+            status,
+            detail,
+            retry_after: None,
         }
     }
 
@@ -119,7 +137,7 @@ impl Error {
             403 => Self::Forbidden(Forbidden::from_detail(detail)),
             404 => Self::NotFound(detail),
             429 => Self::RateLimited { retry_after },
-            502 | 503 | 504 | 512 | 513 => Self::Busy {
+            408 | 425 | 502..=504 | 512 | 513 => Self::Busy {
                 status,
                 detail,
                 retry_after,
@@ -198,21 +216,21 @@ impl fmt::Display for Forbidden {
 
 #[derive(Default, Deserialize)]
 struct Body {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     code: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     detail: Option<serde_json::Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     attr: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     error: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     query_status: Option<QueryStatusBody>,
 }
 
 #[derive(Default, Deserialize)]
 struct QueryStatusBody {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     error_message: Option<String>,
 }
 
@@ -267,8 +285,10 @@ fn colon(detail: &str) -> String {
 }
 
 fn wait(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| {
-        format!(", for {} seconds", wait.as_secs().max(1))
+    retry_after.map_or_else(String::new, |wait| match wait.as_secs() {
+        0 | 1 => ", for a second".to_owned(),
+        seconds @ ..120 => format!(", for {seconds} seconds"),
+        seconds => format!(", for {} minutes", seconds.div_ceil(60)),
     })
 }
 

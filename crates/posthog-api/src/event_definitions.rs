@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::bearer::Bearer;
 use crate::client::{Call, Client, Page};
 use crate::error::Error;
+use crate::optional::or_absent;
 
 /// An event that a project has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -15,10 +16,10 @@ pub struct EventDefinition {
     /// Its name; any characters.
     pub name: String,
     /// When it was last seen.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub last_seen_at: Option<Timestamp>,
     /// Hidden by the project's people. Only some editions tell.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub hidden: Option<bool>,
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`bearer`] | where tokens come from: a trait, so that this crate never stores or refreshes one |
 //! | [`client`] | one request: token, 401 retry, pauses, paging, size limits |
-//! | [`pace`] | how many requests may run at once, and when PostHog asked to wait |
+//! | [`pace`] | how many requests may run at once and per hour, and when PostHog asked to wait |
 //! | [`error`] | every way in which PostHog or the network says no |
 //! | [`organizations`], [`projects`] | what a credential reaches |
 //! | [`query`] | `HogQL` in, rows out, with the asynchronous detour when PostHog asks for it |
@@ -17,6 +17,7 @@ pub mod bearer;
 pub mod client;
 pub mod error;
 pub mod event_definitions;
+mod optional;
 pub mod organizations;
 pub mod pace;
 pub mod projects;
@@ -28,6 +29,6 @@ pub use client::Client;
 pub use error::Error;
 pub use event_definitions::{EventDefinition, EventDefinitionPage, EventDefinitionSearch};
 pub use organizations::Organization;
-pub use pace::Pace;
+pub use pace::{Limits, Pace};
 pub use projects::Project;
 pub use query::{HogQl, QueryCheck, Rows};

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::bearer::Bearer;
 use crate::client::{Call, Client};
 use crate::error::Error;
+use crate::optional::or_absent;
 
 /// A project, as far as PocketHog looks at it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -16,19 +17,19 @@ pub struct Project {
     /// Its name, as people typed it.
     pub name: String,
     /// UUID of the organization it belongs to.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub organization: Option<String>,
     /// IANA name of its time zone; PostHog's default is `UTC`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub timezone: Option<String>,
     /// False where no event ever arrived.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub ingested_event: Option<bool>,
     /// First day of its week: 0 Sunday, 1 Monday. Only a single project tells.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub week_start_day: Option<u8>,
     /// Addresses of the website or app, where someone entered them. Only a single project tells.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     pub app_urls: Option<Vec<Option<String>>>,
 }
 

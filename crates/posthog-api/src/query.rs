@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::bearer::Bearer;
 use crate::client::{Call, Client};
 use crate::error::Error;
+use crate::optional::or_absent;
 
 /// First pause between two looks at a query that runs in the background.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
@@ -24,6 +25,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long a query in the background is waited for: PostHog forgets its status after 10 minutes.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Looks in a row that may fail before a query in the background is given up.
+const MOST_FAILED_LOOKS: u32 = 3;
 
 /// A `HogQL` query with the constants of its placeholders.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,10 +128,9 @@ impl<B: Bearer> Client<B> {
 
     /// Asks PostHog what is wrong with a query text, with positions.
     pub async fn check_query(&self, project: u64, text: &str) -> Result<QueryCheck, Error> {
-        let path = ["projects", &project.to_string(), "query"];
         let body =
             json!({ "query": { "kind": "HogQLMetadata", "language": "hogQL", "query": text } });
-        self.get(Call::query("query check", &path, None).body(body))
+        self.get(Call::query("query check", project, None).body(body))
             .await
     }
 
@@ -138,8 +141,7 @@ impl<B: Bearer> Client<B> {
         query: &HogQl,
         refresh: &str,
     ) -> Result<Started, Error> {
-        let path = ["projects", &project.to_string(), "query"];
-        let call = Call::query("query", &path, organization).body(query.body(refresh));
+        let call = Call::query("query", project, organization).body(query.body(refresh));
         let answer = self.send(call).await?;
         let body: QueryAnswer = answer.read()?;
         match body.query_status {
@@ -153,11 +155,22 @@ impl<B: Bearer> Client<B> {
     async fn poll(&self, project: u64, id: &str) -> Result<Rows, Error> {
         let path = ["projects", &project.to_string(), "query", id];
         let give_up = tokio::time::Instant::now() + PATIENCE;
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut failed) = (FIRST_PAUSE, 0);
         while tokio::time::Instant::now() < give_up {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            let body: QueryAnswer = self.get(Call::read("query status", &path)).await?;
+            let body: QueryAnswer = match self.get(Call::read("query status", &path)).await {
+                Ok(body) => body,
+                // PostHog has lost it; asking the whole question again is the next refresh's business.
+                Err(Error::NotFound(detail)) => return Err(Error::busy(504, detail)),
+                // A look that fails says nothing about the query.
+                Err(Error::Busy { .. } | Error::Unreachable(_)) if failed < MOST_FAILED_LOOKS => {
+                    failed += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            failed = 0;
             let status = body
                 .query_status
                 .ok_or_else(|| Error::BadAnswer("it has no query_status".to_owned()))?;
@@ -165,11 +178,8 @@ impl<B: Bearer> Client<B> {
                 return Ok(rows);
             }
         }
-        Err(Error::Busy {
-            status: 504,
-            detail: "the query did not end within five minutes".to_owned(),
-            retry_after: None,
-        })
+        let detail = "the query did not end within five minutes".to_owned();
+        Err(Error::busy(504, detail))
     }
 }
 
@@ -197,9 +207,9 @@ struct QueryAnswer {
 #[derive(Debug, Deserialize)]
 struct QueryStatus {
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     complete: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_absent")]
     error: bool,
     #[serde(default)]
     error_message: Option<String>,

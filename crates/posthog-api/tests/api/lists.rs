@@ -1,0 +1,158 @@
+//! Paging: by `next`, at the same Host, to its end and no further.
+
+use posthog_api::{Error, EventDefinitionSearch};
+use serde_json::{Value, json};
+
+use crate::desk::client;
+use crate::server::{Answer, Request, Server};
+
+fn parameter(request: &Request, name: &str) -> Option<String> {
+    url::form_urlencoded::parse(request.query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+fn page(projects: &[u64], next: Option<&str>) -> Answer {
+    let results: Vec<Value> = projects
+        .iter()
+        .map(|id| json!({"id": id, "name": format!("Project {id}"), "api_token": "phc_x"}))
+        .collect();
+    Answer::json(
+        200,
+        &json!({"count": 3, "next": next, "previous": null, "results": results}),
+    )
+}
+
+#[tokio::test]
+async fn all_pages_are_read_whatever_size_the_server_gives_them() {
+    let server = Server::start(|request| {
+        let base = "http://internal.example:8000/api/organizations/o/projects/";
+        match parameter(request, "offset").as_deref() {
+            None => page(&[1, 2], Some(&format!("{base}?limit=2&offset=2"))).into(),
+            Some("2") => page(&[3, 4], Some(&format!("{base}?limit=2&offset=4"))).into(),
+            _ => page(&[5], None).into(),
+        }
+    })
+    .await;
+    let projects = client(&server).projects_of("o").await.unwrap();
+    let ids: Vec<u64> = projects.iter().map(|project| project.id).collect();
+    assert_eq!(ids, [1, 2, 3, 4, 5]);
+    let seen = server.seen();
+    assert!(
+        seen.iter()
+            .all(|seen| seen.path == "/api/organizations/o/projects/"),
+        "the address of `next` is not followed, only its query"
+    );
+    assert_eq!(parameter(&seen[0], "limit").as_deref(), Some("1000"));
+}
+
+#[tokio::test]
+async fn a_next_at_another_host_gets_no_token() {
+    let elsewhere = Server::start(|_| page(&[666], None).into()).await;
+    let next = format!("{}/api/projects/?offset=1", elsewhere.base);
+    let server = Server::start(move |request| match request.number {
+        0 => page(&[1], Some(&next)).into(),
+        _ => page(&[2], None).into(),
+    })
+    .await;
+    let projects = client(&server).projects().await.unwrap();
+    assert_eq!(projects.len(), 2);
+    assert_eq!(elsewhere.count(), 0);
+}
+
+#[tokio::test]
+async fn a_list_that_leads_back_ends() {
+    for back in ["limit=1000", "offset=1", "offset=2"] {
+        let server = Server::start(move |request| {
+            let next = match request.number {
+                0 => "http://127.0.0.1/?offset=1".to_owned(),
+                1 => "http://127.0.0.1/?offset=2".to_owned(),
+                _ => format!("http://127.0.0.1/?{back}"),
+            };
+            page(&[request.number as u64], Some(&next)).into()
+        })
+        .await;
+        let projects = client(&server).projects().await.unwrap();
+        assert_eq!(projects.len(), 3, "{back}");
+        assert_eq!(server.count(), 3, "{back}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_fails_fails_the_list() {
+    let server = Server::start(|request| match request.number {
+        0 => page(&[1], Some("http://127.0.0.1/?offset=1")).into(),
+        _ => Answer::html(500).into(),
+    })
+    .await;
+    let error = client(&server).projects().await.unwrap_err();
+    assert!(matches!(error, Error::Server { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_odd_field_does_not_cost_the_list() {
+    let server = Server::start(|_| {
+        let results = json!([
+            {"id": 1, "name": "Old", "timezone": null, "ingested_event": null},
+            {"id": 2, "name": "New", "timezone": {"name": "UTC"}, "app_urls": "x", "new": [1]},
+        ]);
+        Answer::json(200, &json!({"results": results})).into()
+    })
+    .await;
+    let projects = client(&server).projects().await.unwrap();
+    assert_eq!(projects.len(), 2);
+    assert_eq!(projects[1].timezone, None);
+}
+
+#[tokio::test]
+async fn organizations_come_by_their_list() {
+    let server = Server::start(|_| {
+        let results =
+            json!([{"id": "0195c2a0", "name": "Acme", "teams": [], "membership_level": 8}]);
+        Answer::json(200, &json!({"next": null, "results": results})).into()
+    })
+    .await;
+    let organizations = client(&server).organizations().await.unwrap();
+    assert_eq!(organizations[0].name, "Acme");
+    assert_eq!(server.seen()[0].path, "/api/organizations/");
+}
+
+#[tokio::test]
+async fn event_definitions_are_paged_by_next_and_not_by_a_capped_count() {
+    let server = Server::start(|request| {
+        let more = parameter(request, "offset").as_deref() == Some("0");
+        let next = more.then_some("http://127.0.0.1/?limit=1&offset=1");
+        Answer::json(
+            200,
+            &json!({
+                "count": 1, "count_is_capped": true, "next": next,
+                "results": [{"name": "sign up & “pay”", "last_seen_at": "2026-11-20T09:00:00.123456Z",
+                    "is_action": false}],
+            }),
+        )
+        .into()
+    })
+    .await;
+    let client = client(&server);
+    let mut search = EventDefinitionSearch {
+        search: "  sign up & ".into(),
+        custom_only: true,
+        offset: 0,
+        limit: 1,
+    };
+    let first = client.event_definitions(7, &search).await.unwrap();
+    assert!(first.has_more);
+    assert_eq!(first.events[0].name, "sign up & “pay”");
+    assert!(first.events[0].last_seen_at.is_some());
+    search.offset = 1;
+    let last = client.event_definitions(7, &search).await.unwrap();
+    assert!(!last.has_more);
+    let request = &server.seen()[0];
+    assert_eq!(request.path, "/api/projects/7/event_definitions/");
+    assert_eq!(parameter(request, "search").as_deref(), Some("sign up &"));
+    assert_eq!(
+        parameter(request, "event_type").as_deref(),
+        Some("event_custom")
+    );
+    assert_eq!(parameter(request, "limit").as_deref(), Some("1"));
+}

@@ -1,0 +1,16 @@
+//! The client against a PostHog that a test scripts, below HTTP where it matters; each test names the
+//! scenario.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that meets something unexpected has failed"
+)]
+
+mod annotations;
+mod desk;
+mod lists;
+mod pace;
+mod queries;
+mod refusals;
+mod server;
+mod tokens;

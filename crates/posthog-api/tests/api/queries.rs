@@ -1,0 +1,236 @@
+//! Queries: at once, in the background, and everything that can go wrong on the way.
+
+use posthog_api::{Error, HogQl};
+use serde_json::{Value, json};
+
+use crate::desk::client;
+use crate::server::{Answer, Reply, Request, Server};
+
+fn question() -> HogQl {
+    HogQl::new(
+        "visitors",
+        "SELECT uniqExact(person_id) AS visitors FROM events WHERE event = {event}",
+    )
+    .set("event", "it's “x”")
+}
+
+fn rows(visitors: u64) -> Value {
+    json!({
+        "results": [[visitors]], "columns": ["visitors"], "types": [["visitors", "UInt64"]],
+        "is_cached": false, "hasMore": false, "hogql": "SELECT", "timezone": "UTC",
+    })
+}
+
+fn status(complete: bool) -> Value {
+    json!({"id": "q1", "team_id": 7, "query_async": true, "complete": complete, "error": false,
+        "error_message": null, "results": null})
+}
+
+async fn asked(
+    script: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+) -> (Result<u64, Error>, Server) {
+    let server = Server::start(script).await;
+    let result = client(&server).query(7, Some("o"), &question()).await;
+    let visitors = result.map(|rows| rows.rows[0][0].as_u64().unwrap());
+    (visitors, server)
+}
+
+#[tokio::test]
+async fn a_query_is_one_request_with_its_values_beside_the_text() {
+    let (visitors, server) = asked(|_| Answer::json(200, &rows(42)).into()).await;
+    assert_eq!(visitors.unwrap(), 42);
+    let [request] = server.seen().try_into().unwrap();
+    assert_eq!(request.method, "POST");
+    assert_eq!(request.path, "/api/projects/7/query/");
+    assert_eq!(request.body["refresh"], "blocking");
+    assert_eq!(request.body["query"]["kind"], "HogQLQuery");
+    assert_eq!(request.body["query"]["values"]["event"], "it's “x”");
+    assert!(request.body.get("token").is_none() && request.body.get("api_key").is_none());
+}
+
+#[tokio::test]
+async fn types_are_pairs_or_plain_names() {
+    for types in [json!([["visitors", "UInt64"]]), json!(["UInt64"])] {
+        let mut answer = rows(1);
+        answer["types"] = types;
+        let server = Server::start(move |_| Answer::json(200, &answer).into()).await;
+        let rows = client(&server).query(7, None, &question()).await.unwrap();
+        assert_eq!(rows.types, ["UInt64"]);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_columns_or_with_short_rows_is_refused() {
+    for (field, value) in [
+        ("columns", Value::Null),
+        ("columns", json!(["a", "b"])),
+        ("results", json!([[1], []])),
+        ("results", json!({"rows": []})),
+    ] {
+        let mut answer = rows(1);
+        answer[field] = value;
+        let (result, _) = asked(move |_| Answer::json(200, &answer).into()).await;
+        assert!(
+            matches!(result, Err(Error::BadAnswer(_))),
+            "{field}: {result:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_goes_to_the_background_is_waited_for() {
+    let (visitors, server) = asked(|request| match request.number {
+        0 | 1 => Answer::json(202, &json!({"query_status": status(false)})).into(),
+        _ => {
+            let mut done = status(true);
+            done["results"] = rows(42);
+            Answer::json(200, &json!({"query_status": done})).into()
+        }
+    })
+    .await;
+    assert_eq!(visitors.unwrap(), 42);
+    let seen = server.seen();
+    assert_eq!(seen.len(), 3);
+    assert_eq!(
+        (seen[2].method.as_str(), seen[2].path.as_str()),
+        ("GET", "/api/projects/7/query/q1/")
+    );
+}
+
+#[tokio::test]
+async fn stale_rows_beside_an_unfinished_query_are_not_taken() {
+    let (visitors, _) = asked(|request| {
+        let mut answer = rows(1);
+        let mut progress = status(false);
+        if request.number == 0 {
+            answer["query_status"] = progress;
+            return Answer::json(202, &answer).into();
+        }
+        progress["complete"] = true.into();
+        progress["results"] = rows(42);
+        Answer::json(200, &json!({"query_status": progress})).into()
+    })
+    .await;
+    assert_eq!(visitors.unwrap(), 42);
+}
+
+#[tokio::test]
+async fn a_time_out_of_an_interactive_query_goes_on_in_the_background() {
+    let (visitors, server) = asked(|request| match request.number {
+        0 => Answer::refusal(504, "timeout", "Query has hit the max execution time").into(),
+        1 => Answer::json(202, &json!({"query_status": status(false)})).into(),
+        _ => {
+            let mut done = status(true);
+            done["results"] = rows(42);
+            Answer::json(200, &json!({"query_status": done})).into()
+        }
+    })
+    .await;
+    assert_eq!(visitors.unwrap(), 42);
+    assert_eq!(server.seen()[1].body["refresh"], "async");
+}
+
+#[tokio::test]
+async fn a_background_query_that_fails_tells_why() {
+    let (result, server) = asked(|request| {
+        if request.number == 0 {
+            return Answer::json(202, &json!({"query_status": status(false)})).into();
+        }
+        let mut failed = status(true);
+        failed["error"] = true.into();
+        failed["error_message"] = "Unable to resolve field: foo".into();
+        Answer::json(400, &json!({"query_status": failed})).into()
+    })
+    .await;
+    let error = result.unwrap_err();
+    assert!(matches!(error, Error::Invalid { .. }), "{error:?}");
+    assert!(error.to_string().contains("Unable to resolve field: foo"));
+    assert_eq!(server.count(), 2);
+}
+
+#[tokio::test]
+async fn a_background_query_that_fails_without_a_word_is_a_server_error() {
+    let (result, server) = asked(|request| {
+        if request.number == 0 {
+            return Answer::json(202, &json!({"query_status": status(false)})).into();
+        }
+        let mut failed = status(true);
+        failed["error"] = true.into();
+        Answer::json(500, &json!({"query_status": failed})).into()
+    })
+    .await;
+    let error = result.unwrap_err();
+    assert!(
+        matches!(error, Error::Server { status: 500, .. }),
+        "{error:?}"
+    );
+    assert_eq!(server.count(), 2);
+}
+
+#[tokio::test]
+async fn a_background_query_that_posthog_has_forgotten_may_be_asked_later() {
+    let (result, _) = asked(|request| match request.number {
+        0 => Answer::json(202, &json!({"query_status": status(false)})).into(),
+        _ => Answer::refusal(404, "not_found", "Query q1 not found for team 7").into(),
+    })
+    .await;
+    let error = result.unwrap_err();
+    assert!(error.is_transient(), "{error:?}");
+    assert!(error.to_string().contains("Query q1 not found"), "{error}");
+}
+
+#[tokio::test]
+async fn looks_that_fail_do_not_cost_the_query() {
+    let (visitors, server) = asked(|request| match request.number {
+        0 => Answer::json(202, &json!({"query_status": status(false)})).into(),
+        1 | 2 => Answer::html(502).into(),
+        _ => {
+            let mut done = status(true);
+            done["error"] = Value::Null;
+            done["results"] = rows(42);
+            Answer::json(200, &json!({"query_status": done})).into()
+        }
+    })
+    .await;
+    assert_eq!(visitors.unwrap(), 42);
+    assert_eq!(server.count(), 4);
+}
+
+#[tokio::test]
+async fn what_posthog_says_about_a_wrong_text_is_told() {
+    let (result, server) = asked(|_| {
+        Answer::json(
+            400,
+            &json!({"type": "validation_error", "code": "illegal_type_of_argument",
+                "detail": "Unsupported function call: uniqCombined(...)", "attr": null}),
+        )
+        .into()
+    })
+    .await;
+    let Err(Error::Invalid { code, detail, .. }) = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!(code, "illegal_type_of_argument");
+    assert_eq!(detail, "Unsupported function call: uniqCombined(...)");
+    assert_eq!(server.count(), 1);
+}
+
+#[tokio::test]
+async fn a_text_is_checked_with_positions() {
+    let server = Server::start(|_| {
+        Answer::json(
+            200,
+            &json!({"isValid": false, "warnings": [], "notices": [],
+                "errors": [{"message": "Unknown field", "start": 7, "end": 10, "fix": null}]}),
+        )
+        .into()
+    })
+    .await;
+    let check = client(&server).check_query(7, "SELECT foo").await.unwrap();
+    assert!(!check.is_valid);
+    assert_eq!(
+        (check.errors[0].start, check.errors[0].end),
+        (Some(7), Some(10))
+    );
+    assert_eq!(server.seen()[0].body["query"]["kind"], "HogQLMetadata");
+}
