@@ -14,7 +14,7 @@ use sign_in_with_posthog::ConnectionId;
 
 use crate::discovery::{Discovery, Failure};
 use crate::notes::Notes;
-use crate::overview::{Breakdowns, Period, Range, Today};
+use crate::overview::{Breakdowns, Glance, Period, Range, Today};
 use crate::project::{Project, ProjectKey};
 
 /// Version of the layout. Another one is set aside, older or newer: everything can be asked again.
@@ -37,6 +37,20 @@ pub struct Snapshots {
     database: Database,
     path: PathBuf,
     set_aside: Option<PathBuf>,
+}
+
+/// Tells whether anything was written since it was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    others: i64,
+    own: u64,
+}
+
+impl Stamp {
+    /// True where another program has written since `earlier`.
+    pub fn others_wrote_since(self, earlier: Self) -> bool {
+        self.others != earlier.others
+    }
 }
 
 /// What Discovery last found for a Connection.
@@ -320,6 +334,51 @@ impl Snapshots {
         Ok(())
     }
 
+    /// Changes whenever anything was written, by this program or another one. Cheap to ask.
+    pub fn stamp(&self) -> Result<Stamp, SnapshotError> {
+        let others: i64 = self
+            .database
+            .pragma_query_value(None, "data_version", |row| row.get(0))
+            .map_err(|error| failed(&self.path, error))?;
+        Ok(Stamp {
+            others,
+            own: self.database.total_changes(),
+        })
+    }
+
+    /// When today's numbers of each project were measured: tells which ones have changed, without
+    /// reading them.
+    pub fn all_today_stamps(&self) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
+        let read = || -> rusqlite::Result<Vec<(String, i64, i64)>> {
+            self.database
+                .prepare_cached("SELECT host, id, measured_at FROM views WHERE view = 'today'")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .collect()
+        };
+        let rows = read().map_err(|error| failed(&self.path, error))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(host, id, measured_at)| {
+                let id = u64::try_from(id).ok()?;
+                Some((ProjectKey { host, id }, measured_at))
+            })
+            .collect())
+    }
+
+    /// Today's numbers of every project that has them, as far as the home screen shows them.
+    pub fn all_glances(&self) -> Result<Vec<(ProjectKey, Glance)>, SnapshotError> {
+        self.keyed("SELECT host, id, json FROM views WHERE view = 'today'")
+    }
+
+    /// As [`Snapshots::all_glances`], of one project.
+    pub fn glance(&self, key: &ProjectKey) -> Result<Option<Glance>, SnapshotError> {
+        self.one(
+            "SELECT json FROM views WHERE host = ?1 AND id = ?2 AND view = ?3",
+            key,
+            View::Today,
+        )
+    }
+
     /// Today's numbers of every project that has them.
     pub fn all_today(&self) -> Result<Vec<(ProjectKey, Today)>, SnapshotError> {
         self.keyed("SELECT host, id, json FROM views WHERE view = 'today'")
@@ -364,7 +423,8 @@ impl Snapshots {
                 key.host,
                 number(key.id),
                 name,
-                value.measured_at().as_second(),
+                // Milliseconds: two reads within a second are told apart.
+                value.measured_at().as_millisecond(),
                 json(value)
             ],
         );

@@ -436,7 +436,8 @@ fn others() -> Vec<(&'static str, Markup)> {
             api_key::render(&ApiKey {
                 shell: shell(),
                 address: "http://posthog.example".to_owned(),
-                error: Some("This address would send the key in clear. Use https, or http on this machine only.".to_owned()),
+                fault: Some(api_key::Fault::Address("This address would send the key in clear. Use https, or http on this machine only.".to_owned())),
+                browser: None,
             }),
         ),
         ("not-found", message::render(&message::not_found(shell()))),

@@ -1,6 +1,7 @@
 //! The command line: thin, over what the library does.
 
 mod api_key;
+mod app;
 mod console;
 mod login;
 mod logout;
@@ -26,6 +27,8 @@ pub struct Arguments {
     /// What to do; without it, the page is opened.
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    app: app::AppOptions,
     #[command(flatten)]
     shared: Shared,
 }
@@ -84,7 +87,7 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
         Some(Command::Overview(overview)) => {
             block_on(overview::run(&Program::open()?, console, &overview))
         }
-        None => Err(CliError::failed("the page is not there yet")),
+        None => block_on(app::run(Program::open()?, console, arguments.app)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! breakdowns ([`Breakdowns`]).
 
 mod breakdowns;
+mod glance;
 mod hogql;
 mod period;
 mod rows;
@@ -12,6 +13,7 @@ mod today;
 mod window;
 
 pub use breakdowns::{Breakdown, Breakdowns, Row};
+pub use glance::Glance;
 pub use period::{ConversionFigure, Period};
 pub use rows::RowsError;
 pub use today::Today;

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::icons;
 use super::layout::{Notice, Shell, Tone};
 
 /// What the API key form knows. The key itself is never shown again.
@@ -11,8 +12,21 @@ pub struct ApiKey {
     pub shell: Shell,
     /// The address as typed.
     pub address: String,
-    /// Why the last try failed: one sentence.
-    pub error: Option<String>,
+    /// Why the last try failed.
+    pub fault: Option<Fault>,
+    /// The Host at this address offers to sign in with the browser.
+    pub browser: Option<String>,
+}
+
+/// Why a try failed, in one sentence, by what has to be mended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The address.
+    Address(String),
+    /// The key.
+    Key(String),
+    /// Neither.
+    Other(String),
 }
 
 /// The API key form. Fields: `address`, `key`.
@@ -20,24 +34,42 @@ pub fn render(view: &ApiKey) -> Markup {
     let mut shell = view.shell.clone();
     "Use an API key".clone_into(&mut shell.title);
     shell.back = Some("/".to_owned());
-    let error = view.error.as_ref().map(|error| Notice {
-        tone: Tone::Bad,
-        text: error.clone(),
-        action: None,
-    });
+    let (mut address_fault, mut key_fault, mut other_fault) = (None, None, None);
+    match &view.fault {
+        Some(Fault::Address(text)) => address_fault = Some(text),
+        Some(Fault::Key(text)) => key_fault = Some(text),
+        Some(Fault::Other(text)) => {
+            other_fault = Some(Notice {
+                tone: Tone::Bad,
+                text: text.clone(),
+                action: None,
+            });
+        }
+        None => {}
+    }
+    let to_key = view.fault.is_some() && address_fault.is_none();
     shell.page(
         "narrow",
         &html! {
             h1 { "Use an API key" }
             p.lead { "For your own PostHog, or where signing in with the browser is not possible." }
-            @if let Some(error) = &error { (error.render()) }
+            @if let Some(fault) = &other_fault { (fault.render()) }
+            @if let Some(host) = &view.browser {
+                form.notice.good method="post" action="/sign-in/host" role="status" {
+                    p { b { bdi { (host) } } " offers to sign in with the browser: nothing to paste, and you choose what PocketHog may see." }
+                    input type="hidden" name="address" value=(view.address);
+                    button.button.primary.small type="submit" name="confirmed" value="1" { "Sign in there" }
+                }
+            }
             form.card.form method="post" action="/api-key" {
                 label.field { span { "Address of PostHog" }
-                    input type="text" inputmode="url" name="address" value=(view.address) placeholder="https://posthog.example.com" required autocomplete="off" autocapitalize="off" spellcheck="false" list="hosts" autofocus[view.address.is_empty()];
+                    input #address type="text" inputmode="url" name="address" value=(view.address) placeholder="https://posthog.example.com" required autocomplete="off" autocapitalize="off" spellcheck="false" list="hosts" autofocus[!to_key] aria-invalid=[address_fault.map(|_| "true")] aria-describedby=[address_fault.map(|_| "address-fault")];
+                    @if let Some(fault) = address_fault { span.fault #address-fault role="alert" { (icons::warning()) (fault) } }
                 }
                 datalist #hosts { option value="https://us.posthog.com" { "US Cloud" } option value="https://eu.posthog.com" { "EU Cloud" } }
                 label.field { span { "Personal API key" }
-                    input type="password" name="key" placeholder="phx_…" required autocomplete="off" spellcheck="false" autofocus[!view.address.is_empty()];
+                    input #key type="password" name="key" placeholder="phx_…" required autocomplete="off" spellcheck="false" autofocus[to_key] aria-invalid=[key_fault.map(|_| "true")] aria-describedby=[key_fault.map(|_| "key-fault")];
+                    @if let Some(fault) = key_fault { span.fault #key-fault role="alert" { (icons::warning()) (fault) } }
                 }
                 details.help {
                     summary { "Where do I find it?" }
@@ -46,6 +78,7 @@ pub fn render(view: &ApiKey) -> Markup {
                     p { "With " code { "user:read" } " PocketHog can also show your e-mail address. A project key (phc_…) only sends events and cannot be used here." }
                 }
                 div.actions { a.button href="/" { "Cancel" } button.button.primary type="submit" { "Connect" } }
+                p.quiet { button.link type="submit" formaction="/sign-in/host" formnovalidate { "Sign in with the browser at this address instead" } }
             }
             p.muted { "The key is kept in this device’s Vault and is sent to this address alone." }
         },

@@ -162,27 +162,30 @@ impl Sort {
 pub fn render(view: &Home) -> Markup {
     let mut shell = view.shell.clone();
     "All projects".clone_into(&mut shell.title);
+    shell.page("home", &render_content(view))
+}
+
+/// Everything below the header, as the event stream replaces it. Its id is `home`.
+pub fn render_content(view: &Home) -> Markup {
     let found = arranged(view);
-    let pages = found.len().div_ceil(PAGE).max(1);
-    let page = view.page.min(pages - 1);
-    let shown = &found[page * PAGE..found.len().min((page + 1) * PAGE)];
-    shell.page(
-        "home",
-        &html! {
+    let (page, pages) = page_of(view, found.len());
+    let shown = on_page(&found, page);
+    html! {
+        div #home {
             h1.hidden-label { "All projects" }
             @for banner in &view.banners { (key_banner(banner)) }
             @if view.cards.is_empty() {
                 (nothing(view))
             } @else {
                 (render_total(&view.total))
-                (troubles(&view.troubles))
+                (render_troubles(&view.troubles))
                 section.projects aria-labelledby="projects" {
                     div.tools {
                         h2 #projects data-one="project" data-many="projects" { (counted(found.len(), "project", "projects")) }
                         @if view.hidden > 0 { a.muted href="/settings#projects" { (counted(view.hidden, "hidden", "hidden")) } }
                         form.filter role="search" method="get" action="/" {
                             (icons::search())
-                            input type="search" name="filter" value=(view.filter) placeholder="Filter" aria-label="Filter projects" autocomplete="off" data-live=[(pages == 1).then_some("cards")];
+                            input type="search" name="filter" value=(view.filter) placeholder="Filter" aria-label="Filter projects" autocomplete="off" data-live=[(pages == 1 && view.filter.is_empty()).then_some("cards")];
                             input type="hidden" name="sort" value=(view.sort.name());
                         }
                         nav.segments aria-label="Sort by" {
@@ -211,8 +214,33 @@ pub fn render(view: &Home) -> Markup {
                     }
                 }
             }
-        },
-    )
+        }
+    }
+}
+
+/// The cards of the page that is shown, in their order.
+pub fn shown_cards(view: &Home) -> Vec<&Card> {
+    let found = arranged(view);
+    let (page, _) = page_of(view, found.len());
+    on_page(&found, page).to_vec()
+}
+
+/// Their projects.
+pub fn shown_keys(view: &Home) -> Vec<ProjectKey> {
+    shown_cards(view)
+        .into_iter()
+        .map(|card| card.key.clone())
+        .collect()
+}
+
+/// The page that is shown, and how many there are.
+fn page_of(view: &Home, found: usize) -> (usize, usize) {
+    let pages = found.div_ceil(PAGE).max(1);
+    (view.page.min(pages - 1), pages)
+}
+
+fn on_page<'a, 'b>(found: &'b [&'a Card], page: usize) -> &'b [&'a Card] {
+    &found[page * PAGE..found.len().min((page + 1) * PAGE)]
 }
 
 /// The total alone, as the event stream replaces it. Its id is `total`.
@@ -386,7 +414,8 @@ fn address(view: &Home, sort: Sort, page: usize) -> String {
     address
 }
 
-fn troubles(troubles: &[Trouble]) -> Markup {
+/// What could not be read, as the event stream replaces it. Its id is `troubles`.
+pub fn render_troubles(troubles: &[Trouble]) -> Markup {
     let line = |trouble: &Trouble| {
         html! {
             b { bdi { (trouble.what) } } ": " (trouble.reason)
@@ -394,13 +423,15 @@ fn troubles(troubles: &[Trouble]) -> Markup {
         }
     };
     html! {
-        @match troubles {
-            [] => {},
-            [one] => div.notice.warn role="status" { (icons::warning()) p { (line(one)) } },
-            several => details.notice.warn open[several.len() <= 4] {
-                summary { (icons::warning()) (several.len()) " could not be read; everything else is here" }
-                ul { @for trouble in several { li { (line(trouble)) } } }
-            },
+        div #troubles {
+            @match troubles {
+                [] => {},
+                [one] => div.notice.warn role="status" { (icons::warning()) p { (line(one)) } },
+                several => details.notice.warn open[several.len() <= 4] {
+                    summary { (icons::warning()) (several.len()) " could not be read; everything else is here" }
+                    ul { @for trouble in several { li { (line(trouble)) } } }
+                },
+            }
         }
     }
 }
@@ -422,7 +453,7 @@ fn nothing(view: &Home) -> Markup {
                 }
             }
         } @else {
-            (troubles(&view.troubles))
+            (render_troubles(&view.troubles))
             div.empty-box.tall {
                 (icons::logo())
                 @if view.hidden > 0 {

@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use super::refresher::Interest;
+use super::refresher::{Interest, Watch};
 use super::state::State;
 use crate::pages::Status;
 use crate::project::ProjectKey;
@@ -36,7 +36,7 @@ pub enum Change {
     Projects,
     /// A view of a project: fresh numbers, or a reason why not.
     View(ProjectKey, View),
-    /// The annotations of a project.
+    /// The annotations of a project were changed here.
     Notes(ProjectKey),
     /// So many projects of so many have been read.
     Progress {
@@ -73,7 +73,8 @@ pub(super) fn status(status: &Status) -> Part {
     )
 }
 
-fn signed_out() -> Part {
+/// Leads the page to the sign-in screen.
+pub(super) fn signed_out() -> Part {
     named("status", &json!({ "state": "signed-out", "text": "" }))
 }
 
@@ -89,19 +90,27 @@ pub fn stream(
     interest: Interest,
     mut parts: impl FnMut(&Arc<State>, &[Change]) -> Vec<Part> + Send + 'static,
 ) -> Response {
-    let receiver = state.subscribe();
     let watch = state.refresher().watch(interest);
+    stream_watching(state, watch, move |state, _, changes| parts(state, changes))
+}
+
+/// As [`stream`], for a page whose interest changes as it goes.
+pub(super) fn stream_watching(
+    state: &Arc<State>,
+    watch: Watch,
+    mut parts: impl FnMut(&Arc<State>, &Watch, &[Change]) -> Vec<Part> + Send + 'static,
+) -> Response {
+    let receiver = state.subscribe();
+    let watch = Arc::new(watch);
     let (sender, events) = tokio::sync::mpsc::channel::<Vec<Part>>(4);
     let producer = Arc::clone(state);
     tokio::spawn(async move {
-        let _watch = watch;
         let mut receiver = receiver;
-        let mut closing = producer.closing();
         let mut changes = Vec::new();
         loop {
-            let state = Arc::clone(&producer);
+            let (state, watch) = (Arc::clone(&producer), Arc::clone(&watch));
             let made = tokio::task::spawn_blocking(move || {
-                let made = parts(&state, &changes);
+                let made = parts(&state, &watch, &changes);
                 (made, parts, changes)
             });
             let Ok((mut made, back, gathered)) = made.await else {
@@ -125,7 +134,7 @@ pub fn stream(
                     None => return,
                 },
                 () = sender.closed() => return,
-                _ = closing.wait_for(|closing| *closing) => return,
+                () = producer.closed() => return,
             }
         }
     });

@@ -1,12 +1,521 @@
-//! The home page.
+//! The home page: from what is known to what [`pages::home`](crate::pages::home) draws.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Query, State as Extract};
+use axum::response::Response;
+use axum::routing::get;
+use jiff::Timestamp;
+use maud::Markup;
+use serde::Deserialize;
+use sign_in_with_posthog::{Connection, ConnectionId, CredentialKind};
 
-use super::State;
+use super::answer::{PageError, page, sentence};
+use super::board::Board;
+use super::events::{self, Change, Part, part};
+use super::refresher::{Health, Interest};
+use super::sign_in::sign_in_screen;
+use super::state::{State, ended_by_itself};
+use crate::discovery::Failure;
+use crate::format::ago;
+use crate::overview::Glance;
+use crate::pages::home::{
+    self, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble, card_id, offline_notice,
+};
+use crate::pages::{Shell, Status, encoded, project_path};
+use crate::preferences::{Preferences, ProjectPreferences};
+use crate::project::{Project, ProjectKey};
+use crate::snapshot::View;
+
+/// Growth of a project with fewer visitors than this yesterday is chance.
+const FEWEST_FOR_BEST_MOVER: u64 = 10;
 
 /// `/` and its stream.
 pub fn routes() -> Router<Arc<State>> {
     Router::new()
+        .route("/", get(show))
+        .route("/events/home", get(live))
+}
+
+/// What the address says about how to show the cards.
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Asked {
+    #[serde(default)]
+    sort: String,
+    #[serde(default)]
+    filter: String,
+    #[serde(default)]
+    page: String,
+    /// The revision of the board that the page shows.
+    #[serde(default)]
+    seen: String,
+}
+
+impl Asked {
+    fn stream(&self, revision: u64) -> String {
+        format!(
+            "/events/home?sort={}&filter={}&page={}&seen={revision}",
+            encoded(&self.sort),
+            encoded(&self.filter),
+            encoded(&self.page),
+        )
+    }
+}
+
+async fn show(
+    Extract(state): Extract<Arc<State>>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
+    state
+        .blocking(move |state| {
+            let connections = state.connections()?;
+            // Access that has ended by itself leads here once, with the reason; after that the
+            // projects of the other connections are shown, and the reason above them.
+            if !connections.iter().any(Connection::is_active) || state.ends_to_tell(&connections) {
+                return Ok(sign_in_screen(state, &connections));
+            }
+            let shell = state.shell();
+            let (view, revision) = view(state, &asked, &connections, shell)?;
+            let interest = Interest::Home(home::shown_keys(&view));
+            state.refresher().glance(interest);
+            let mut view = view;
+            view.shell.stream = Some(asked.stream(revision));
+            Ok(page(home::render(&view)))
+        })
+        .await
+}
+
+async fn live(Extract(state): Extract<Arc<State>>, Query(asked): Query<Asked>) -> Response {
+    let watch = state.refresher().watch(Interest::Home(Vec::new()));
+    let mut sent = Sent {
+        asked,
+        first: true,
+        ..Sent::default()
+    };
+    events::stream_watching(&state, watch, move |state, watch, changes| {
+        let (interest, parts) = sent.parts(state, changes);
+        if let Some(interest) = interest {
+            watch.look_at(interest);
+        }
+        parts
+    })
+}
+
+/// What a page shows, as far as its stream knows.
+#[derive(Default)]
+struct Sent {
+    asked: Asked,
+    first: bool,
+    shown: Vec<ProjectKey>,
+    all: usize,
+    loading: bool,
+    /// Fingerprints by element id.
+    parts: HashMap<String, u64>,
+}
+
+impl Sent {
+    fn parts(&mut self, state: &Arc<State>, changes: &[Change]) -> (Option<Interest>, Vec<Part>) {
+        let Ok(connections) = state.connections() else {
+            return (None, Vec::new());
+        };
+        if !connections.iter().any(Connection::is_active) {
+            return (None, vec![events::signed_out()]);
+        }
+        // No call of `State::shell`: a notice is for a page that is read as a whole.
+        let Ok((view, revision)) = view(state, &self.asked, &connections, Shell::default()) else {
+            return (None, Vec::new());
+        };
+        let mut parts = Vec::new();
+        let shown = home::shown_keys(&view);
+        let loading = view
+            .cards
+            .iter()
+            .any(|card| card.numbers == Numbers::Loading);
+        let up_to_date = self.first && self.asked.seen == revision.to_string();
+        let changed = |this: &Self| {
+            let now: HashSet<&ProjectKey> = shown.iter().collect();
+            let then: HashSet<&ProjectKey> = this.shown.iter().collect();
+            now != then || view.cards.len() != this.all
+        };
+        // Once the first numbers are in, the cards are put into their order.
+        let settled = self.loading && !loading && shown != self.shown;
+        let whole = if self.first {
+            !up_to_date
+        } else {
+            changed(self) || settled
+        };
+        let total = home::render_total(&view.total);
+        let troubles = home::render_troubles(&view.troubles);
+        let cards = home::shown_cards(&view);
+        if whole {
+            parts.push(part("home", &home::render_content(&view)));
+        }
+        // What was just sent as a whole, or is on the page already, is only taken note of.
+        let silent = whole || up_to_date;
+        let mut consider = |id: &str, markup: &Markup| {
+            let fingerprint = fingerprint(markup);
+            let known = self.parts.insert(id.to_owned(), fingerprint);
+            if known != Some(fingerprint) && !silent {
+                parts.push(part(id, markup));
+            }
+        };
+        if !view.cards.is_empty() {
+            consider("total", &total);
+            consider("troubles", &troubles);
+        }
+        let all_cards = whole
+            || self.first
+            || changes.contains(&Change::Projects)
+            || changes.contains(&Change::Status);
+        for card in cards {
+            if all_cards || changes.contains(&Change::View(card.key.clone(), View::Today)) {
+                consider(&card_id(&card.key), &home::render_card(card));
+            }
+        }
+        if let Some(status) = &view.shell.status {
+            let text = format!("{}{}", status.name(), status.text());
+            let fingerprint = hashed(&text);
+            if self.parts.insert("status".to_owned(), fingerprint) != Some(fingerprint) {
+                parts.push(events::status(status));
+            }
+        }
+        let moved = self.first || shown != self.shown;
+        self.first = false;
+        self.all = view.cards.len();
+        if whole || up_to_date {
+            self.loading = loading;
+        }
+        if whole || up_to_date || moved && self.shown.is_empty() {
+            self.shown.clone_from(&shown);
+        }
+        let interest = moved.then(|| Interest::Home(shown));
+        (interest, parts)
+    }
+}
+
+fn fingerprint(markup: &Markup) -> u64 {
+    hashed(&markup.0)
+}
+
+fn hashed(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What the home page shows, and the revision of the board that it was made from.
+fn view(
+    state: &State,
+    asked: &Asked,
+    connections: &[Connection],
+    shell: Shell,
+) -> Result<(Home, u64), PageError> {
+    let now = Timestamp::now();
+    let (preferences, _) = state.preferences();
+    let active: HashMap<&ConnectionId, &Connection> = connections
+        .iter()
+        .filter(|connection| connection.is_active())
+        .map(|connection| (&connection.id, connection))
+        .collect();
+    let board = state.board()?;
+    let projects = arranged(&board, &preferences, &active);
+    let several_hosts = {
+        let mut hosts = projects
+            .iter()
+            .map(|(project, ..)| project.key.host.as_str());
+        let first = hosts.next();
+        hosts.any(|host| Some(host) != first)
+    };
+    let mut cards = Vec::with_capacity(projects.len());
+    let mut hidden = 0;
+    let mut sum = Sum::default();
+    for (project, chosen, connection) in &projects {
+        if chosen.hidden {
+            hidden += 1;
+            continue;
+        }
+        let glance = board.glance(&project.key);
+        let name = chosen.name.as_deref().unwrap_or(&project.name);
+        if let Some(glance) = glance {
+            sum.add(project, name, glance);
+        }
+        let health = state.refresher().health(&connection.id);
+        cards.push(Card {
+            key: project.key.clone(),
+            name: name.to_owned(),
+            subtitle: project
+                .website
+                .clone()
+                .or_else(|| project.organization_name.clone())
+                .unwrap_or_else(|| connection.host.name()),
+            host: several_hosts.then(|| short_name(connection)),
+            favourite: chosen.favourite,
+            scheme: chosen.scheme,
+            numbers: numbers(
+                project,
+                connection,
+                glance,
+                board.trouble(&project.key),
+                health.as_ref(),
+                now,
+            ),
+        });
+    }
+    let revision = board.revision;
+    drop(board);
+    let mut view = Home {
+        shell,
+        total: sum.into_total(),
+        cards,
+        sort: Sort::from_name(&asked.sort).unwrap_or(if preferences.order.is_empty() {
+            Sort::Visitors
+        } else {
+            Sort::Own
+        }),
+        has_own_order: !preferences.order.is_empty(),
+        filter: asked.filter.trim().to_owned(),
+        page: asked.page.parse().unwrap_or(0),
+        hidden,
+        troubles: Vec::new(),
+        banners: banners(&preferences, connections, now),
+    };
+    let oldest = {
+        let board = state.board()?;
+        home::shown_cards(&view)
+            .iter()
+            .filter_map(|card| board.glance(&card.key))
+            .map(|glance| glance.measured_at)
+            .min()
+    };
+    let known = view
+        .cards
+        .iter()
+        .any(|card| matches!(card.numbers, Numbers::Known { .. }));
+    let mut status = state.status(oldest);
+    let undiscovered = !known && view.cards.is_empty() && never_discovered(state, &active);
+    if undiscovered && !matches!(status, Status::Offline(_) | Status::Busy(_)) {
+        status = Status::Loading { done: 0, total: 0 };
+    }
+    view.troubles = troubles(state, connections, &status, known)?;
+    if let (Status::Offline(_), Some(oldest)) = (&status, oldest) {
+        view.shell.notices.push(offline_notice(&ago(oldest, now)));
+    }
+    view.shell.status = Some(status);
+    Ok((view, revision))
+}
+
+fn never_discovered(state: &State, active: &HashMap<&ConnectionId, &Connection>) -> bool {
+    let snapshots = state.snapshots();
+    active
+        .keys()
+        .any(|id| snapshots.discovery(id).ok().flatten().is_none())
+}
+
+/// The projects of active connections with what was chosen about them: favourites, then as ordered by
+/// hand, then by name.
+fn arranged<'a>(
+    board: &'a Board,
+    preferences: &Preferences,
+    active: &HashMap<&ConnectionId, &'a Connection>,
+) -> Vec<(&'a Project, ProjectPreferences, &'a Connection)> {
+    let places: HashMap<&str, usize> = preferences
+        .order
+        .iter()
+        .enumerate()
+        .map(|(place, key)| (key.as_str(), place))
+        .collect();
+    let mut projects: Vec<_> = board
+        .projects
+        .iter()
+        .filter_map(|project| {
+            let connection = *active.get(&project.connection)?;
+            let key = project.key.to_string();
+            let chosen = preferences.projects.get(&key).cloned().unwrap_or_default();
+            let place = places.get(key.as_str()).copied().unwrap_or(usize::MAX);
+            Some(((!chosen.favourite, place), (project, chosen, connection)))
+        })
+        .collect();
+    projects.sort_by_key(|(place, _)| *place);
+    projects.into_iter().map(|(_, project)| project).collect()
+}
+
+/// `US`, `EU` or the host.
+fn short_name(connection: &Connection) -> String {
+    match connection.host.region() {
+        Some(region) => region.key().to_uppercase(),
+        None => connection.host.name(),
+    }
+}
+
+fn numbers(
+    project: &Project,
+    connection: &Connection,
+    glance: Option<&Glance>,
+    trouble: Option<&crate::snapshot::Trouble>,
+    health: Option<&Health>,
+    now: Timestamp,
+) -> Numbers {
+    let Some(glance) = glance else {
+        if !connection.grant.scopes.allows("query:read") {
+            return Numbers::Unreadable(
+                "Numbers are switched off: query:read was not granted.".to_owned(),
+            );
+        }
+        return match (trouble, health) {
+            (Some(trouble), _) => Numbers::Unreadable(sentence(&trouble.reason)),
+            (None, Some(health)) => Numbers::Unreadable(sentence(health.reason())),
+            (None, None) if project.has_events == Some(false) => Numbers::Empty,
+            (None, None) => Numbers::Loading,
+        };
+    };
+    let nothing =
+        glance.visitors == 0 && glance.before == 0 && glance.days.iter().all(|&day| day == 0);
+    if nothing && project.has_events == Some(false) {
+        return Numbers::Empty;
+    }
+    let failed = trouble.filter(|trouble| trouble.at >= glance.measured_at);
+    // Where the whole connection is in trouble, the header says so, once.
+    let stale = match failed {
+        Some(failed) if health.is_none() => Some(format!(
+            "{} Numbers from {}.",
+            sentence(&failed.reason),
+            ago(glance.measured_at, now)
+        )),
+        _ if now.as_second() - glance.day_began.as_second() >= 25 * 3600 => {
+            Some(format!("Numbers from {}.", ago(glance.measured_at, now)))
+        }
+        _ => None,
+    };
+    Numbers::Known {
+        visitors: glance.visitors,
+        before: glance.before,
+        days: glance.days.clone(),
+        stale,
+    }
+}
+
+/// Sums over the projects that are shown.
+#[derive(Default)]
+struct Sum {
+    total: Total,
+    online: u64,
+    best: Option<(f64, String, String)>,
+}
+
+impl Sum {
+    fn add(&mut self, project: &Project, name: &str, glance: &Glance) {
+        *self.total.visitors.get_or_insert(0) += glance.visitors;
+        self.total.before += glance.before;
+        self.online += glance.online;
+        add_hours(&mut self.total.hours, &glance.hours);
+        add_hours(&mut self.total.hours_before, &glance.hours_before);
+        if glance.before < FEWEST_FOR_BEST_MOVER || glance.visitors <= glance.before {
+            return;
+        }
+        let growth = glance.visitors as f64 / glance.before as f64;
+        if self.best.as_ref().is_none_or(|(best, ..)| growth > *best) {
+            self.best = Some((growth, name.to_owned(), project_path(&project.key)));
+        }
+    }
+
+    fn into_total(self) -> Total {
+        Total {
+            online: self.total.visitors.map(|_| self.online),
+            best_mover: self.best.map(|(_, name, path)| (name, path)),
+            ..self.total
+        }
+    }
+}
+
+fn add_hours(sum: &mut Vec<u64>, hours: &[u64]) {
+    if sum.len() < hours.len() {
+        sum.resize(hours.len(), 0);
+    }
+    for (sum, hour) in sum.iter_mut().zip(hours) {
+        *sum += hour;
+    }
+}
+
+fn troubles(
+    state: &State,
+    connections: &[Connection],
+    status: &Status,
+    known: bool,
+) -> Result<Vec<Trouble>, PageError> {
+    let sign_in = || Some(("Sign in again".to_owned(), "/sign-in".to_owned()));
+    let mut troubles = Vec::new();
+    let everything_is_down = matches!(status, Status::Offline(_) | Status::Busy(_));
+    for connection in connections {
+        if let Some(reason) = ended_by_itself(connection) {
+            troubles.push(Trouble {
+                what: connection.host.name(),
+                reason: reason.sentence().to_owned(),
+                action: sign_in(),
+            });
+        }
+        if !connection.is_active() {
+            continue;
+        }
+        let health = state.refresher().health(&connection.id);
+        if let Some(health) = &health
+            && !(everything_is_down && known)
+        {
+            troubles.push(Trouble {
+                what: connection.host.name(),
+                reason: sentence(health.reason()),
+                action: None,
+            });
+        }
+        if !connection.grant.scopes.allows("query:read") {
+            troubles.push(Trouble {
+                what: connection.host.name(),
+                reason: "Numbers are switched off, because query:read was not granted.".to_owned(),
+                action: Some(("Change access".to_owned(), "/connections".to_owned())),
+            });
+        }
+        let failures = state
+            .snapshots()
+            .discovery(&connection.id)?
+            .map(|found| found.failures)
+            .unwrap_or_default();
+        let whole_host = |failure: &Failure| failure.what == connection.host.name();
+        troubles.extend(
+            failures
+                .into_iter()
+                .filter(|failure| health.is_none() || !(failure.transient && whole_host(failure)))
+                .map(|failure| Trouble {
+                    reason: sentence(&failure.reason),
+                    action: failure.needs_sign_in.then(sign_in).flatten(),
+                    what: failure.what,
+                }),
+        );
+    }
+    Ok(troubles)
+}
+
+/// Connections by API key at US or EU Cloud, unless the person said otherwise.
+fn banners(
+    preferences: &Preferences,
+    connections: &[Connection],
+    now: Timestamp,
+) -> Vec<KeyBanner> {
+    connections
+        .iter()
+        .filter(|connection| connection.is_active())
+        .filter(|connection| connection.kind == CredentialKind::ApiKey)
+        .filter(|connection| connection.host.region().is_some())
+        .filter(|connection| {
+            preferences
+                .banner
+                .get(connection.id.as_str())
+                .is_none_or(|banner| banner.shows_at(now))
+        })
+        .map(|connection| KeyBanner {
+            connection: connection.id.to_string(),
+            host: connection.host.name(),
+        })
+        .collect()
 }

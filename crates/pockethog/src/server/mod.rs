@@ -9,14 +9,19 @@
 mod answer;
 mod assets;
 mod banner;
+mod board;
+mod budget;
 mod chooser;
 mod connections;
 mod events;
 mod guard;
 mod home;
+mod launch;
+mod listener;
 mod notes;
 mod project;
 mod refresher;
+mod secret;
 mod settings;
 mod sign_in;
 mod state;
@@ -25,9 +30,11 @@ use std::sync::Arc;
 
 use axum::Router;
 
-pub use answer::{NotFound, PageError, page, see_other};
-pub use events::{Change, Part, part};
+pub use answer::{NotFound, PageError, page, see_other, sentence};
+pub use events::{Change, Part, part, stream};
+pub use launch::{App, Launch, LaunchError, launch};
 pub use refresher::Interest;
+pub use sign_in::{Purpose, begin};
 pub use state::State;
 
 /// Everything the app answers, behind its guards.

@@ -1,14 +1,21 @@
 //! What handlers share.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
-use sign_in_with_posthog::{Connection, IndexError};
+use sign_in_with_posthog::{
+    Connection, ConnectionId, ConnectionState, EndReason, Host, IndexError, Region,
+};
 use tokio::sync::{broadcast, watch};
 use url::Url;
 
+use super::board::Board;
 use super::events::Change;
+use super::launch::LaunchError;
 use super::refresher::Refresher;
+use super::secret::Secret;
 use super::sign_in::Waiting;
 use crate::pages::layout::{Notice, Tone};
 use crate::pages::{Shell, Status};
@@ -24,21 +31,34 @@ const BACKLOG: usize = 1024;
 pub struct State {
     program: Arc<Program>,
     address: Url,
+    /// In the opened address; lets a browser in.
+    secret: Secret,
+    /// In the cookie of a browser that was let in.
+    cookie: Secret,
     snapshots: Mutex<Snapshots>,
+    board: Mutex<Board>,
+    preferences: Mutex<Option<(FileStamp, Preferences)>>,
     changes: broadcast::Sender<Change>,
     closing: watch::Sender<bool>,
     notices: Mutex<Vec<Notice>>,
+    /// Ends of sessions that the person was told of, by Connection and time of sign-in.
+    told: Mutex<HashSet<(ConnectionId, i64)>>,
+    /// Origins that a form may lead to.
+    hosts: Mutex<BTreeSet<String>>,
     refresher: Refresher,
     attempts: Waiting,
 }
+
+/// What a file looks like from outside.
+type FileStamp = (Option<SystemTime>, u64);
 
 impl State {
     /// For the app at `address`, an origin like `http://127.0.0.1:49152/`.
     ///
     /// # Errors
     ///
-    /// Not even Snapshots in memory can be had.
-    pub fn new(program: Arc<Program>, address: Url) -> Result<Arc<Self>, SnapshotError> {
+    /// Not even Snapshots in memory can be had, or no random numbers.
+    pub fn new(program: Arc<Program>, address: Url) -> Result<Arc<Self>, LaunchError> {
         let mut notices = Vec::new();
         let snapshots = match program.snapshots() {
             Ok(snapshots) => {
@@ -56,18 +76,31 @@ impl State {
             Err(error) => {
                 notices.push(plain(
                     Tone::Warn,
-                    format!("Numbers are not kept after PocketHog ends: {error}"),
+                    format!("Numbers are not kept after PocketHog ends: {error}."),
                 ));
                 Snapshots::in_memory()?
             }
         };
+        let mut hosts: BTreeSet<String> = [Region::Us, Region::Eu]
+            .into_iter()
+            .map(|region| program.clouds.host(region).issuer())
+            .collect();
+        let connections = program.sign_in.connections().unwrap_or_default();
+        hosts.extend(connections.iter().map(|known| known.host.issuer()));
+        let random = || Secret::random().ok_or(LaunchError::NoRandomNumbers);
         Ok(Arc::new(Self {
             program,
             address,
+            secret: random()?,
+            cookie: random()?,
             snapshots: Mutex::new(snapshots),
+            board: Mutex::new(Board::default()),
+            preferences: Mutex::new(None),
             changes: broadcast::Sender::new(BACKLOG),
             closing: watch::Sender::new(false),
             notices: Mutex::new(notices),
+            told: Mutex::new(HashSet::new()),
+            hosts: Mutex::new(hosts),
             refresher: Refresher::default(),
             attempts: Waiting::default(),
         }))
@@ -83,9 +116,35 @@ impl State {
         &self.address
     }
 
+    /// The app's port.
+    pub fn port(&self) -> u16 {
+        self.address.port_or_known_default().unwrap_or(80)
+    }
+
+    /// In the opened address; lets a browser in.
+    pub(super) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// In the cookie of a browser that was let in.
+    pub(super) fn cookie(&self) -> &Secret {
+        &self.cookie
+    }
+
     /// The Snapshots, for a short while: never held across an `await`.
     pub fn snapshots(&self) -> MutexGuard<'_, Snapshots> {
         lock(&self.snapshots)
+    }
+
+    /// What the home screen knows, up to date; for a short while, as [`State::snapshots`].
+    ///
+    /// # Errors
+    ///
+    /// Snapshots that cannot be read.
+    pub fn board(&self) -> Result<MutexGuard<'_, Board>, SnapshotError> {
+        let mut board = lock(&self.board);
+        board.follow(&self.snapshots())?;
+        Ok(board)
     }
 
     /// Runs what reads files or Snapshots on a thread that may block.
@@ -107,9 +166,20 @@ impl State {
         }
     }
 
-    /// The preferences, and what is wrong with the file, if something is.
+    /// The preferences, and what is wrong with the file, if something is. Read again only where the file
+    /// has changed.
     pub fn preferences(&self) -> (Preferences, Option<PreferencesError>) {
-        self.program.preferences()
+        let stamp = std::fs::metadata(self.program.folders.preferences())
+            .map_or((None, 0), |found| (found.modified().ok(), found.len()));
+        let mut known = lock(&self.preferences);
+        if let Some((at, preferences)) = known.as_ref()
+            && *at == stamp
+        {
+            return (preferences.clone(), None);
+        }
+        let (preferences, problem) = self.program.preferences();
+        *known = problem.is_none().then(|| (stamp, preferences.clone()));
+        (preferences, problem)
     }
 
     /// Changes the preferences.
@@ -121,7 +191,9 @@ impl State {
         &self,
         change: impl FnOnce(&mut Preferences),
     ) -> Result<Preferences, PreferencesError> {
-        Preferences::update(&self.program.folders.preferences(), change)
+        let changed = Preferences::update(&self.program.folders.preferences(), change);
+        *lock(&self.preferences) = None;
+        changed
     }
 
     /// All Connections, ended ones with their reason.
@@ -143,6 +215,19 @@ impl State {
         &self.attempts
     }
 
+    /// Lets forms lead to `host`, for example to its consent page. Pages that are sent from now on know it.
+    pub fn allow_forms_to(&self, host: &Host) {
+        lock(&self.hosts).insert(host.issuer());
+    }
+
+    /// The origins of [`State::allow_forms_to`], each after a blank, for a Content-Security-Policy.
+    pub(super) fn form_targets(&self) -> String {
+        lock(&self.hosts)
+            .iter()
+            .flat_map(|origin| [" ", origin.as_str()])
+            .collect()
+    }
+
     /// Tells open pages of a change.
     pub fn announce(&self, change: Change) {
         // Nobody may be listening.
@@ -154,9 +239,14 @@ impl State {
         self.changes.subscribe()
     }
 
-    /// Turns true when the app ends.
-    pub fn closing(&self) -> watch::Receiver<bool> {
-        self.closing.subscribe()
+    /// Ready when the app ends.
+    pub async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        while !*closing.borrow_and_update() {
+            if closing.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Ends open streams.
@@ -169,13 +259,25 @@ impl State {
         lock(&self.notices).push(notice);
     }
 
+    /// Sessions that have ended by themselves and that the person has not been told of, once each.
+    pub(super) fn ends_to_tell(&self, connections: &[Connection]) -> bool {
+        let mut told = lock(&self.told);
+        let mut any = false;
+        for connection in connections {
+            if ended_by_itself(connection).is_some() {
+                any |= told.insert((connection.id.clone(), connection.signed_in_at));
+            }
+        }
+        any
+    }
+
     /// The shell of a page: look, who is connected, what there is to say. What [`State::say`] left is
     /// taken out, so it is called once per page.
     pub fn shell(&self) -> Shell {
         let (preferences, problem) = self.preferences();
         let mut notices = std::mem::take(&mut *lock(&self.notices));
         if let Some(problem) = problem {
-            notices.insert(0, plain(Tone::Bad, format!("Preferences: {problem}")));
+            notices.insert(0, plain(Tone::Bad, format!("Preferences: {problem}.")));
         }
         let connected = self
             .connections()
@@ -193,9 +295,25 @@ impl State {
         }
     }
 
-    /// The state of numbers of which the oldest were measured at `oldest`, `None` where some are missing.
+    /// The state of numbers of which the oldest were measured at `oldest`; `None` where there are none.
     pub fn status(&self, oldest: Option<Timestamp>) -> Status {
-        self.refresher.status(oldest, Timestamp::now())
+        let (preferences, _) = self.preferences();
+        let connections = self.connections().unwrap_or_default();
+        let active: Vec<&ConnectionId> = connections
+            .iter()
+            .filter(|connection| connection.is_active())
+            .map(|connection| &connection.id)
+            .collect();
+        self.refresher
+            .status(&active, oldest, preferences.refresh, Timestamp::now())
+    }
+}
+
+/// Why a session has ended, unless the person ended it.
+pub(super) fn ended_by_itself(connection: &Connection) -> Option<EndReason> {
+    match connection.state {
+        ConnectionState::Ended(EndReason::SignedOut) | ConnectionState::Active => None,
+        ConnectionState::Ended(reason) => Some(reason),
     }
 }
 

@@ -1,0 +1,110 @@
+//! `pockethog` without a command: the app.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::console::{CliError, Console, Exit};
+use crate::browser;
+use crate::program::Program;
+use crate::server::{App, Launch, launch};
+
+/// How the app is started.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct AppOptions {
+    /// Port of 127.0.0.1 to use; any free one without it.
+    #[arg(long, env = "POCKETHOG_PORT", value_name = "PORT")]
+    port: Option<u16>,
+    /// Print the address instead of opening a browser.
+    #[arg(long)]
+    no_browser: bool,
+}
+
+/// Starts the app, or opens the one that runs already.
+///
+/// # Errors
+///
+/// A port or a folder that cannot be used.
+pub async fn run(
+    program: Program,
+    console: &Console,
+    options: AppOptions,
+) -> Result<Exit, CliError> {
+    // From here on a Ctrl-C ends what was begun, however early it comes.
+    let end = end()?;
+    match launch(Arc::new(program), options.port.unwrap_or(0)).await? {
+        Launch::Running(address) => {
+            open(console, &address, options);
+            console.say("PocketHog is running already.");
+            Ok(Exit::Done)
+        }
+        Launch::New(app) => serve(app, console, options, end).await,
+    }
+}
+
+/// Serves until the program is told to end.
+///
+/// # Errors
+///
+/// The listener fails.
+pub(super) async fn serve(
+    app: App,
+    console: &Console,
+    options: AppOptions,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> Result<Exit, CliError> {
+    // The port is bound, so that a browser which is faster than the first answer waits for it.
+    open(console, &app.open_address(), options);
+    console.say("PocketHog is running. Press Ctrl-C to end it.");
+    app.serve(end).await?;
+    Ok(Exit::Done)
+}
+
+/// Prints the address and opens it where there is a browser.
+fn open(console: &Console, address: &str, options: AppOptions) {
+    if console.is_json() {
+        console.document(&json!({ "address": address }));
+    } else {
+        console.line(address);
+    }
+    if !options.no_browser
+        && browser::can_open()
+        && let Err(error) = browser::open(address)
+    {
+        console.say(&format!(
+            "The browser could not be started ({error}); open the address above."
+        ));
+    }
+}
+
+/// Ready at Ctrl-C, and where the system or a closed terminal ends the program. Listens from the call on.
+///
+/// # Errors
+///
+/// The system takes no handler.
+#[cfg(unix)]
+pub(super) fn end() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}
+
+/// Ready at Ctrl-C.
+///
+/// # Errors
+///
+/// The system takes no handler.
+#[cfg(not(unix))]
+pub(super) fn end() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    Ok(async {
+        tokio::signal::ctrl_c().await.ok();
+    })
+}

@@ -1,0 +1,85 @@
+//! What the home screen knows, kept in memory.
+//!
+//! Reading thousands of Snapshots takes longer than drawing them, so they are read once, and again only
+//! where something was written since: by the refresher, by a widget, by another program.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::overview::Glance;
+use crate::project::{Project, ProjectKey};
+use crate::snapshot::{SnapshotError, Snapshots, Stamp, Trouble};
+
+/// Where more than one in so many projects has changed, all are read at once.
+const READ_ALL_ABOVE: usize = 8;
+
+/// Projects with their numbers of today.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// In the order of names.
+    pub projects: Vec<Project>,
+    /// Counts up whenever anything changes.
+    pub revision: u64,
+    glances: HashMap<ProjectKey, (i64, Glance)>,
+    troubles: HashMap<ProjectKey, Trouble>,
+    stamp: Option<Stamp>,
+}
+
+impl Board {
+    /// Today's numbers of a project.
+    pub fn glance(&self, key: &ProjectKey) -> Option<&Glance> {
+        self.glances.get(key).map(|(_, glance)| glance)
+    }
+
+    /// Why today's numbers of a project could not be refreshed.
+    pub fn trouble(&self, key: &ProjectKey) -> Option<&Trouble> {
+        self.troubles.get(key)
+    }
+
+    /// When today's numbers of a project were last asked for, with or without success.
+    pub fn asked_at(&self, key: &ProjectKey) -> Option<Timestamp> {
+        let measured = self.glance(key).map(|glance| glance.measured_at);
+        let failed = self.trouble(key).map(|trouble| trouble.at);
+        measured.max(failed)
+    }
+
+    /// Takes in what was written since the last time. True where that was anything.
+    pub fn follow(&mut self, snapshots: &Snapshots) -> Result<bool, SnapshotError> {
+        let stamp = snapshots.stamp()?;
+        if self.stamp == Some(stamp) {
+            return Ok(false);
+        }
+        let measured = snapshots.all_today_stamps()?;
+        let changed: Vec<&(ProjectKey, i64)> = measured
+            .iter()
+            .filter(|(key, at)| self.glances.get(key).is_none_or(|(known, _)| known != at))
+            .collect();
+        if changed.len() * READ_ALL_ABOVE > measured.len() {
+            let at: HashMap<&ProjectKey, i64> =
+                measured.iter().map(|(key, at)| (key, *at)).collect();
+            self.glances = snapshots
+                .all_glances()?
+                .into_iter()
+                .filter_map(|(key, glance)| Some((at.get(&key).copied()?, key, glance)))
+                .map(|(at, key, glance)| (key, (at, glance)))
+                .collect();
+        } else {
+            for (key, at) in changed {
+                if let Some(glance) = snapshots.glance(key)? {
+                    self.glances.insert(key.clone(), (*at, glance));
+                }
+            }
+            if self.glances.len() > measured.len() {
+                let known: std::collections::HashSet<&ProjectKey> =
+                    measured.iter().map(|(key, _)| key).collect();
+                self.glances.retain(|key, _| known.contains(key));
+            }
+        }
+        self.troubles = snapshots.all_trouble()?.into_iter().collect();
+        self.projects = snapshots.projects()?;
+        self.stamp = Some(stamp);
+        self.revision += 1;
+        Ok(true)
+    }
+}
