@@ -225,7 +225,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
             with(&|view| {
                 view.range = Range::Quarter;
                 view.period = Some(period(Range::Quarter, 90));
-                view.notes = (0..9).map(|place| note(place, "A note among many", (place as i64) * 2)).collect();
+                view.notes = (0..9).map(|place| note(place, "A note among many", (9 - place as i64) * 4)).collect();
             }),
         ),
         (
