@@ -49,11 +49,6 @@ impl Answer {
         self.headers.push((name, value.into()));
         self
     }
-
-    /// Whether a client would take it for a success.
-    pub(crate) fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
 }
 
 impl From<Answer> for Response {

@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::instance::Instance;
 use crate::listener::{Cut, Door};
-use crate::oauth::signing;
 use crate::server::{Server, respond};
 use crate::world::{RegionName, Size, World};
 
@@ -79,7 +78,6 @@ async fn region(
     port: u16,
     options: &Options,
 ) -> io::Result<(Instance, oneshot::Sender<()>)> {
-    signing::prepare(name);
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let address = format!("http://{}", listener.local_addr()?);
     let server = Arc::new(Server::new(

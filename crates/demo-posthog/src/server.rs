@@ -20,7 +20,7 @@ use crate::counters::Counting;
 use crate::faults::{Endpoint, Failures, Fault, When};
 use crate::listener::Cut;
 use crate::oauth::grant::Grants;
-use crate::oauth::{introspection, metadata, registration, revocation, token, userinfo};
+use crate::oauth::{introspection, metadata, registration, revocation, signing, token, userinfo};
 use crate::pages;
 use crate::route::Route;
 use crate::store::ProjectStore;
@@ -142,6 +142,13 @@ impl Server {
     }
 
     async fn answer(self: &Arc<Self>, call: &Call, route: &Route) -> Answer {
+        if matches!(
+            route.endpoint(),
+            Endpoint::Metadata | Endpoint::Registration | Endpoint::Authorize
+        ) {
+            // Somebody begins to sign in, and will need it.
+            signing::prepare(self.region);
+        }
         match route {
             Route::AuthorizationServer
             | Route::OpenIdConfiguration

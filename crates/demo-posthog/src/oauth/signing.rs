@@ -1,6 +1,6 @@
-//! The key that signs `id_token`s. It is made at start, once per process and region.
+//! The key that signs `id_token`s, made once per process and region when somebody begins to sign in.
 
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,6 +18,8 @@ const BITS: usize = 2048;
 
 static US: OnceLock<SigningKey> = OnceLock::new();
 static EU: OnceLock<SigningKey> = OnceLock::new();
+static US_BEGUN: Once = Once::new();
+static EU_BEGUN: Once = Once::new();
 
 /// A signing key with its public half.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub(crate) struct SigningKey {
     id: String,
 }
 
+/// Where the key of a region lies.
 fn place(region: RegionName) -> &'static OnceLock<SigningKey> {
     match region {
         RegionName::Us => &US,
@@ -39,9 +42,13 @@ fn place(region: RegionName) -> &'static OnceLock<SigningKey> {
 /// Begins to make a region's key; nobody waits for it before it is asked for.
 pub(crate) fn prepare(region: RegionName) {
     let key = place(region);
-    if key.get().is_none() {
+    let begun = match region {
+        RegionName::Us => &US_BEGUN,
+        RegionName::Eu => &EU_BEGUN,
+    };
+    begun.call_once(|| {
         std::thread::spawn(move || key.get_or_init(SigningKey::generate));
-    }
+    });
 }
 
 /// The key of a region, once it is made.

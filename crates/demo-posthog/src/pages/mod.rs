@@ -1,10 +1,139 @@
 //! The pages that a person sees: login, consent, connected apps. Plain forms, no scripts.
 
+mod connected_apps;
+mod consent;
+mod layout;
+mod login;
+
+use axum::http::header;
+use url::Url;
+
 use crate::answer::Answer;
-use crate::call::Call;
+use crate::call::{Call, last};
+use crate::oauth::grant::BrowserSession;
 use crate::route::Route;
 use crate::server::Server;
 
-pub(crate) fn answer(_server: &Server, _call: &Call, _route: &Route) -> Answer {
-    Answer::html(404, "")
+/// Answers everything that a browser opens.
+pub(crate) fn answer(server: &Server, call: &Call, route: &Route) -> Answer {
+    let method = match call.method.as_str() {
+        "HEAD" => "GET",
+        other => other,
+    };
+    if method == "POST" && !is_from_here(server, call) {
+        return layout::refusal(server, 403, "This form was sent by another site.");
+    }
+    match (route, method) {
+        (Route::Style, "GET") => layout::style(),
+        (Route::Front, "GET") => Answer::redirect(302, "/settings/connected-apps"),
+        (Route::Login, "GET") => login::page(server, call),
+        (Route::Login, "POST") => login::log_in(server, call),
+        (Route::Logout, "POST") => login::log_out(server, call),
+        (Route::ConnectedApps, "GET") => connected_apps::page(server, call),
+        (Route::RevokeApp, "POST") => connected_apps::revoke(server, call),
+        (Route::Authorize, "GET") => consent::page(server, call),
+        (Route::Authorize, "POST") => consent::decide(server, call),
+        (Route::Unknown, _) => layout::refusal(server, 404, "There is no such page here."),
+        (Route::Login | Route::Authorize, _) => {
+            Answer::empty(405).with(header::ALLOW, "GET, POST, HEAD")
+        }
+        (Route::Logout | Route::RevokeApp, _) => Answer::empty(405).with(header::ALLOW, "POST"),
+        _ => Answer::empty(405).with(header::ALLOW, "GET, HEAD"),
+    }
+}
+
+/// Whether a form came from one of these pages. A client that is no browser sends neither header.
+fn is_from_here(server: &Server, call: &Call) -> bool {
+    let site = call.header("sec-fetch-site");
+    let origin = call.header(header::ORIGIN.as_str());
+    site.is_none_or(|site| site == "same-origin")
+        && origin.is_none_or(|origin| origin == server.address)
+}
+
+fn cookie_name(server: &Server) -> String {
+    // Cookies do not mind the port: the two regions and the app share one host.
+    format!("demo_posthog_{}", server.region.key())
+}
+
+/// Who is logged in, if anybody.
+fn browser(server: &Server, call: &Call) -> Option<BrowserSession> {
+    let cookie = call.cookie(&cookie_name(server))?;
+    server.grants().browsers.get(cookie).cloned()
+}
+
+/// Who is logged in, or the way to the login.
+fn logged_in(server: &Server, call: &Call) -> Result<BrowserSession, Answer> {
+    browser(server, call).ok_or_else(|| {
+        let here = call.uri.path_and_query().map_or("/", |here| here.as_str());
+        let next: String = url::form_urlencoded::byte_serialize(here.as_bytes()).collect();
+        Answer::redirect(302, &format!("/login?next={next}"))
+    })
+}
+
+/// Who sent a form, once it carries the token of that browser's pages.
+fn sender(
+    server: &Server,
+    call: &Call,
+    form: &[(String, String)],
+) -> Result<BrowserSession, Answer> {
+    let browser = logged_in(server, call)?;
+    if last(form, "form_token") == Some(&browser.form_token) {
+        return Ok(browser);
+    }
+    Err(layout::refusal(
+        server,
+        403,
+        "This page is out of date. Open it again.",
+    ))
+}
+
+/// A place on this server to go on to; nothing else is followed.
+fn place(next: Option<&str>) -> &str {
+    next.filter(|next| {
+        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n'])
+    })
+    .unwrap_or("/settings/connected-apps")
+}
+
+/// What `form-action` has to allow, besides this server, for a redirect to `address`.
+fn form_target(address: &str) -> String {
+    let Ok(url) = Url::parse(address) else {
+        return String::new();
+    };
+    let origin = url.origin();
+    if origin.is_tuple() {
+        origin.ascii_serialization()
+    } else {
+        format!("{}:", url.scheme())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_login_leads_on_to_this_server_only() {
+        assert_eq!(
+            place(Some("/oauth/authorize/?a=b")),
+            "/oauth/authorize/?a=b"
+        );
+        for elsewhere in [
+            Some("//evil.example"),
+            Some("/\\evil.example"),
+            Some("https://evil.example"),
+            None,
+        ] {
+            assert_eq!(place(elsewhere), "/settings/connected-apps");
+        }
+    }
+
+    #[test]
+    fn a_form_may_lead_back_to_the_program() {
+        assert_eq!(
+            form_target("http://127.0.0.1:4711/callback"),
+            "http://127.0.0.1:4711"
+        );
+        assert_eq!(form_target("com.example.app:/oauth"), "com.example.app:");
+    }
 }
