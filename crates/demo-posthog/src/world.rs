@@ -365,7 +365,7 @@ pub(crate) fn uuid(space: &str, name: &str) -> String {
         .take(16)
         .fold(String::new(), |mut hex, byte| {
             // Writing into a String cannot fail.
-            drop(write!(hex, "{byte:02x}"));
+            let _ = write!(hex, "{byte:02x}");
             hex
         });
     format!(
