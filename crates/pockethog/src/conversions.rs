@@ -1,11 +1,13 @@
 //! Events to choose conversions from: the project's own events, the busiest first.
 //!
 //! Event definitions carry no volumes, so one query ranks events by the last 30 days and the
-//! definitions bring those that were silent, page by page.
+//! definitions bring those that were silent, page by page. Events whose names sound like a sign-up or a
+//! purchase stand before the merely frequent ones.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use posthog_api::{Bearer, Client, Error, EventDefinitionSearch, HogQl, Rows};
+use posthog_api::{Bearer, Client, Error, EventDefinition, EventDefinitionSearch, HogQl, Rows};
 use serde::Serialize;
 
 /// Suggestions per page.
@@ -44,7 +46,12 @@ pub fn volume_query() -> HogQl {
     )
 }
 
-/// Page `page` (from 0) of the suggestions whose names contain every word of `search`.
+/// Page `page` (from 0) of the suggestions whose names contain every word of `search`: the project's
+/// own events first, PostHog's after them.
+///
+/// # Errors
+///
+/// What PostHog or the network said about the definitions. Without volumes the order is by name.
 pub async fn suggest<B: Bearer>(
     client: &Client<B>,
     project: u64,
@@ -52,39 +59,96 @@ pub async fn suggest<B: Bearer>(
     search: &str,
     page: usize,
 ) -> Result<Suggestions, Error> {
-    let words = EventDefinitionSearch {
-        search: search.to_owned(),
-        custom_only: true,
-        offset: 0,
-        // The ranking needs all of them; a project with more has its tail by name.
-        limit: RANKED,
+    let skip = page.saturating_mul(PAGE);
+    let block = skip / RANKED;
+    let definitions = |search: String, custom_only: bool, offset: usize| async move {
+        let wanted = EventDefinitionSearch {
+            search,
+            custom_only,
+            offset,
+            limit: RANKED,
+        };
+        client.event_definitions(project, &wanted).await
     };
     let query = volume_query();
-    let (definitions, volumes) = tokio::join!(
-        client.event_definitions(project, &words),
-        client.query(project, organization, &query),
+    let ranking = async {
+        let rows = client.query(project, organization, &query).await.ok()?;
+        Some(volumes_of(&rows))
+    };
+    let (own, volumes) = tokio::join!(
+        definitions(search.to_owned(), true, block * RANKED),
+        ranking
     );
-    let definitions = definitions?;
-    let volumes = volumes.ok().map(|rows| volumes_of(&rows));
-    let mut events: Vec<Suggestion> = definitions
-        .events
+    let own = own?;
+    let mut names: Vec<String> = shown(own.events)
+        .filter(|event| !is_posthogs_own(event))
+        .collect();
+    if !own.has_more {
+        // Every word must occur in the name, so this finds those that hold a `$`.
+        let posthogs = definitions(format!("$ {search}"), false, 0).await?;
+        names.extend(shown(posthogs.events).filter(|event| is_posthogs_own(event)));
+    }
+    let volume = |event: &str| {
+        let volumes = volumes.as_ref()?;
+        Some(volumes.get(event).copied().unwrap_or(0))
+    };
+    let mut events: Vec<Suggestion> = names
         .into_iter()
-        .filter(|definition| definition.hidden != Some(true))
-        .filter(|definition| !definition.name.starts_with('$'))
-        .map(|definition| Suggestion {
-            volume: volumes
-                .as_ref()
-                .map(|volumes| volumes.get(&definition.name).copied().unwrap_or(0)),
-            event: definition.name,
+        .map(|event| Suggestion {
+            volume: volume(&event),
+            event,
         })
         .collect();
-    events.sort_by(|a, b| b.volume.cmp(&a.volume).then_with(|| a.event.cmp(&b.event)));
-    let start = page.saturating_mul(PAGE).min(events.len());
+    events.sort_by_cached_key(|suggestion| {
+        let silent = suggestion.volume == Some(0);
+        (
+            is_posthogs_own(&suggestion.event),
+            silent,
+            !sounds_like_success(&suggestion.event),
+            Reverse(suggestion.volume),
+            suggestion.event.clone(),
+        )
+    });
+    let start = (skip - block * RANKED).min(events.len());
     let end = (start + PAGE).min(events.len());
     Ok(Suggestions {
-        has_more: end < events.len(),
+        has_more: end < events.len() || own.has_more,
         events: events.drain(start..end).collect(),
     })
+}
+
+fn shown(definitions: Vec<EventDefinition>) -> impl Iterator<Item = String> {
+    definitions
+        .into_iter()
+        .filter(|definition| definition.hidden != Some(true))
+        .map(|definition| definition.name)
+}
+
+fn is_posthogs_own(event: &str) -> bool {
+    event.starts_with('$')
+}
+
+/// Names that conversions usually have.
+fn sounds_like_success(event: &str) -> bool {
+    const WORDS: [&str; 15] = [
+        "signup",
+        "signedup",
+        "signed_up",
+        "sign_up",
+        "register",
+        "purchas",
+        "paid",
+        "payment",
+        "checkout",
+        "order",
+        "subscri",
+        "trial",
+        "upgrade",
+        "convert",
+        "install",
+    ];
+    let name = event.to_lowercase().replace([' ', '-', '.'], "_");
+    WORDS.iter().any(|word| name.contains(word))
 }
 
 fn volumes_of(rows: &Rows) -> HashMap<String, u64> {
@@ -92,4 +156,22 @@ fn volumes_of(rows: &Rows) -> HashMap<String, u64> {
         .iter()
         .filter_map(|row| Some((row.first()?.as_str()?.to_owned(), row.get(1)?.as_u64()?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_conversions_are_known_in_any_spelling() {
+        for event in [
+            "Signed Up",
+            "sign-up completed",
+            "user.signed_up",
+            "order placed",
+        ] {
+            assert!(sounds_like_success(event), "{event}");
+        }
+        assert!(!sounds_like_success("button clicked"));
+    }
 }

@@ -46,6 +46,16 @@ pub struct Note {
     pub version: String,
 }
 
+impl Notes {
+    /// Takes in at `now` what has become of the note `id`: changed, new, or gone.
+    pub fn put(&mut self, id: u64, note: Option<Note>, now: Timestamp) {
+        self.notes.retain(|known| known.id != id);
+        self.notes.extend(note);
+        self.notes.sort_by_key(|note| (note.at, note.id));
+        self.measured_at = self.measured_at.max(now);
+    }
+}
+
 impl Note {
     /// The note that an annotation is. `None` where it marks no instant.
     pub fn from_annotation(annotation: &Annotation) -> Option<Self> {
@@ -169,6 +179,17 @@ impl Draft {
         })
     }
 
+    fn as_note(&self, id: u64) -> Note {
+        Note {
+            id,
+            text: self.text.clone(),
+            at: self.at,
+            author: None,
+            organization_wide: false,
+            version: String::new(),
+        }
+    }
+
     /// A sentence about a time that was moved, if it was.
     pub fn remark(&self, zone: &TimeZone) -> Option<String> {
         let typed = self.moved_from?;
@@ -223,21 +244,26 @@ pub async fn read<B: Bearer>(
     })
 }
 
-/// Adds a note to one project.
+/// Adds a note to one project, and returns it as it stands there.
 ///
 /// # Errors
 ///
 /// What PostHog or the network said.
-pub async fn add<B: Bearer>(client: &Client<B>, project: u64, draft: &Draft) -> Result<u64, Error> {
+pub async fn add<B: Bearer>(
+    client: &Client<B>,
+    project: u64,
+    draft: &Draft,
+) -> Result<Note, Error> {
     let new = NewAnnotation {
         content: draft.text.clone(),
         date_marker: draft.at,
     };
-    Ok(client.create_annotation(project, &new).await?.id)
+    let made = client.create_annotation(project, &new).await?;
+    Ok(Note::from_annotation(&made).unwrap_or_else(|| draft.as_note(made.id)))
 }
 
-/// Changes a note that is still at `version`. Its instant is kept to the second where day and time
-/// stay the same.
+/// Changes a note that is still at `version`, and returns it as it stands then. Its instant is kept to
+/// the second where day and time stay the same.
 ///
 /// # Errors
 ///
@@ -249,7 +275,7 @@ pub async fn edit<B: Bearer>(
     version: &str,
     draft: &Draft,
     zone: &TimeZone,
-) -> Result<(), ChangeError> {
+) -> Result<Note, ChangeError> {
     let now = current(client, project, id).await?;
     if now.version != version {
         return Err(ChangeError::Conflict(Box::new(now)));
@@ -263,10 +289,11 @@ pub async fn edit<B: Bearer>(
         date_marker: (wanted.day_and_time(zone) != now.day_and_time(zone)).then_some(draft.at),
         deleted: None,
     };
-    if change != AnnotationChange::default() {
-        client.change_annotation(project, id, &change).await?;
+    if change == AnnotationChange::default() {
+        return Ok(now);
     }
-    Ok(())
+    let changed = client.change_annotation(project, id, &change).await?;
+    Ok(Note::from_annotation(&changed).unwrap_or(wanted))
 }
 
 /// Deletes a note and returns it, for [`bring_back`]. One that is gone already is no error: `None`.
@@ -289,16 +316,20 @@ pub async fn delete<B: Bearer>(
     Ok(Some(note))
 }
 
-/// Takes a deletion back.
+/// Takes a deletion back, and returns the note as it stands then.
 ///
 /// # Errors
 ///
 /// What PostHog or the network said.
-pub async fn bring_back<B: Bearer>(client: &Client<B>, project: u64, id: u64) -> Result<(), Error> {
-    client
+pub async fn bring_back<B: Bearer>(
+    client: &Client<B>,
+    project: u64,
+    id: u64,
+) -> Result<Option<Note>, Error> {
+    let back = client
         .change_annotation(project, id, &deleted(false))
         .await?;
-    Ok(())
+    Ok(Note::from_annotation(&back))
 }
 
 /// The note as it stands at PostHog, where it may be changed from here.
@@ -340,7 +371,8 @@ fn clean(text: &str) -> String {
 fn hash(text: &str) -> String {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
     let bytes = hash.as_ref().iter().take(8);
-    bytes.map(|byte| format!("{byte:02x}")).collect()
+    let number = bytes.fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
+    format!("{number:016x}")
 }
 
 #[cfg(test)]

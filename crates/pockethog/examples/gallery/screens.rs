@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
 use pockethog::conversions::{Suggestion, Suggestions};
+use pockethog::notes::Note;
 use pockethog::overview::{
     Breakdown, Breakdowns, ConversionFigure, Counts, Period, Point, Range, Row,
 };
@@ -20,7 +21,7 @@ use pockethog::pages::chooser::{self, Chooser};
 use pockethog::pages::connections::{self, ConnectionCard, Connections};
 use pockethog::pages::home::{self, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble};
 use pockethog::pages::message;
-use pockethog::pages::notes::{Note, NoteAccess, NoteDialog};
+use pockethog::pages::notes::{NoteAccess, NoteDialog, Remedy};
 use pockethog::pages::project::{self, ProjectPage, Sibling};
 use pockethog::pages::settings::{self, ProjectLine, Settings};
 use pockethog::pages::sign_in::{self, SignIn};
@@ -281,8 +282,42 @@ fn projects() -> Vec<(&'static str, Markup)> {
                     text: "Launch on the front page <b>today</b>".to_owned(),
                     date: "2026-11-05".to_owned(),
                     time: "14:30".to_owned(),
-                    error: Some("PostHog could not be reached, so the note was not saved. Your text is kept here.".to_owned()),
+                    error: Some("The note was not saved, and your text is kept here. PostHog could not be reached.".to_owned()),
+                    ..NoteDialog::default()
                 });
+            }),
+        ),
+        (
+            "project-conflict",
+            with(&|view| {
+                let mut theirs = view.notes[2].clone();
+                "Release 2.14.1, with the fix".clone_into(&mut theirs.text);
+                view.dialog = Some(NoteDialog {
+                    text: "Release 2.14 and the new pricing".to_owned(),
+                    error: Some("Somebody changed this note meanwhile. Nothing was saved so far: keep theirs, or save yours over it.".to_owned()),
+                    theirs: Some(theirs),
+                    ..NoteDialog::of(&view.notes[2], &view.zone)
+                });
+            }),
+        ),
+        (
+            "project-no-query",
+            with(&|view| {
+                view.may_query = false;
+                view.shell.status = None;
+                view.online = None;
+            }),
+        ),
+        (
+            "project-unreadable",
+            with(&|view| {
+                view.period = None;
+                view.breakdowns = None;
+                view.trouble = Some("PostHog could not be reached.".to_owned());
+                view.shell.status = Some(Status::Offline(None));
+                view.note_trouble = Some("Notes could not be read anew: PostHog could not be reached.".to_owned());
+                view.remedy = Remedy::NewKey;
+                view.note_access = NoteAccess::ReadOnly;
             }),
         ),
         (
@@ -303,6 +338,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
                 chosen: vec!["signed_up".to_owned(), "paid".to_owned()],
                 search: String::new(),
                 page: 0,
+                error: None,
                 suggestions: Ok(Suggestions {
                     events: [("signed_up", 4642), ("started_trial", 2472), ("invited_teammate", 1839), ("a_very_long_event_name_that_somebody_generated_from_a_sentence_in_their_product", 3), ("تم_الدفع", 1)]
                         .map(|(event, volume)| Suggestion { event: event.to_owned(), volume: Some(volume) })
@@ -320,6 +356,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
                 chosen: vec![],
                 search: "paid".to_owned(),
                 page: 0,
+                error: None,
                 suggestions: Err("Events cannot be suggested: the permission to read event definitions was not given. Type the event’s name instead.".to_owned()),
             }),
         ),
@@ -504,6 +541,7 @@ fn note(id: u64, text: &str, days_ago: i64) -> Note {
         at: Timestamp::from_second(now().as_second() - days_ago * 86_400).expect("an instant"),
         author: Some("Marek".to_owned()),
         organization_wide: id == 2,
+        version: String::new(),
     }
 }
 
@@ -521,7 +559,9 @@ fn usual_project() -> ProjectPage {
         host: "EU".to_owned(),
         connection: "eu-oauth-1".to_owned(),
         preferences: ProjectPreferences {
-            conversions: vec!["Signed up".to_owned()],
+            conversions: ["Signed up", "Started trial", "Paid", "Invited a teammate"]
+                .map(ToOwned::to_owned)
+                .to_vec(),
             ..ProjectPreferences::default()
         },
         siblings: home
@@ -536,6 +576,8 @@ fn usual_project() -> ProjectPage {
                 },
             })
             .collect(),
+        remedy: Remedy::SignIn,
+        may_query: true,
         online: Some(55),
         range: Range::Month,
         zone: TimeZone::UTC,
@@ -592,7 +634,9 @@ fn usual_project() -> ProjectPage {
             note(3, "Release 2.14", 5),
         ],
         note_access: NoteAccess::Write,
+        note_trouble: None,
         dialog: None,
+        saved: None,
         deleted: None,
     }
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::layout::{Notice, Shell, Tone};
-use super::{encoded, icons, project_path};
+use super::{icons, project_path};
 use crate::conversions::Suggestions;
 use crate::format::grouped;
 use crate::project::ProjectKey;
@@ -23,6 +23,8 @@ pub struct Chooser {
     pub search: String,
     /// Which page of suggestions, from 0.
     pub page: usize,
+    /// Why the choice was not saved: one sentence.
+    pub error: Option<String>,
     /// The suggestions, or why there are none: one sentence.
     pub suggestions: Result<Suggestions, String>,
 }
@@ -33,44 +35,49 @@ pub fn render(view: &Chooser) -> Markup {
     shell.title = format!("Conversions of {}", view.name);
     let project = project_path(&view.key);
     let path = format!("{project}/conversions");
-    let to = |page: usize| format!("{path}?search={}&page={page}", encoded(&view.search));
     shell.back = Some(project.clone());
     shell.page("narrow", &html! {
         h1 { "Conversions" }
         p.lead { "Which events count as success in " bdi { (view.name) } "? The rate is people with the event over unique visitors." }
-        form.filter.wide role="search" method="get" action=(path) {
-            (icons::search())
-            input type="search" name="search" value=(view.search) placeholder="Search events" aria-label="Search events" autocomplete="off";
-        }
-        form method="post" action=(path) {
+        @if let Some(error) = &view.error { (Notice { tone: Tone::Bad, text: error.clone(), action: None }.render()) }
+        // Searching and turning pages carry along what is ticked; only Save stores it.
+        form method="get" action=(path) {
+            input type="hidden" name="chosen" value="1";
+            div.filter.wide role="search" {
+                (icons::search())
+                input type="search" name="search" value=(view.search) placeholder="Search events" aria-label="Search events" autocomplete="off" maxlength="200";
+                button.button.small type="submit" { "Search" }
+            }
             @if !view.chosen.is_empty() {
                 h2.group { "Chosen" }
                 ul.card.rows {
                     @for event in &view.chosen { (choice(event, None, true)) }
                 }
             }
-            h2.group { "Suggestions" }
             @match &view.suggestions {
                 Err(reason) => {
+                    h2.group { "Another event" }
                     (Notice { tone: Tone::Warn, text: reason.clone(), action: None }.render())
-                    label.card.field { span { "Name of the event" } input type="text" name="event" autocomplete="off" spellcheck="false"; }
+                    label.card.field { span { "Name of the event" } input type="text" name="event" autocomplete="off" spellcheck="false" maxlength="400"; }
                 },
                 Ok(found) => {
+                    h2.group { "Suggestions" }
                     @let fresh: Vec<_> = found.events.iter().filter(|suggestion| !view.chosen.contains(&suggestion.event)).collect();
-                    @if fresh.is_empty() { p.muted.none { "No event matches." } }
-                    @else {
+                    @if fresh.is_empty() {
+                        p.muted.none { (if view.search.trim().is_empty() { "This project has no events to choose from yet." } else { "No other event matches." }) }
+                    } @else {
                         ul.card.rows { @for suggestion in fresh { (choice(&suggestion.event, suggestion.volume, false)) } }
                     }
                     @if view.page > 0 || found.has_more {
                         nav.pager aria-label="Pages" {
-                            @if view.page > 0 { a.button href=(to(view.page - 1)) rel="prev" { "Previous" } }
+                            @if view.page > 0 { button.button type="submit" name="page" value=(view.page - 1) { "Previous" } }
                             span { "Page " (view.page + 1) }
-                            @if found.has_more { a.button href=(to(view.page + 1)) rel="next" { "Next" } }
+                            @if found.has_more { button.button type="submit" name="page" value=(view.page + 1) { "Next" } }
                         }
                     }
                 }
             }
-            div.actions { a.button href=(project) { "Cancel" } button.button.primary type="submit" { "Save" } }
+            div.actions { a.button href=(project) { "Cancel" } button.button.primary type="submit" formmethod="post" { "Save" } }
         }
     })
 }

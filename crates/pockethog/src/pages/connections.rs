@@ -148,7 +148,11 @@ fn card(connection: &ConnectionCard) -> Markup {
                 } @else if connection.signed_out.is_some() {
                     a.button href="/api-key" { "Enter a new key" }
                 }
-                form method="post" action=(path("sign-out")) { button.button.danger type="submit" { (if connection.by_key { "Forget this key" } else { "Sign out" }) } }
+                @if connection.signed_out.is_some() {
+                    form method="post" action=(path("remove")) { button.button.danger type="submit" { "Remove from the list" } }
+                } @else {
+                    form method="post" action=(path("sign-out")) { button.button.danger type="submit" { (if connection.by_key { "Forget this key" } else { "Sign out" }) } }
+                }
             }
         }
     }

@@ -1,34 +1,17 @@
 //! Notes on the chart: PostHog calls them annotations. The list below the chart, and the forms to add,
 //! change and delete one.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
+use posthog_api::annotations::LONGEST_CONTENT;
 
 use super::project::{ProjectPage, shortened};
-use super::{icons, project_path};
+use super::{encoded, icons, project_path};
 use crate::format;
-
-/// The longest text that PostHog takes, in characters.
-pub const LONGEST: usize = 8192;
-
-/// An annotation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// Its number at PostHog.
-    pub id: u64,
-    /// Its text.
-    pub text: String,
-    /// The instant it marks.
-    pub at: Timestamp,
-    /// Who wrote it, where that is known.
-    pub author: Option<String>,
-    /// True where it belongs to the whole organization.
-    pub organization_wide: bool,
-}
+use crate::notes::Note;
 
 /// What may be done with notes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NoteAccess {
     /// Read and write.
     #[default]
@@ -37,8 +20,16 @@ pub enum NoteAccess {
     ReadOnly,
     /// Nothing: `annotation:read` was not granted.
     Missing,
-    /// They could not be read this time: one sentence.
-    Unread(String),
+}
+
+/// How a permission that is missing can be given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Remedy {
+    /// By signing in again and agreeing to more.
+    #[default]
+    SignIn,
+    /// By an API key that has it.
+    NewKey,
 }
 
 /// The form that is open when the page is delivered: after a link without script, or after a refusal.
@@ -46,6 +37,8 @@ pub enum NoteAccess {
 pub struct NoteDialog {
     /// The note that is changed; none where one is added.
     pub id: Option<u64>,
+    /// The version of the note that was read.
+    pub version: String,
     /// The text as typed.
     pub text: String,
     /// `2026-11-05`.
@@ -54,23 +47,43 @@ pub struct NoteDialog {
     pub time: String,
     /// Why it was not saved: one sentence.
     pub error: Option<String>,
-}
-
-impl Note {
-    /// `Thu 5 Nov · Marek`.
-    pub fn when(&self, zone: &TimeZone) -> String {
-        let day = format::weekday(self.at, zone);
-        match &self.author {
-            Some(author) => format!("{day} · {author}"),
-            None => day,
-        }
-    }
+    /// The note as somebody else has changed it meanwhile.
+    pub theirs: Option<Note>,
 }
 
 impl NoteAccess {
     /// True where a note can be added.
-    pub fn may_write(&self) -> bool {
-        *self == Self::Write
+    pub fn may_write(self) -> bool {
+        self == Self::Write
+    }
+}
+
+impl NoteDialog {
+    /// The form to change a note.
+    pub fn of(note: &Note, zone: &TimeZone) -> Self {
+        let (date, time) = note.day_and_time(zone);
+        Self {
+            id: Some(note.id),
+            version: note.version.clone(),
+            text: note.text.clone(),
+            date,
+            time,
+            ..Self::default()
+        }
+    }
+
+    /// What the script keeps a text under that is being written.
+    fn kept_as(&self, view: &ProjectPage) -> String {
+        kept_as(view, self.id)
+    }
+}
+
+/// `Thu 5 Nov · Marek`.
+pub(super) fn when(note: &Note, zone: &TimeZone) -> String {
+    let day = format::weekday(note.at, zone);
+    match &note.author {
+        Some(author) => format!("{day} · {author}"),
+        None => day,
     }
 }
 
@@ -83,6 +96,7 @@ pub(super) fn list(view: &ProjectPage) -> Markup {
             view.range.name()
         )
     };
+    let any_organization_wide = view.notes.iter().any(|note| note.organization_wide);
     html! {
         div.notes #notes {
             @if !view.notes.is_empty() {
@@ -91,24 +105,36 @@ pub(super) fn list(view: &ProjectPage) -> Markup {
                         li {
                             span.pin aria-hidden="true" { (place + 1) }
                             span.note {
-                                bdi { (shortened(&note.text)) }
+                                (text(note))
                                 @if note.organization_wide { " " span.badge title="For the whole organization" { "Org" } }
                             }
                             time.muted datetime=(note.at) title=(format::date_time(note.at, &view.zone)) { (format::day(note.at, &view.zone)) }
-                            @if view.note_access.may_write() {
+                            @if view.note_access.may_write() && !note.organization_wide {
                                 a.edit href=(address(&format!("note={}", note.id))) data-dialog={ "note-" (note.id) } aria-label={ "Edit note " (place + 1) } { "Edit" }
                             }
                         }
                     }
                 }
             }
-            @match &view.note_access {
+            @match view.note_access {
                 NoteAccess::Write => a.link.add href=(address("note=new")) data-dialog="add-note" { (icons::plus()) "Add note" },
-                NoteAccess::ReadOnly => (missing(view, "Notes can be read but not written: the permission to write annotations was not given.")),
-                NoteAccess::Missing => (missing(view, "Notes are not shown: the permission to read annotations was not given.")),
-                NoteAccess::Unread(reason) => p.muted { (reason) },
+                NoteAccess::ReadOnly => (missing(view, "Notes can be read but not written: the permission to write annotations (annotation:write) was not given.")),
+                NoteAccess::Missing => (missing(view, "Notes are not shown: the permission to read annotations (annotation:read) was not given.")),
             }
+            @if view.note_access.may_write() && any_organization_wide {
+                p.muted.aside { "Notes marked Org belong to the whole organization. They are changed in PostHog, where they keep their place." }
+            }
+            @if let Some(trouble) = &view.note_trouble { p.muted.aside { (trouble) } }
         }
+    }
+}
+
+/// The first line; the rest unfolds.
+fn text(note: &Note) -> Markup {
+    let short = shortened(&note.text);
+    html! {
+        @if short == note.text { bdi { (short) } }
+        @else { details { summary { bdi { (short) } } p.whole { bdi { (note.text) } } } }
     }
 }
 
@@ -117,81 +143,90 @@ pub(super) fn dialogs(view: &ProjectPage) -> Markup {
     if !view.note_access.may_write() {
         return html! {};
     }
-    let draft = |id: Option<u64>| view.dialog.as_ref().filter(|dialog| dialog.id == id);
+    let open = view.dialog.as_ref();
+    let is_open = |id: Option<u64>| open.is_some_and(|dialog| dialog.id == id);
+    let today = view
+        .period
+        .as_ref()
+        .map(|period| format::date_value(period.measured_at, &view.zone));
+    let new = NoteDialog {
+        date: today.unwrap_or_default(),
+        time: "12:00".to_owned(),
+        ..NoteDialog::default()
+    };
     html! {
-        (dialog(view, None, draft(None)))
-        @for note in &view.notes {
-            (dialog(view, Some(note), draft(Some(note.id))))
+        @if let Some(saved) = view.saved { span hidden data-saved=(kept_as(view, saved)) {} }
+        @if let Some(open) = open { (dialog(view, open, true)) }
+        @if !is_open(None) { (dialog(view, &new, false)) }
+        @for note in view.notes.iter().filter(|note| !note.organization_wide && !is_open(Some(note.id))) {
+            (dialog(view, &NoteDialog::of(note, &view.zone), false))
         }
     }
 }
 
-fn dialog(view: &ProjectPage, note: Option<&Note>, draft: Option<&NoteDialog>) -> Markup {
+fn dialog(view: &ProjectPage, form: &NoteDialog, open: bool) -> Markup {
     let project = project_path(&view.key);
-    let id = note.map_or_else(|| "add-note".to_owned(), |note| format!("note-{}", note.id));
-    let title = if note.is_some() {
-        "Edit note"
-    } else {
-        "Add note"
-    };
-    let action = match note {
-        Some(note) => format!("{project}/annotations/{}", note.id),
+    let element = element(form.id);
+    let action = match form.id {
+        Some(id) => format!("{project}/annotations/{id}"),
         None => format!("{project}/annotations"),
     };
-    let filled = match (draft, note) {
-        (Some(draft), _) => draft.clone(),
-        (None, Some(note)) => NoteDialog {
-            id: Some(note.id),
-            text: note.text.clone(),
-            date: format::date_value(note.at, &view.zone),
-            time: format::hour(note.at, &view.zone),
-            error: None,
-        },
-        (None, None) => NoteDialog {
-            date: view
-                .period
-                .as_ref()
-                .map(|period| format::date_value(period.measured_at, &view.zone))
-                .unwrap_or_default(),
-            time: "12:00".to_owned(),
-            ..NoteDialog::default()
-        },
+    let (title, save) = match (form.id, &form.theirs) {
+        (None, _) => ("Add note", "Add note"),
+        (Some(_), None) => ("Edit note", "Save"),
+        (Some(_), Some(_)) => ("Edit note", "Save mine"),
     };
     html! {
-        dialog.card #(id) open[draft.is_some()] aria-labelledby={ (id) "-title" } {
+        dialog.card #(element) open[open] aria-labelledby={ (element) "-title" } {
             form method="post" action=(action) {
-                h2 id={ (id) "-title" } { (title) }
-                @if let Some(error) = &filled.error { p.error role="alert" { (error) } }
-                @if note.is_some_and(|note| note.organization_wide) {
-                    p.muted { "This note is shown in every project of the organization, and stays there." }
+                h2 id={ (element) "-title" } { (title) }
+                @if let Some(error) = &form.error { p.error role="alert" { (error) } }
+                @if let Some(theirs) = &form.theirs {
+                    figure.theirs {
+                        figcaption.muted { "In PostHog now, " (format::date_time(theirs.at, &view.zone)) }
+                        blockquote { bdi { (theirs.text) } }
+                    }
                 }
                 input type="hidden" name="range" value=(view.range.name());
-                label.field { span { "What happened?" }
-                    textarea name="text" rows="3" maxlength=(LONGEST) required data-keep=(format!("{}/{id}", view.key)) { (filled.text) }
+                input type="hidden" name="version" value=(form.version);
+                label.field { span { (if form.theirs.is_some() { "Your text" } else { "What happened?" }) }
+                    textarea name="text" rows="3" maxlength=(LONGEST_CONTENT) required dir="auto" data-keep=(form.kept_as(view)) { "\n" (form.text) }
                 }
                 div.two {
-                    label.field { span { "Date" } input type="date" name="date" value=(filled.date) required; }
-                    label.field { span { "Time" } input type="time" name="time" value=(filled.time) required; }
+                    label.field { span { "Date" } input type="date" name="date" value=(form.date) required; }
+                    label.field { span { "Time" } input type="time" name="time" value=(form.time) required; }
                 }
                 p.muted { "In the project’s time zone, " (view.zone.iana_name().unwrap_or("UTC")) "." }
                 div.actions {
-                    @if let Some(note) = note {
-                        button.button.danger type="submit" formnovalidate formaction={ (project) "/annotations/" (note.id) "/delete" } { "Delete" }
+                    @if let Some(id) = form.id {
+                        button.button.danger type="submit" formnovalidate formaction={ (project) "/annotations/" (id) "/delete" } { "Delete" }
                     }
-                    a.button href={ (project) "?range=" (view.range.name()) } data-close="" { "Cancel" }
-                    button.button.primary type="submit" { (if note.is_some() { "Save" } else { "Add note" }) }
+                    a.button href={ (project) "?range=" (view.range.name()) } data-close="" { (if form.theirs.is_some() { "Keep theirs" } else { "Cancel" }) }
+                    button.button.primary type="submit" { (save) }
                 }
             }
         }
     }
 }
 
-fn missing(view: &ProjectPage, text: &str) -> Markup {
+fn element(id: Option<u64>) -> String {
+    id.map_or_else(|| "add-note".to_owned(), |id| format!("note-{id}"))
+}
+
+fn kept_as(view: &ProjectPage, id: Option<u64>) -> String {
+    format!("{}/{}", view.key, element(id))
+}
+
+/// Says what is missing, and leads to where it can be given.
+pub(super) fn missing(view: &ProjectPage, text: &str) -> Markup {
     html! {
         div.missing {
             p.muted { (text) }
-            form method="post" action={ "/connections/" (super::encoded(&view.connection)) "/sign-in" } {
-                button.button.small type="submit" { "Give permission" }
+            @match view.remedy {
+                Remedy::SignIn => form method="post" action={ "/connections/" (encoded(&view.connection)) "/sign-in" } {
+                    button.button.small type="submit" { "Give permission" }
+                },
+                Remedy::NewKey => a.button.small href="/api-key" { "Enter a key that has it" },
             }
         }
     }

@@ -6,12 +6,13 @@ use maud::{Markup, html};
 
 use super::home::change_badge;
 use super::layout::{Notice, Shell, Tone, avatar};
-use super::notes::{self, Note, NoteAccess, NoteDialog};
+use super::notes::{self, NoteAccess, NoteDialog, Remedy};
 use super::settings::preference_form;
 use super::{icons, project_path};
 use crate::charts::{AreaChart, Marker};
 use crate::format::{self, Change, grouped};
-use crate::overview::{Breakdown, Breakdowns, Period, Point, Range};
+use crate::notes::Note;
+use crate::overview::{Breakdown, Breakdowns, ConversionFigure, Period, Point, Range};
 use crate::preferences::ProjectPreferences;
 use crate::project::ProjectKey;
 
@@ -35,8 +36,12 @@ pub struct ProjectPage {
     pub connection: String,
     /// What the person chose about it.
     pub preferences: ProjectPreferences,
-    /// All projects, for the list beside the page.
+    /// Projects for the list beside the page.
     pub siblings: Vec<Sibling>,
+    /// How a permission that is missing can be given.
+    pub remedy: Remedy,
+    /// True where `query:read` was granted.
+    pub may_query: bool,
     /// Persons online now, where that is known.
     pub online: Option<u64>,
     /// The range to show.
@@ -55,8 +60,13 @@ pub struct ProjectPage {
     pub notes: Vec<Note>,
     /// What may be done with notes.
     pub note_access: NoteAccess,
+    /// Why the notes are not fresh: one sentence.
+    pub note_trouble: Option<String>,
     /// The note that is being written, where a form has to be open.
     pub dialog: Option<NoteDialog>,
+    /// The note that was just saved, `None` within for one that was added: its text need not be kept
+    /// for another try.
+    pub saved: Option<Option<u64>>,
     /// The note that was just deleted: its number and text.
     pub deleted: Option<(u64, String)>,
 }
@@ -112,10 +122,12 @@ pub fn render(view: &ProjectPage) -> Markup {
 pub fn render_numbers(view: &ProjectPage) -> Markup {
     html! {
         div #numbers {
-            @if let Some(trouble) = &view.trouble {
+            @if let (Some(trouble), true) = (&view.trouble, view.period.is_some() && view.may_query) {
                 (Notice { tone: Tone::Warn, text: trouble.clone(), action: None }.render())
             }
-            @if let Some(period) = &view.period {
+            @if !view.may_query {
+                (without_numbers(view))
+            } @else if let Some(period) = &view.period {
                 @if !period.time_zone_known {
                     (Notice {
                         tone: Tone::Warn,
@@ -136,7 +148,13 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
                     (figure("Sessions", period.sessions, period.sessions_before))
                     (fourth(period))
                 }
-                @if !silent { (chart(view, period)) }
+                @if silent { (notes_alone(view)) } @else { (chart(view, period)) }
+            } @else if let Some(trouble) = &view.trouble {
+                div.empty-box {
+                    h2 { "No numbers so far" }
+                    p { (trouble) }
+                }
+                (notes_alone(view))
             } @else {
                 div.figures-row aria-hidden="true" {
                     @for label in ["Visitors", "Pageviews", "Sessions", "Conversion"] {
@@ -152,15 +170,39 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
     }
 }
 
+fn without_numbers(view: &ProjectPage) -> Markup {
+    html! {
+        div.empty-box {
+            h2 { "Numbers are not shown" }
+            p { "The permission to read them (query:read) was not given. The project and its notes are here." }
+            (notes::missing(view, ""))
+        }
+        (notes_alone(view))
+    }
+}
+
+/// The notes where there is no chart for them.
+fn notes_alone(view: &ProjectPage) -> Markup {
+    html! {
+        section.card.panel.chart-panel aria-label="Notes" {
+            div.panel-head { h2 { "Notes" } }
+            (notes::list(view))
+        }
+    }
+}
+
 /// Lists and conversions alone, as the event stream replaces them. Their id is `lists`.
 pub fn render_lists(view: &ProjectPage) -> Markup {
     html! {
         div.panels #lists {
-            @if let Some(breakdowns) = &view.breakdowns {
+            @if !view.may_query {
+            } @else if let Some(breakdowns) = &view.breakdowns {
                 @for (place, (list, rows)) in breakdowns.lists.iter().enumerate() {
                     (breakdown(*list, rows))
                     @if place == 0 { (conversions(view)) }
                 }
+            } @else if view.trouble.is_some() {
+                (conversions(view))
             } @else {
                 @for title in ["Top pages", "Referrers"] {
                     section.card.panel aria-label=(title) {
@@ -201,9 +243,16 @@ fn heading(view: &ProjectPage) -> Markup {
                 h1 { bdi { (view.name()) } @if view.preferences.favourite { span.fav title="Favourite" { (icons::star()) } } }
                 p.subtitle { bdi { (view.subtitle) } span.badge { (view.host) } }
             }
-            @if let Some(online) = view.online {
-                p.online { span.dot aria-hidden="true" {} b { (grouped(online)) } " online" }
-            }
+            (render_online(view.online))
+        }
+    }
+}
+
+/// Persons online now, as the event stream replaces it. Its id is `online`.
+pub fn render_online(online: Option<u64>) -> Markup {
+    html! {
+        p.online #online hidden[online.is_none()] {
+            @if let Some(online) = online { span.dot aria-hidden="true" {} b { (grouped(online)) } " online" }
         }
     }
 }
@@ -304,7 +353,7 @@ fn chart(view: &ProjectPage, period: &Period) -> Markup {
                 number: place + 1,
                 at: across(&starts, note.at)?,
                 text: shortened(&note.text),
-                when: note.when(&view.zone),
+                when: notes::when(note, &view.zone),
             })
         })
         .collect();
@@ -456,27 +505,37 @@ fn conversions(view: &ProjectPage) -> Markup {
     html! {
         section.card.panel aria-labelledby="conversions-title" {
             div.panel-head { h2 #conversions-title { "Conversions" } span.muted { "of visitors" } }
-            @match &view.period {
-                Some(period) if !period.conversions.is_empty() => ul.conversions {
-                    @let most = period.conversions.iter().map(|conversion| conversion.persons).max().unwrap_or(0).max(1);
-                    @for conversion in &period.conversions {
-                        @let (now, before) = rates(period, conversion.persons, conversion.persons_before);
+            @if view.preferences.conversions.is_empty() {
+                p.muted.none { "Choose the events that count as success, a sign-up or a purchase, and see which share of visitors gets there." }
+            } @else {
+                @let figures = view.period.as_ref().map_or(&[][..], |period| &period.conversions);
+                @let most = figures.iter().map(|figure| figure.persons).max().unwrap_or(0).max(1);
+                ul.conversions {
+                    @for event in &view.preferences.conversions {
                         li {
-                            bdi { (conversion.event) }
-                            b { (format::share(now)) }
-                            span.muted { (grouped(conversion.persons)) (if conversion.persons == 1 { " person" } else { " people" }) }
-                            span class={ "points" (tone(now - before)) } { (format::points(now, before)) }
-                            svg.meter aria-hidden="true" {
-                                rect.well width="100%" height="100%" rx="3" {}
-                                rect.filled width=(format!("{:.1}%", conversion.persons as f64 / most as f64 * FULLEST)) height="100%" rx="3" {}
+                            bdi { (event) }
+                            @match (&view.period, figures.iter().find(|figure| figure.event == *event)) {
+                                (Some(period), Some(figure)) => (conversion(period, figure, most)),
+                                _ => b { span.bone { "0.0%" } },
                             }
                         }
                     }
-                },
-                Some(_) if view.preferences.conversions.is_empty() => p.muted.none { "Choose the events that count as success, a sign-up or a purchase, and see which share of visitors gets there." },
-                _ => div.bone-list aria-hidden="true" { @for _ in 0..3 { p.bone { "Event" } } },
+                }
             }
             a.link href=(choose) { (icons::plus()) (if view.preferences.conversions.is_empty() { "Choose events" } else { "Change events" }) }
+        }
+    }
+}
+
+fn conversion(period: &Period, figure: &ConversionFigure, most: u64) -> Markup {
+    let (now, before) = rates(period, figure.persons, figure.persons_before);
+    html! {
+        b { (format::share(now)) }
+        span.muted { (grouped(figure.persons)) (if figure.persons == 1 { " person" } else { " people" }) }
+        span class={ "points" (tone(now - before)) } { (format::points(now, before)) }
+        svg.meter aria-hidden="true" {
+            rect.well width="100%" height="100%" rx="3" {}
+            rect.filled width=(format!("{:.1}%", figure.persons as f64 / most as f64 * FULLEST)) height="100%" rx="3" {}
         }
     }
 }

@@ -2,11 +2,24 @@
 
 use maud::{Markup, html};
 
-use super::layout::{Notice, Shell, Tone, avatar, mode};
+use super::layout::{Notice, Shell, Tone, avatar};
 use super::{icons, project_path};
 use crate::colours::{self, SCHEMES};
 use crate::preferences::{Cadence, Mode, ProjectPreferences, WeekStart};
 use crate::project::ProjectKey;
+
+/// The cadences, each with its name in forms and files and with its words.
+pub const CADENCES: [(Cadence, &str, &str); 4] = [
+    (Cadence::HalfMinute, "30s", "30 seconds"),
+    (Cadence::Minute, "1m", "minute"),
+    (Cadence::FiveMinutes, "5m", "5 minutes"),
+    (Cadence::QuarterHour, "15m", "15 minutes"),
+];
+
+/// The name of a mode in forms and files.
+pub fn mode_name(mode: Mode) -> &'static str {
+    super::layout::mode(mode)
+}
 
 /// What the settings page knows. Scheme and mode are those of the shell.
 #[derive(Clone, Debug, Default)]
@@ -50,10 +63,7 @@ pub fn render(view: &Settings) -> Markup {
             0,
             Notice {
                 tone: Tone::Bad,
-                text: format!(
-                    "{broken} Defaults are in use and nothing is saved until {} is mended.",
-                    view.path
-                ),
+                text: format!("{broken} Nothing is saved until then."),
                 action: None,
             },
         );
@@ -113,7 +123,7 @@ fn appearance(view: &Settings) -> Markup {
                 div.segments {
                     @for choice in [Mode::Auto, Mode::Light, Mode::Dark] {
                         label {
-                            input.hidden-label type="radio" name="mode" value=(mode(choice)) checked[choice == view.shell.mode];
+                            input.hidden-label type="radio" name="mode" value=(mode_name(choice)) checked[choice == view.shell.mode];
                             span { (match choice { Mode::Auto => "Auto", Mode::Light => "Light", Mode::Dark => "Dark" }) }
                         }
                     }
@@ -139,19 +149,13 @@ fn appearance(view: &Settings) -> Markup {
 }
 
 fn data(view: &Settings) -> Markup {
-    let cadences = [
-        (Cadence::HalfMinute, "30s", "30 seconds"),
-        (Cadence::Minute, "1m", "minute"),
-        (Cadence::FiveMinutes, "5m", "5 minutes"),
-        (Cadence::QuarterHour, "15m", "15 minutes"),
-    ];
     html! {
         h2.group { "Data" }
         div.card.rows {
             label.row {
                 span { "Refresh every" small.muted { "While the window is visible" } }
                 select name="refresh" {
-                    @for (cadence, value, title) in cadences { option value=(value) selected[cadence == view.refresh] { (title) } }
+                    @for (cadence, value, title) in CADENCES { option value=(value) selected[cadence == view.refresh] { (title) } }
                 }
             }
             label.row {

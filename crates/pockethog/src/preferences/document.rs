@@ -72,7 +72,7 @@ fn lay_over_array(old: &mut Array, wanted: &Array) {
         let lead = text(value.decor().prefix());
         let (behind_previous, above) = split_line(&lead);
         if let Some(previous) = known.last_mut() {
-            previous.2 = behind_previous.to_owned();
+            behind_previous.clone_into(&mut previous.2);
         }
         known.push((value.clone(), above.to_owned(), String::new()));
     }

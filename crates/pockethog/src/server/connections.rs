@@ -3,10 +3,269 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Path, State as Extract};
+use axum::response::Response;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState, CredentialKind, Reach};
 
-use super::State;
+use super::answer::sentence;
+use super::sign_in::{self, Purpose};
+use super::{Change, NotFound, PageError, State, page, see_other};
+use crate::accounts::{EMAIL_SCOPE, missing_scopes};
+use crate::format::{ago, counted};
+use crate::pages::connections::{self, ConnectionCard, Connections};
+use crate::pages::home::Trouble;
+use crate::pages::layout::{Notice, Tone};
+use crate::project::Project;
 
-/// The routes of this module.
+/// Names that are spelled out before the rest is counted.
+const MOST_NAMES: usize = 4;
+
+/// `/connections` and what can be done with each.
 pub fn routes() -> Router<Arc<State>> {
     Router::new()
+        .route("/connections", get(show))
+        .route("/connections/{id}/sign-in", post(sign_in_again))
+        .route("/connections/{id}/sign-out", post(sign_out))
+        .route("/connections/{id}/remove", post(remove))
+}
+
+async fn show(Extract(state): Extract<Arc<State>>) -> Result<Response, PageError> {
+    state
+        .blocking(|state| {
+            let now = Timestamp::now();
+            let connections = state.connections()?;
+            let mut cards = Vec::with_capacity(connections.len());
+            for connection in &connections {
+                cards.push(card(state, connection, now)?);
+            }
+            Ok(page(connections::render(&Connections {
+                shell: state.shell(),
+                connections: cards,
+            })))
+        })
+        .await
+}
+
+fn card(
+    state: &State,
+    connection: &Connection,
+    now: Timestamp,
+) -> Result<ConnectionCard, PageError> {
+    let snapshots = state.snapshots();
+    let projects = snapshots.projects_of(&connection.id)?;
+    let failures = snapshots
+        .discovery(&connection.id)?
+        .map(|found| found.failures)
+        .unwrap_or_default();
+    drop(snapshots);
+    let by_key = connection.kind == CredentialKind::ApiKey;
+    let refreshed = connection
+        .last_refresh_at
+        .and_then(|at| Timestamp::from_second(at).ok())
+        .map(|at| ago(at, now));
+    Ok(ConnectionCard {
+        id: connection.id.to_string(),
+        who: connection.account.label().to_owned(),
+        host: connection.host.name(),
+        by_key,
+        can_sign_in: !by_key || connection.host.region().is_some(),
+        signed_out: match connection.state {
+            ConnectionState::Active => None,
+            ConnectionState::Ended(reason) => Some(reason.sentence().to_owned()),
+        },
+        granted: connection
+            .grant
+            .scopes
+            .iter()
+            .map(ToOwned::to_owned)
+            .collect(),
+        missing: missing_scopes(connection),
+        reach: reach(&connection.grant.reach, &projects),
+        vault: capitalised(&connection.vault.to_string()),
+        refreshed,
+        projects: projects.len(),
+        failures: failures
+            .into_iter()
+            .map(|failure| Trouble {
+                reason: sentence(&failure.reason),
+                what: failure.what,
+                action: None,
+            })
+            .collect(),
+    })
+}
+
+/// A Reach in words, with the names that are known.
+fn reach(reach: &Reach, projects: &[Project]) -> String {
+    match reach {
+        Reach::All => "Everything you may see".to_owned(),
+        Reach::Organizations(ids) => {
+            let names = ids.iter().filter_map(|id| {
+                projects
+                    .iter()
+                    .find(|project| project.organization.as_ref() == Some(id))
+                    .and_then(|project| project.organization_name.clone())
+            });
+            let counted = counted(ids.len(), "organization", "organizations");
+            with_names(&counted, &names.collect::<Vec<_>>())
+        }
+        Reach::Projects(ids) => {
+            let names = ids.iter().filter_map(|id| {
+                projects
+                    .iter()
+                    .find(|project| project.key.id == *id)
+                    .map(|project| project.name.clone())
+            });
+            {
+                let counted = counted(ids.len(), "project", "projects");
+                with_names(&counted, &names.collect::<Vec<_>>())
+            }
+        }
+    }
+}
+
+fn with_names(counted: &str, names: &[String]) -> String {
+    if names.is_empty() || names.len() > MOST_NAMES {
+        return counted.to_owned();
+    }
+    format!("{counted}: {}", names.join(", "))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
+/// Signs in once more: to widen the grant, to come back, or to take the place of an API key.
+async fn sign_in_again(
+    Extract(state): Extract<Arc<State>>,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    let Some(connection) = find(&state, id).await? else {
+        return Ok(NotFound::Page.answer(&state));
+    };
+    let by_key = connection.kind == CredentialKind::ApiKey;
+    let purpose = Purpose {
+        with_email: !by_key && connection.grant.scopes.allows(EMAIL_SCOPE),
+        replaces: by_key.then(|| connection.id.clone()),
+    };
+    Ok(sign_in::begin(&state, &connection.host, purpose).await)
+}
+
+/// Signs out, here and at PostHog. Names, order and favourites stay for when somebody comes back.
+async fn sign_out(
+    Extract(state): Extract<Arc<State>>,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    let Some(connection) = find(&state, id).await? else {
+        return Ok(NotFound::Page.answer(&state));
+    };
+    let sign_in = &state.program().sign_in;
+    let done = match connection.kind {
+        CredentialKind::OAuth => sign_in.sign_out(&connection.id).await,
+        CredentialKind::ApiKey => sign_in.remove(&connection.id).await,
+    };
+    if let Err(error) = done {
+        say(
+            &state,
+            Tone::Bad,
+            format!("Not signed out. {}", sentence(error)),
+        );
+        return Ok(see_other("/connections"));
+    }
+    forget_projects(&state, connection.id.clone()).await;
+    let what = match connection.kind {
+        CredentialKind::OAuth => "Signed out of",
+        CredentialKind::ApiKey => "The API key was removed:",
+    };
+    let text = format!(
+        "{what} {}. Names, order, favourites and colours of its projects are kept.",
+        connection.host.name()
+    );
+    leave(&state, text)
+}
+
+/// Takes a signed-out Connection off the list.
+async fn remove(
+    Extract(state): Extract<Arc<State>>,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    let Some(connection) = find(&state, id).await? else {
+        return Ok(NotFound::Page.answer(&state));
+    };
+    if connection.is_active() {
+        say(&state, Tone::Warn, "Sign out first.");
+        return Ok(see_other("/connections"));
+    }
+    match state.program().sign_in.remove(&connection.id).await {
+        Ok(()) => {
+            forget_projects(&state, connection.id.clone()).await;
+            leave(
+                &state,
+                format!("{} was removed from the list.", connection.host.name()),
+            )
+        }
+        Err(error) => {
+            say(
+                &state,
+                Tone::Bad,
+                format!("Not removed. {}", sentence(error)),
+            );
+            Ok(see_other("/connections"))
+        }
+    }
+}
+
+/// Where to go when a Connection has ended: home shows the sign-in screen where it was the last one.
+fn leave(state: &Arc<State>, text: String) -> Result<Response, PageError> {
+    say(state, Tone::Good, text);
+    let left = state.connections()?.iter().any(Connection::is_active);
+    state.announce(if left {
+        Change::Projects
+    } else {
+        Change::SignedOut
+    });
+    Ok(see_other(if left { "/connections" } else { "/" }))
+}
+
+async fn forget_projects(state: &Arc<State>, id: ConnectionId) {
+    let forgotten = state
+        .blocking(move |state| state.snapshots().forget_connection(&id))
+        .await;
+    if let Err(error) = forgotten {
+        tracing::warn!(%error, "projects of a connection that ended are still listed");
+    }
+}
+
+async fn find(state: &Arc<State>, id: String) -> Result<Option<Connection>, PageError> {
+    let connections = state.blocking(|state| state.connections()).await?;
+    Ok(connections
+        .into_iter()
+        .find(|connection| connection.id.as_str() == id))
+}
+
+fn say(state: &State, tone: Tone, text: impl Into<String>) {
+    state.say(Notice {
+        tone,
+        text: text.into(),
+        action: None,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reach_is_named_while_it_is_short() {
+        let names = |count: usize| (0..count).map(|n| format!("P{n}")).collect::<Vec<_>>();
+        assert_eq!(with_names("2 projects", &names(2)), "2 projects: P0, P1");
+        assert_eq!(with_names("9 projects", &names(9)), "9 projects");
+        assert_eq!(reach(&Reach::Projects(vec![1]), &[]), "1 project");
+    }
 }

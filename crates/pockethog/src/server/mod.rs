@@ -25,6 +25,7 @@ mod secret;
 mod settings;
 mod sign_in;
 mod state;
+mod upload;
 
 use std::sync::Arc;
 

@@ -14,6 +14,7 @@ use url::Url;
 use super::board::Board;
 use super::events::Change;
 use super::launch::LaunchError;
+use super::notes::Deleted;
 use super::refresher::Refresher;
 use super::secret::Secret;
 use super::sign_in::Waiting;
@@ -47,6 +48,7 @@ pub struct State {
     hosts: Mutex<BTreeSet<String>>,
     refresher: Refresher,
     attempts: Waiting,
+    deleted_notes: Deleted,
 }
 
 /// What a file looks like from outside.
@@ -103,6 +105,7 @@ impl State {
             hosts: Mutex::new(hosts),
             refresher: Refresher::default(),
             attempts: Waiting::default(),
+            deleted_notes: Deleted::default(),
         }))
     }
 
@@ -226,6 +229,11 @@ impl State {
             .iter()
             .flat_map(|origin| [" ", origin.as_str()])
             .collect()
+    }
+
+    /// Notes that were deleted lately, to be brought back.
+    pub fn deleted_notes(&self) -> &Deleted {
+        &self.deleted_notes
     }
 
     /// Tells open pages of a change.
