@@ -72,8 +72,8 @@ impl Instance {
         &self.0.world
     }
 
-    /// All events of a project by time, those that have not happened yet included.
-    pub fn events(&self, project: u64) -> Option<&[Event]> {
+    /// All events of a project by time, those that have not happened yet included. Made anew each time.
+    pub fn events(&self, project: u64) -> Option<Vec<Event>> {
         self.0.stores.get(&project).map(|store| store.events())
     }
 

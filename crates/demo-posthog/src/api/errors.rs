@@ -60,6 +60,16 @@ pub(crate) fn validation(code: &str, detail: &str, attr: Option<&str>) -> Answer
     Answer::json(400, &body("validation_error", code, detail, attr))
 }
 
+/// A query that could not be executed: 400 for its own fault, else the server's.
+pub(crate) fn query_failed(status: u16, code: &str, detail: &str) -> Answer {
+    let kind = if status < 500 {
+        "validation_error"
+    } else {
+        "server_error"
+    };
+    Answer::json(status, &body(kind, code, detail, None))
+}
+
 /// 400 for a body that does not parse.
 pub(crate) fn parse_error(detail: &str) -> Answer {
     let detail = format!("JSON parse error - {detail}");

@@ -1,7 +1,6 @@
 //! `/api/projects/:id/event_definitions/`: the events that a project has seen.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -71,20 +70,11 @@ fn seen(server: &Server, project: u64, now: i64) -> Vec<Definition> {
     let Some(store) = server.stores.get(&project) else {
         return Vec::new();
     };
-    let mut seen: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
-    for event in store
-        .events()
-        .iter()
-        .take_while(|event| event.timestamp <= now)
-    {
-        let times = seen
-            .entry(event.event)
-            .or_insert((event.timestamp, event.timestamp));
-        times.1 = event.timestamp;
-    }
-    seen.into_iter()
-        .map(|(name, (first_seen, last_seen))| Definition {
-            name: name.to_owned(),
+    store
+        .event_times(now)
+        .into_iter()
+        .map(|(name, first_seen, last_seen)| Definition {
+            name,
             first_seen,
             last_seen,
         })
