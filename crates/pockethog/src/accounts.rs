@@ -5,7 +5,7 @@ use std::sync::Arc;
 use posthog_api::{Bearer, BearerError, Client, Limits, Pace, Token};
 use sign_in_with_posthog::{
     AccessToken, Config, Connection, CredentialKind, FileError, Host, HostError, Region, Scopes,
-    Session, SessionError, SignIn,
+    Session, SessionError, SignIn, VaultChoice,
 };
 
 use crate::folders::Folders;
@@ -94,19 +94,40 @@ impl Clouds {
     }
 }
 
+/// Where secrets lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// In the keychain of this device, or an encrypted file where there is none.
+    Usual,
+    /// In an encrypted file whose key lies in the same home: nothing outside of it is touched.
+    Apart,
+}
+
 /// Opens the signed-in accounts of this device.
 ///
 /// # Errors
 ///
 /// A folder that cannot be made or kept private.
-pub fn open(folders: &Folders, http: reqwest::Client) -> Result<SignIn, FileError> {
+pub fn open(
+    folders: &Folders,
+    http: reqwest::Client,
+    keeping: Keeping,
+) -> Result<SignIn, FileError> {
     let scopes = Scopes::parse(SCOPES);
     let mut config = Config::new(folders.state.clone(), http, CLIENT_NAME, scopes);
     config.api_key_scopes = Scopes::parse(API_KEY_SCOPES);
-    config.client_id = std::env::var("POCKETHOG_CLIENT_ID")
-        .ok()
-        .map(|id| id.trim().to_owned())
-        .filter(|id| !id.is_empty());
+    match keeping {
+        Keeping::Usual => {
+            config.client_id = std::env::var("POCKETHOG_CLIENT_ID")
+                .ok()
+                .map(|id| id.trim().to_owned())
+                .filter(|id| !id.is_empty());
+        }
+        Keeping::Apart => {
+            config.vault = VaultChoice::EncryptedFile;
+            config.device_folder = Some(folders.state.with_extension("device"));
+        }
+    }
     SignIn::open(config)
 }
 

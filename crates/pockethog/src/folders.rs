@@ -25,8 +25,8 @@ impl Folders {
     ///
     /// Where the user has no home folder.
     pub fn find() -> Result<Self, NoHome> {
-        if let Some(home) = std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty()) {
-            return Ok(Self::below(home.into()));
+        if let Some(home) = home_from_environment() {
+            return Ok(Self::below(home));
         }
         let strategy = choose_app_strategy(AppStrategyArgs {
             top_level_domain: "org".to_owned(),
@@ -65,6 +65,12 @@ impl Folders {
     pub fn running(&self) -> PathBuf {
         self.state.join("running.json")
     }
+}
+
+/// The folder that `POCKETHOG_HOME` names.
+pub fn home_from_environment() -> Option<PathBuf> {
+    let home = std::env::var_os(HOME_VARIABLE).filter(|home| !home.is_empty());
+    home.map(PathBuf::from)
 }
 
 /// The user has no home folder.

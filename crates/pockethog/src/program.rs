@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sign_in_with_posthog::{Connection, ConnectionId, FileError, HostError, IndexError, SignIn};
 
-use crate::accounts::{self, ApiClient, Clouds};
+use crate::accounts::{self, ApiClient, Clouds, Keeping};
 use crate::folders::{Folders, NoHome};
 use crate::http;
 use crate::preferences::{Preferences, PreferencesError};
@@ -59,8 +59,22 @@ impl Program {
     ///
     /// See [`StartError`].
     pub fn open_at(folders: Folders, clouds: Clouds) -> Result<Self, StartError> {
+        Self::assemble(folders, clouds, Keeping::Usual)
+    }
+
+    /// Opens everything at other places, apart from the rest of this device: secrets lie in an encrypted
+    /// file below `folders`, and no keychain is asked. For the demo and for tests.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`].
+    pub fn open_apart(folders: Folders, clouds: Clouds) -> Result<Self, StartError> {
+        Self::assemble(folders, clouds, Keeping::Apart)
+    }
+
+    fn assemble(folders: Folders, clouds: Clouds, keeping: Keeping) -> Result<Self, StartError> {
         let http = http::client()?;
-        let sign_in = accounts::open(&folders, http.clone())?;
+        let sign_in = accounts::open(&folders, http.clone(), keeping)?;
         Ok(Self {
             folders,
             http,

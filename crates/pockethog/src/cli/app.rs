@@ -20,6 +20,13 @@ pub struct AppOptions {
     no_browser: bool,
 }
 
+impl AppOptions {
+    /// The port, 0 for any.
+    pub(super) fn port(self) -> u16 {
+        self.port.unwrap_or(0)
+    }
+}
+
 /// Starts the app, or opens the one that runs already.
 ///
 /// # Errors
@@ -32,7 +39,7 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     // From here on a Ctrl-C ends what was begun, however early it comes.
     let end = end()?;
-    match launch(Arc::new(program), options.port.unwrap_or(0)).await? {
+    match launch(Arc::new(program), options.port()).await? {
         Launch::Running(address) => {
             open(console, &address, options);
             console.say("PocketHog is running already.");
@@ -61,7 +68,7 @@ pub(super) async fn serve(
 }
 
 /// Prints the address and opens it where there is a browser.
-fn open(console: &Console, address: &str, options: AppOptions) {
+pub(super) fn open(console: &Console, address: &str, options: AppOptions) {
     if console.is_json() {
         console.document(&json!({ "address": address }));
     } else {

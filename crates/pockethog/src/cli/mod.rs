@@ -3,6 +3,7 @@
 mod api_key;
 mod app;
 mod console;
+mod demo;
 mod login;
 mod logout;
 mod overview;
@@ -43,6 +44,8 @@ pub struct Shared {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try it: an embedded PostHog with invented data, and the app on it.
+    Demo(app::AppOptions),
     /// Sign in at PostHog in the browser, or with a personal API key.
     Login(login::Login),
     /// Sign out: forget the tokens here and revoke them at PostHog.
@@ -87,6 +90,7 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
         Some(Command::Overview(overview)) => {
             block_on(overview::run(&Program::open()?, console, &overview))
         }
+        Some(Command::Demo(options)) => block_on(demo::run(console, options)),
         None => block_on(app::run(Program::open()?, console, arguments.app)),
     }
 }

@@ -10,7 +10,6 @@ mod answer;
 mod assets;
 mod banner;
 mod board;
-mod budget;
 mod chooser;
 mod connections;
 mod events;

@@ -6,8 +6,9 @@
 //! no page open the task sleeps and costs nothing.
 //!
 //! A Snapshot that a widget or another program has just written is not asked for again. A connection that
-//! does not answer is left alone for a while that grows, then tried with one request; a budget keeps each
-//! key and organization inside of PostHog's limits ([`Budget`], docs/limits.md).
+//! does not answer is left alone for a while that grows, then tried with one request. Each key and
+//! organization has a budget below PostHog's limits ([`posthog_api::Pace`]); where a refresh at the chosen
+//! cadence would spend it, the cadence is stretched. docs/limits.md has the figures.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -18,11 +19,10 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use posthog_api::{BearerError, Error};
-use sign_in_with_posthog::{Connection, ConnectionId, CredentialKind};
+use sign_in_with_posthog::{Connection, ConnectionId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::budget::Budget;
 use super::events::Change;
 use super::state::{State, lock};
 use crate::discovery::{Discovery, discover};
@@ -35,11 +35,8 @@ use crate::project::{Project, ProjectKey};
 use crate::refresh::{self, DISCOVERY_SECONDS, ReadError};
 use crate::snapshot::{SnapshotError, Snapshots, Stamp, Trouble, View, Viewed};
 
-/// Requests under way at a time; the pace of each connection bounds them further.
-const MOST_AT_ONCE: usize = 64;
-
-/// Requests for one project at a time by API key, of which PostHog runs 3: one is left to a widget.
-const MOST_PER_PROJECT: usize = 2;
+/// Requests under way at a time. The pace of each connection bounds them; this bounds the memory they take.
+const MOST_AT_ONCE: usize = 256;
 
 /// What nobody sees, but counts into the total, is read this often, in seconds.
 const UNSEEN_SECONDS: i64 = 900;
@@ -56,9 +53,6 @@ const GLANCE_TIME: Duration = Duration::from_secs(30);
 /// First wait after a connection did not answer, and the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(4);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-
-/// A wait that PostHog asks for and that is longer than this can only come from an hourly limit.
-const HOURLY_WAIT: Duration = Duration::from_secs(61);
 
 /// What an open page looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -284,7 +278,6 @@ pub(super) async fn run(state: Arc<State>) {
         state,
         running: FuturesUnordered::new(),
         under_way: HashSet::new(),
-        budgets: HashMap::new(),
         plan: Plan::default(),
         round: None,
         active: Vec::new(),
@@ -297,7 +290,6 @@ struct Task {
     state: Arc<State>,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
     under_way: HashSet<Job>,
-    budgets: HashMap<(ConnectionId, Option<String>), Budget>,
     plan: Plan,
     /// Of the numbers of the home page: read so far, and to be read in all.
     round: Option<(usize, usize)>,
@@ -407,13 +399,6 @@ impl Task {
             let Some(connection) = self.plan.connections.get(&id).cloned() else {
                 continue;
             };
-            let busy_with = |jobs: &HashSet<Job>| match &job {
-                Job::Read(key, _) => jobs
-                    .iter()
-                    .filter(|other| matches!(other, Job::Read(known, _) if known == key))
-                    .count(),
-                Job::Discover(_) => 0,
-            };
             if let Some(health) = self.state.refresher().health(&id) {
                 if health.until > now {
                     sooner(health.until - now);
@@ -425,19 +410,6 @@ impl Task {
                     later.push_back((job, id, project));
                     continue;
                 }
-            }
-            if connection.kind == CredentialKind::ApiKey
-                && busy_with(&self.under_way) >= MOST_PER_PROJECT
-            {
-                later.push_back((job, id, project));
-                continue;
-            }
-            if matches!(&job, Job::Read(_, view) if *view != View::Notes)
-                && let Err(empty) = self.budget(&connection, project.as_ref(), now).take(now)
-            {
-                sooner(empty);
-                later.push_back((job, id, project));
-                continue;
             }
             self.under_way.insert(job.clone());
             let work = ask(
@@ -468,27 +440,6 @@ impl Task {
         })
     }
 
-    fn budget(
-        &mut self,
-        connection: &Connection,
-        project: Option<&Project>,
-        now: Instant,
-    ) -> &mut Budget {
-        let by_key = connection.kind == CredentialKind::ApiKey;
-        let organization = project
-            .filter(|_| !by_key)
-            .and_then(|project| project.organization.clone());
-        self.budgets
-            .entry((connection.id.clone(), organization))
-            .or_insert_with(|| {
-                if by_key {
-                    Budget::api_key(now)
-                } else {
-                    Budget::organization(now)
-                }
-            })
-    }
-
     /// Stores an answer and tells of it. True where the plan has to be made anew.
     async fn take(&mut self, done: Done) -> bool {
         let Done {
@@ -508,15 +459,6 @@ impl Task {
                 }
             }
             Verdict::Down { busy, reason, wait } => {
-                if busy
-                    && wait.is_some_and(|wait| wait > HOURLY_WAIT)
-                    && let Some(known) = self.plan.connections.get(&connection).cloned()
-                    && known.kind == CredentialKind::ApiKey
-                {
-                    let now = Instant::now();
-                    let legacy = Budget::legacy_api_key(now);
-                    self.budget(&known, None, now).lower_to(&legacy);
-                }
                 refresher.ill(&connection, busy, reason, wait);
                 self.state.announce(Change::Status);
             }
@@ -651,11 +593,13 @@ fn judge(answer: &Answer) -> Verdict {
                 reason: error.to_string(),
                 wait: None,
             },
-            Error::RateLimited { .. } | Error::Busy { .. } => Verdict::Down {
-                busy: true,
-                reason: error.to_string(),
-                wait: error.retry_after(),
-            },
+            Error::RateLimited { .. } | Error::BudgetSpent { .. } | Error::Busy { .. } => {
+                Verdict::Down {
+                    busy: true,
+                    reason: error.to_string(),
+                    wait: error.retry_after(),
+                }
+            }
             Error::Bearer(BearerError::Unavailable { .. }) => Verdict::Down {
                 busy: error.to_string().contains("busy"),
                 reason: error.to_string(),
@@ -685,6 +629,7 @@ fn plan(
     let mut maker = Maker {
         now: Timestamp::now(),
         cadence: cadence(&preferences),
+        stretched: HashMap::new(),
         connections: &connections,
         under_way,
         seen: HashSet::new(),
@@ -719,6 +664,14 @@ fn plan(
             }
         }
         let mut at_home = false;
+        let seen: HashSet<&ProjectKey> = interests
+            .iter()
+            .flat_map(|interest| match interest {
+                Interest::Home(visible) => visible.as_slice(),
+                Interest::Project(key, _) => std::slice::from_ref(key),
+            })
+            .collect();
+        maker.stretched = stretch(state, &connections, &board.projects, &seen);
         for interest in interests {
             if let Interest::Home(visible) = interest {
                 at_home = true;
@@ -789,10 +742,48 @@ fn tell_all(state: &State, interests: &[Interest]) {
     }
 }
 
+/// Whose queries are counted together at most: a connection's in one organization.
+type Purse = (ConnectionId, Option<String>);
+
+fn purse(project: &Project) -> Purse {
+    (project.connection.clone(), project.organization.clone())
+}
+
+/// Seconds between two reads of a project, so that three quarters of each budget suffice for what is seen
+/// and a quarter for what is not.
+fn stretch(
+    state: &State,
+    connections: &HashMap<ConnectionId, Connection>,
+    projects: &[Project],
+    seen: &HashSet<&ProjectKey>,
+) -> HashMap<Purse, (i64, i64)> {
+    let mut counts: HashMap<Purse, (i64, i64)> = HashMap::new();
+    for project in projects {
+        let count = counts.entry(purse(project)).or_default();
+        if seen.contains(&project.key) {
+            count.0 += 1;
+        } else {
+            count.1 += 1;
+        }
+    }
+    for ((id, organization), (seen, unseen)) in &mut counts {
+        let per_hour = connections.get(id).map_or(1, |connection| {
+            let client = state.program().client(connection);
+            client.pace().queries_per_hour(organization.as_deref())
+        });
+        let per_hour = i64::from(per_hour).max(1);
+        *seen = *seen * 3600 * 4 / (per_hour * 3);
+        *unseen = *unseen * 3600 * 4 / per_hour;
+    }
+    counts
+}
+
 /// Collects what is due.
 struct Maker<'a> {
     now: Timestamp,
     cadence: i64,
+    /// How far the cadence of visible and of other projects is stretched, by purse.
+    stretched: HashMap<Purse, (i64, i64)>,
     connections: &'a HashMap<ConnectionId, Connection>,
     under_way: &'a HashSet<Job>,
     seen: HashSet<Job>,
@@ -838,10 +829,15 @@ impl Maker<'_> {
         if !allowed {
             return;
         }
+        let (seen, unseen) = self
+            .stretched
+            .get(&purse(project))
+            .copied()
+            .unwrap_or((0, 0));
         let cadence = if visible {
-            self.cadence
+            self.cadence.max(seen)
         } else {
-            self.cadence.max(UNSEEN_SECONDS)
+            self.cadence.max(UNSEEN_SECONDS).max(unseen)
         };
         let mut due = measured.map_or(0, |measured| self.left(measured, cadence));
         if let Some(trouble) = trouble {
