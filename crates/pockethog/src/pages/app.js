@@ -44,11 +44,16 @@
     if (!fresh) return;
     const before = [...old.querySelectorAll("[data-number]")].map((node) => Number(node.dataset.number));
     fresh.hidden = old.hidden;
+    for (const input of old.querySelectorAll("[data-live]")) {
+      const same = fresh.querySelector(`[data-live="${input.dataset.live}"]`);
+      if (same) same.value = input.value;
+    }
     old.replaceWith(fresh);
     [...fresh.querySelectorAll("[data-number]")].forEach((node, place) =>
       count(node, before[place], Number(node.dataset.number)));
     charts(fresh);
     countries(fresh);
+    filters(fresh);
   }
   const settle = () => [...waiting].forEach(([id, html]) => swap(id, html));
   addEventListener("focusout", () => setTimeout(settle));
@@ -169,21 +174,26 @@
     if (event.target.nodeName === "DIALOG") event.target.close();
   });
 
-  // The filter, as one types.
-  for (const input of document.querySelectorAll("[data-live]")) {
-    const list = document.getElementById(input.dataset.live);
-    const title = document.querySelector("[data-many]");
-    const filter = () => {
-      const wanted = input.value.trim().toLowerCase();
-      let found = 0;
-      for (const item of list.children) {
-        item.hidden = !item.dataset.text.includes(wanted);
-        if (!item.hidden) found += 1;
-      }
-      if (title) title.textContent = `${found} ${found === 1 ? title.dataset.one : title.dataset.many}`;
-    };
-    input.addEventListener("input", filter);
+  // The filter, as one types. What was typed stays when the list is replaced.
+  function filters(root) {
+    for (const input of root.querySelectorAll("[data-live]")) {
+      const list = document.getElementById(input.dataset.live);
+      const title = document.querySelector("[data-many]");
+      if (!list) continue;
+      const filter = () => {
+        const wanted = input.value.trim().toLowerCase();
+        let found = 0;
+        for (const item of list.children) {
+          item.hidden = !item.dataset.text.includes(wanted);
+          if (!item.hidden) found += 1;
+        }
+        if (title) title.textContent = `${found} ${found === 1 ? title.dataset.one : title.dataset.many}`;
+      };
+      input.addEventListener("input", filter);
+      if (input.value) filter();
+    }
   }
+  filters(document);
   addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return;
     const input = document.querySelector(".filter input");

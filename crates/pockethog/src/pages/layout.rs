@@ -112,6 +112,9 @@ impl Shell {
                     link rel="icon" type="image/svg+xml" href="/assets/icon.svg";
                     link rel="stylesheet" href="/assets/style.css";
                     script defer src="/assets/app.js" {}
+                    @if self.stream.is_some() {
+                        noscript { meta http-equiv="refresh" content=(self.reload_seconds()); }
+                    }
                 }
                 body class=(class) data-stream=[&self.stream] {
                     a.skip href="#content" { "Skip to content" }
@@ -125,6 +128,14 @@ impl Shell {
                     }
                 }
             }
+        }
+    }
+
+    /// How soon a page without its script reads itself again: soon while numbers are missing.
+    fn reload_seconds(&self) -> u32 {
+        match self.status {
+            Some(Status::Loading { .. }) => 3,
+            _ => 60,
         }
     }
 

@@ -182,16 +182,14 @@ impl Sent {
                 parts.push(events::status(status));
             }
         }
-        let moved = self.first || shown != self.shown;
         self.first = false;
         self.all = view.cards.len();
-        if whole || up_to_date {
+        // Where numbers change the order, the cards stay where they are until the page is read again.
+        let interest = silent.then(|| {
             self.loading = loading;
-        }
-        if whole || up_to_date || moved && self.shown.is_empty() {
             self.shown.clone_from(&shown);
-        }
-        let interest = moved.then(|| Interest::Home(shown));
+            Interest::Home(shown)
+        });
         (interest, parts)
     }
 }

@@ -373,17 +373,15 @@ impl Task {
         if *told == self.round {
             return;
         }
-        let ended = told.zip(self.round.or(Some((0, 0))));
-        *told = self.round;
+        let before = std::mem::replace(&mut *told, self.round);
         drop(told);
-        match self.round {
-            Some((done, total)) => self.state.announce(Change::Progress { done, total }),
-            None => {
-                if let Some(((_, total), _)) = ended {
-                    self.state.announce(Change::Progress { done: total, total });
-                }
+        match (self.round, before) {
+            (Some((done, total)), _) => self.state.announce(Change::Progress { done, total }),
+            (None, Some((_, total))) => {
+                self.state.announce(Change::Progress { done: total, total });
                 self.state.announce(Change::Status);
             }
+            (None, None) => {}
         }
     }
 
@@ -448,9 +446,6 @@ impl Task {
             answer,
         } = done;
         self.under_way.remove(&job);
-        if let (Some((done, _)), Job::Read(_, View::Today)) = (&mut self.round, &job) {
-            *done += 1;
-        }
         let refresher = self.state.refresher().clone();
         match judge(&answer) {
             Verdict::Answered => {
@@ -471,6 +466,7 @@ impl Task {
             Job::Discover(_) => Change::Projects,
             Job::Read(key, view) => Change::View(key.clone(), *view),
         };
+        let home = matches!(job, Job::Read(_, View::Today));
         let anew = signed_out || matches!(job, Job::Discover(_));
         let stored = self
             .state
@@ -480,6 +476,9 @@ impl Task {
             tracing::warn!(%error, "an answer could not be kept");
         }
         self.state.announce(change);
+        if home && let Some((done, total)) = self.round {
+            self.round = (done + 1 < total).then_some((done + 1, total));
+        }
         anew
     }
 }
@@ -631,6 +630,7 @@ fn plan(
         cadence: cadence(&preferences),
         stretched: HashMap::new(),
         connections: &connections,
+        down: lock(&state.refresher().0.health).keys().cloned().collect(),
         under_way,
         seen: HashSet::new(),
         plan: Plan::default(),
@@ -785,6 +785,8 @@ struct Maker<'a> {
     /// How far the cadence of visible and of other projects is stretched, by purse.
     stretched: HashMap<Purse, (i64, i64)>,
     connections: &'a HashMap<ConnectionId, Connection>,
+    /// Connections that do not answer: what failed is due as soon as they may be tried again.
+    down: HashSet<ConnectionId>,
     under_way: &'a HashSet<Job>,
     seen: HashSet<Job>,
     plan: Plan,
@@ -802,10 +804,10 @@ impl Maker<'_> {
             Some(found) if found.found_at.as_second() < connection.signed_in_at => 0,
             Some(found) => {
                 let transient = found.failures.iter().any(|failure| failure.transient);
-                let patience = if transient {
-                    self.cadence
-                } else {
-                    DISCOVERY_SECONDS
+                let patience = match transient {
+                    true if self.down.contains(&connection.id) => 0,
+                    true => self.cadence,
+                    false => DISCOVERY_SECONDS,
                 };
                 self.left(found.found_at, patience)
             }
@@ -841,10 +843,10 @@ impl Maker<'_> {
         };
         let mut due = measured.map_or(0, |measured| self.left(measured, cadence));
         if let Some(trouble) = trouble {
-            let patience = if trouble.transient {
-                cadence.min(self.cadence)
-            } else {
-                REFUSED_SECONDS
+            let patience = match trouble.transient {
+                true if self.down.contains(&project.connection) => 0,
+                true => cadence.min(self.cadence),
+                false => REFUSED_SECONDS,
             };
             due = due.max(self.left(trouble.at, patience));
         }

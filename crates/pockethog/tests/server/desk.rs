@@ -1,0 +1,234 @@
+//! An embedded PostHog, an app on it, and a browser that keeps its cookie.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use demo_posthog::{Consent, Demo, Instance, Options};
+use pockethog::accounts::Clouds;
+use pockethog::folders::Folders;
+use pockethog::program::Program;
+use pockethog::server::{Launch, State, launch};
+use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Longer than anything here takes, so that a test which hangs fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An app and its surroundings.
+pub struct Desk {
+    pub demo: Demo,
+    pub home: TempDir,
+    pub app: App,
+}
+
+impl Desk {
+    pub async fn new() -> Self {
+        let demo = Demo::start(Options::default()).await.unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let app = App::start(home.path(), demo.us().address(), demo.eu().address()).await;
+        Self { demo, home, app }
+    }
+
+    /// Signs in at US Cloud and is on the home page.
+    pub async fn signed_in() -> Self {
+        let desk = Self::new().await;
+        let end = desk.sign_in("us", &Consent::default()).await;
+        assert_eq!(location(&end), "/");
+        desk
+    }
+
+    pub fn region(&self, region: &str) -> &Instance {
+        match region {
+            "us" => self.demo.us(),
+            _ => self.demo.eu(),
+        }
+    }
+
+    /// Presses a button, decides on PostHog's page, comes back.
+    pub async fn sign_in(&self, region: &str, consent: &Consent<'_>) -> Response {
+        let begun = self.app.post(&format!("/sign-in/{region}"), &[]).await;
+        assert_eq!(begun.status(), StatusCode::SEE_OTHER);
+        let back = self.region(region).consent(&location(&begun), consent);
+        self.app.follow(&back).await
+    }
+}
+
+/// A running app and a browser that it let in.
+pub struct App {
+    pub state: Arc<State>,
+    pub origin: String,
+    pub open_address: String,
+    pub cookie: String,
+    pub browser: Client,
+    end: Option<oneshot::Sender<()>>,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+impl App {
+    pub async fn start(home: &Path, us: &str, eu: &str) -> Self {
+        let program = open(home, us, eu);
+        let Launch::New(app) = launch(Arc::new(program), 0).await.unwrap() else {
+            panic!("one runs already");
+        };
+        let (state, open_address) = (Arc::clone(app.state()), app.open_address());
+        let (end, ended) = oneshot::channel::<()>();
+        let served = tokio::spawn(app.serve(async {
+            ended.await.ok();
+        }));
+        let origin = state.address().as_str().trim_end_matches('/').to_owned();
+        let browser = browser();
+        let opened = browser.get(&open_address).send().await.unwrap();
+        assert_eq!(opened.status(), StatusCode::SEE_OTHER);
+        let cookie = opened.headers()[SET_COOKIE].to_str().unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        Self {
+            state,
+            origin,
+            open_address,
+            cookie,
+            browser,
+            end: Some(end),
+            served,
+        }
+    }
+
+    /// Ends it as Ctrl-C does.
+    pub async fn end(mut self) {
+        self.end.take().unwrap().send(()).unwrap();
+        tokio::time::timeout(PATIENCE, self.served)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+
+    pub fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
+        self.browser
+            .request(method, format!("{}{path}", self.origin))
+            .header(COOKIE, &self.cookie)
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.request(reqwest::Method::GET, path)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub async fn text(&self, path: &str) -> String {
+        self.get(path).await.text().await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        self.request(reqwest::Method::POST, path)
+            .header("sec-fetch-site", "same-origin")
+            .form(fields)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Follows a whole address, as the browser follows a redirect.
+    pub async fn follow(&self, address: &str) -> Response {
+        self.browser
+            .get(address)
+            .header(COOKIE, &self.cookie)
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Reads the stream of the home page until `enough` says so about what came so far, or the home page
+    /// itself is enough.
+    pub async fn home_until(&self, enough: impl Fn(&str) -> bool) -> String {
+        let mut stream = self.stream("/events/home").await;
+        let reading = async {
+            loop {
+                let page = self.text("/").await;
+                if enough(&page) {
+                    return page;
+                }
+                stream.next().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reading).await.unwrap()
+    }
+
+    pub async fn stream(&self, path: &str) -> Stream {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        Stream {
+            answer,
+            left: String::new(),
+        }
+    }
+}
+
+/// Server-sent events, one by one.
+pub struct Stream {
+    answer: Response,
+    left: String,
+}
+
+impl Stream {
+    /// Name and data of the next event.
+    pub async fn next(&mut self) -> (String, String) {
+        let next = async {
+            loop {
+                if let Some((event, rest)) = self.left.split_once("\n\n") {
+                    let (event, rest) = (event.to_owned(), rest.to_owned());
+                    self.left = rest;
+                    let field = |name: &str| {
+                        event
+                            .lines()
+                            .find_map(|line| line.strip_prefix(name))
+                            .map(|value| value.trim_start().to_owned())
+                    };
+                    if let (Some(name), Some(data)) = (field("event:"), field("data:")) {
+                        return (name, data);
+                    }
+                    continue;
+                }
+                let chunk = self.answer.chunk().await.unwrap().unwrap();
+                self.left.push_str(std::str::from_utf8(&chunk).unwrap());
+            }
+        };
+        tokio::time::timeout(PATIENCE, next).await.unwrap()
+    }
+
+    /// The next event that `wanted` takes.
+    pub async fn until(&mut self, wanted: impl Fn(&str, &str) -> bool) -> (String, String) {
+        loop {
+            let (name, data) = self.next().await;
+            if wanted(&name, &data) {
+                return (name, data);
+            }
+        }
+    }
+}
+
+pub fn open(home: &Path, us: &str, eu: &str) -> Program {
+    let clouds = Clouds::at(us, eu).unwrap();
+    Program::open_apart(Folders::below(home.to_owned()), clouds).unwrap()
+}
+
+/// A browser as far as HTTP goes: it follows no redirects by itself.
+pub fn browser() -> Client {
+    // The crypto provider is set by the program's own client.
+    pockethog::http::client().unwrap();
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+}
+
+pub fn location(answer: &Response) -> String {
+    answer.headers()[LOCATION].to_str().unwrap().to_owned()
+}

@@ -1,0 +1,177 @@
+//! Who may talk to the app.
+
+#![allow(clippy::unwrap_used)]
+
+use demo_posthog::Endpoint;
+use reqwest::header::{HOST, ORIGIN, SET_COOKIE};
+use reqwest::{Method, StatusCode};
+
+use crate::desk::Desk;
+
+#[tokio::test]
+async fn without_the_cookie_a_page_says_how_to_open_pockethog_and_nothing_else() {
+    let desk = Desk::signed_in().await;
+    let project = &desk.demo.us().world().projects[0].name;
+    desk.app.home_until(|page| page.contains(project)).await;
+    for path in ["/", "/settings", "/events/home", "/api-key", "/nowhere"] {
+        let address = format!("{}{path}", desk.app.origin);
+        let answer = desk.app.browser.get(address).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("Run pockethog"), "{text}");
+        assert!(!text.contains(project) && !text.contains("Lovelace"));
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_of_another_value_opens_nothing() {
+    let desk = Desk::new().await;
+    let (name, _) = desk.app.cookie.split_once('=').unwrap();
+    for cookie in [
+        format!("{name}="),
+        format!("{name}=AAAA"),
+        desk.app.cookie.replace('-', "_"),
+    ] {
+        let answer = desk
+            .app
+            .browser
+            .get(&desk.app.origin)
+            .header("cookie", &cookie)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn the_opened_address_becomes_a_cookie_and_is_cleaned() {
+    let desk = Desk::new().await;
+    let answer = desk
+        .app
+        .browser
+        .get(&desk.app.open_address)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(crate::desk::location(&answer), "/");
+    let cookie = answer.headers()[SET_COOKIE].to_str().unwrap();
+    assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"));
+    let secret = desk.app.open_address.rsplit('/').next().unwrap();
+    assert!(!cookie.contains(secret), "the cookie is another secret");
+    let wrong = format!("{}/open/{}", desk.app.origin, "A".repeat(secret.len()));
+    let answer = desk.app.browser.get(wrong).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    assert!(!answer.headers().contains_key(SET_COOKIE));
+}
+
+#[tokio::test]
+async fn a_foreign_host_name_is_turned_away_whatever_it_asks() {
+    let desk = Desk::new().await;
+    let port = desk.app.state.port();
+    for host in [
+        format!("evil.example:{port}"),
+        "127.0.0.1".to_owned(),
+        format!("127.0.0.1:{}", port ^ 1),
+    ] {
+        for path in ["/", "/assets/app.js", "/callback?code=a&state=b"] {
+            let answer = desk
+                .app
+                .request(Method::GET, path)
+                .header(HOST, &host)
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST, "{host}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_changes_nothing() {
+    let desk = Desk::new().await;
+    let own = desk.app.origin.clone();
+    let attacks = [
+        [("sec-fetch-site", "cross-site"), ("origin", own.as_str())],
+        [("sec-fetch-site", "same-site"), ("origin", own.as_str())],
+        [("x-none", ""), ("origin", "https://evil.example")],
+        [("x-none", ""), ("origin", "null")],
+    ];
+    for headers in attacks {
+        let mut request = desk.app.request(Method::POST, "/sign-in/us");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{headers:?}");
+    }
+    assert_eq!(desk.demo.us().counters().count(Endpoint::Any), 0);
+    let answer = desk
+        .app
+        .request(Method::POST, "/sign-in/us")
+        .header(ORIGIN, &own)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn reading_never_begins_a_sign_in() {
+    let desk = Desk::new().await;
+    for path in ["/sign-in/us", "/sign-in/eu", "/sign-in/host"] {
+        let answer = desk.app.get(path).await;
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+    }
+    assert_eq!(desk.demo.us().counters().count(Endpoint::Any), 0);
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_strict_headers() {
+    let desk = Desk::new().await;
+    for path in ["/", "/nowhere", "/assets/style.css", "/callback?x=1"] {
+        let answer = desk.app.get(path).await;
+        let header = |name: &str| {
+            let value = answer.headers().get(name);
+            value.map_or("", |value| value.to_str().unwrap()).to_owned()
+        };
+        let policy = header("content-security-policy");
+        for part in [
+            "default-src 'none'",
+            "script-src 'self';",
+            "style-src 'self';",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert!(
+            policy.contains(desk.demo.us().address()),
+            "forms lead there"
+        );
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("x-frame-options"), "DENY");
+        assert_eq!(header("referrer-policy"), "same-origin");
+        assert!(!header("cache-control").is_empty());
+    }
+    let page = desk.app.get("/").await;
+    assert_eq!(page.headers()["cache-control"], "no-store");
+}
+
+#[tokio::test]
+async fn what_is_too_long_is_not_read() {
+    let desk = Desk::new().await;
+    let answer = desk
+        .app
+        .get(&format!("/?filter={}", "a".repeat(20_000)))
+        .await;
+    assert_eq!(answer.status(), StatusCode::URI_TOO_LONG);
+    let long = "a".repeat(300 * 1024);
+    let answer = desk
+        .app
+        .post("/api-key", &[("address", "us"), ("key", &long)])
+        .await;
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}

@@ -1,0 +1,145 @@
+//! The home page: what is known at once, the rest as it arrives.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use demo_posthog::{Consent, Endpoint, Failure, Fault, When};
+use pockethog::folders::Folders;
+use pockethog::snapshot::Snapshots;
+
+use crate::desk::{App, Desk};
+
+const LIVE: &str = "data-state=\"live\"";
+
+#[tokio::test]
+async fn numbers_stream_in_as_they_arrive() {
+    let desk = Desk::signed_in().await;
+    let mut stream = desk.app.stream("/events/home").await;
+    let (_, part) = stream
+        .until(|name, data| name == "part" && data.contains("\"home\""))
+        .await;
+    let name = &desk.demo.us().world().projects[0].name;
+    assert!(part.contains(name.as_str()), "the list comes first");
+    stream.until(|name, _| name == "progress").await;
+    stream
+        .until(|name, data| name == "part" && data.contains("visitors today"))
+        .await;
+    stream
+        .until(|name, data| name == "status" && data.contains("\"live\""))
+        .await;
+}
+
+#[tokio::test]
+async fn an_organization_that_is_refused_is_named_and_the_rest_is_there() {
+    let desk = Desk::new().await;
+    let world = desk.demo.us().world();
+    let refused = world.organizations[1].clone();
+    desk.demo.us().forbid_organization(&refused.id);
+    desk.sign_in("us", &Consent::default()).await;
+    let (there, gone): (Vec<_>, Vec<_>) = world
+        .projects
+        .iter()
+        .partition(|project| project.organization != refused.id);
+    let page = desk
+        .app
+        .home_until(|page| page.contains(&there[0].name) && page.contains(LIVE))
+        .await;
+    assert!(
+        page.contains(&format!("Organization {}", refused.name)),
+        "{page}"
+    );
+    assert!(gone.iter().all(|project| !page.contains(&project.name)));
+}
+
+#[tokio::test]
+async fn a_project_that_fails_is_named_on_its_card_and_the_rest_is_there() {
+    let desk = Desk::new().await;
+    let project = desk.demo.us().world().projects[0].clone();
+    desk.demo.us().fail_project(project.id, 500);
+    desk.sign_in("us", &Consent::default()).await;
+    let page = desk
+        .app
+        .home_until(|page| page.contains("PostHog failed (500)") && page.contains("visitors today"))
+        .await;
+    assert!(page.contains(&project.name), "{page}");
+}
+
+#[tokio::test]
+async fn offline_the_page_opens_with_the_last_numbers_and_their_age() {
+    let desk = Desk::signed_in().await;
+    desk.app.home_until(|page| page.contains(LIVE)).await;
+    let Desk { demo, home, app } = desk;
+    let (us, eu) = (
+        demo.us().address().to_owned(),
+        demo.eu().address().to_owned(),
+    );
+    app.end().await;
+    drop(demo);
+    // The numbers are of an hour ago, so that they are asked for again.
+    age_snapshots(home.path());
+    let app = App::start(home.path(), &us, &eu).await;
+    let first = app.text("/").await;
+    assert!(first.contains("visitors today"), "at once: {first}");
+    let page = app
+        .home_until(|page| page.contains("data-state=\"offline\""))
+        .await;
+    assert!(page.contains("visitors today"));
+    assert!(page.contains("PostHog cannot be reached"), "{page}");
+}
+
+/// Makes the numbers an hour old, so that they are due.
+fn age_snapshots(home: &Path) {
+    let path = Folders::below(home.to_owned()).snapshots();
+    let known = Snapshots::open(&path).unwrap().all_today().unwrap();
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute("DELETE FROM views", []).unwrap();
+    drop(database);
+    let mut snapshots = Snapshots::open(&path).unwrap();
+    for (key, mut today) in known {
+        today.measured_at -= Duration::from_secs(3600);
+        snapshots.put(&key, &today).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_heals_is_told() {
+    let desk = Desk::signed_in().await;
+    desk.demo.us().fail_next(Failure {
+        endpoint: Endpoint::Query,
+        times: 200,
+        what: Fault::Drop,
+        when: When::Before,
+    });
+    let mut stream = desk.app.stream("/events/home").await;
+    stream
+        .until(|name, data| name == "status" && data.contains("\"offline\""))
+        .await;
+    desk.demo.us().heal();
+    stream
+        .until(|name, data| name == "status" && data.contains("\"live\""))
+        .await;
+}
+
+#[tokio::test]
+async fn sorting_filtering_and_paging_are_links_that_work_without_scripts() {
+    let desk = Desk::signed_in().await;
+    desk.app.home_until(|page| page.contains(LIVE)).await;
+    let name = &desk.demo.us().world().projects[0].name;
+    let page = desk.app.text(&format!("/?filter={}", &name[..5])).await;
+    assert!(page.contains(name.as_str()), "{page}");
+    assert!(
+        page.matches("<li class=\"card project\"").count() < desk.demo.us().world().projects.len()
+    );
+    let by_name = desk.app.text("/?sort=name").await;
+    assert!(by_name.contains("http-equiv=\"refresh\""), "{by_name}");
+    let mut names: Vec<&str> = by_name
+        .split("<h3>")
+        .skip(1)
+        .filter_map(|rest| rest.split("<bdi>").nth(1)?.split("</bdi>").next())
+        .collect();
+    let shown = names.clone();
+    names.sort_by_key(|name| name.to_lowercase());
+    assert_eq!(shown, names);
+}

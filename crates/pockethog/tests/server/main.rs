@@ -1,0 +1,9 @@
+//! The app's page server over HTTP, against the embedded PostHog.
+
+mod desk;
+mod guards;
+mod home;
+mod launching;
+mod limits;
+mod signing_in;
+mod signing_out;

@@ -1,0 +1,258 @@
+//! Signing in, from the button to the home page.
+
+#![allow(clippy::unwrap_used)]
+
+use demo_posthog::{ApiKeyOptions, Consent, Endpoint, Reach};
+use reqwest::StatusCode;
+
+use crate::desk::{Desk, location};
+
+/// The names of projects on the home page.
+fn shows(page: &str, name: &str) -> bool {
+    let escaped = name
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    page.contains(&format!("<bdi>{escaped}</bdi>"))
+}
+
+/// Waits until exactly these projects are on the home page.
+async fn shows_exactly(desk: &Desk, wanted: &dyn Fn(u64, &str) -> bool) {
+    let projects = &desk.demo.us().world().projects;
+    let as_wanted = |page: &str| {
+        projects
+            .iter()
+            .all(|project| shows(page, &project.name) == wanted(project.id, &project.organization))
+    };
+    desk.app.home_until(as_wanted).await;
+}
+
+#[tokio::test]
+async fn all_projects_come_with_access_to_all() {
+    let desk = Desk::signed_in().await;
+    shows_exactly(&desk, &|_, _| true).await;
+    assert!(
+        desk.app
+            .text("/")
+            .await
+            .contains("Connected as Ada Lovelace")
+    );
+}
+
+#[tokio::test]
+async fn only_the_projects_of_the_chosen_organization_come() {
+    let desk = Desk::new().await;
+    let organization = desk.demo.us().world().organizations[0].id.clone();
+    let consent = Consent {
+        reach: Reach::Organizations(vec![organization.clone()]),
+        ..Consent::default()
+    };
+    assert_eq!(location(&desk.sign_in("us", &consent).await), "/");
+    shows_exactly(&desk, &|_, of| of == organization).await;
+}
+
+#[tokio::test]
+async fn only_the_chosen_projects_come() {
+    let desk = Desk::new().await;
+    let projects = &desk.demo.us().world().projects;
+    let chosen = vec![projects[0].id, projects[2].id];
+    let consent = Consent {
+        reach: Reach::Projects(chosen.clone()),
+        ..Consent::default()
+    };
+    assert_eq!(location(&desk.sign_in("us", &consent).await), "/");
+    shows_exactly(&desk, &|id, _| chosen.contains(&id)).await;
+}
+
+#[tokio::test]
+async fn the_redirect_does_not_wait_for_projects() {
+    let desk = Desk::new().await;
+    let end = desk.sign_in("us", &Consent::default()).await;
+    assert_eq!(end.status(), StatusCode::SEE_OTHER);
+    assert_eq!(desk.demo.us().counters().count(Endpoint::Organizations), 0);
+}
+
+#[tokio::test]
+async fn without_query_read_the_projects_are_listed_and_a_sentence_says_why_no_numbers() {
+    let desk = Desk::new().await;
+    let consent = Consent {
+        scopes: Some("organization:read project:read event_definition:read annotation:read"),
+        ..Consent::default()
+    };
+    desk.sign_in("us", &consent).await;
+    shows_exactly(&desk, &|_, _| true).await;
+    let page = desk.app.text("/").await;
+    assert!(page.contains("query:read was not granted"), "{page}");
+    assert_eq!(desk.demo.us().counters().count(Endpoint::Query), 0);
+}
+
+#[tokio::test]
+async fn a_denied_consent_ends_on_the_sign_in_screen_with_one_sentence() {
+    let desk = Desk::new().await;
+    let consent = Consent {
+        deny: true,
+        ..Consent::default()
+    };
+    let end = desk.sign_in("us", &consent).await;
+    assert_eq!(location(&end), "/sign-in");
+    let page = desk.app.text("/sign-in").await;
+    assert!(page.contains("Access was denied"), "{page}");
+    let again = desk.app.text("/sign-in").await;
+    assert!(!again.contains("Access was denied"), "it is said once");
+}
+
+#[tokio::test]
+async fn r2_a_wrong_state_changes_nothing_and_the_right_one_still_ends_well() {
+    let desk = Desk::new().await;
+    let begun = desk.app.post("/sign-in/us", &[]).await;
+    let back = desk
+        .demo
+        .us()
+        .consent(&location(&begun), &Consent::default());
+    for forged in [
+        "/callback?code=stolen&state=forged",
+        "/callback?code=stolen",
+        "/callback?error=access_denied&state=forged",
+        "/callback?code=a&code=b&state=c",
+        "/callback?code=a&error=b&state=c",
+        "/callback",
+    ] {
+        let answer = desk.app.get(forged).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{forged}");
+        let text = answer.text().await.unwrap();
+        assert!(!text.contains("stolen") && !text.contains("forged"));
+    }
+    assert_eq!(desk.demo.us().counters().count(Endpoint::Token), 0);
+    assert_eq!(location(&desk.app.follow(&back).await), "/");
+    let again = desk.app.follow(&back).await;
+    assert_eq!(again.status(), StatusCode::BAD_REQUEST, "rule R6");
+}
+
+#[tokio::test]
+async fn both_regions_wait_at_once_and_end_in_any_order() {
+    let desk = Desk::new().await;
+    let us = location(&desk.app.post("/sign-in/us", &[]).await);
+    let eu = location(&desk.app.post("/sign-in/eu", &[]).await);
+    let back_eu = desk.demo.eu().consent(&eu, &Consent::default());
+    let back_us = desk.demo.us().consent(&us, &Consent::default());
+    assert_eq!(location(&desk.app.follow(&back_eu).await), "/");
+    assert_eq!(location(&desk.app.follow(&back_us).await), "/");
+    let of = |world: &demo_posthog::World| world.projects[0].name.clone();
+    let (in_us, in_eu) = (of(desk.demo.us().world()), of(desk.demo.eu().world()));
+    desk.app
+        .home_until(|page| shows(page, &in_us) && shows(page, &in_eu))
+        .await;
+}
+
+#[tokio::test]
+async fn the_e_mail_address_is_shown_where_it_was_asked_for() {
+    let desk = Desk::new().await;
+    let begun = desk.app.post("/sign-in/us", &[("with_email", "1")]).await;
+    let address = location(&begun);
+    assert!(address.contains("email"), "{address}");
+    let back = desk.demo.us().consent(&address, &Consent::default());
+    desk.app.follow(&back).await;
+    let email = &desk.demo.us().world().people[0].email;
+    let page = desk.app.text("/").await;
+    assert!(page.contains(&format!("Connected as {email}")), "{page}");
+}
+
+#[tokio::test]
+async fn an_unreachable_posthog_is_told_on_the_sign_in_screen() {
+    let desk = Desk::new().await;
+    let closed = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let home = tempfile::tempdir().unwrap();
+    let app = crate::desk::App::start(home.path(), &closed, desk.demo.eu().address()).await;
+    let begun = app.post("/sign-in/us", &[]).await;
+    assert_eq!(location(&begun), "/sign-in");
+    let page = app.text("/sign-in").await;
+    assert!(
+        page.contains("Signing in at US Cloud could not begin"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn an_api_key_with_blanks_around_it_is_taken() {
+    let desk = Desk::new().await;
+    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    let typed = format!("  {key}\n");
+    let address = format!(" {} ", desk.demo.us().address());
+    let end = desk
+        .app
+        .post("/api-key", &[("address", &address), ("key", &typed)])
+        .await;
+    assert_eq!(location(&end), "/", "no key in the address");
+    shows_exactly(&desk, &|_, _| true).await;
+    let page = desk.app.text("/").await;
+    assert!(page.contains("You use an API key for US Cloud"), "{page}");
+}
+
+#[tokio::test]
+async fn an_api_key_that_is_not_taken_is_explained_and_never_shown_again() {
+    let desk = Desk::new().await;
+    let us = desk.demo.us().address();
+    let weak = desk.demo.us().create_api_key(ApiKeyOptions {
+        scopes: "project:read annotation:read".to_owned(),
+        ..ApiKeyOptions::default()
+    });
+    let of_eu = desk.demo.eu().create_api_key(ApiKeyOptions::default());
+    for (address, key, sentence) in [
+        (us, "phx_wrong", "does not accept this API key"),
+        (us, of_eu.as_str(), "belongs to another region"),
+        (us, weak.as_str(), "lacks the scopes query:read"),
+        (us, "phc_public", "not a personal API key"),
+        (us, "   ", "The API key is missing"),
+        ("", "phx_secret", "address of your PostHog is missing"),
+        ("posthog.example", "phx_secret", "needs its scheme"),
+        ("http://posthog.example", "phx_secret", "Plain http"),
+        (
+            "https://posthog.example/project/1",
+            "phx_secret",
+            "without what follows",
+        ),
+    ] {
+        let answer = desk
+            .app
+            .post("/api-key", &[("address", address), ("key", key)])
+            .await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let page = answer.text().await.unwrap();
+        assert!(page.contains(sentence), "{sentence}: {page}");
+        let key = key.trim();
+        assert!(key.is_empty() || !page.contains(key), "the key is shown");
+    }
+    assert!(desk.app.state.connections().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_self_hosted_posthog_that_offers_the_browser_is_signed_in_at_with_it() {
+    let desk = Desk::new().await;
+    desk.demo.eu().play_self_hosted();
+    let home = tempfile::tempdir().unwrap();
+    let us = desk.demo.us().address();
+    let app = crate::desk::App::start(home.path(), us, "http://127.0.0.1:9").await;
+    let address = desk.demo.eu().address();
+    let offer = app.post("/sign-in/host", &[("address", address)]).await;
+    let policy = offer.headers()["content-security-policy"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let page = offer.text().await.unwrap();
+    if page.contains("offers to sign in with the browser") {
+        assert!(policy.contains(address), "{policy}");
+        let begun = app
+            .post("/sign-in/host", &[("address", address), ("confirmed", "1")])
+            .await;
+        let back = desk
+            .demo
+            .eu()
+            .consent(&location(&begun), &Consent::default());
+        assert_eq!(location(&app.follow(&back).await), "/");
+    } else {
+        panic!("{page}");
+    }
+}
