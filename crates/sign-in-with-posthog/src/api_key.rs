@@ -1,14 +1,17 @@
 //! Personal API keys: for self-hosted PostHog, and for those who prefer them.
 //!
 //! A key is asked about itself first (`/api/personal_api_keys/@current/` needs no scope), so that what
-//! it may do is known before anything is stored.
+//! it may do is known before anything is stored. Old self-hosted versions do not answer that; there the
+//! key is tried on what else it may open.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::connection::{Account, Grant, Reach};
 use crate::host::Host;
-use crate::http::{self, NoAnswer};
+use crate::http::{self, Answer, NoAnswer};
 use crate::index::IndexError;
 use crate::scope::Scopes;
 use crate::sign_in::ReplaceError;
@@ -17,9 +20,17 @@ use crate::sign_in::ReplaceError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiKeyError {
-    /// PostHog is overloaded, or no PostHog.
+    /// No PostHog, or something before it.
     #[error("{host} answered in a way that is not PostHog's ({status})")]
     BadAnswer {
+        /// The Host.
+        host: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// PostHog is overloaded or restarting.
+    #[error("{host} is busy ({status}); try again in a moment")]
+    Busy {
         /// The Host.
         host: String,
         /// HTTP status.
@@ -71,47 +82,95 @@ pub(crate) async fn look_up(
     needed: &Scopes,
 ) -> Result<KnownKey, ApiKeyError> {
     let key = parse(typed)?;
-    let url = host.join("/api/personal_api_keys/@current/");
-    let answer = http::send(http.get(url).bearer_auth(key.expose_secret())).await?;
-    let status = answer.status.as_u16();
-    let current: Current = match status {
-        200 => answer.json().ok_or_else(|| ApiKeyError::BadAnswer {
-            host: host.name(),
-            status,
-        })?,
+    let answer = ask(http, host, "/api/personal_api_keys/@current/", &key).await?;
+    let current: Current = match answer.status.as_u16() {
+        200 => answer.json().ok_or_else(|| bad_answer(host, &answer))?,
+        // Old versions do not let a key ask about itself.
+        404 | 405 => return look_up_at_old_host(http, host, key).await,
+        401 | 403 if host.region().is_none() => return look_up_at_old_host(http, host, key).await,
         401 => return Err(ApiKeyError::Rejected(host.name())),
-        _ => {
-            return Err(ApiKeyError::BadAnswer {
-                host: host.name(),
-                status,
-            });
-        }
+        _ => return Err(bad_answer(host, &answer)),
     };
-    let scopes: Scopes = current.scopes.iter().map(String::as_str).collect();
+    let scopes = current.scopes();
     let missing = scopes.missing_from(needed);
     if !missing.is_empty() {
         return Err(ApiKeyError::MissingScopes(missing));
     }
-    let me = if scopes.allows("user:read") {
-        me(http, host, &key).await
+    let me: Option<Me> = if scopes.allows("user:read") {
+        let answer = ask(http, host, "/api/users/@me/", &key).await.ok();
+        answer.and_then(|answer| answer.json())
     } else {
         None
     };
+    let reach = current.reach();
     Ok(KnownKey {
         key,
         account: Account {
             subject: current.user_id.to_string(),
             name: me.as_ref().and_then(Me::name),
-            email: me.and_then(|me| me.email),
+            email: me.and_then(Me::email),
+        },
+        grant: Grant { scopes, reach },
+    })
+}
+
+/// What an old version tells: that it takes the key, and at best whose it is. What the key may do
+/// shows when it is used.
+async fn look_up_at_old_host(
+    http: &reqwest::Client,
+    host: &Host,
+    key: SecretString,
+) -> Result<KnownKey, ApiKeyError> {
+    let mut answer = ask(http, host, "/api/users/@me/", &key).await?;
+    let me: Option<Me> = match answer.status.as_u16() {
+        200 => answer.json(),
+        // A key with scopes, and without `user:read`.
+        403 => {
+            answer = ask(http, host, "/api/projects/", &key).await?;
+            None
+        }
+        _ => None,
+    };
+    match answer.status.as_u16() {
+        200 if answer.json::<IgnoredAny>().is_some() => {}
+        401 => return Err(ApiKeyError::Rejected(host.name())),
+        403 => return Err(ApiKeyError::MissingScopes(vec!["project:read".to_owned()])),
+        _ => return Err(bad_answer(host, &answer)),
+    }
+    Ok(KnownKey {
+        key,
+        account: Account {
+            // One such account per Host, where it stays nameless.
+            subject: me
+                .as_ref()
+                .and_then(|me| me.uuid.clone())
+                .unwrap_or_else(|| "api-key".to_owned()),
+            name: me.as_ref().and_then(Me::name),
+            email: me.and_then(Me::email),
         },
         grant: Grant {
-            scopes,
-            reach: Reach::from_lists(
-                current.scoped_teams.unwrap_or_default(),
-                current.scoped_organizations.unwrap_or_default(),
-            ),
+            scopes: Scopes::parse("*"),
+            reach: Reach::All,
         },
     })
+}
+
+async fn ask(
+    http: &reqwest::Client,
+    host: &Host,
+    path: &str,
+    key: &SecretString,
+) -> Result<Answer, NoAnswer> {
+    http::send(http.get(host.join(path)).bearer_auth(key.expose_secret())).await
+}
+
+fn bad_answer(host: &Host, answer: &Answer) -> ApiKeyError {
+    let (host, status) = (host.name(), answer.status.as_u16());
+    if matches!(status, 408 | 425 | 429 | 500..) {
+        ApiKeyError::Busy { host, status }
+    } else {
+        ApiKeyError::BadAnswer { host, status }
+    }
 }
 
 fn parse(typed: &SecretString) -> Result<SecretString, ApiKeyError> {
@@ -128,38 +187,54 @@ fn parse(typed: &SecretString) -> Result<SecretString, ApiKeyError> {
     kind.map_or_else(|| Ok(key.into()), |kind| Err(ApiKeyError::OtherKind(kind)))
 }
 
-async fn me(http: &reqwest::Client, host: &Host, key: &SecretString) -> Option<Me> {
-    let url = host.join("/api/users/@me/");
-    let answer = http::send(http.get(url).bearer_auth(key.expose_secret())).await;
-    answer.ok()?.json()
-}
-
 #[derive(Deserialize)]
 struct Current {
     user_id: u64,
+    /// Absent for a key from before there were scopes.
     #[serde(default)]
-    scopes: Vec<String>,
+    scopes: Option<Vec<String>>,
     #[serde(default)]
-    scoped_teams: Option<Vec<u64>>,
+    scoped_teams: Option<Value>,
     #[serde(default)]
-    scoped_organizations: Option<Vec<String>>,
+    scoped_organizations: Option<Value>,
+}
+
+impl Current {
+    fn scopes(&self) -> Scopes {
+        match &self.scopes {
+            Some(scopes) => scopes.iter().map(String::as_str).collect(),
+            None => Scopes::parse("*"),
+        }
+    }
+
+    fn reach(&self) -> Reach {
+        let (teams, organizations) = (&self.scoped_teams, &self.scoped_organizations);
+        Reach::from_json(teams.as_ref(), organizations.as_ref()).unwrap_or_default()
+    }
 }
 
 #[derive(Deserialize)]
 struct Me {
     #[serde(default)]
-    first_name: String,
+    uuid: Option<String>,
     #[serde(default)]
-    last_name: String,
+    first_name: Option<String>,
+    #[serde(default)]
+    last_name: Option<String>,
     #[serde(default)]
     email: Option<String>,
 }
 
 impl Me {
     fn name(&self) -> Option<String> {
-        let name = format!("{} {}", self.first_name, self.last_name);
-        let name = name.trim();
-        (!name.is_empty()).then(|| name.to_owned())
+        let parts = [&self.first_name, &self.last_name].into_iter().flatten();
+        let name: Vec<&str> = parts.map(|part| part.trim()).collect();
+        let name = name.join(" ").trim().to_owned();
+        (!name.is_empty()).then_some(name)
+    }
+
+    fn email(self) -> Option<String> {
+        self.email.filter(|email| !email.is_empty())
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use ring::digest;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::host::Host;
 use crate::scope::Scopes;
@@ -120,6 +121,23 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// From PostHog's two lists as JSON; `None` where they are absent or make no sense, which must not be
+    /// taken for everything. A number may be written as text.
+    pub(crate) fn from_json(teams: Option<&Value>, organizations: Option<&Value>) -> Option<Self> {
+        let number = |value: &Value| match value {
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_u64(),
+        };
+        let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+        if teams.is_none() && organizations.is_none() {
+            return None;
+        }
+        Some(Self::from_lists(
+            list(teams, number)?,
+            list(organizations, text)?,
+        ))
+    }
+
     /// From PostHog's two lists; both empty mean everything, and PostHog fills only one of them.
     pub fn from_lists(teams: Vec<u64>, organizations: Vec<String>) -> Self {
         if !teams.is_empty() {
@@ -129,6 +147,15 @@ impl Reach {
         } else {
             Self::All
         }
+    }
+}
+
+/// An absent list is empty; one with anything else in it is none.
+fn list<T>(value: Option<&Value>, item: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
+    match value {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(Value::Array(items)) => items.iter().map(item).collect(),
+        Some(_) => None,
     }
 }
 
@@ -221,6 +248,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::host::Region;
+    use serde_json::json;
 
     #[test]
     fn the_same_account_has_the_same_id_and_another_region_another() {
@@ -237,6 +265,34 @@ mod tests {
     #[test]
     fn an_id_from_a_file_cannot_name_another_file() {
         assert!(ConnectionId::try_from("../x".to_owned()).is_err());
+    }
+
+    #[test]
+    fn lists_that_make_no_sense_are_not_everything() {
+        let reach = |teams: Value, organizations: Value| {
+            let known = |value: Value| (!value.is_null()).then_some(value);
+            let (teams, organizations) = (known(teams), known(organizations));
+            Reach::from_json(teams.as_ref(), organizations.as_ref())
+        };
+        assert_eq!(reach(json!([]), json!([])), Some(Reach::All));
+        assert_eq!(reach(json!([]), json!(null)), Some(Reach::All));
+        assert_eq!(reach(json!(null), json!(null)), None);
+        assert_eq!(
+            reach(json!(["11", 12]), json!([])),
+            Some(Reach::Projects(vec![11, 12]))
+        );
+        assert_eq!(
+            reach(json!(null), json!(["o"])),
+            Some(Reach::Organizations(vec!["o".into()]))
+        );
+        for (teams, organizations) in [
+            (json!("eleven"), json!([])),
+            (json!([11, {}]), json!([])),
+            (json!([-1]), json!([])),
+            (json!([]), json!([5])),
+        ] {
+            assert_eq!(reach(teams, organizations), None);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::{digest, signature};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::callback::same_secret;
 
@@ -104,6 +105,7 @@ pub(crate) struct Keys {
 
 #[derive(Clone, Debug, Deserialize)]
 struct Key {
+    #[serde(default)]
     kty: String,
     #[serde(default)]
     kid: Option<String>,
@@ -214,11 +216,17 @@ impl<'a> Parts<'a> {
             alg: String,
             #[serde(default)]
             kid: Option<String>,
+            #[serde(default)]
+            crit: Option<IgnoredAny>,
         }
         let header: Header = decode(self.header)
             .and_then(|json| serde_json::from_slice(&json).map_err(|_| IdTokenError::Malformed))?;
         if header.alg != "RS256" {
             return Err(IdTokenError::Algorithm);
+        }
+        // An extension that must be understood (RFC 7515, section 4.1.11), and is not.
+        if header.crit.is_some() {
+            return Err(IdTokenError::Malformed);
         }
         let signature = decode(self.signature)?;
         let mut known = false;

@@ -10,8 +10,9 @@ use url::Url;
 
 use crate::http::{self, NoAnswer};
 
-/// The redirect address that is registered. PostHog matches `127.0.0.1` with any port.
-const REDIRECT_URI: &str = "http://127.0.0.1/callback";
+/// The redirect addresses that are registered. PostHog matches both with any port; the second serves
+/// where there is no IPv4 (rule B5).
+const REDIRECT_URIS: [&str; 2] = ["http://127.0.0.1/callback", "http://[::1]/callback"];
 
 /// Why no client id was given.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +55,7 @@ pub(crate) async fn register(
     }
     let body = json!({
         "client_name": name,
-        "redirect_uris": [REDIRECT_URI],
+        "redirect_uris": REDIRECT_URIS,
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
         "token_endpoint_auth_method": "none",

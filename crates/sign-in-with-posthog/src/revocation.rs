@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use crate::http;
 use crate::record::TokenSet;
@@ -25,22 +26,39 @@ pub(crate) enum Revoke {
 }
 
 pub(crate) async fn revoke(http: &reqwest::Client, tokens: &TokenSet, which: Revoke) {
+    let (endpoint, client_id) = (tokens.revocation_endpoint.as_ref(), &tokens.client_id);
     if which == Revoke::Everything
         && let Some(refresh_token) = &tokens.refresh_token
     {
-        revoke_one(http, tokens, refresh_token, "refresh_token").await;
+        revoke_one(http, endpoint, client_id, refresh_token, "refresh_token").await;
     }
-    revoke_one(http, tokens, &tokens.access_token, "access_token").await;
+    revoke_access_token(http, endpoint, client_id, &tokens.access_token).await;
 }
 
-async fn revoke_one(http: &reqwest::Client, tokens: &TokenSet, token: &SecretString, hint: &str) {
-    let Some(endpoint) = &tokens.revocation_endpoint else {
+/// Revokes an access token alone.
+pub(crate) async fn revoke_access_token(
+    http: &reqwest::Client,
+    endpoint: Option<&Url>,
+    client_id: &str,
+    token: &SecretString,
+) {
+    revoke_one(http, endpoint, client_id, token, "access_token").await;
+}
+
+async fn revoke_one(
+    http: &reqwest::Client,
+    endpoint: Option<&Url>,
+    client_id: &str,
+    token: &SecretString,
+    hint: &str,
+) {
+    let Some(endpoint) = endpoint else {
         return;
     };
     let form = [
         ("token", token.expose_secret()),
         ("token_type_hint", hint),
-        ("client_id", &tokens.client_id),
+        ("client_id", client_id),
     ];
     match http::send_within(http.post(endpoint.clone()).form(&form), DEADLINE).await {
         Ok(answer) if answer.status.is_success() => tracing::debug!(hint, "revoked"),

@@ -25,7 +25,7 @@ use crate::host::Host;
 use crate::index::{IndexError, IndexFile};
 use crate::metadata::Metadata;
 use crate::record::{Content, Record, TokenSet};
-use crate::revocation::{Revoke, revoke};
+use crate::revocation::{Revoke, revoke, revoke_access_token};
 use crate::scope::Scopes;
 use crate::session::{Session, SessionError, Shared, blocking};
 use crate::token_endpoint::{self, TokenAnswer};
@@ -222,11 +222,21 @@ impl SignIn {
         {
             Ok(answer) => answer,
             Err(error) => {
-                self.forget_client(attempt, &error);
+                self.forget_client(attempt, &error).await;
                 return Err(error.into());
             }
         };
-        let account = self.identify(attempt, &answer).await?;
+        let account = match self.identify(attempt, &answer).await {
+            Ok(account) => account,
+            Err(error) => {
+                // Nobody will ever use them.
+                let (endpoint, client_id) =
+                    (&attempt.metadata.revocation_endpoint, &attempt.client_id);
+                let (http, endpoint) = (&self.0.http, endpoint.as_ref());
+                revoke_access_token(http, endpoint, client_id, &answer.access_token).await;
+                return Err(error);
+            }
+        };
         let reach = match answer.reach.clone() {
             Some(reach) => reach,
             None => self.introspect(attempt, &answer).await.unwrap_or_default(),

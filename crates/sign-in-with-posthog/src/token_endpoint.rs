@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
@@ -224,13 +223,8 @@ impl RawAnswer {
         }
         let refresh_token = self.refresh_token.map(|text| text.0).filter(is_token);
         // Lists that make no sense are taken as not sent: the tokens beside them are too good to lose.
-        let reach = match (list(self.scoped_teams), list(self.scoped_organizations)) {
-            (None, None) => None,
-            (teams, organizations) => Some(Reach::from_lists(
-                teams.unwrap_or_default(),
-                organizations.unwrap_or_default(),
-            )),
-        };
+        let (teams, organizations) = (&self.scoped_teams, &self.scoped_organizations);
+        let reach = Reach::from_json(teams.as_ref(), organizations.as_ref());
         Ok(TokenAnswer {
             access_token,
             refresh_token,
@@ -253,10 +247,6 @@ fn seconds(value: &Value) -> i64 {
         _ => None,
     };
     number.unwrap_or(0).clamp(0, 10 * 365 * 24 * 3600)
-}
-
-fn list<T: DeserializeOwned>(value: Option<Value>) -> Option<Vec<T>> {
-    serde_json::from_value(value?).ok()
 }
 
 fn is_token(token: &SecretString) -> bool {

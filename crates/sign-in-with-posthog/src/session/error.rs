@@ -22,7 +22,7 @@ pub enum SessionError {
         retry_after: Duration,
     },
     /// PostHog refuses for a reason that neither waiting nor the user's tokens explain.
-    #[error("PostHog does not renew the sign-in: {0}")]
+    #[error("PostHog does not renew the sign-in: {0}; if this lasts, sign in again")]
     Configuration(String),
     /// PostHog cannot be reached.
     #[error("offline: {sentence}")]

@@ -6,7 +6,6 @@ use super::{BeginError, SignIn};
 use crate::attempt::Attempt;
 use crate::host::Host;
 use crate::http;
-use crate::index::Index;
 use crate::metadata::Metadata;
 use crate::registration::{self, RegistrationError};
 use crate::session::blocking;
@@ -54,14 +53,14 @@ impl SignIn {
         })
     }
 
-    pub(super) fn forget_client(&self, attempt: &Attempt, error: &TokenError) {
+    /// A client that the token endpoint does not know is registered anew by the next Attempt.
+    pub(super) async fn forget_client(&self, attempt: &Attempt, error: &TokenError) {
         let unknown =
             matches!(error, TokenError::Configuration { error, .. } if error == "invalid_client");
         if unknown && attempt.registered_dynamically {
-            let issuer = &attempt.metadata.issuer;
-            let forgotten = self.0.index.update(|index: &mut Index| {
-                index.client_ids.remove(issuer);
-            });
+            let (index, issuer) = (self.0.index.clone(), attempt.metadata.issuer.clone());
+            let forgotten =
+                blocking(move || index.update(|index| index.client_ids.remove(&issuer))).await;
             if let Err(error) = forgotten {
                 tracing::warn!(%error, "the client id could not be forgotten");
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use super::{CompleteError, SignIn};
@@ -35,7 +36,7 @@ impl SignIn {
                     && told.sub == account.subject
                 {
                     account.name = told.full_name();
-                    account.email = told.email;
+                    account.email = told.email();
                 }
             }
             return Ok(account);
@@ -47,8 +48,8 @@ impl SignIn {
             .ok_or(CompleteError::NoIdentity)?;
         Ok(Account {
             name: told.full_name(),
+            email: told.email(),
             subject: told.sub,
-            email: told.email,
         })
     }
 
@@ -108,9 +109,9 @@ impl SignIn {
         struct Introspection {
             active: bool,
             #[serde(default)]
-            scoped_teams: Vec<u64>,
+            scoped_teams: Option<Value>,
             #[serde(default)]
-            scoped_organizations: Vec<String>,
+            scoped_organizations: Option<Value>,
         }
         let endpoint = attempt.metadata.introspection_endpoint.clone()?;
         let token = answer.access_token.expose_secret();
@@ -121,8 +122,8 @@ impl SignIn {
             .bearer_auth(token)
             .form(&[("token", token)]);
         let told: Introspection = http::send(request).await.ok()?.json()?;
-        told.active
-            .then(|| Reach::from_lists(told.scoped_teams, told.scoped_organizations))
+        let (teams, organizations) = (&told.scoped_teams, &told.scoped_organizations);
+        Reach::from_json(teams.as_ref(), organizations.as_ref()).filter(|_| told.active)
     }
 }
 
@@ -157,6 +158,10 @@ struct UserInfo {
 }
 
 impl UserInfo {
+    fn email(&self) -> Option<String> {
+        self.email.clone().filter(|email| !email.is_empty())
+    }
+
     fn full_name(&self) -> Option<String> {
         full_name(
             self.name.as_deref(),

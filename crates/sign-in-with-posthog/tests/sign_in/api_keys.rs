@@ -1,10 +1,13 @@
 //! Personal API keys, through the same Vault and in the same language.
 
 use secrecy::SecretString;
-use sign_in_with_posthog::{ApiKeyError, Connection, CredentialKind, EndReason, SessionError};
+use sign_in_with_posthog::{
+    ApiKeyError, Connection, CredentialKind, EndReason, Host, Reach, SessionError,
+};
 
 use crate::desk::Desk;
-use crate::posthog::Kind;
+use crate::posthog::{Fault, Kind, refusal};
+use crate::server::{Answer, Wire};
 
 async fn add(desk: &Desk, key: &str) -> Result<Connection, ApiKeyError> {
     desk.sign_in
@@ -47,6 +50,54 @@ async fn an_unreachable_host_is_told() {
     desk.posthog.unplug();
     let error = add(&desk, "phx_right").await.unwrap_err();
     assert!(matches!(error, ApiKeyError::NoAnswer(_)), "{error:?}");
+}
+
+/// Adds `key` at the address of a self-hosted PostHog whose keys cannot ask about themselves.
+async fn add_at_old_host(key: &str, current: fn() -> Wire) -> Result<Connection, ApiKeyError> {
+    let desk = Desk::new(Kind::Keeping);
+    let path = "/api/personal_api_keys/@current";
+    desk.posthog.fail(path, 1, Fault::Before(current));
+    let host = Host::self_hosted(desk.posthog.base()).unwrap();
+    desk.sign_in
+        .add_api_key(&host, &SecretString::from(key))
+        .await
+}
+
+#[tokio::test]
+async fn an_old_host_whose_keys_cannot_ask_about_themselves_takes_them() {
+    let answers: [fn() -> Wire; 3] = [
+        || Wire::Answer(Answer::html(404)),
+        || Wire::Answer(refusal(401, "not_authenticated")),
+        || Wire::Answer(refusal(403, "permission_denied")),
+    ];
+    for current in answers {
+        let known = add_at_old_host("phx_right", current).await.unwrap();
+        assert_eq!(known.account.label(), "ada@example.com");
+        assert_eq!(known.grant.reach, Reach::All);
+        assert!(known.grant.scopes.allows("query:read"));
+        let nameless = add_at_old_host("phx_projects", current).await.unwrap();
+        assert_eq!(nameless.account.subject, "api-key");
+        let error = add_at_old_host("phx_wrong", current).await.unwrap_err();
+        assert!(matches!(error, ApiKeyError::Rejected(_)), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_host_is_told_from_one_that_is_no_posthog() {
+    let error = add_at_old_host("phx_right", || Wire::Answer(Answer::html(503))).await;
+    assert!(matches!(error, Err(ApiKeyError::Busy { status: 503, .. })));
+    let error = add_at_old_host("phx_right", || Wire::Answer(Answer::html(200))).await;
+    assert!(matches!(error, Err(ApiKeyError::BadAnswer { .. })));
+}
+
+#[tokio::test]
+async fn a_key_from_before_there_were_scopes_may_do_everything() {
+    let desk = Desk::new(Kind::Keeping);
+    let legacy = Fault::Edit(|body| body["scopes"] = serde_json::Value::Null);
+    desk.posthog
+        .fail("/api/personal_api_keys/@current", 1, legacy);
+    let connection = add(&desk, "phx_right").await.unwrap();
+    assert!(connection.grant.scopes.allows("annotation:write"));
 }
 
 #[tokio::test]

@@ -140,9 +140,16 @@ pub fn http_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none())
 }
 
-/// The real time, and what the test has added to it.
-#[derive(Debug, Default)]
+/// The time at which the test began, and what it has added since: a pause does not end while the machine
+/// is busy with something else.
+#[derive(Debug)]
 pub struct MovedClock(AtomicI64);
+
+impl Default for MovedClock {
+    fn default() -> Self {
+        Self(AtomicI64::new(SystemClock.unix_seconds()))
+    }
+}
 
 impl MovedClock {
     pub fn advance(&self, seconds: i64) {
@@ -150,7 +157,7 @@ impl MovedClock {
     }
 
     pub fn now(&self) -> i64 {
-        SystemClock.unix_seconds() + self.0.load(Ordering::SeqCst)
+        self.0.load(Ordering::SeqCst)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sign_in_with_posthog::{
     AuthorizationResponse, BeginError, CallbackError, CompleteError, EndReason, Host,
-    MetadataError, NoAnswer, Reach, Region, Scopes, SessionError, TokenError,
+    LoopbackListener, MetadataError, NoAnswer, Reach, Region, Scopes, SessionError, TokenError,
 };
 
 use crate::desk::{self, Desk, MovedClock, REDIRECT};
@@ -90,6 +90,196 @@ async fn a_configured_client_is_not_registered() {
     let desk = Desk::new(Kind::Rotating);
     desk.connect().await;
     assert_eq!(desk.posthog.count(REGISTER), 0);
+}
+
+#[tokio::test]
+async fn a_registration_is_public_without_scope_and_content_with_an_id() {
+    let desk = Desk::new(Kind::Keeping);
+    let bare = Fault::Edit(|body| *body = json!({"client_id": body["client_id"]}));
+    desk.posthog.fail(REGISTER, 1, bare);
+    desk.connect().await;
+    let body: Value = serde_json::from_str(&desk.posthog.last(REGISTER).body).unwrap();
+    assert_eq!(body["token_endpoint_auth_method"], "none");
+    assert_eq!(body["redirect_uris"][0], "http://127.0.0.1/callback");
+    assert!(body.get("scope").is_none());
+}
+
+#[tokio::test]
+async fn an_answer_without_a_client_id_is_no_registration() {
+    let desk = Desk::new(Kind::Keeping);
+    let edits: [Edit; 3] = [
+        |body| remove(body, "client_id"),
+        |body| body["client_id"] = "".into(),
+        |body| body["client_id"] = "a b".into(),
+    ];
+    for edit in edits {
+        desk.posthog.fail(REGISTER, 1, Fault::Edit(edit));
+        let error = begin(&desk).await.unwrap_err();
+        assert!(matches!(error, BeginError::Registration(_)), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_without_metadata_is_told_with_the_way_out() {
+    for answer in [
+        || Wire::Answer(Answer::html(404)),
+        // A single-page app answers so for any path it does not know.
+        || Wire::Answer(Answer::html(200)),
+        || Wire::Answer(Answer::json(200, &json!({"detail": "Not found."}))),
+        || Wire::Answer(Answer::html(302).with("Location", "/login")),
+        || Wire::Answer(Answer::html(403)),
+    ] as [fn() -> Wire; 5]
+    {
+        let desk = Desk::new(Kind::Keeping);
+        desk.posthog.fail(METADATA, 1, Fault::Before(answer));
+        let error = begin(&desk).await.unwrap_err();
+        assert!(
+            matches!(error, BeginError::Metadata(MetadataError::None(_))),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("personal API key"));
+    }
+}
+
+#[tokio::test]
+async fn a_client_forgotten_between_begin_and_exchange_is_registered_anew_next_time() {
+    let desk = Desk::new(Kind::Keeping);
+    let unknown = Fault::Before(|| Wire::Answer(refusal(401, "invalid_client")));
+    desk.posthog.fail(TOKEN, 1, unknown);
+    let error = desk.try_to_connect().await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            CompleteError::Token(TokenError::Configuration { .. })
+        ),
+        "{error:?}"
+    );
+    desk.connect().await;
+    assert_eq!(desk.posthog.count(REGISTER), 2);
+}
+
+#[tokio::test]
+async fn a_client_forgotten_in_mid_life_ends_nothing_and_signing_in_again_heals() {
+    let desk = Desk::new(Kind::Keeping);
+    let connection = desk.connect().await;
+    desk.posthog.forget_clients();
+    desk.leave(0);
+    let error = desk.session(&connection).access_token().await.unwrap_err();
+    assert!(matches!(error, SessionError::Configuration(_)), "{error:?}");
+    assert!(error.to_string().contains("sign in again"), "{error}");
+    assert!(desk.sign_in.connections().unwrap()[0].is_active());
+    let again = desk.connect().await;
+    assert_eq!(again.id, connection.id);
+    desk.token(&again).await;
+}
+
+#[tokio::test]
+async fn rule_b5_the_redirect_address_is_one_that_was_registered() {
+    let desk = Desk::new(Kind::Keeping);
+    let listener = LoopbackListener::bind().await.unwrap();
+    let redirect = listener.redirect_uri();
+    assert!(redirect.port().is_some_and(|port| port != 0));
+    desk.connect().await;
+    let body: Value = serde_json::from_str(&desk.posthog.last(REGISTER).body).unwrap();
+    let mut without_port = redirect.clone();
+    without_port.set_port(None).unwrap();
+    let registered = body["redirect_uris"].as_array().unwrap();
+    assert!(registered.contains(&json!(without_port.as_str())));
+    assert!(registered.contains(&json!("http://[::1]/callback")));
+}
+
+#[tokio::test]
+async fn rule_b6_the_redirect_host_is_a_literal_address() {
+    let redirect = LoopbackListener::bind().await.unwrap().redirect_uri();
+    assert!(!matches!(
+        redirect.host(),
+        Some(url::Host::Domain(_)) | None
+    ));
+}
+
+#[tokio::test]
+async fn rule_r5_a_response_of_one_region_is_nothing_to_the_other() {
+    let desk = Desk::new(Kind::Keeping);
+    let us = desk.begin().await;
+    let eu_server = PostHog::start(Kind::Keeping, desk.clock.clone());
+    let eu_host = Host::cloud_at(Region::Eu, eu_server.base()).unwrap();
+    let redirect = REDIRECT.parse().unwrap();
+    let eu = desk
+        .sign_in
+        .begin(&eu_host, &redirect, &Scopes::default())
+        .await
+        .unwrap();
+    let query = eu_server.agree(eu.authorization_url());
+    let response = AuthorizationResponse::parse_query(&query).unwrap();
+    let error = desk.sign_in.complete(&us, &response).await.unwrap_err();
+    assert!(
+        matches!(error, CompleteError::Callback(CallbackError::StateMismatch)),
+        "{error:?}"
+    );
+    assert_eq!(desk.posthog.count(TOKEN), 0, "the code went nowhere");
+    desk.sign_in.complete(&eu, &response).await.unwrap();
+}
+
+#[tokio::test]
+async fn rule_t1_the_client_is_named_in_the_form_and_nowhere_else() {
+    for kind in Kind::BOTH {
+        let desk = Desk::new(kind);
+        let connection = desk.connect().await;
+        let exchange = desk.posthog.last(TOKEN);
+        desk.leave(0);
+        desk.token(&connection).await;
+        for request in [exchange, desk.posthog.last(TOKEN)] {
+            assert_eq!(request.authorization, None);
+            assert_eq!(request.query, "");
+            assert!(request.field("client_id").is_some());
+            assert_eq!(request.field("client_secret"), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn rule_t2_the_redirect_address_is_the_same_text_at_both_ends() {
+    let desk = Desk::new(Kind::Rotating);
+    let attempt = desk.begin().await;
+    let response = desk.agree(&attempt);
+    desk.sign_in.complete(&attempt, &response).await.unwrap();
+    let asked = attempt.authorization_url().query_pairs();
+    let asked = asked.into_owned().find(|(name, _)| name == "redirect_uri");
+    let sent = desk.posthog.last(TOKEN).field("redirect_uri");
+    assert_eq!(asked.map(|(_, value)| value), sent);
+}
+
+#[tokio::test]
+async fn rule_t5_a_refresh_token_is_replaced_by_a_new_one_and_kept_without() {
+    for kind in Kind::BOTH {
+        let desk = Desk::new(kind);
+        let connection = desk.connect().await;
+        let mut used = Vec::new();
+        for _ in 0..3 {
+            if kind == Kind::Keeping {
+                let without = Fault::Edit(|body| remove(body, "refresh_token"));
+                desk.posthog.fail(TOKEN, 1, without);
+            }
+            desk.leave(0);
+            desk.token(&connection).await;
+            used.push(desk.posthog.last(TOKEN).field("refresh_token").unwrap());
+        }
+        let replaced = used[0] != used[1] && used[1] != used[2];
+        assert_eq!(replaced, kind == Kind::Rotating, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn rule_t6_a_refresh_asks_for_no_scope() {
+    for kind in Kind::BOTH {
+        let desk = Desk::new(kind);
+        let connection = desk.connect().await;
+        desk.leave(0);
+        desk.token(&connection).await;
+        let refresh = desk.posthog.last(TOKEN);
+        assert_eq!(refresh.field("grant_type").unwrap(), "refresh_token");
+        assert_eq!(refresh.field("scope"), None);
+    }
 }
 
 #[tokio::test]
@@ -319,18 +509,81 @@ async fn rule_t4_the_granted_scopes_are_the_servers_word() {
 }
 
 #[tokio::test]
-async fn lists_that_make_no_sense_do_not_cost_the_tokens() {
+async fn lists_that_are_absent_or_make_no_sense_are_asked_for_by_introspection() {
+    let edits: [Edit; 3] = [
+        |body| {
+            remove(body, "scoped_teams");
+            remove(body, "scoped_organizations");
+        },
+        |body| body["scoped_teams"] = json!("eleven"),
+        |body| body["scoped_organizations"] = json!({}),
+    ];
+    for edit in edits {
+        let desk = Desk::new(Kind::Keeping);
+        desk.posthog.fail(TOKEN, 1, Fault::Edit(edit));
+        let connection = desk.connect().await;
+        assert_eq!(connection.grant.reach, Reach::Projects(vec![21]));
+        desk.token(&connection).await;
+    }
+}
+
+#[tokio::test]
+async fn numbers_of_projects_may_be_text() {
     let desk = Desk::new(Kind::Keeping);
-    desk.posthog.fail(
-        TOKEN,
-        1,
-        Fault::Edit(|body| {
-            body["scoped_teams"] = json!("eleven");
-            body["scoped_organizations"] = Value::Null;
-        }),
-    );
+    let text = Fault::Edit(|body| body["scoped_teams"] = json!(["11", "12"]));
+    desk.posthog.fail(TOKEN, 1, text);
     let connection = desk.connect().await;
-    desk.token(&connection).await;
+    assert_eq!(connection.grant.reach, Reach::Projects(vec![11, 12]));
+}
+
+#[tokio::test]
+async fn an_answer_with_the_required_members_alone_signs_in() {
+    let desk = Desk::new(Kind::Keeping);
+    let bare = Fault::Edit(|body| {
+        *body = json!({"access_token": body["access_token"], "token_type": "bearer"});
+    });
+    desk.posthog.fail(TOKEN, 1, bare);
+    let connection = desk.connect().await;
+    assert_eq!(connection.account.label(), "Ada");
+    assert_eq!(connection.account.email, None);
+    assert_eq!(
+        connection.grant.scopes,
+        Scopes::parse("openid profile project:read query:read")
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_tell_who_signed_in_is_refused_and_its_token_revoked() {
+    let desk = Desk::new(Kind::Keeping);
+    let nameless = Fault::Edit(|body| remove(body, "id_token"));
+    desk.posthog.fail(TOKEN, 1, nameless);
+    let gone = Fault::Before(|| Wire::Answer(Answer::html(404)));
+    desk.posthog.fail("/oauth/userinfo", 1, gone);
+    let error = desk.try_to_connect().await.unwrap_err();
+    assert!(matches!(error, CompleteError::NoIdentity), "{error:?}");
+    let revoked = desk.posthog.last("/oauth/revoke").field("token").unwrap();
+    assert!(revoked.starts_with("pha_"), "the refresh token would sweep");
+    assert!(!desk.posthog.accepts(&revoked));
+}
+
+#[tokio::test]
+async fn another_base_url_in_the_token_answer_moves_nothing() {
+    for edit in [
+        (|body| body["posthog_base_url"] = "https://eu.posthog.com".into()) as Edit,
+        |body| body["posthog_base_url"] = "http://127.0.0.1:1/".into(),
+        |body| body["posthog_region"] = json!(["eu"]),
+        |body| {
+            remove(body, "posthog_region");
+            remove(body, "posthog_base_url");
+        },
+    ] {
+        let desk = Desk::new(Kind::Rotating);
+        desk.posthog.fail(TOKEN, 1, Fault::Edit(edit));
+        let connection = desk.connect().await;
+        assert_eq!(connection.host, desk.host());
+        desk.leave(0);
+        desk.token(&connection).await;
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ const TOKEN: &str = "/oauth/token";
 
 type Row = (&'static str, fn(&mut Value), Option<IdTokenError>);
 
-const ROWS: [Row; 24] = [
+const ROWS: [Row; 25] = [
     ("as it is", |_| (), None),
     (
         "no kid",
@@ -33,6 +33,11 @@ const ROWS: [Row; 24] = [
         "alg HS256",
         |body| header(body, |it| it["alg"] = "HS256".into()),
         Some(IdTokenError::Algorithm),
+    ),
+    (
+        "an extension that must be understood",
+        |body| header(body, |it| it["crit"] = json!(["exp"])),
+        Some(IdTokenError::Malformed),
     ),
     (
         "another signature",
@@ -186,6 +191,35 @@ async fn rule_t7_keys_that_a_busy_server_does_not_tell_are_asked_for_again() {
     let desk = Desk::new(Kind::Keeping);
     let busy = Fault::Before(|| Wire::Answer(refusal(503, "busy").with("Retry-After", "0")));
     desk.posthog.fail("/.well-known/jwks.json", 2, busy);
+    desk.connect().await;
+}
+
+#[tokio::test]
+async fn rule_t7_a_key_that_is_published_late_is_found_by_asking_once_more() {
+    let desk = Desk::new(Kind::Keeping);
+    let old = Fault::Edit(|keys| keys["keys"][0]["kid"] = "the one before".into());
+    desk.posthog.fail("/.well-known/jwks.json", 1, old);
+    desk.connect().await;
+    assert_eq!(desk.posthog.count("/.well-known/jwks.json"), 2);
+    let forever = Fault::Edit(|keys| keys["keys"][0]["kid"] = "another".into());
+    desk.posthog.fail("/.well-known/jwks.json", 9, forever);
+    let error = desk.try_to_connect().await.unwrap_err();
+    assert!(
+        matches!(error, CompleteError::IdToken(IdTokenError::UnknownKey)),
+        "{error:?}"
+    );
+    assert_eq!(desk.posthog.count("/.well-known/jwks.json"), 4);
+}
+
+#[tokio::test]
+async fn rule_t7_keys_of_other_kinds_beside_the_right_one_do_no_harm() {
+    let desk = Desk::new(Kind::Keeping);
+    let others = Fault::Edit(|keys| {
+        let right = keys["keys"][0].clone();
+        keys["keys"] = json!([{"kid": "test", "kty": "EC", "crv": "P-256"}, {"kid": "test"},
+            {"kid": "test", "kty": "RSA", "n": "AQAB", "e": "AQAB"}, right]);
+    });
+    desk.posthog.fail("/.well-known/jwks.json", 1, others);
     desk.connect().await;
 }
 

@@ -155,7 +155,7 @@ async fn rule_r8_a_head_of_a_megabyte_is_cut_off() {
 }
 
 #[tokio::test]
-async fn rule_r1_what_is_no_callback_is_turned_away() {
+async fn rules_r1_and_r10_what_is_no_callback_is_turned_away() {
     let flow = Flow::begin().await;
     let (host, query) = (flow.host(), flow.query.clone());
     let port = flow.redirect.port().unwrap();

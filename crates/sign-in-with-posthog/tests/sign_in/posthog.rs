@@ -75,6 +75,7 @@ struct State {
     refresh: HashMap<String, Refresh>,
     /// Verifiers, states and nonces that were seen.
     seen: Vec<String>,
+    requests: Vec<Request>,
 }
 
 struct Code {
@@ -154,6 +155,7 @@ impl PostHog {
             access: HashMap::new(),
             refresh: HashMap::new(),
             seen: Vec::new(),
+            requests: Vec::new(),
         }));
         let mut at = String::new();
         let server = Server::start(tls, |address| {
@@ -206,6 +208,13 @@ impl PostHog {
         self.state().counts.get(path).copied().unwrap_or(0)
     }
 
+    /// The last request to `path`.
+    pub fn last(&self, path: &str) -> Request {
+        let requests = self.state();
+        let mut newest = requests.requests.iter().rev();
+        newest.find(|request| request.path == path).unwrap().clone()
+    }
+
     /// Whether the API would take `token` now.
     pub fn accepts(&self, token: &str) -> bool {
         self.state().accepts(token)
@@ -241,6 +250,7 @@ impl PostHog {
 impl State {
     fn handle(&mut self, request: &Request) -> Wire {
         *self.counts.entry(request.path.clone()).or_default() += 1;
+        self.requests.push(request.clone());
         let fault = self
             .faults
             .get_mut(&request.path)
@@ -272,7 +282,10 @@ impl State {
             },
             ("POST", "/oauth/token") => self.token(request),
             ("POST", "/oauth/revoke") => self.revoke(request),
+            ("GET", "/oauth/userinfo") => self.userinfo(request),
+            ("POST", "/oauth/introspect") => self.introspect(request),
             ("GET", "/api/personal_api_keys/@current") => current_key(request),
+            ("GET", "/api/projects") => projects(request),
             ("GET", "/api/users/@me") => self.me(request),
             _ => Answer::html(404),
         }
@@ -287,6 +300,8 @@ impl State {
             "revocation_endpoint": at("/oauth/revoke/"),
             "registration_endpoint": at("/oauth/register/"),
             "jwks_uri": at("/.well-known/jwks.json"),
+            "userinfo_endpoint": at("/oauth/userinfo/"),
+            "introspection_endpoint": at("/oauth/introspect/"),
             "code_challenge_methods_supported": ["S256"],
         })
     }
@@ -472,8 +487,38 @@ impl State {
         }
     }
 
+    fn userinfo(&self, request: &Request) -> Answer {
+        if !self.accepts(request.bearer.as_deref().unwrap_or_default()) {
+            return unauthenticated();
+        }
+        Answer::json(
+            200,
+            &json!({"sub": SUBJECT, "given_name": "Ada", "email": ""}),
+        )
+    }
+
+    /// A token about itself; one that is not known gets a 403 without a body.
+    fn introspect(&self, request: &Request) -> Answer {
+        let bearer = request.bearer.clone().unwrap_or_default();
+        if !self.accepts(&bearer) || request.field("token") != Some(bearer) {
+            return Answer {
+                status: 403,
+                headers: Vec::new(),
+                body: String::new(),
+            };
+        }
+        Answer::json(
+            200,
+            &json!({"active": true, "token_type": "access_token", "scoped_teams": [21],
+                "scoped_organizations": []}),
+        )
+    }
+
     fn me(&self, request: &Request) -> Answer {
         let bearer = request.bearer.as_deref().unwrap_or_default();
+        if bearer == "phx_projects" {
+            return forbidden("user:read");
+        }
         if bearer != "phx_right" && !self.accepts(bearer) {
             return unauthenticated();
         }
@@ -549,6 +594,24 @@ fn unauthenticated() -> Answer {
         &json!({"type": "authentication_error", "code": "authentication_failed",
             "detail": "Invalid access token.", "attr": null}),
     )
+}
+
+fn forbidden(scope: &str) -> Answer {
+    let detail = format!("API key missing required scope '{scope}'");
+    Answer::json(
+        403,
+        &json!({"type": "authentication_error", "code": "permission_denied", "detail": detail,
+            "attr": null}),
+    )
+}
+
+fn projects(request: &Request) -> Answer {
+    match request.bearer.as_deref() {
+        Some("phx_right" | "phx_projects") => {
+            Answer::json(200, &json!({"next": null, "results": []}))
+        }
+        _ => unauthenticated(),
+    }
 }
 
 fn current_key(request: &Request) -> Answer {

@@ -12,12 +12,16 @@ use std::time::Duration;
 /// How long a connection is left hanging; far longer than the tests' clients wait.
 const HANG: Duration = Duration::from_secs(3);
 
+#[derive(Clone)]
 pub struct Request {
     pub method: String,
     /// Without the trailing slash.
     pub path: String,
     pub query: String,
+    /// The token of an `Authorization: Bearer` header.
     pub bearer: Option<String>,
+    /// The whole `Authorization` header.
+    pub authorization: Option<String>,
     pub body: String,
 }
 
@@ -233,6 +237,7 @@ fn read(stream: &mut impl Read) -> io::Result<Option<Request>> {
         method: method.to_owned(),
         path: path.trim_end_matches('/').to_owned(),
         query: query.to_owned(),
+        authorization: header("authorization"),
         bearer: header("authorization")
             .and_then(|value| value.strip_prefix("Bearer ").map(ToOwned::to_owned)),
         body: String::from_utf8_lossy(&bytes[end + 4..]).into_owned(),
