@@ -192,12 +192,14 @@ fn bearer_error(error: &SessionError) -> BearerError {
     let sentence = error.to_string();
     match error {
         SessionError::SignedOut(_) => BearerError::SignedOut(sentence),
-        SessionError::Busy { retry_after } | SessionError::Offline { retry_after, .. } => {
-            BearerError::Unavailable {
-                sentence,
-                retry_after: Some(*retry_after),
-            }
-        }
+        SessionError::Busy { retry_after } => BearerError::Unavailable {
+            sentence,
+            retry_after: Some(*retry_after),
+        },
+        SessionError::Offline { retry_after, .. } => BearerError::Offline {
+            sentence,
+            retry_after: *retry_after,
+        },
         _ => BearerError::Unavailable {
             sentence,
             retry_after: None,

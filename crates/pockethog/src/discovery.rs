@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use futures::future::{join, join_all};
-use posthog_api::{Bearer, Client, Error, Organization};
+use posthog_api::{Bearer, BearerError, Client, Error, Organization};
 use serde::{Deserialize, Serialize};
 use sign_in_with_posthog::{Connection, Reach};
 
@@ -33,6 +33,44 @@ pub struct Failure {
     pub transient: bool,
     /// True where only signing in again helps.
     pub needs_sign_in: bool,
+    /// What kind of trouble it is.
+    #[serde(default)]
+    pub cause: Cause,
+}
+
+/// What kind of trouble a failure is, for those that do not read sentences.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// PostHog is overloaded, or takes too long.
+    Busy,
+    /// The sign-in may not read it.
+    Forbidden,
+    /// PostHog cannot be reached.
+    Offline,
+    /// Anything else.
+    #[default]
+    Other,
+    /// The session has ended.
+    SignedOut,
+    /// PostHog asked to slow down.
+    Throttled,
+}
+
+impl Cause {
+    /// The kind of this error.
+    pub fn of(error: &Error) -> Self {
+        match error {
+            Error::Unreachable(_) | Error::Bearer(BearerError::Offline { .. }) => Self::Offline,
+            Error::Busy { .. }
+            | Error::Server { .. }
+            | Error::Bearer(BearerError::Unavailable { .. }) => Self::Busy,
+            Error::Forbidden(_) => Self::Forbidden,
+            Error::RateLimited { .. } => Self::Throttled,
+            error if error.needs_sign_in() => Self::SignedOut,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Failure {
@@ -43,6 +81,7 @@ impl Failure {
             reason: error.to_string(),
             transient: error.is_transient(),
             needs_sign_in: error.needs_sign_in(),
+            cause: Cause::of(error),
         }
     }
 }

@@ -20,3 +20,4 @@ pub mod refresh;
 pub mod report;
 pub mod server;
 pub mod snapshot;
+pub mod widget;

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use posthog_api::{Bearer, Client, Error};
 use sign_in_with_posthog::Connection;
 
-use crate::discovery::{Failure, discover};
+use crate::discovery::{Cause, Failure, discover};
 use crate::notes::{self, Notes};
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
 use crate::preferences::Preferences;
@@ -33,13 +33,20 @@ pub enum ReadError {
 impl ReadError {
     /// What is kept beside the last numbers.
     pub fn trouble(&self, at: Timestamp) -> Trouble {
+        let (transient, retry_after) = match self {
+            Self::Api(error) => (error.is_transient(), error.retry_after()),
+            Self::Rows(_) => (false, None),
+        };
         Trouble {
             at,
             reason: self.to_string(),
-            transient: match self {
-                Self::Api(error) => error.is_transient(),
-                Self::Rows(_) => false,
+            transient,
+            cause: match self {
+                Self::Api(error) => Cause::of(error),
+                Self::Rows(_) => Cause::Other,
             },
+            retry_at: retry_after
+                .and_then(|wait| at.checked_add(SignedDuration::try_from(wait).ok()?).ok()),
         }
     }
 

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection as Database, OptionalExtension, params};
+use rusqlite::{Connection as Database, OpenFlags, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sign_in_with_posthog::ConnectionId;
 
-use crate::discovery::{Discovery, Failure};
+use crate::discovery::{Cause, Discovery, Failure};
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, Glance, Period, Range, Today};
 use crate::project::{Project, ProjectKey};
@@ -71,6 +71,12 @@ pub struct Trouble {
     pub reason: String,
     /// True where it may heal by itself.
     pub transient: bool,
+    /// What kind of trouble it is.
+    #[serde(default)]
+    pub cause: Cause,
+    /// Before this instant nobody need ask again; PostHog's own word where it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
 }
 
 /// A view of a project that has Snapshots.
@@ -184,6 +190,31 @@ impl Snapshots {
             path: path.to_owned(),
             set_aside: None,
         })
+    }
+
+    /// Opens the database to read only, and in no case makes or changes one: for a short process that
+    /// shows what is there. `None` where there is none of this version.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or is no database.
+    pub fn open_to_read(path: &Path) -> Result<Option<Self>, SnapshotError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = || -> rusqlite::Result<Option<Self>> {
+            let database = Database::open_with_flags(path, flags)?;
+            database.busy_timeout(PATIENCE)?;
+            let version: i64 =
+                database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            Ok((version == VERSION).then(|| Self {
+                database,
+                path: path.to_owned(),
+                set_aside: None,
+            }))
+        };
+        if !path.exists() {
+            return Ok(None);
+        }
+        open().map_err(|error| failed(path, error))
     }
 
     /// Where a database that could not be used was moved to.
@@ -607,6 +638,7 @@ mod tests {
                     reason: "busy".into(),
                     transient,
                     needs_sign_in: false,
+                    cause: Cause::Busy,
                 })
                 .into_iter()
                 .collect(),
@@ -669,6 +701,21 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_makes_no_database_and_shares_one_with_a_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/snapshots.sqlite");
+        assert!(Snapshots::open_to_read(&path).unwrap().is_none());
+        assert!(!path.exists());
+        let mut writer = Snapshots::open(&path).unwrap();
+        writer
+            .put_discovery(&connection(), &discovery(&[1], None), Timestamp::UNIX_EPOCH)
+            .unwrap();
+        let mut reader = Snapshots::open_to_read(&path).unwrap().unwrap();
+        assert_eq!(ids(&reader), [1]);
+        assert!(reader.forget_connection(&connection()).is_err());
+    }
+
+    #[test]
     fn a_database_of_a_newer_version_is_set_aside() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshots.sqlite");
@@ -688,6 +735,8 @@ mod tests {
             at,
             reason: "busy".into(),
             transient: true,
+            cause: Cause::Busy,
+            retry_at: None,
         };
         snapshots
             .put_trouble(&key, View::Today, &trouble(Timestamp::UNIX_EPOCH))

@@ -35,6 +35,14 @@ pub enum BearerError {
     /// The session has ended; only signing in again helps. The text says why.
     #[error("{0}")]
     SignedOut(String),
+    /// The session stands, but PostHog could not be reached to renew the token. The text says why.
+    #[error("{sentence}")]
+    Offline {
+        /// One sentence for people.
+        sentence: String,
+        /// When it is worth asking again.
+        retry_after: Duration,
+    },
     /// The session stands, but no valid token could be had right now. The text says why.
     #[error("{sentence}")]
     Unavailable {

@@ -95,7 +95,7 @@ impl Error {
                 | Self::Unreachable(_)
                 | Self::BadAnswer(_)
                 | Self::Redirected(_)
-                | Self::Bearer(BearerError::Unavailable { .. })
+                | Self::Bearer(BearerError::Unavailable { .. } | BearerError::Offline { .. })
         )
     }
 
@@ -114,6 +114,7 @@ impl Error {
             Self::Busy { retry_after, .. }
             | Self::RateLimited { retry_after }
             | Self::Bearer(BearerError::Unavailable { retry_after, .. }) => *retry_after,
+            Self::Bearer(BearerError::Offline { retry_after, .. }) => Some(*retry_after),
             _ => None,
         }
     }

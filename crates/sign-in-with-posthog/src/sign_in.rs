@@ -142,6 +142,16 @@ impl SignIn {
         Ok(self.0.index.read()?.connections)
     }
 
+    /// As [`SignIn::connections`], of a folder that need not be opened: for a program that only shows
+    /// what is known and ends, and has no use for an HTTP client.
+    ///
+    /// # Errors
+    ///
+    /// A list that cannot be read.
+    pub fn connections_in(folder: &Path) -> Result<Vec<Connection>, IndexError> {
+        Ok(IndexFile::new(folder).read()?.connections)
+    }
+
     /// Begins an Attempt that comes back to `redirect_uri`, which must be bound already (rule B5).
     ///
     /// # Errors

@@ -44,6 +44,8 @@ pub struct WidgetImage {
     pub caption: String,
     /// The number and its change, or one sentence where there is none: `Sign in again`.
     pub figure: Figure,
+    /// What has to be said beside the figure: how old it is, or what a person can do about a message.
+    pub remark: String,
     /// The curve, oldest first.
     pub values: Vec<u64>,
     /// The dashed comparison, place by place; empty for none. The small size has no room for it.
@@ -119,7 +121,7 @@ impl WidgetImage {
     /// Everything that is written in the image.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let rows = self.rows.iter().map(|(name, ..)| name.as_str());
-        [self.title.as_str(), self.caption.as_str()]
+        [&*self.title, &*self.caption, &*self.remark]
             .into_iter()
             .chain(rows)
     }
@@ -131,10 +133,15 @@ impl WidgetImage {
                 Figure::Number(number, change) => {
                     (text(number, Text { x: 19.0, y: 76.0, size: fitting(number, 160.0, 34.0), weight: 700, colour: palette.ink, end: false }))
                     @if let Some(change) = change { (badge(*change, palette, 20.0, 88.0, false)) }
+                    (text(&fitted(&self.remark, 160.0, 11.0), Text { x: 20.0, y: 128.0, size: 11.0, weight: 500, colour: palette.warn, end: false }))
+                    @let top = if self.remark.is_empty() { 124.0 } else { 140.0 };
+                    (self.curve(palette, (0.0, 200.0), (top, 184.0)))
                 }
-                Figure::Message(message) => (text(&fitted(message, 160.0, 13.0), Text { x: 20.0, y: 66.0, size: 13.0, weight: 450, colour: palette.muted, end: false })),
+                Figure::Message(message) => {
+                    (text(&fitted(message, 160.0, 16.0), Text { x: 20.0, y: 70.0, size: 16.0, weight: 600, colour: palette.soft, end: false }))
+                    (self.explanation(palette, 94.0, 160.0, 5))
+                }
             }
-            (self.curve(palette, (0.0, 200.0), (124.0, 184.0)))
         }
     }
 
@@ -158,15 +165,21 @@ impl WidgetImage {
                 Figure::Number(number, change) => {
                     (text(number, Text { x: 19.0, y: 74.0, size: fitting(number, 260.0, 36.0), weight: 700, colour: palette.ink, end: false }))
                     @if let Some(change) = change { (badge(*change, palette, 400.0, 50.0, true)) }
+                    (text(&fitted(&self.remark, 370.0, 11.0), Text { x: 400.0, y: 91.0, size: 11.0, weight: 500, colour: palette.warn, end: true }))
                 }
-                Figure::Message(message) => (text(&fitted(message, 370.0, 16.0), Text { x: 20.0, y: 70.0, size: 16.0, weight: 500, colour: palette.soft, end: false })),
+                Figure::Message(message) => {
+                    (text(&fitted(message, 370.0, 22.0), Text { x: 20.0, y: 78.0, size: 22.0, weight: 650, colour: palette.soft, end: false }))
+                    (self.explanation(palette, 104.0, 380.0, 6))
+                }
             }
             @for note in self.notes.iter().filter(|note| (0.0..=1.0).contains(*note)) {
                 @let x = short(PAD + note * 380.0);
                 line x1=(x) x2=(x) y1="102" y2="204" stroke=(palette.muted) stroke-dasharray="2.5 2.5" {}
                 circle cx=(x) cy="96" r="3.5" fill=(palette.muted) {}
             }
-            line x1="20" x2="400" y1="204" y2="204" stroke=(palette.line) {}
+            @if !self.values.is_empty() || !self.before.is_empty() {
+                line x1="20" x2="400" y1="204" y2="204" stroke=(palette.line) {}
+            }
             (self.curve(palette, (PAD, 400.0), (102.0, 204.0)))
             @for (place, name) in &self.axis {
                 @let x = PAD + 380.0 * self.across(*place);
@@ -176,9 +189,18 @@ impl WidgetImage {
         }
     }
 
+    /// The remark below a message, over several lines.
+    fn explanation(&self, palette: &Palette, top: f64, room: f64, most: usize) -> Markup {
+        html! {
+            @for (place, line) in wrapped(&self.remark, room, 12.0, most).iter().enumerate() {
+                (text(line, Text { x: PAD, y: top + place as f64 * 18.0, size: 12.0, weight: 450, colour: palette.muted, end: false }))
+            }
+        }
+    }
+
     fn list(&self, palette: &Palette) -> Markup {
         html! {
-            line x1="20" x2="400" y1="244" y2="244" stroke=(palette.line) {}
+            @if !self.rows.is_empty() { line x1="20" x2="400" y1="244" y2="244" stroke=(palette.line) {} }
             @for (place, (name, number, change)) in self.rows.iter().take(5).enumerate() {
                 @let y = 270.0 + place as f64 * 31.0;
                 (text(&fitted(name, 180.0, 13.0), Text { x: 20.0, y, size: 13.0, weight: 500, colour: palette.ink, end: false }))
@@ -237,7 +259,7 @@ impl WidgetImage {
     }
 
     fn spoken(&self) -> String {
-        match &self.figure {
+        let spoken = match &self.figure {
             Figure::Number(number, Some(change)) => format!(
                 "{}: {number}, {}, {}",
                 printable(&self.title),
@@ -248,6 +270,11 @@ impl WidgetImage {
                 format!("{}: {number}, {}", printable(&self.title), self.caption)
             }
             Figure::Message(message) => format!("{}: {message}", printable(&self.title)),
+        };
+        if self.remark.is_empty() {
+            spoken
+        } else {
+            format!("{spoken}. {}", printable(&self.remark))
         }
     }
 }
@@ -273,6 +300,9 @@ impl Text {
 }
 
 fn text(content: &str, text: Text) -> Markup {
+    if content.is_empty() {
+        return html! {};
+    }
     // The PNG renderer sets the weight by the font's axis, viewers by the weight; it must not be an
     // inline style, which the pages' policy forbids.
     html! {
@@ -331,6 +361,27 @@ fn fitted(text: &str, room: f64, size: f64) -> String {
     format!("{}…", cut.trim_end())
 }
 
+/// The text in lines of at most `room`, cut with an ellipsis after the last one.
+fn wrapped(text: &str, room: f64, size: f64, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let full = lines.len() == most;
+        if let Some(line) = lines.last_mut() {
+            if width(&format!("{line} {word}"), size) <= room {
+                line.push(' ');
+                line.push_str(word);
+                continue;
+            }
+            if full {
+                line.push('…');
+                break;
+            }
+        }
+        lines.push(fitted(word, room, size));
+    }
+    lines
+}
+
 /// XML has no place for control characters.
 fn printable(text: &str) -> String {
     text.chars()
@@ -373,6 +424,16 @@ mod tests {
         let name = fitted(&"hedgehog ".repeat(20), 160.0, 13.0);
         assert!(name.ends_with('…') && width(&name, 13.0) <= 165.0, "{name}");
         assert_eq!(fitted("Acorn", 160.0, 13.0), "Acorn");
+    }
+
+    #[test]
+    fn a_long_sentence_is_wrapped_and_cut() {
+        let sentence = "Your access was revoked or has expired. Sign in again to go on.";
+        let lines = wrapped(sentence, 160.0, 12.0, 5);
+        assert!(lines.iter().all(|line| width(line, 12.0) <= 160.0));
+        assert_eq!(lines.join(" "), sentence);
+        let cut = wrapped(sentence, 160.0, 12.0, 2);
+        assert!(cut.len() == 2 && cut[1].ends_with('…'), "{cut:?}");
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl CliError {
         }
     }
 
+    /// What went wrong.
+    pub fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
     /// How the program ends.
     pub fn exit(&self) -> Exit {
         self.exit

@@ -10,6 +10,7 @@ mod overview;
 mod projects;
 mod select;
 mod status;
+mod widget;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,8 @@ enum Command {
     Projects,
     /// Show the numbers of projects.
     Overview(overview::Overview),
+    /// Print a widget for a status bar, a desktop or a script.
+    Widget(widget::Widget),
 }
 
 const HELP: &str = "\
@@ -91,6 +94,7 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
             block_on(overview::run(&Program::open()?, console, &overview))
         }
         Some(Command::Demo(options)) => block_on(demo::run(console, options)),
+        Some(Command::Widget(widget)) => widget::run(console, &widget),
         None => block_on(app::run(Program::open()?, console, arguments.app)),
     }
 }

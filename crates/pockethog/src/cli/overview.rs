@@ -130,6 +130,7 @@ pub async fn run(
             reason: trouble.reason.clone(),
             transient: trouble.transient,
             needs_sign_in: false,
+            cause: trouble.cause,
         })
     }));
     let total = report::total(lines.iter().filter_map(|line| line.numbers));

@@ -1,0 +1,368 @@
+//! `pockethog widget`.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use etcetera::BaseStrategy;
+
+use super::console::{CliError, Console, Exit};
+use super::select;
+use crate::charts::image::Size;
+use crate::folders::Folders;
+use crate::overview::Range;
+use crate::preferences::{Mode, Preferences, Scheme};
+use crate::widget::install::{Call, Target};
+use crate::widget::{self, Content, Request, State, Which};
+
+/// Device pixels per CSS pixel of a PNG.
+const SCALE: f32 = 2.0;
+
+/// Print a widget for a status bar, a desktop or a script.
+///
+/// It shows what was read last, at once; numbers older than --max-age are read again first.
+/// It works whether the app runs or not.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog widget                                   all projects in one line
+  pockethog widget Acorn --format waybar             one project for Waybar
+  pockethog widget --favourites --format tmux        favourites for tmux's status line
+  pockethog widget us/12 --range 30d --format png --size large --output acorn.png
+  pockethog widget --install waybar --write          set Waybar up
+PROJECT is a number, a name, part of a name, or a key like us/12.
+
+Numbers that are old say so, and so does everything that is wrong.
+Exit codes of text, json, svg and png: 0 shown; 1 nothing to show; 2 wrong usage, unknown project;
+4 sign-in needed; 5 shown in part or old. waybar, xbar and tmux always end with 0: bars hide or replace
+what a failing program printed.")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
+pub struct Widget {
+    /// Projects, each by itself; the sum of all where none is named.
+    #[arg(value_name = "PROJECT", conflicts_with_all = ["favourites", "total"])]
+    projects: Vec<String>,
+    /// The favourites, each by itself.
+    #[arg(long, conflicts_with = "total")]
+    favourites: bool,
+    /// The sum over all projects that are not hidden.
+    #[arg(long)]
+    total: bool,
+    /// How to print it.
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// The last 24 hours, or 7, 30 or 90 days, against the period before; today where absent.
+    #[arg(long, value_name = "RANGE", value_parser = ["24h", "7d", "30d", "90d"])]
+    range: Option<String>,
+    /// Size of an image.
+    #[arg(long, value_name = "SIZE", value_parser = ["small", "medium", "large"], default_value = "medium")]
+    size: String,
+    /// Colour scheme of an image: ember, lagoon, fern, plum, graphite; else as preferred.
+    #[arg(long, value_name = "SCHEME", value_parser = scheme)]
+    scheme: Option<Scheme>,
+    /// Light or dark image; auto is as preferred, light where that is auto too.
+    #[arg(long, value_name = "MODE", value_parser = ["light", "dark", "auto"], default_value = "auto")]
+    mode: String,
+    /// Read numbers again that are older, for example 90s, 15m, 2h.
+    #[arg(long, value_name = "AGE", value_parser = duration, default_value = "15m")]
+    max_age: Duration,
+    /// How long to wait for PostHog before showing what is known.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    timeout: Duration,
+    /// Show what is known and ask nothing of PostHog.
+    #[arg(long)]
+    offline: bool,
+    /// Write to a file, which is replaced as a whole.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Show what a program needs to show this widget, and where it belongs.
+    #[arg(long, value_name = "PROGRAM")]
+    install: Option<Program>,
+    /// With --install: make the files. What is there already is not replaced.
+    #[arg(long, requires = "install")]
+    write: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line per project.
+    Text,
+    /// One JSON document.
+    Json,
+    /// One line of JSON for Waybar's custom module.
+    Waybar,
+    /// A menu for xbar, SwiftBar and Argos.
+    Xbar,
+    /// One line with tmux's styles.
+    Tmux,
+    /// An image.
+    Svg,
+    /// An image, at twice its size.
+    Png,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Program {
+    Waybar,
+    Xbar,
+    Tmux,
+    Systemd,
+}
+
+/// Prints the widget.
+///
+/// # Errors
+///
+/// No home folder, a file that cannot be written, a PNG that would be printed to a terminal.
+pub fn run(console: &Console, arguments: &Widget) -> Result<Exit, CliError> {
+    if let Some(program) = arguments.install {
+        return install(console, arguments, program);
+    }
+    let format = match arguments.format {
+        None if console.is_json() => Format::Json,
+        None => Format::Text,
+        Some(format) => format,
+    };
+    let bare = arguments.output.is_none();
+    if format == Format::Png && bare && io::stdout().is_terminal() {
+        return Err(CliError::usage(
+            "a PNG is not for a terminal; name a file with --output",
+        ));
+    }
+    let shown = widget::show(
+        &Folders::find()?,
+        &arguments.request(),
+        &|typed, projects, preferences| {
+            select::project(typed, projects, preferences)
+                .map(|project| project.key.clone())
+                .map_err(|error| error.sentence().to_owned())
+        },
+    );
+    let bytes = arguments.rendered(format, &shown.content, &shown.preferences)?;
+    if let Some(path) = &arguments.output {
+        replace(path, &bytes)
+            .map_err(|error| CliError::failed(format!("{}: {error}", path.display())))?;
+    } else {
+        // A reader that went away is no error.
+        let mut out = io::stdout().lock();
+        out.write_all(&bytes).and_then(|()| out.flush()).ok();
+    }
+    let content = shown.content;
+    // An image has room for a word or two; the log of a timer gets the sentence.
+    if let (Format::Svg | Format::Png, Some(sentence)) = (format, &content.sentence) {
+        console.say(&format!("pockethog: {sentence}"));
+    }
+    if let Some(aftermath) = shown.aftermath {
+        aftermath.finish();
+    }
+    Ok(match format {
+        Format::Waybar | Format::Xbar | Format::Tmux => Exit::Done,
+        Format::Text | Format::Json | Format::Svg | Format::Png => exit(&content),
+    })
+}
+
+impl Widget {
+    fn request(&self) -> Request {
+        Request {
+            which: if self.favourites {
+                Which::Favourites
+            } else if self.projects.is_empty() {
+                Which::Total
+            } else {
+                Which::Named(self.projects.clone())
+            },
+            range: self.range.as_deref().and_then(Range::from_name),
+            max_age: self.max_age,
+            patience: self.timeout,
+            offline: self.offline,
+        }
+    }
+
+    fn rendered(
+        &self,
+        format: Format,
+        content: &Content,
+        preferences: &Preferences,
+    ) -> Result<Vec<u8>, CliError> {
+        let size = Size::from_name(&self.size).unwrap_or_default();
+        let scheme = self.scheme.unwrap_or(content.scheme);
+        let dark = match self.mode.as_str() {
+            "dark" => true,
+            "light" => false,
+            _ => preferences.mode == Mode::Dark,
+        };
+        Ok(match format {
+            Format::Text => widget::text(content).into_bytes(),
+            Format::Json => {
+                let mut bytes = serde_json::to_vec_pretty(&widget::json(content))?;
+                bytes.push(b'\n');
+                bytes
+            }
+            Format::Waybar => widget::waybar(content).into_bytes(),
+            Format::Xbar => widget::xbar(content, &program().display().to_string()).into_bytes(),
+            Format::Tmux => widget::tmux(content).into_bytes(),
+            Format::Svg => (widget::svg(content, size, scheme, dark) + "\n").into_bytes(),
+            Format::Png => widget::png(content, size, scheme, dark, SCALE)?,
+        })
+    }
+
+    /// The options again, as an installed widget is to be called with.
+    fn again(&self) -> Vec<String> {
+        let mut again = Vec::new();
+        let mut add = |option: &str, value: &str| {
+            again.push(option.to_owned());
+            again.push(value.to_owned());
+        };
+        if let Some(range) = &self.range {
+            add("--range", range);
+        }
+        if self.max_age != DEFAULT_AGE {
+            add("--max-age", &format!("{}s", self.max_age.as_secs()));
+        }
+        if self.timeout != DEFAULT_TIMEOUT {
+            add("--timeout", &format!("{}s", self.timeout.as_secs()));
+        }
+        if let Some(scheme) = self.scheme {
+            add("--scheme", crate::colours::name(scheme));
+        }
+        if self.size != "medium" {
+            add("--size", &self.size);
+        }
+        if self.mode != "auto" {
+            add("--mode", &self.mode);
+        }
+        if let Some(output) = &self.output {
+            let output = std::path::absolute(output).unwrap_or_else(|_| output.clone());
+            add("--output", &output.display().to_string());
+        }
+        if self.favourites {
+            again.push("--favourites".to_owned());
+        }
+        if !self.projects.is_empty() {
+            again.push("--".to_owned());
+            again.extend(self.projects.iter().cloned());
+        }
+        again
+    }
+}
+
+const DEFAULT_AGE: Duration = Duration::from_secs(15 * 60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How the program ends where somebody looks at it.
+fn exit(content: &Content) -> Exit {
+    match content.state {
+        State::Fresh | State::Empty | State::Stale | State::NoProjects => Exit::Done,
+        State::UnknownProject => Exit::Usage,
+        State::SignedOut | State::NeverSignedIn => Exit::SignInNeeded,
+        State::Partly => Exit::Partly,
+        State::Busy | State::Throttled | State::Offline | State::Forbidden | State::Failed => {
+            if content.sum().is_some() {
+                Exit::Partly
+            } else {
+                Exit::Failed
+            }
+        }
+    }
+}
+
+fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Exit, CliError> {
+    let folders = etcetera::choose_base_strategy()
+        .map_err(|_| CliError::failed("there is no home folder to install into"))?;
+    let target = match program {
+        Program::Waybar => Target::Waybar,
+        Program::Xbar => Target::Xbar,
+        Program::Tmux => Target::Tmux,
+        Program::Systemd => Target::Systemd,
+    };
+    let environment = ["POCKETHOG_HOME", "POCKETHOG_US_URL", "POCKETHOG_EU_URL"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    let call = Call {
+        program: self::program(),
+        arguments: arguments.again(),
+        environment,
+    };
+    let plan = target.plan(&call, &folders.config_dir(), folders.home_dir());
+    if arguments.write {
+        let written = plan.write()?;
+        for piece in &plan.pieces {
+            let new = written.contains(&piece.path.as_path());
+            let what = if new { "made" } else { "is there already" };
+            console.line(&format!("{}: {what}", piece.path.display()));
+        }
+    } else {
+        for piece in &plan.pieces {
+            console.line(&format!("{}:\n\n{}", piece.path.display(), piece.text));
+        }
+    }
+    console.say(&plan.then);
+    if !arguments.write {
+        console.say("With --write these files are made.");
+    }
+    Ok(Exit::Done)
+}
+
+/// This program, to be called again.
+fn program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("pockethog"))
+}
+
+/// Replaces the file as a whole: whoever reads it never meets half an image.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn scheme(name: &str) -> Result<Scheme, String> {
+    crate::colours::SCHEMES
+        .into_iter()
+        .find(|&scheme| crate::colours::name(scheme) == name)
+        .ok_or_else(|| "one of ember, lagoon, fern, plum, graphite".to_owned())
+}
+
+/// `90s`, `15m`, `2h`, `1d`, or seconds without a unit.
+fn duration(typed: &str) -> Result<Duration, String> {
+    let typed = typed.trim();
+    let digits = typed.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match &typed[digits.len()..] {
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("a unit is s, m, h or d".to_owned()),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "a number and a unit, for example 15m".to_owned())?;
+    // Ten years are as good as forever, and cannot overflow anything.
+    Ok(Duration::from_secs(
+        number.saturating_mul(unit).min(3650 * 86_400),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        assert_eq!(duration("90").unwrap(), Duration::from_secs(90));
+        assert_eq!(duration("15m").unwrap(), DEFAULT_AGE);
+        assert_eq!(duration("2h").unwrap(), Duration::from_secs(7200));
+        assert!(duration("15 parsecs").is_err());
+        assert!(duration("-1s").is_err());
+        assert!(duration("99999999999999999999h").is_err());
+        assert!(duration("9999999999999999999h").is_ok());
+    }
+}

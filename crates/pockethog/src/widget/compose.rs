@@ -1,0 +1,356 @@
+//! From Snapshots and Connections to what a widget shows.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState};
+
+use super::content::{self, Content, Numbers, Row, State};
+use super::{Asked, Request, Which};
+use crate::discovery::Cause;
+use crate::preferences::{Preferences, Scheme};
+use crate::project::{Project, ProjectKey};
+use crate::refresh::DISCOVERY_SECONDS;
+use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots, Trouble, View};
+
+/// After a bad moment nobody asks again for this many seconds, however many widgets there are.
+const PAUSE_SECONDS: i64 = 60;
+
+/// Puts together what is known.
+pub(super) fn compose(
+    asked: &Asked<'_>,
+    snapshots: Option<&Snapshots>,
+    connections: &[Connection],
+) -> Content {
+    let now = Timestamp::now();
+    let request = asked.request;
+    if connections.is_empty() {
+        let sentence = "Sign in first: `pockethog login us` or `pockethog login eu`.";
+        return Content::empty(request, now, State::NeverSignedIn, sentence.to_owned());
+    }
+    let found = match snapshots {
+        None => Ok(Known::default()),
+        Some(snapshots) => Known::read(asked, snapshots, connections),
+    };
+    match found {
+        Ok(known) => known.into_content(asked, connections, now),
+        Err(error) => {
+            // The refresh opens the database to write, and sets a broken one aside.
+            let mut content = Content::failed(request, now, error.to_string());
+            content.undiscovered = active(connections).map(|known| known.id.clone()).collect();
+            content
+        }
+    }
+}
+
+/// What the Snapshots know about what was asked for.
+#[derive(Default)]
+struct Known {
+    /// Chosen projects, or the sentence why one could not be chosen.
+    chosen: Vec<Project>,
+    unknown: Option<String>,
+    numbers: HashMap<ProjectKey, Numbers>,
+    troubles: HashMap<ProjectKey, Trouble>,
+    discoveries: HashMap<ConnectionId, KnownDiscovery>,
+    /// Until when PostHog wants to be left alone, by Connection.
+    paused: HashMap<ConnectionId, Timestamp>,
+}
+
+impl Known {
+    fn read(
+        asked: &Asked<'_>,
+        snapshots: &Snapshots,
+        connections: &[Connection],
+    ) -> Result<Self, SnapshotError> {
+        let mut known = Self::default();
+        let mut projects = snapshots.projects()?;
+        projects.retain(|project| {
+            connections
+                .iter()
+                .any(|connection| connection.id == project.connection)
+        });
+        for connection in connections {
+            if let Some(found) = snapshots.discovery(&connection.id)? {
+                known.discoveries.insert(connection.id.clone(), found);
+            }
+        }
+        let owners: HashMap<ProjectKey, ConnectionId> = projects
+            .iter()
+            .map(|project| (project.key.clone(), project.connection.clone()))
+            .collect();
+        known.choose(asked, projects);
+        let view = asked.request.range.map_or(View::Today, View::Period);
+        for project in &known.chosen {
+            let key = &project.key;
+            let numbers = match view {
+                View::Period(_) => snapshots.view(key, view)?.map(Numbers::of_period),
+                _ => snapshots.view(key, view)?.map(Numbers::of_today),
+            };
+            if let Some(numbers) = numbers {
+                known.numbers.insert(key.clone(), numbers);
+            }
+            if let Some(trouble) = snapshots.trouble(key, view)? {
+                known.troubles.insert(key.clone(), trouble);
+            }
+        }
+        // Told to wait about one project, the others of the account wait too.
+        let troubles = snapshots.all_trouble()?;
+        for (key, trouble) in troubles
+            .iter()
+            .map(|(key, trouble)| (key, trouble))
+            .chain(&known.troubles)
+        {
+            if let (Cause::Throttled, Some(until), Some(owner)) =
+                (trouble.cause, trouble.retry_at, owners.get(key))
+            {
+                let paused = known.paused.entry(owner.clone()).or_insert(until);
+                *paused = until.max(*paused);
+            }
+        }
+        Ok(known)
+    }
+
+    fn choose(&mut self, asked: &Asked<'_>, mut projects: Vec<Project>) {
+        let preferences = asked.preferences;
+        match &asked.request.which {
+            Which::Total => {
+                projects.retain(|project| !preferences.project(&project.key).hidden);
+                preferences.sort(&mut projects);
+                self.chosen = projects;
+            }
+            Which::Favourites => {
+                projects.retain(|project| preferences.project(&project.key).favourite);
+                preferences.sort(&mut projects);
+                self.chosen = projects;
+            }
+            Which::Named(names) => {
+                for name in names {
+                    match (asked.resolve)(name, &projects, preferences) {
+                        Ok(key) => self
+                            .chosen
+                            .extend(projects.iter().find(|project| project.key == key).cloned()),
+                        Err(sentence) => {
+                            self.unknown.get_or_insert(sentence);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn into_content(
+        mut self,
+        asked: &Asked<'_>,
+        connections: &[Connection],
+        now: Timestamp,
+    ) -> Content {
+        let request = asked.request;
+        let mut content = Content::empty(request, now, State::Fresh, String::new());
+        content.scheme = asked.preferences.scheme;
+        for project in std::mem::take(&mut self.chosen) {
+            let row = self.row(asked, connections, project, &content);
+            content.rows.push(row);
+        }
+        content.title = content::title(&request.which, &content.rows);
+        if let [row] = content.rows.as_slice() {
+            content.scheme = scheme_of(asked.preferences, row);
+        }
+        content.old_lists = self.old_lists(asked, connections, now);
+        // Names and empty lists cannot wait for the next time.
+        let list_decides = self.unknown.is_some() || content.rows.is_empty();
+        content.undiscovered = content.old_lists.clone();
+        content
+            .undiscovered
+            .retain(|id| list_decides || !self.discoveries.contains_key(id));
+        content.failures = active(connections)
+            .filter_map(|connection| self.discoveries.remove(&connection.id))
+            .flat_map(|found| found.failures)
+            .collect();
+        (content.state, content.sentence) = judge(&content, request, connections, self.unknown);
+        content
+    }
+
+    fn row(
+        &mut self,
+        asked: &Asked<'_>,
+        connections: &[Connection],
+        project: Project,
+        content: &Content,
+    ) -> Row {
+        let connection = connections
+            .iter()
+            .find(|known| known.id == project.connection);
+        let ended = match connection.map(|known| known.state) {
+            Some(ConnectionState::Ended(reason)) => Some(reason),
+            _ => None,
+        };
+        let numbers = self.numbers.remove(&project.key);
+        let trouble = self.troubles.remove(&project.key).filter(|trouble| {
+            numbers
+                .as_ref()
+                .is_none_or(|numbers| numbers.measured_at < trouble.at)
+        });
+        // What was measured since this process began is as fresh as can be.
+        let old = numbers.as_ref().is_none_or(|numbers| {
+            content.is_stale(numbers.measured_at) && numbers.measured_at < asked.started
+        });
+        let paused = self.paused.get(&project.connection).copied();
+        let resting = trouble
+            .as_ref()
+            .is_some_and(|trouble| rests(trouble, paused, asked, content.now))
+            || paused.is_some_and(|until| until > content.now);
+        let state = match (&ended, old, &trouble, &numbers) {
+            (Some(_), ..) => State::SignedOut,
+            (None, true, Some(trouble), _) => State::of(trouble.cause),
+            (None, true, None, _) if paused.is_some_and(|until| until > content.now) => {
+                State::Throttled
+            }
+            (None, true, None, _) => State::Stale,
+            (None, false, _, Some(numbers)) if !numbers.has_events => State::Empty,
+            (None, false, ..) => State::Fresh,
+        };
+        Row {
+            name: asked.preferences.name_of(&project).to_owned(),
+            address: connection.map(|known| {
+                let base = known.host.base_url().as_str().trim_end_matches('/');
+                format!("{base}/project/{}/web", project.key.id)
+            }),
+            due: ended.is_none() && old && !resting,
+            numbers,
+            trouble,
+            ended,
+            state,
+            project,
+        }
+    }
+
+    /// The Connections whose projects were never listed, or long ago.
+    fn old_lists(
+        &self,
+        asked: &Asked<'_>,
+        connections: &[Connection],
+        now: Timestamp,
+    ) -> HashSet<ConnectionId> {
+        let is_old = |found: &KnownDiscovery| {
+            let healing = found.failures.iter().any(|failure| failure.transient);
+            let limit = if healing {
+                PAUSE_SECONDS
+            } else {
+                DISCOVERY_SECONDS
+            };
+            let age = now.as_second() - found.found_at.as_second();
+            // Times in the database are whole seconds.
+            !(0..limit).contains(&age) && found.found_at.as_second() < asked.started.as_second()
+        };
+        active(connections)
+            .filter(|connection| self.discoveries.get(&connection.id).is_none_or(is_old))
+            .map(|connection| connection.id.clone())
+            .collect()
+    }
+}
+
+/// True where it is too early to ask again.
+fn rests(trouble: &Trouble, paused: Option<Timestamp>, asked: &Asked<'_>, now: Timestamp) -> bool {
+    if trouble.at >= asked.started
+        || trouble.retry_at.is_some_and(|until| until > now)
+        || paused.is_some_and(|until| until > now)
+    {
+        return true;
+    }
+    let max_age = i64::try_from(asked.request.max_age.as_secs()).unwrap_or(i64::MAX);
+    let pause = if trouble.transient {
+        max_age.min(PAUSE_SECONDS)
+    } else {
+        max_age
+    };
+    (0..pause).contains(&(now.as_second() - trouble.at.as_second()))
+}
+
+/// The state of it all, with its sentence.
+fn judge(
+    content: &Content,
+    request: &Request,
+    connections: &[Connection],
+    unknown: Option<String>,
+) -> (State, Option<String>) {
+    let ended = connections.iter().find_map(|known| match known.state {
+        ConnectionState::Ended(reason) => Some(reason.sentence().to_owned()),
+        ConnectionState::Active => None,
+    });
+    if active(connections).next().is_none() {
+        return (State::SignedOut, ended);
+    }
+    if let Some(sentence) = unknown {
+        return (State::UnknownProject, Some(sentence));
+    }
+    if content.rows.is_empty() {
+        return match (content.failures.first(), &request.which) {
+            _ if !content.undiscovered.is_empty() => (
+                State::Stale,
+                Some("The projects have not been listed yet.".to_owned()),
+            ),
+            (Some(failure), _) if failure.needs_sign_in => {
+                (State::SignedOut, Some(failure.reason.clone()))
+            }
+            (Some(failure), _) => (
+                State::of(failure.cause),
+                Some(format!("{}: {}", failure.what, failure.reason)),
+            ),
+            (None, Which::Favourites) => (
+                State::NoProjects,
+                Some("No project is marked as a favourite.".to_owned()),
+            ),
+            (None, _) => (
+                State::NoProjects,
+                Some("The sign-in reaches no project.".to_owned()),
+            ),
+        };
+    }
+    let worst = content
+        .rows
+        .iter()
+        .max_by_key(|row| row.state)
+        .filter(|row| row.state > State::Empty);
+    let Some(worst) = worst else {
+        let all_empty = content.rows.iter().all(|row| row.state == State::Empty);
+        return match content.failures.first() {
+            Some(failure) if content.summed => (
+                State::Partly,
+                Some(format!("{}: {}", failure.what, failure.reason)),
+            ),
+            _ if all_empty => (
+                State::Empty,
+                Some("No events have arrived in this time.".to_owned()),
+            ),
+            _ => (State::Fresh, None),
+        };
+    };
+    let sentence = match (worst.ended, &worst.trouble) {
+        (Some(reason), _) => reason.sentence().to_owned(),
+        (None, Some(trouble)) => trouble.reason.clone(),
+        (None, None) if worst.state == State::Throttled => "PostHog asks to slow down".to_owned(),
+        (None, None) => "Not refreshed yet.".to_owned(),
+    };
+    // Where others are fine, one bad project does not take them along.
+    let fine = content
+        .rows
+        .iter()
+        .filter(|row| row.state <= State::Empty)
+        .count();
+    let several = content.rows.len() > 1;
+    if several && fine > 0 {
+        return (State::Partly, Some(format!("{}: {sentence}", worst.name)));
+    }
+    (worst.state, Some(sentence))
+}
+
+fn active(connections: &[Connection]) -> impl Iterator<Item = &Connection> {
+    connections.iter().filter(|known| known.is_active())
+}
+
+fn scheme_of(preferences: &Preferences, row: &Row) -> Scheme {
+    preferences
+        .project(&row.project.key)
+        .scheme
+        .unwrap_or(preferences.scheme)
+}

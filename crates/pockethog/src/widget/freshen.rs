@@ -1,0 +1,331 @@
+//! The refresh of a widget: only what it shows, one at a time over all processes, bounded in time.
+//!
+//! A bar with twenty widgets starts twenty processes in the same second. One takes the lock beside the
+//! Snapshots and asks PostHog; the others look at the Snapshots until theirs are fresh, or the lock is
+//! free and something is still missing. Failures are written down too, so that those who waited do not
+//! fail again one after another.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
+use sign_in_with_posthog::{Connection, ConnectionId};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use super::Asked;
+use super::content::{Content, Row};
+use crate::accounts::Clouds;
+use crate::discovery::{Cause, Discovery, Failure, discover};
+use crate::overview::{Period, Range, Today};
+use crate::program::Program;
+use crate::project::{Project, ProjectKey};
+use crate::refresh::{self, ReadError};
+use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
+
+/// Those who wait look again after 10 to 40 ms: short against an answer of PostHog, long against a look.
+const LOOK_AGAIN: std::ops::Range<u64> = 10..40;
+
+/// How long a token that is being renewed may take after the widget has printed. Longer than PostHog is
+/// waited for, so that a token is never renewed and then not stored.
+const TOKEN_PATIENCE: Duration = Duration::from_secs(25);
+
+/// A token that is still being renewed when the widget's time is over.
+///
+/// A program that ended between PostHog's answer and the write would throw a refresh token away. So the
+/// widget prints first, and then stays until it is stored.
+#[derive(Debug)]
+pub struct Aftermath {
+    runtime: Runtime,
+    renewals: Vec<JoinHandle<()>>,
+}
+
+impl Aftermath {
+    /// Waits for the renewal; call it when everything is printed.
+    pub fn finish(self) {
+        let Self { runtime, renewals } = self;
+        runtime.block_on(async {
+            let all = futures::future::join_all(renewals);
+            tokio::time::timeout(TOKEN_PATIENCE, all).await.ok();
+        });
+        runtime.shutdown_background();
+    }
+}
+
+/// Refreshes what is old, or waits for somebody who does, until `deadline`.
+pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Aftermath>) {
+    let path = asked.folders.snapshots();
+    let lock = loop {
+        match try_lock(&path.with_extension("refresh.lock")) {
+            Ok(Some(lock)) => break Some(lock),
+            // A folder that cannot be written to has no lock, and no Snapshots to share either.
+            Err(_) => break None,
+            Ok(None) if Instant::now() >= deadline => return (look(asked, &path), None),
+            Ok(None) => std::thread::sleep(Duration::from_millis(fastrand::u64(LOOK_AGAIN))),
+        }
+        let content = look(asked, &path);
+        if !content.is_due() {
+            return (content, None);
+        }
+    };
+    let refreshed = Refresh::open(asked).and_then(|refresh| Ok(refresh.run(deadline)?));
+    drop(lock);
+    refreshed.unwrap_or_else(|error| {
+        // What is known is shown all the same.
+        let mut content = look(asked, &path);
+        let failed = Content::failed(asked.request, content.now, error.to_string());
+        if content.rows.is_empty() {
+            return (failed, None);
+        }
+        (content.state, content.sentence) = (failed.state, failed.sentence);
+        (content, None)
+    })
+}
+
+fn look(asked: &Asked<'_>, path: &Path) -> Content {
+    let snapshots = Snapshots::open_to_read(path).ok().flatten();
+    asked.content(snapshots.as_ref())
+}
+
+fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    let file = options
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Why nothing could be asked at all.
+#[derive(Debug, thiserror::Error)]
+enum FreshenError {
+    #[error(transparent)]
+    Runtime(#[from] std::io::Error),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Start(#[from] crate::program::StartError),
+    #[error("POCKETHOG_US_URL or POCKETHOG_EU_URL: {0}")]
+    Cloud(#[from] sign_in_with_posthog::HostError),
+}
+
+/// One refresh, under the lock.
+struct Refresh<'a> {
+    asked: &'a Asked<'a>,
+    program: Program,
+    snapshots: Snapshots,
+    runtime: Runtime,
+}
+
+/// Something that PostHog is asked.
+enum Answer {
+    Today(ProjectKey, Result<Today, ReadError>),
+    Period(ProjectKey, Result<Period, ReadError>),
+    Found(ConnectionId, Discovery),
+}
+
+impl<'a> Refresh<'a> {
+    fn open(asked: &'a Asked<'a>) -> Result<Self, FreshenError> {
+        let clouds = Clouds::from_environment()?;
+        let program = Program::open_at(asked.folders.clone(), clouds)?;
+        // On a disk that cannot be written to, numbers live as long as the process.
+        let snapshots = program.snapshots().or_else(|_| Snapshots::in_memory())?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            asked,
+            program,
+            snapshots,
+            runtime,
+        })
+    }
+
+    fn run(mut self, deadline: Instant) -> Result<(Content, Option<Aftermath>), SnapshotError> {
+        let mut renewals = Vec::new();
+        // The second round is for projects that the first one found.
+        for _ in 0..2 {
+            let content = self.asked.content(Some(&self.snapshots));
+            if !content.is_due() {
+                break;
+            }
+            let connections = self.program.active_connections().unwrap_or_default();
+            if renewals.is_empty() {
+                renewals = self.renew(&connections, &content);
+            }
+            let mut work = self.work(&connections, &content);
+            while !work.is_empty() {
+                let next = async {
+                    let until = tokio::time::Instant::from_std(deadline);
+                    tokio::time::timeout_at(until, work.next()).await
+                };
+                match self.runtime.block_on(next) {
+                    Ok(Some(answer)) => self.store(answer)?,
+                    Ok(None) => break,
+                    Err(_) => {
+                        drop(work);
+                        self.give_up(&content)?;
+                        break;
+                    }
+                }
+            }
+        }
+        renewals.retain(|renewal| !renewal.is_finished());
+        let content = self.asked.content(Some(&self.snapshots));
+        let runtime = self.runtime;
+        if renewals.is_empty() {
+            // A keychain that hangs is not waited for.
+            runtime.shutdown_background();
+            return Ok((content, None));
+        }
+        Ok((content, Some(Aftermath { runtime, renewals })))
+    }
+
+    /// Asks each Session that will be needed for its token, in tasks that can be waited for.
+    fn renew(&self, connections: &[Connection], content: &Content) -> Vec<JoinHandle<()>> {
+        let needed = |connection: &&Connection| {
+            content.undiscovered.contains(&connection.id)
+                || content
+                    .rows
+                    .iter()
+                    .any(|row| row.due && row.project.connection == connection.id)
+        };
+        connections
+            .iter()
+            .filter(needed)
+            .map(|connection| {
+                let session = self.program.sign_in.session(&connection.id);
+                self.runtime.spawn(async move {
+                    // Its errors reach whoever asks for the numbers.
+                    session.access_token().await.ok();
+                })
+            })
+            .collect()
+    }
+
+    /// Everything that is to be asked, oldest numbers first: where time runs out, the next widget goes
+    /// on with the rest.
+    fn work(
+        &self,
+        connections: &[Connection],
+        content: &Content,
+    ) -> FuturesUnordered<BoxFuture<'static, Answer>> {
+        let work = FuturesUnordered::new();
+        for connection in connections {
+            let beside = content.summed && content.old_lists.contains(&connection.id);
+            if beside || content.undiscovered.contains(&connection.id) {
+                let (client, connection) = (self.program.client(connection), connection.clone());
+                work.push(Box::pin(async move {
+                    let found = discover(&client, &connection).await;
+                    Answer::Found(connection.id, found)
+                }) as BoxFuture<'static, Answer>);
+            }
+        }
+        let mut due: Vec<&Row> = content.rows.iter().filter(|row| row.due).collect();
+        due.sort_by_key(|row| row.numbers.as_ref().map(|numbers| numbers.measured_at));
+        for row in due {
+            let connection = connections
+                .iter()
+                .find(|known| known.id == row.project.connection);
+            if let Some(connection) = connection {
+                work.push(self.numbers(connection, row.project.clone(), content.range));
+            }
+        }
+        work
+    }
+
+    fn numbers(
+        &self,
+        connection: &Connection,
+        project: Project,
+        range: Option<Range>,
+    ) -> BoxFuture<'static, Answer> {
+        let client = self.program.client(connection);
+        match range {
+            None => Box::pin(async move {
+                let answer = refresh::today(&client, &project, Timestamp::now()).await;
+                Answer::Today(project.key, answer)
+            }),
+            Some(range) => {
+                let conversions = self.asked.preferences.project(&project.key).conversions;
+                Box::pin(async move {
+                    let now = Timestamp::now();
+                    let answer = refresh::period(&client, &project, range, &conversions, now).await;
+                    Answer::Period(project.key, answer)
+                })
+            }
+        }
+    }
+
+    fn store(&mut self, answer: Answer) -> Result<(), SnapshotError> {
+        let now = Timestamp::now();
+        match answer {
+            Answer::Found(connection, found) => {
+                self.snapshots.put_discovery(&connection, &found, now)
+            }
+            Answer::Today(key, Ok(today)) => self.snapshots.put(&key, &today),
+            Answer::Period(key, Ok(period)) => self.snapshots.put(&key, &period),
+            Answer::Today(key, Err(error)) | Answer::Period(key, Err(error)) => self
+                .snapshots
+                .put_trouble(&key, self.view(), &error.trouble(now)),
+        }
+    }
+
+    /// Notes that there was no answer in time, for those who wait and for the next widget.
+    fn give_up(&mut self, asked: &Content) -> Result<(), SnapshotError> {
+        let now = self.asked.content(Some(&self.snapshots));
+        let waited = self.asked.request.patience.as_secs();
+        let trouble = Trouble {
+            at: Timestamp::now(),
+            reason: format!("PostHog did not answer within {waited} s"),
+            transient: true,
+            cause: Cause::Busy,
+            retry_at: None,
+        };
+        let due = |content: &Content, key: &ProjectKey| {
+            content
+                .rows
+                .iter()
+                .any(|row| row.due && row.project.key == *key)
+        };
+        for connection in self.program.active_connections().unwrap_or_default() {
+            if now.undiscovered.contains(&connection.id) {
+                let failure = Failure {
+                    what: connection.host.name().clone(),
+                    reason: trouble.reason.clone(),
+                    transient: true,
+                    needs_sign_in: false,
+                    cause: trouble.cause,
+                };
+                let nothing = Discovery {
+                    projects: Vec::new(),
+                    failures: vec![failure],
+                };
+                self.snapshots
+                    .put_discovery(&connection.id, &nothing, trouble.at)?;
+            }
+        }
+        for row in asked.rows.iter().filter(|row| row.due) {
+            if due(&now, &row.project.key) {
+                self.snapshots
+                    .put_trouble(&row.project.key, self.view(), &trouble)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn view(&self) -> View {
+        self.asked.request.range.map_or(View::Today, View::Period)
+    }
+}

@@ -1,0 +1,96 @@
+//! JSON, for scripts. docs/widgets.md documents the fields; they do not change their meaning.
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::content::{Content, Numbers, Row};
+use super::words::sentence;
+use crate::overview::{Point, Range, change_percent};
+
+/// The widget as one JSON document.
+pub fn json(content: &Content) -> Value {
+    json!({
+        "state": content.state.name(),
+        "message": sentence(content),
+        "title": content.title,
+        "range": content.range.map_or("today", Range::name),
+        "total": content.sum().map(|sum| numbers(content, &sum)),
+        "projects": content.rows.iter().map(|row| project(content, row)).collect::<Vec<_>>(),
+        "missing": content.rows.iter().filter(|row| row.numbers.is_none()).count(),
+        "failures": content.failures,
+    })
+}
+
+fn project(content: &Content, row: &Row) -> Value {
+    let key = &row.project.key;
+    json!({
+        "key": key.to_string(),
+        "host": key.host,
+        "id": key.id,
+        "name": row.name,
+        "url": row.address,
+        "state": row.state.name(),
+        "reason": row.ended.map(|reason| reason.sentence().to_owned())
+            .or_else(|| row.trouble.as_ref().map(|trouble| trouble.reason.clone())),
+        "numbers": row.numbers.as_ref().map(|known| numbers(content, known)),
+    })
+}
+
+fn numbers(content: &Content, numbers: &Numbers) -> Value {
+    let zone = numbers
+        .time_zone
+        .as_deref()
+        .and_then(|zone| TimeZone::get(zone).ok());
+    let rounded = |now, before| {
+        change_percent(now, before).map(|percent: f64| (percent * 10.0).round() / 10.0)
+    };
+    json!({
+        "measured_at": numbers.measured_at,
+        "age_seconds": content.age(numbers.measured_at).as_secs(),
+        "stale": content.is_stale(numbers.measured_at),
+        "time_zone": numbers.time_zone,
+        "visitors": numbers.now.visitors,
+        "visitors_before": numbers.before.visitors,
+        "visitors_change_percent": rounded(numbers.now.visitors, numbers.before.visitors),
+        "pageviews": numbers.now.pageviews,
+        "pageviews_before": numbers.before.pageviews,
+        "pageviews_change_percent": rounded(numbers.now.pageviews, numbers.before.pageviews),
+        "points": points(&numbers.points, zone.as_ref()),
+        "points_before": points(&numbers.points_before, zone.as_ref()),
+    })
+}
+
+/// Without a zone of its own, as in a sum over several, a point has no start.
+fn points(points: &[Point], zone: Option<&TimeZone>) -> Vec<Value> {
+    points
+        .iter()
+        .map(|point| {
+            let start = zone.map(|zone| {
+                let local = point.start.to_zoned_datetime(zone.clone());
+                local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+            });
+            json!({ "start": start, "visitors": point.visitors, "pageviews": point.pageviews })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::printed;
+    use super::*;
+
+    #[test]
+    fn every_state_as_json() {
+        // The points would drown the rest.
+        let short = |content: &Content| {
+            let mut value = json(content);
+            for place in ["/total", "/projects/0/numbers", "/projects/1/numbers"] {
+                if let Some(Value::Object(fields)) = value.pointer_mut(place) {
+                    fields.retain(|name, _| !name.starts_with("points"));
+                }
+            }
+            format!("{value:#}\n")
+        };
+        insta::assert_snapshot!(printed(short));
+    }
+}

@@ -1,0 +1,136 @@
+//! Widgets: a short process that prints the numbers of a few projects and ends.
+//!
+//! It reads the Snapshots, and where these are older than wanted it refreshes just the projects it
+//! shows, through the same Vault, Session and API client as the app, and writes the Snapshots for
+//! everybody else. A bar starts it every minute and must never hang, print nothing or print a number
+//! that is silently old, so every state has an output of its own in every format, and everything that
+//! waits has a deadline.
+//!
+//! The usual case, fresh Snapshots, takes no runtime, no TLS and no HTTP client: [`show`] decides
+//! before any of them is made.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `content` | what is shown, whatever the format: rows, sums, states |
+//! | `compose` | how that follows from Snapshots, Connections and preferences |
+//! | `freshen` | the refresh: one at a time over all processes, bounded in time |
+//! | `text`, `json`, `waybar`, `xbar`, `tmux`, `image` | one format each |
+//! | `install` | what the program at the other end needs to be told |
+
+mod compose;
+mod content;
+mod freshen;
+mod image;
+pub mod install;
+mod json;
+#[cfg(test)]
+mod samples;
+mod text;
+mod tmux;
+mod waybar;
+mod words;
+mod xbar;
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use sign_in_with_posthog::SignIn;
+
+pub use content::{Content, Numbers, Row, State};
+pub use freshen::Aftermath;
+pub use image::{image, png, svg};
+pub use json::json;
+pub use text::text;
+pub use tmux::tmux;
+pub use waybar::waybar;
+pub use xbar::xbar;
+
+use crate::folders::Folders;
+use crate::overview::Range;
+use crate::preferences::Preferences;
+use crate::project::{Project, ProjectKey};
+use crate::snapshot::Snapshots;
+
+/// Which projects a widget shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// The sum over all projects that are not hidden.
+    #[default]
+    Total,
+    /// The favourites, each by itself.
+    Favourites,
+    /// These, as a person named them.
+    Named(Vec<String>),
+}
+
+/// What a widget is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Which projects.
+    pub which: Which,
+    /// A range, or today.
+    pub range: Option<Range>,
+    /// Numbers older than this are refreshed, and shown with their age where that fails.
+    pub max_age: Duration,
+    /// How long a refresh may take, waiting for others included.
+    pub patience: Duration,
+    /// True where nothing is to be asked of PostHog.
+    pub offline: bool,
+}
+
+/// Finds the project that a person named, or says why not.
+pub type Resolve<'a> = &'a dyn Fn(&str, &[Project], &Preferences) -> Result<ProjectKey, String>;
+
+/// What a widget shows, and what is still under way: see [`Aftermath`].
+pub struct Shown {
+    /// What is to be printed.
+    pub content: Content,
+    /// The preferences that were read.
+    pub preferences: Preferences,
+    /// To be finished after printing.
+    pub aftermath: Option<Aftermath>,
+}
+
+/// Reads what is known and refreshes what is old. Never fails: what went wrong is in the content.
+pub fn show(folders: &Folders, request: &Request, resolve: Resolve<'_>) -> Shown {
+    let deadline = Instant::now() + request.patience;
+    let asked = Asked {
+        folders,
+        request,
+        resolve,
+        preferences: &Preferences::load(&folders.preferences()).unwrap_or_default(),
+        started: Timestamp::now(),
+    };
+    // A database that cannot be read is set aside by the refresh, which opens it to write.
+    let snapshots = Snapshots::open_to_read(&folders.snapshots()).ok().flatten();
+    let mut content = asked.content(snapshots.as_ref());
+    let mut aftermath = None;
+    if !request.offline && content.is_due() {
+        drop(snapshots);
+        (content, aftermath) = freshen::run(&asked, deadline);
+    }
+    Shown {
+        content,
+        preferences: asked.preferences.clone(),
+        aftermath,
+    }
+}
+
+/// A request with all that it is answered from.
+struct Asked<'a> {
+    folders: &'a Folders,
+    request: &'a Request,
+    resolve: Resolve<'a>,
+    preferences: &'a Preferences,
+    started: Timestamp,
+}
+
+impl Asked<'_> {
+    /// What is known now, by a new look at the list of Connections.
+    fn content(&self, snapshots: Option<&Snapshots>) -> Content {
+        match SignIn::connections_in(&self.folders.state) {
+            Ok(connections) => compose::compose(self, snapshots, &connections),
+            Err(error) => Content::failed(self.request, self.started, error.to_string()),
+        }
+    }
+}
