@@ -110,11 +110,11 @@ impl Error {
     /// When PostHog said to come back.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::BudgetSpent { retry_after } => Some(*retry_after),
             Self::Busy { retry_after, .. }
             | Self::RateLimited { retry_after }
             | Self::Bearer(BearerError::Unavailable { retry_after, .. }) => *retry_after,
-            Self::Bearer(BearerError::Offline { retry_after, .. }) => Some(*retry_after),
+            Self::BudgetSpent { retry_after }
+            | Self::Bearer(BearerError::Offline { retry_after, .. }) => Some(*retry_after),
             _ => None,
         }
     }

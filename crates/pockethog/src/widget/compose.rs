@@ -8,6 +8,7 @@ use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState};
 use super::content::{self, Content, Numbers, Row, State};
 use super::{Asked, Request, Which};
 use crate::discovery::Cause;
+use crate::notes::Notes;
 use crate::preferences::{Preferences, Scheme};
 use crate::project::{Project, ProjectKey};
 use crate::refresh::DISCOVERY_SECONDS;
@@ -51,6 +52,8 @@ struct Known {
     unknown: Option<String>,
     numbers: HashMap<ProjectKey, Numbers>,
     troubles: HashMap<ProjectKey, Trouble>,
+    /// Of the only project.
+    notes: Vec<Timestamp>,
     discoveries: HashMap<ConnectionId, KnownDiscovery>,
     /// Until when PostHog wants to be left alone, by Connection.
     paused: HashMap<ConnectionId, Timestamp>,
@@ -92,6 +95,11 @@ impl Known {
             if let Some(trouble) = snapshots.trouble(key, view)? {
                 known.troubles.insert(key.clone(), trouble);
             }
+        }
+        if let [project] = known.chosen.as_slice() {
+            let notes: Option<Notes> = snapshots.view(&project.key, View::Notes)?;
+            let notes = notes.into_iter().flat_map(|notes| notes.notes);
+            known.notes = notes.map(|note| note.at).collect();
         }
         // Told to wait about one project, the others of the account wait too.
         let troubles = snapshots.all_trouble()?;
@@ -216,6 +224,7 @@ impl Known {
                 format!("{base}/project/{}/web", project.key.id)
             }),
             due: ended.is_none() && old && !resting,
+            notes: std::mem::take(&mut self.notes),
             numbers,
             trouble,
             ended,
@@ -281,7 +290,7 @@ fn judge(
         return (State::SignedOut, ended);
     }
     if let Some(sentence) = unknown {
-        return (State::UnknownProject, Some(sentence));
+        return (State::UnknownProject, Some(capitalised(&sentence)));
     }
     if content.rows.is_empty() {
         return match (content.failures.first(), &request.which) {
@@ -329,7 +338,8 @@ fn judge(
         (Some(reason), _) => reason.sentence().to_owned(),
         (None, Some(trouble)) => trouble.reason.clone(),
         (None, None) if worst.state == State::Throttled => "PostHog asks to slow down".to_owned(),
-        (None, None) => "Not refreshed yet.".to_owned(),
+        (None, None) if worst.numbers.is_some() => return (worst.state, None),
+        (None, None) => "Not read yet.".to_owned(),
     };
     // Where others are fine, one bad project does not take them along.
     let fine = content
@@ -342,6 +352,14 @@ fn judge(
         return (State::Partly, Some(format!("{}: {sentence}", worst.name)));
     }
     (worst.state, Some(sentence))
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
 }
 
 fn active(connections: &[Connection]) -> impl Iterator<Item = &Connection> {

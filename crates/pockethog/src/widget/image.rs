@@ -1,5 +1,6 @@
 //! SVG and PNG: the same content as a picture, drawn by [`crate::charts::image`].
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::content::{Content, Numbers, State};
@@ -106,6 +107,20 @@ fn curve(image: &mut WidgetImage, content: &Content, sum: &Numbers) {
     } else {
         &sum.points_before
     };
+    if let [row] = content.rows.as_slice() {
+        let places: Vec<Timestamp> = longest.iter().map(|point| point.start).collect();
+        // The places of yesterday name the hours; the notes are those of today.
+        let start = sum.points.first().map(|point| point.start);
+        if let (Some(start), Some(first), Some(last)) = (start, places.first(), places.last()) {
+            let whole = last.duration_since(*first).as_secs_f64();
+            image.notes = row
+                .notes
+                .iter()
+                .map(|note| note.duration_since(start).as_secs_f64() / whole.max(1.0))
+                .filter(|place| (0.0..=1.0).contains(place))
+                .collect();
+        }
+    }
     // Projects of several zones were added by the place in the day; the first one's zone names it.
     let first = content.rows.iter().find_map(|row| row.numbers.as_ref());
     let zone = sum

@@ -227,12 +227,10 @@ fn xbar(call: &Call, config: &Path, home: &Path) -> Plan {
 fn systemd(call: &Call, config: &Path) -> Plan {
     let folder = config.join("systemd").join("user");
     let mut arguments = call.arguments("png");
-    if !arguments
-        .iter()
-        .any(|argument| argument.starts_with("--output"))
-    {
-        arguments.push("--output".to_owned());
-        arguments.push(WIDGET_IMAGE.to_owned());
+    if !arguments.iter().any(|argument| argument == "--output") {
+        // Before the projects, which may begin with a dash.
+        let output = ["--output", WIDGET_IMAGE].map(ToOwned::to_owned);
+        arguments.splice(1..1, output);
     }
     let mut command = systemd_quoted(&call.program.display().to_string());
     for argument in &arguments {

@@ -85,6 +85,7 @@ pub(super) fn row(id: u64, name: &str, state: State, numbers: Option<Numbers>) -
         },
         name: name.to_owned(),
         address: Some(format!("https://us.posthog.com/project/{id}/web")),
+        notes: Vec::new(),
         numbers,
         trouble: (!reason.is_empty()).then(|| Trouble {
             at: before(1),
@@ -157,11 +158,7 @@ pub(super) fn all() -> Vec<(&'static str, Content)> {
         ),
         (
             "stale",
-            content(
-                one(State::Stale, acorn(190)),
-                State::Stale,
-                Some("Not refreshed yet."),
-            ),
+            content(one(State::Stale, acorn(190)), State::Stale, None),
         ),
         (
             "offline",
@@ -236,7 +233,7 @@ pub(super) fn all() -> Vec<(&'static str, Content)> {
             content(
                 vec![],
                 State::UnknownProject,
-                Some("there is no project “Nut”"),
+                Some("There is no project “Nut”"),
             ),
         ),
         (

@@ -3,8 +3,8 @@
 //! tmux expands what a `#(…)` program prints once more, so a `#` in a name is doubled: `##[` prints `#[`
 //! and `##{` prints `#{`.
 
-use super::content::{Content, Numbers, Row};
-use super::words::{arrow, change, figure, placeholder, remark, short_name, sum_remark};
+use super::content::{Content, Numbers, Row, State};
+use super::words::{arrow, change, figure, placeholder, remark, sentence, short_name, sum_remark};
 use crate::format::Change;
 
 /// Columns of a name.
@@ -15,11 +15,21 @@ const PROJECTS: usize = 4;
 
 /// The widget as one line, with its line feed.
 pub fn tmux(content: &Content) -> String {
+    let signed_out = sentence(content).filter(|_| content.state == State::SignedOut);
     let Some(sum) = content.sum() else {
-        return format!("#[fg=yellow]{}#[default]\n", safe(&placeholder(content)));
+        let words = match sentence(content) {
+            Some(sentence) if content.rows.is_empty() => format!("PocketHog: {sentence}"),
+            _ => placeholder(content),
+        };
+        return format!("#[fg=yellow]{}#[default]\n", safe(&words));
     };
+    // There is no tooltip, and only the user can help.
+    let reason = signed_out.map_or(String::new(), |sentence| {
+        format!(" #[fg=yellow]{}#[default]", safe(&sentence))
+    });
     if content.summed {
-        return item(&content.title, Some(&sum), &sum_remark(content)) + "\n";
+        let item = item(&content.title, Some(&sum), &sum_remark(content));
+        return format!("{item}{reason}\n");
     }
     let project = |row: &Row| item(&row.name, row.numbers.as_ref(), &remark(content, row));
     let items: Vec<String> = content.rows.iter().take(PROJECTS).map(project).collect();
@@ -29,7 +39,7 @@ pub fn tmux(content: &Content) -> String {
     } else {
         String::new()
     };
-    format!("{}{more}\n", items.join("  "))
+    format!("{}{more}{reason}\n", items.join("  "))
 }
 
 fn item(name: &str, numbers: Option<&Numbers>, remark: &str) -> String {
