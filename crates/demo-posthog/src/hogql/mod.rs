@@ -36,8 +36,8 @@ pub(crate) use functions::register;
 const DEFAULT_ROWS: i64 = 100;
 /// Rows of any query.
 const MOST_ROWS: i64 = 50_000;
-/// How long a query may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a query may take: what PostHog allows to anything but a personal API key.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The rows that a query gives.
 #[derive(Clone, Debug, PartialEq)]

@@ -75,12 +75,18 @@ impl Breakdowns {
         let branches: Vec<String> = Breakdown::ALL
             .into_iter()
             .map(|list| {
+                // A view without a page, of a mobile screen, is no page; elsewhere what is missing counts.
+                let having = if list == Breakdown::Pages {
+                    "HAVING label != '' "
+                } else {
+                    ""
+                };
                 format!(
                     "SELECT kind, label, visitors FROM (\
                      SELECT '{name}' AS kind, ifNull(toString({value}), '') AS label, \
                      uniqExact(person_id) AS visitors \
                      FROM events WHERE {VIEWS} AND {range} \
-                     GROUP BY label ORDER BY visitors DESC, label LIMIT {ROWS})",
+                     GROUP BY label {having}ORDER BY visitors DESC, label LIMIT {ROWS})",
                     name = list.name(),
                     value = list.expression(),
                 )

@@ -1,0 +1,279 @@
+//! The same numbers once more, from the events themselves: each event is looked at in the project's
+//! own calendar and put where it belongs. No SQL, and none of the program's own windows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use demo_posthog::Event;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, ZonedDateTime};
+
+/// Visitors and views.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    persons: BTreeSet<u32>,
+    views: u64,
+    sessions: BTreeSet<u32>,
+}
+
+impl Tally {
+    fn see(&mut self, event: &Event) {
+        self.persons.insert(event.person);
+        self.sessions.insert(event.session);
+        self.views += 1;
+    }
+
+    pub fn visitors(&self) -> u64 {
+        self.persons.len() as u64
+    }
+
+    pub fn views(&self) -> u64 {
+        self.views
+    }
+
+    pub fn sessions(&self) -> u64 {
+        self.sessions.len() as u64
+    }
+}
+
+/// An hour of a clock that may show the same hour twice: day, hour, seconds ahead of UTC.
+pub type Hour = (Date, i8, i32);
+
+/// The events of a project up to now, in its calendar.
+pub struct Reckoning {
+    zone: TimeZone,
+    /// End of the current minute.
+    until: i64,
+    happened: Vec<(Event, ZonedDateTime)>,
+    /// Where the first event of each session came from.
+    entries: HashMap<u32, Option<&'static str>>,
+    days: BTreeMap<Date, Tally>,
+    /// The last 48 hours that have begun, oldest first.
+    hours: Vec<Hour>,
+}
+
+impl Reckoning {
+    pub fn new(events: &[Event], zone: &str, now: Timestamp) -> Self {
+        let zone = TimeZone::get(zone).unwrap();
+        let now = now.as_second();
+        let mut entries = HashMap::new();
+        let mut happened = Vec::new();
+        for event in events.iter().filter(|event| event.timestamp <= now) {
+            entries
+                .entry(event.session)
+                .or_insert(event.referring_domain);
+            happened.push((*event, local(event.timestamp, &zone)));
+        }
+        let until = (now + 59).div_euclid(60) * 60;
+        let minutes = (until - 60 * 3600..until).step_by(60);
+        let mut hours: Vec<Hour> = minutes.map(|at| hour(&local(at, &zone))).collect();
+        hours.dedup();
+        let mut reckoning = Self {
+            hours: hours.split_off(hours.len() - 48),
+            zone,
+            until,
+            happened,
+            entries,
+            days: BTreeMap::new(),
+        };
+        let mut days: BTreeMap<Date, Tally> = BTreeMap::new();
+        for (event, at) in reckoning.views() {
+            days.entry(at.date()).or_default().see(event);
+        }
+        reckoning.days = days;
+        reckoning
+    }
+
+    fn views(&self) -> impl Iterator<Item = &(Event, ZonedDateTime)> {
+        self.happened.iter().filter(|(event, _)| {
+            matches!(event.event, "$pageview" | "$screen") && event.timestamp < self.until
+        })
+    }
+
+    fn tally(&self, belongs: impl Fn(&Event, &ZonedDateTime) -> bool) -> Tally {
+        let mut tally = Tally::default();
+        for (event, at) in self.views() {
+            if belongs(event, at) {
+                tally.see(event);
+            }
+        }
+        tally
+    }
+
+    /// Today in the project's zone.
+    fn today(&self) -> Date {
+        local(self.until - 1, &self.zone).date()
+    }
+
+    /// The time of day up to which earlier days are compared.
+    fn time_of_day(&self) -> Time {
+        local(self.until, &self.zone).time()
+    }
+
+    /// The day, so many days ago.
+    pub fn day(&self, ago: i64) -> Date {
+        self.today().checked_sub(ago.days()).unwrap()
+    }
+
+    /// A whole day.
+    pub fn of_day(&self, ago: i64) -> Tally {
+        self.days.get(&self.day(ago)).cloned().unwrap_or_default()
+    }
+
+    /// Yesterday, up to the same time of day as now.
+    pub fn yesterday_by_now(&self) -> Tally {
+        let (day, time) = (self.day(1), self.time_of_day());
+        self.tally(|_, at| at.date() == day && at.time() < time)
+    }
+
+    pub fn online(&self) -> u64 {
+        self.tally(|event, _| event.timestamp >= self.until - 300)
+            .visitors()
+    }
+
+    /// The hours of a day that have begun, with what was seen in them.
+    pub fn hours_of_day(&self, ago: i64) -> Vec<(Hour, Tally)> {
+        let day = self.day(ago);
+        let first = local(self.until, &self.zone)
+            .checked_sub((ago + 2).days())
+            .unwrap();
+        let minutes = (first.timestamp().as_second()..self.until).step_by(60);
+        let mut hours: Vec<Hour> = minutes
+            .map(|at| local(at, &self.zone))
+            .filter(|at| at.date() == day)
+            .map(|at| hour(&at))
+            .collect();
+        hours.dedup();
+        self.by_hour(hours)
+    }
+
+    /// The last 24 hours and the 24 before, oldest first.
+    pub fn last_hours(&self) -> Vec<(Hour, Tally)> {
+        self.by_hour(self.hours.clone())
+    }
+
+    fn by_hour(&self, hours: Vec<Hour>) -> Vec<(Hour, Tally)> {
+        let mut seen: BTreeMap<Hour, Tally> = BTreeMap::new();
+        for (event, at) in self.views() {
+            seen.entry(hour(at)).or_default().see(event);
+        }
+        hours
+            .into_iter()
+            .map(|hour| (hour, seen.remove(&hour).unwrap_or_default()))
+            .collect()
+    }
+
+    /// Whether an event lies in the range (`true`), in the compared part of the period before (`false`).
+    fn side(&self, range: Span, event: &Event, at: &ZonedDateTime) -> Option<bool> {
+        if event.timestamp >= self.until {
+            return None;
+        }
+        match range {
+            Span::Hours => {
+                let place = self.hours.iter().position(|begun| *begun == hour(at))?;
+                if place >= 24 {
+                    return Some(true);
+                }
+                (event.timestamp < self.until - 24 * 3600).then_some(false)
+            }
+            Span::Days(days) => {
+                let ago = (self.today() - at.date()).get_days();
+                let ago = i64::from(ago);
+                if ago < days {
+                    return Some(true);
+                }
+                let before = ago > days || at.time() < self.time_of_day();
+                (ago < 2 * days && before).then_some(false)
+            }
+        }
+    }
+
+    /// The range and the compared part of the period before.
+    pub fn totals(&self, range: Span) -> (Tally, Tally) {
+        let (mut now, mut before) = (Tally::default(), Tally::default());
+        for (event, at) in self.near(range) {
+            if matches!(event.event, "$pageview" | "$screen") {
+                match self.side(range, event, at) {
+                    Some(true) => now.see(event),
+                    Some(false) => before.see(event),
+                    None => {}
+                }
+            }
+        }
+        (now, before)
+    }
+
+    /// Persons with an event, in the range and in the compared part of the period before.
+    pub fn conversions(&self, range: Span, name: &str) -> (u64, u64) {
+        let (mut now, mut before) = (BTreeSet::new(), BTreeSet::new());
+        for (event, at) in self.near(range) {
+            if event.event == name {
+                match self.side(range, event, at) {
+                    Some(true) => now.insert(event.person),
+                    Some(false) => before.insert(event.person),
+                    None => false,
+                };
+            }
+        }
+        (now.len() as u64, before.len() as u64)
+    }
+
+    /// The first eight of a list: label and visitors, most first, then by label.
+    pub fn breakdown(
+        &self,
+        range: Span,
+        label: impl Fn(&Self, &Event) -> Option<&'static str>,
+    ) -> Vec<(String, u64)> {
+        let mut seen: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+        for (event, at) in self.near(range) {
+            if matches!(event.event, "$pageview" | "$screen")
+                && self.side(range, event, at) == Some(true)
+            {
+                seen.entry(label(self, event).unwrap_or_default())
+                    .or_default()
+                    .insert(event.person);
+            }
+        }
+        let mut rows: Vec<(String, u64)> = seen
+            .into_iter()
+            .map(|(label, persons)| (label.to_owned(), persons.len() as u64))
+            .collect();
+        rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        rows
+    }
+
+    pub fn entry(&self, event: &Event) -> Option<&'static str> {
+        self.entries[&event.session]
+    }
+
+    /// The events that can matter to a range, to spare looking at all of them.
+    fn near(&self, range: Span) -> impl Iterator<Item = &(Event, ZonedDateTime)> {
+        let days = match range {
+            Span::Hours => 3,
+            Span::Days(days) => 2 * days + 2,
+        };
+        let first = self.until - days * 86_400;
+        self.happened
+            .iter()
+            .filter(move |(event, _)| event.timestamp >= first)
+    }
+}
+
+/// A range, in the reckoning's own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// The current hour and the 23 before.
+    Hours,
+    /// Today and the days before, so many in all.
+    Days(i64),
+}
+
+pub fn hour(at: &ZonedDateTime) -> Hour {
+    (at.date(), at.hour(), at.offset().seconds())
+}
+
+pub fn local(at: i64, zone: &TimeZone) -> ZonedDateTime {
+    Timestamp::from_second(at)
+        .unwrap()
+        .to_zoned_datetime(zone.clone())
+}
