@@ -668,6 +668,7 @@ pub fn usual_home() -> Home {
         shell: shell(),
         total: Total {
             visitors: Some(13_538),
+            unread: false,
             before: 13_156,
             hours: vec![
                 265, 262, 270, 250, 262, 300, 310, 400, 485, 560, 740, 920, 980, 1110, 1325, 1225,

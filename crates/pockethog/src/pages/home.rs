@@ -43,6 +43,8 @@ pub struct Home {
 pub struct Total {
     /// Visitors today; none while nothing is known.
     pub visitors: Option<u64>,
+    /// True where nothing is known and nothing is on its way.
+    pub unread: bool,
     /// Visitors yesterday by now.
     pub before: u64,
     /// Visitors by hour of the day, up to the current hour.
@@ -259,6 +261,9 @@ pub fn render_total(total: &Total) -> Markup {
                         (change_badge(Change::between(visitors, total.before)))
                         span { "vs. " span.dash aria-hidden="true" {} " yesterday by now" }
                     }
+                } @else if total.unread {
+                    p.huge { "–" }
+                    p.against { "No numbers could be read; each project says why." }
                 } @else {
                     p.huge { span.bone { "00,000" } }
                     p.against { span.bone { "00% vs. yesterday by now" } }
@@ -283,7 +288,7 @@ pub fn render_total(total: &Total) -> Markup {
                     axis: &axis,
                     markers: &[],
                 }.render())
-            } @else {
+            } @else if !total.unread {
                 div.chart.bone-chart aria-hidden="true" {}
             }
         }

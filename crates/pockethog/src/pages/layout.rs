@@ -45,6 +45,8 @@ pub enum Status {
     Offline(Option<String>),
     /// PostHog asks to slow down.
     Busy(String),
+    /// None of them could be read, and each says why.
+    Unread,
 }
 
 /// A sentence on top of a page.
@@ -73,14 +75,15 @@ pub enum Tone {
 }
 
 impl Status {
-    /// `live`, `loading`, `updated`, `offline` or `busy`: what the event stream calls it.
+    /// `live`, `loading`, `updated`, `offline` or `busy`, after which the dot is coloured: what the event stream calls it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Live => "live",
             Self::Loading { .. } => "loading",
             Self::Updated(_) => "updated",
             Self::Offline(_) => "offline",
-            Self::Busy(_) => "busy",
+            // The dot says the same: something is missing, and it is not the connection.
+            Self::Busy(_) | Self::Unread => "busy",
         }
     }
 
@@ -94,6 +97,7 @@ impl Status {
             Self::Offline(Some(age)) => format!("Offline · {age}"),
             Self::Offline(None) => "Offline".to_owned(),
             Self::Busy(age) => format!("Busy · {age}"),
+            Self::Unread => "No numbers".to_owned(),
         }
     }
 }

@@ -293,6 +293,16 @@ fn view(
         .iter()
         .any(|card| matches!(card.numbers, Numbers::Known { .. }));
     let mut status = state.status(oldest);
+    let waits = view
+        .cards
+        .iter()
+        .any(|card| card.numbers == Numbers::Loading);
+    if !known && !waits && !view.cards.is_empty() {
+        view.total.unread = true;
+        if status == Status::Live {
+            status = Status::Unread;
+        }
+    }
     let undiscovered = !known && view.cards.is_empty() && never_discovered(state, &active);
     if undiscovered && !matches!(status, Status::Offline(_) | Status::Busy(_)) {
         status = Status::Loading { done: 0, total: 0 };
