@@ -1,0 +1,212 @@
+use demo_posthog::{Consent, Reach};
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, REDIRECT, SCOPES, Seen, field};
+
+/// What a browser sees at the authorization address.
+async fn browse(desk: &Desk, client: &str, changes: &[(&str, Option<&str>)]) -> Seen {
+    let address = desk.authorize_url(client, changes);
+    let path = address.strip_prefix(desk.us().address()).unwrap();
+    desk.send(desk.request(reqwest::Method::GET, path)).await
+}
+
+fn shown(description: &str) -> Value {
+    json!({"error": "invalid_request", "error_description": description})
+}
+
+#[tokio::test]
+async fn an_unknown_client_is_shown_to_the_browser_with_the_region() {
+    let desk = Desk::start().await;
+    let seen = browse(&desk, "nobody", &[]).await;
+    assert_eq!((seen.status, seen.header("location")), (400, ""));
+    let description = seen.json()["error_description"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        description.contains("client_id in the US region"),
+        "{description}"
+    );
+}
+
+#[tokio::test]
+async fn another_redirect_address_never_gets_an_answer() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    for address in [
+        "http://localhost:4711/callback",
+        "http://127.0.0.1:4711/other",
+        "https://evil.example/callback",
+    ] {
+        let seen = browse(&desk, &client, &[("redirect_uri", Some(address))]).await;
+        assert_eq!(
+            (seen.status, seen.json()),
+            (400, shown("Mismatching redirect URI.")),
+            "{address}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_parameter_is_fatal() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    let address = desk.authorize_url(&client, &[]) + "&state=another";
+    let path = address.strip_prefix(desk.us().address()).unwrap();
+    let seen = desk.send(desk.request(reqwest::Method::GET, path)).await;
+    assert_eq!(
+        (seen.status, seen.json()),
+        (400, shown("Duplicate state parameter."))
+    );
+}
+
+#[tokio::test]
+async fn the_program_hears_of_its_own_mistakes_with_the_state() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    for (name, value, error) in [
+        ("code_challenge", None, "invalid_request"),
+        ("code_challenge_method", Some("plain"), "invalid_request"),
+        ("code_challenge_method", None, "invalid_request"),
+        ("response_type", Some("token"), "unsupported_response_type"),
+        ("prompt", Some("none"), "consent_required"),
+    ] {
+        let seen = browse(&desk, &client, &[(name, value)]).await;
+        let location = seen.header("location");
+        assert!(location.starts_with(REDIRECT), "{name}: {location}");
+        assert_eq!(
+            (field(location, "error"), field(location, "state")),
+            (error.to_owned(), "the state".to_owned())
+        );
+    }
+}
+
+#[tokio::test]
+async fn prompt_login_is_a_dead_end() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    let seen = browse(&desk, &client, &[("prompt", Some("login"))]).await;
+    assert_eq!(
+        (seen.status, seen.json()),
+        (401, json!({"error": "login_required"}))
+    );
+}
+
+#[tokio::test]
+async fn who_is_not_logged_in_is_sent_to_the_login() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    let seen = browse(&desk, &client, &[]).await;
+    assert_eq!(seen.status, 302);
+    assert!(
+        seen.header("location")
+            .starts_with("/login?next=%2Foauth%2Fauthorize%2F%3F")
+    );
+}
+
+#[tokio::test]
+async fn a_yes_carries_a_code_and_the_state_and_nothing_else() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    let back = desk
+        .us()
+        .consent(&desk.authorize_url(&client, &[]), &Consent::default());
+    let query: Vec<_> = url::Url::parse(&back)
+        .unwrap()
+        .query_pairs()
+        .into_owned()
+        .collect();
+    let names: Vec<&str> = query.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["code", "state"]);
+    assert_eq!(field(&back, "code").len(), 30);
+}
+
+#[tokio::test]
+async fn any_state_comes_back_as_it_was() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    for state in ["a b&c=d%/ü\"<>", &"x".repeat(2048)] {
+        let address = desk.authorize_url(&client, &[("state", Some(state))]);
+        let back = desk.us().consent(&address, &Consent::default());
+        assert_eq!(field(&back, "state"), state);
+    }
+}
+
+#[tokio::test]
+async fn a_no_is_access_denied() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    let deny = Consent {
+        deny: true,
+        ..Consent::default()
+    };
+    let back = desk.us().consent(&desk.authorize_url(&client, &[]), &deny);
+    assert_eq!(
+        back,
+        format!("{REDIRECT}?error=access_denied&state=the+state")
+    );
+}
+
+#[tokio::test]
+async fn the_answer_tells_the_narrowed_scopes_and_the_reach() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    let organization = desk.us().world().organizations[0].id.clone();
+    for (reach, teams, organizations) in [
+        (Reach::All, json!([]), json!([])),
+        (
+            Reach::Organizations(vec![organization.clone()]),
+            json!([]),
+            json!([organization]),
+        ),
+        (Reach::Projects(vec![11, 15]), json!([11, 15]), json!([])),
+    ] {
+        let consent = Consent {
+            reach,
+            scopes: Some("project:read query:read annotation:read"),
+            ..Consent::default()
+        };
+        let body = desk
+            .exchange(&client, &desk.code(&client, &consent))
+            .await
+            .json();
+        assert_eq!(
+            body["scope"],
+            "openid profile project:read query:read annotation:read"
+        );
+        assert_eq!(
+            (&body["scoped_teams"], &body["scoped_organizations"]),
+            (&teams, &organizations)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_a_ceiling_gets_no_more_and_its_scopes_cannot_be_unticked() {
+    let desk = Desk::start().await;
+    let asked = json!({"redirect_uris": ["http://127.0.0.1/callback"], "scope": "query:read"});
+    let client = desk.register(&asked).await.json()["client_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let consent = Consent {
+        scopes: Some(""),
+        ..Consent::default()
+    };
+    let body = desk
+        .exchange(&client, &desk.code(&client, &consent))
+        .await
+        .json();
+    assert_eq!(body["scope"], "openid profile query:read");
+}
+
+#[tokio::test]
+async fn all_scopes_that_were_asked_for_are_granted_in_their_order() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    let body = desk
+        .exchange(&client, &desk.code(&client, &Consent::default()))
+        .await
+        .json();
+    assert_eq!(body["scope"], SCOPES);
+}

@@ -1,0 +1,134 @@
+use demo_posthog::Reach;
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, denied, error};
+
+fn ids(body: &Value) -> Vec<u64> {
+    let results = body["results"].as_array().unwrap();
+    results
+        .iter()
+        .map(|item| item["id"].as_u64().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_project_is_there_denied_or_missing_by_reach_and_membership() {
+    let desk = Desk::start().await;
+    let few = desk.signed_in(Reach::Projects(vec![11]));
+    let listed = desk
+        .get(&few.access_token, "/api/projects/11/")
+        .await
+        .json();
+    assert_eq!(
+        (&listed["name"], &listed["timezone"]),
+        (&json!("Burrow Docs"), &json!("America/New_York"))
+    );
+    assert_eq!(listed["week_start_day"], 1);
+    let other = desk.get(&few.access_token, "/api/projects/12/").await;
+    let detail = "API key does not have access to the requested project: ID 12.";
+    assert_eq!((other.status, other.json()), (403, denied(detail)));
+    let organization = desk.us().world().organizations[0].id.clone();
+    let burrow = desk.signed_in(Reach::Organizations(vec![organization]));
+    assert_eq!(
+        desk.get(&burrow.access_token, "/api/projects/15/")
+            .await
+            .status,
+        404
+    );
+    let grace = desk
+        .us()
+        .sign_in_directly(2, Reach::All, "project:read", false);
+    assert_eq!(
+        desk.get(&grace.access_token, "/api/projects/15/")
+            .await
+            .status,
+        404
+    );
+    for missing in ["/api/projects/999/", "/api/projects/abc/"] {
+        assert_eq!(
+            desk.get(&burrow.access_token, missing).await.status,
+            404,
+            "{missing}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_lists_cover_all_organizations_or_one() {
+    let desk = Desk::start().await;
+    let [burrow, thistle] = &desk.us().world().organizations[..] else {
+        panic!("two organizations");
+    };
+    let all = desk.signed_in(Reach::All);
+    assert_eq!(
+        ids(&desk.get(&all.access_token, "/api/projects/").await.json()).len(),
+        9
+    );
+    let found = desk
+        .get(&all.access_token, "/api/projects/?search=KIWI")
+        .await
+        .json();
+    assert_eq!(ids(&found), [19]);
+    let burrow_only = desk.signed_in(Reach::Organizations(vec![burrow.id.clone()]));
+    assert_eq!(
+        ids(&desk
+            .get(&burrow_only.access_token, "/api/projects")
+            .await
+            .json()),
+        [11, 12, 13, 14]
+    );
+    let path = format!("/api/organizations/{}/projects/", thistle.id);
+    let seen = desk.get(&burrow_only.access_token, &path).await;
+    let detail = format!(
+        "API key does not have access to the requested organization: ID {}.",
+        thistle.id
+    );
+    assert_eq!((seen.status, seen.json()), (403, denied(&detail)));
+}
+
+#[tokio::test]
+async fn below_a_project_the_texts_differ() {
+    let desk = Desk::start().await;
+    let below = |id: &str| format!("/api/projects/{id}/annotations/");
+    let all = desk.signed_in(Reach::All);
+    for id in ["999", "abc"] {
+        let seen = desk.get(&all.access_token, &below(id)).await;
+        assert_eq!(
+            (seen.status, seen.json()),
+            (
+                404,
+                error("invalid_request", "not_found", "Project not found.")
+            )
+        );
+    }
+    let thistle = &desk.us().world().organizations[1].id;
+    let burrow = desk.us().world().organizations[0].id.clone();
+    let burrow = desk.signed_in(Reach::Organizations(vec![burrow]));
+    let out = desk.get(&burrow.access_token, &below("15")).await;
+    let detail =
+        format!("API key does not have access to the requested organization: ID {thistle}.");
+    assert_eq!(out.json(), denied(&detail));
+    let grace = desk
+        .us()
+        .sign_in_directly(2, Reach::All, "annotation:read", false);
+    let foreign = desk.get(&grace.access_token, &below("15")).await;
+    assert_eq!(
+        foreign.json(),
+        denied("You don't have access to the project.")
+    );
+}
+
+#[tokio::test]
+async fn one_project_can_be_made_to_fail() {
+    let desk = Desk::start().await;
+    let all = desk.signed_in(Reach::All);
+    desk.us().fail_project(12, 503);
+    let seen = desk.get(&all.access_token, "/api/projects/12/").await;
+    assert_eq!((seen.status, seen.header("retry-after")), (503, "1"));
+    assert_eq!(
+        desk.get(&all.access_token, "/api/projects/11/")
+            .await
+            .status,
+        200
+    );
+}

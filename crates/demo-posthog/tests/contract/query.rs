@@ -1,0 +1,275 @@
+use std::time::Duration;
+
+use demo_posthog::{ApiKeyOptions, Reach};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, Seen, error};
+
+const PATH: &str = "/api/projects/19/query/";
+const COUNT: &str = "SELECT count() AS views FROM events WHERE event = '$pageview'";
+
+async fn ask(desk: &Desk, token: &str, text: &str, refresh: &str) -> Seen {
+    let body = json!({"query": {"kind": "HogQLQuery", "query": text}, "refresh": refresh});
+    desk.post(token, PATH, &body).await
+}
+
+fn views(desk: &Desk) -> usize {
+    let now = desk.us().now().as_second();
+    let events = desk.us().events(19).unwrap();
+    events
+        .iter()
+        .filter(|event| event.timestamp <= now && event.event == "$pageview")
+        .count()
+}
+
+#[tokio::test]
+async fn a_query_is_executed_over_the_events_that_have_happened() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    let seen = ask(&desk, &token, COUNT, "force_blocking").await;
+    let body = seen.json();
+    assert_eq!(
+        (seen.status, &body["results"]),
+        (200, &json!([[views(&desk)]]))
+    );
+    assert_eq!(body["columns"], json!(["views"]));
+    assert_eq!(body["types"], json!([["views", "UInt64"]]));
+    assert_eq!(
+        (&body["is_cached"], &body["timezone"]),
+        (&json!(false), &json!("Pacific/Auckland"))
+    );
+}
+
+#[tokio::test]
+async fn a_text_is_answered_from_the_cache_for_six_hours_unless_forced() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    let first = ask(&desk, &token, COUNT, "blocking").await.json();
+    desk.us().advance_clock(Duration::from_secs(6 * 3600 - 1));
+    let cached = ask(&desk, &token, COUNT, "blocking").await.json();
+    assert_eq!(
+        (&cached["is_cached"], &cached["results"]),
+        (&json!(true), &first["results"])
+    );
+    let forced = ask(&desk, &token, COUNT, "force_blocking").await.json();
+    assert_eq!(
+        (&forced["is_cached"], &forced["results"]),
+        (&json!(false), &json!([[views(&desk)]]))
+    );
+    desk.us().advance_clock(Duration::from_secs(6 * 3600));
+    assert_eq!(
+        ask(&desk, &token, COUNT, "blocking").await.json()["is_cached"],
+        false
+    );
+    assert_eq!(desk.us().counters().computed_queries, 3);
+}
+
+#[tokio::test]
+async fn values_fill_the_place_holders_and_tell_cached_answers_apart() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    for event in ["$pageview", "it's none"] {
+        let body = json!({"query": {
+            "kind": "HogQLQuery",
+            "query": "SELECT count() FROM events WHERE event = {event}",
+            "values": {"event": event},
+        }});
+        let count = if event == "$pageview" {
+            views(&desk)
+        } else {
+            0
+        };
+        assert_eq!(
+            desk.post(&token, PATH, &body).await.json()["results"],
+            json!([[count]])
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_a_limit_there_are_a_hundred_rows_and_a_sign_of_more() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    let body = ask(&desk, &token, "SELECT event FROM events", "blocking")
+        .await
+        .json();
+    assert_eq!(body["results"].as_array().unwrap().len(), 100);
+    assert_eq!(
+        (&body["hasMore"], &body["limit"], &body["offset"]),
+        (&json!(true), &json!(100), &json!(0))
+    );
+}
+
+#[tokio::test]
+async fn a_mistake_is_a_400_with_posthogs_code() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    for text in [
+        "SELECT",
+        "SELECT nothing FROM events",
+        "SELECT 1 FROM galaxies",
+        "SELECT uniqCombined(1)",
+    ] {
+        let seen = ask(&desk, &token, text, "blocking").await;
+        let body = seen.json();
+        assert_eq!(
+            (seen.status, &body["type"], &body["attr"]),
+            (400, &json!("validation_error"), &Value::Null),
+            "{text}"
+        );
+    }
+    for body in [
+        json!([]),
+        json!({}),
+        json!({"query": {"kind": "Magic"}}),
+        json!({"query": {"kind": "HogQLQuery"}}),
+    ] {
+        let seen = desk.post(&token, PATH, &body).await;
+        assert_eq!(
+            (seen.status, &seen.json()["code"]),
+            (400, &json!("parse_error")),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn metadata_gives_the_place_of_a_mistake() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    let check = async |text: &str| {
+        let body = json!({"query": {"kind": "HogQLMetadata", "language": "hogQL", "query": text}});
+        desk.post(&token, PATH, &body).await.json()
+    };
+    assert_eq!(check(COUNT).await["isValid"], true);
+    let wrong = check("SELECT nothing FROM events").await;
+    assert_eq!(wrong["isValid"], false);
+    assert_eq!(
+        (&wrong["errors"][0]["start"], &wrong["errors"][0]["end"]),
+        (&json!(7), &json!(14))
+    );
+}
+
+#[tokio::test]
+async fn an_asynchronous_query_is_polled() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    let started = ask(&desk, &token, COUNT, "force_async").await;
+    let status = started.json()["query_status"].clone();
+    assert_eq!(
+        (started.status, &status["complete"], &status["team_id"]),
+        (202, &json!(false), &json!(19))
+    );
+    let path = format!("{PATH}{}/", status["id"].as_str().unwrap());
+    let done = loop {
+        let polled = desk.get(&token, &path).await;
+        if polled.status != 202 {
+            break polled;
+        }
+    };
+    let body = done.json();
+    assert_eq!(done.status, 200);
+    assert_eq!(
+        body["query_status"]["results"]["results"],
+        json!([[views(&desk)]])
+    );
+    desk.us().advance_clock(Duration::from_secs(600));
+    assert_eq!(desk.get(&token, &path).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_failed_asynchronous_query_answers_400_in_the_shape_of_a_status() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    let started = ask(&desk, &token, "SELECT nothing FROM events", "async")
+        .await
+        .json();
+    let path = format!("{PATH}{}/", started["query_status"]["id"].as_str().unwrap());
+    let failed = loop {
+        let polled = desk.get(&token, &path).await;
+        if polled.status != 202 {
+            break polled;
+        }
+    };
+    assert_eq!(
+        (failed.status, &failed.json()["query_status"]["error"]),
+        (400, &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn a_query_can_be_cancelled_under_the_clients_own_name() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    desk.us().set_latency(Duration::from_secs(3600));
+    let body = json!({"query": {"kind": "HogQLQuery", "query": COUNT}, "refresh": "async", "client_query_id": "mine"});
+    assert_eq!(desk.post(&token, PATH, &body).await.status, 202);
+    desk.us().set_latency(Duration::ZERO);
+    let path = format!("{PATH}mine/");
+    assert_eq!(desk.get(&token, &path).await.status, 202);
+    let cancelled = desk
+        .send(desk.request(Method::DELETE, &path).bearer_auth(&token))
+        .await;
+    assert_eq!(cancelled.status, 200);
+    assert_eq!(
+        desk.get(&token, &path).await.json()["query_status"]["error_message"],
+        "Query was cancelled"
+    );
+}
+
+#[tokio::test]
+async fn the_twenty_first_query_of_an_organization_is_refused_at_once() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    desk.us().set_latency(Duration::from_secs(3600));
+    let request = || {
+        let body =
+            json!({"query": {"kind": "HogQLQuery", "query": COUNT}, "refresh": "force_blocking"});
+        desk.request(Method::POST, PATH)
+            .bearer_auth(&token)
+            .json(&body)
+    };
+    let mut asked: tokio::task::JoinSet<_> = (0..21).map(|_| request().send()).collect();
+    // The other twenty hold their slots for an hour.
+    let answer = asked.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(answer.status(), 429);
+    assert!(answer.headers().get("retry-after").is_none());
+    let body: Value = answer.json().await.unwrap();
+    let detail = body["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("Exceeded maximum concurrency limit: 20 for key:"),
+        "{detail}"
+    );
+    assert!(desk.us().counters().most_queries_at_once >= 20, "{detail}");
+}
+
+#[tokio::test]
+async fn a_key_is_throttled_by_the_minute() {
+    let desk = Desk::start().await;
+    let key = desk.us().create_api_key(ApiKeyOptions::default());
+    for _ in 0..240 {
+        assert_eq!(ask(&desk, &key, "SELECT 1", "blocking").await.status, 200);
+    }
+    let seen = ask(&desk, &key, "SELECT 1", "blocking").await;
+    let body = error(
+        "throttled_error",
+        "throttled",
+        "Request was throttled. Expected available in 60 seconds.",
+    );
+    assert_eq!((seen.status, seen.json()), (429, body));
+}
+
+#[tokio::test]
+async fn a_query_outside_the_reach_is_refused() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::Projects(vec![11])).access_token;
+    let seen = ask(&desk, &token, COUNT, "blocking").await;
+    assert_eq!(
+        (seen.status, seen.json()["detail"].as_str()),
+        (
+            403,
+            Some("API key does not have access to the requested project: ID 19.")
+        )
+    );
+}
