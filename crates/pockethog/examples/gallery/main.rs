@@ -72,6 +72,7 @@ fn widgets(folder: &Path) -> io::Result<()> {
             dark,
             title: title.to_owned(),
             caption: "last 30 days".to_owned(),
+            remark: String::new(),
             figure: Figure::Number("125,686".to_owned(), Some(Change::Percent(21.9))),
             values: visitors(&month.points),
             before: visitors(&month.points_before),

@@ -581,6 +581,7 @@ fn usual_project() -> ProjectPage {
         online: Some(55),
         range: Range::Month,
         zone: TimeZone::UTC,
+        now: now(),
         period: Some(period(Range::Month, 30)),
         breakdowns: Some(Breakdowns {
             measured_at: now(),

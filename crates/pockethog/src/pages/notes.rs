@@ -145,12 +145,8 @@ pub(super) fn dialogs(view: &ProjectPage) -> Markup {
     }
     let open = view.dialog.as_ref();
     let is_open = |id: Option<u64>| open.is_some_and(|dialog| dialog.id == id);
-    let today = view
-        .period
-        .as_ref()
-        .map(|period| format::date_value(period.measured_at, &view.zone));
     let new = NoteDialog {
-        date: today.unwrap_or_default(),
+        date: format::date_value(view.now, &view.zone),
         time: "12:00".to_owned(),
         ..NoteDialog::default()
     };

@@ -48,6 +48,8 @@ pub struct ProjectPage {
     pub range: Range,
     /// The project's time zone.
     pub zone: TimeZone,
+    /// When the page is made.
+    pub now: Timestamp,
     /// The numbers of the range; none while they were never read.
     pub period: Option<Period>,
     /// The lists of the range; none while they were never read.

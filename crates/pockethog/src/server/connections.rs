@@ -63,8 +63,8 @@ fn card(
     let by_key = connection.kind == CredentialKind::ApiKey;
     let refreshed = connection
         .last_refresh_at
-        .and_then(|at| Timestamp::from_second(at).ok())
-        .map(|at| ago(at, now));
+        .unwrap_or(connection.signed_in_at);
+    let refreshed = Timestamp::from_second(refreshed).ok();
     Ok(ConnectionCard {
         id: connection.id.to_string(),
         who: connection.account.label().to_owned(),
@@ -84,7 +84,7 @@ fn card(
         missing: missing_scopes(connection),
         reach: reach(&connection.grant.reach, &projects),
         vault: capitalised(&connection.vault.to_string()),
-        refreshed,
+        refreshed: refreshed.map(|at| ago(at, now)).filter(|_| !by_key),
         projects: projects.len(),
         failures: failures
             .into_iter()

@@ -240,17 +240,32 @@ pub(super) fn view(
     let mut view = assemble(located, &known, &preferences, range, now, shell);
     view.siblings = siblings;
     if view.may_query && located.connection.is_active() {
-        let oldest = match (&known.period, &known.breakdowns) {
-            (Some(period), Some(lists)) => Some(period.measured_at.min(lists.measured_at)),
-            _ => None,
-        };
-        // What has failed for good is not being loaded.
-        let loading = oldest.is_none() && view.trouble.is_some();
-        view.shell.status = (!loading).then(|| state.status(oldest));
+        view.shell.status = Some(status(state, &known));
     } else if let Some(period) = &known.period {
         view.shell.status = Some(Status::Updated(ago(period.measured_at, now)));
     }
     Ok(view)
+}
+
+/// The state of the two things that are read for a range.
+fn status(state: &State, known: &Known) -> Status {
+    let measured = [
+        known.period.as_ref().map(|period| period.measured_at),
+        known.breakdowns.as_ref().map(|lists| lists.measured_at),
+    ];
+    let oldest = measured.iter().flatten().min().copied();
+    let total = measured.len();
+    let done = measured.iter().flatten().count();
+    match state.status(oldest) {
+        // What was refused is not being loaded; the page says why it is missing.
+        Status::Live | Status::Updated(_) | Status::Loading { .. }
+            if done < total && known.trouble.is_none() =>
+        {
+            Status::Loading { done, total }
+        }
+        Status::Live if done == 0 => Status::Unread,
+        status => status,
+    }
 }
 
 /// The Snapshots of one project page.
@@ -369,6 +384,7 @@ fn assemble(
             .map(|today| today.online),
         range,
         zone: clock.zone().clone(),
+        now,
         period: known.period.clone(),
         breakdowns: known.breakdowns.clone(),
         trouble,
