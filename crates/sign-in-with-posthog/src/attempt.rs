@@ -5,7 +5,7 @@
 //! one response; after an error a new one is made with fresh values (rule B3).
 
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +23,8 @@ use crate::scope::Scopes;
 /// user may have to sign in there first.
 pub const ATTEMPT_SECONDS: i64 = 600;
 
-/// One run of the authorization code flow.
+/// One run of the authorization code flow. Clones are the same run: one response uses them all up.
+#[derive(Clone)]
 pub struct Attempt {
     pub(crate) host: Host,
     pub(crate) metadata: Metadata,
@@ -36,7 +37,7 @@ pub struct Attempt {
     state: SecretString,
     redirect_uri: Url,
     authorization_url: Url,
-    taken: Mutex<bool>,
+    taken: Arc<Mutex<bool>>,
 }
 
 impl Attempt {
@@ -56,7 +57,7 @@ impl Attempt {
             started_at: request.started_at,
             state,
             redirect_uri: request.redirect_uri,
-            taken: Mutex::new(false),
+            taken: Arc::default(),
         };
         attempt.authorization_url = attempt.build_authorization_url();
         attempt
@@ -269,7 +270,9 @@ pub(crate) mod tests {
     #[test]
     fn rule_r6_an_attempt_is_used_once() {
         let attempt = attempt(false);
+        let same = attempt.clone();
         assert!(attempt.take());
         assert!(!attempt.take());
+        assert!(!same.take());
     }
 }

@@ -6,10 +6,13 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::header::{ACCEPT, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
+
+use crate::clock::{Clock, SystemClock};
+use crate::http_date;
 
 /// Longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -66,12 +69,7 @@ pub(crate) async fn send_within(
         .await
         .map_err(|error| unreachable(&error))?;
     let status = response.status();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.trim().parse().ok())
-        .map(|seconds: u64| Duration::from_secs(seconds.min(3600)));
+    let retry_after = retry_after(response.headers());
     let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = response
         .chunk()
@@ -89,6 +87,18 @@ pub(crate) async fn send_within(
         retry_after,
         body,
     })
+}
+
+/// `Retry-After`: seconds, or a date, which is compared with the server's own clock where it tells.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let asked = text(RETRY_AFTER)?.trim();
+    let seconds = asked.parse().ok().or_else(|| {
+        let now = text(DATE).and_then(http_date::unix_seconds);
+        let now = now.unwrap_or_else(|| SystemClock.unix_seconds());
+        Some(u64::try_from(http_date::unix_seconds(asked)? - now).unwrap_or(0))
+    })?;
+    Some(Duration::from_secs(seconds.min(3600)))
 }
 
 /// A server's own words, short and without control characters.

@@ -33,6 +33,7 @@ mod file;
 pub mod fuzzing;
 mod host;
 mod http;
+mod http_date;
 mod id_token;
 mod index;
 mod loopback;

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
+use tokio::task::JoinError;
 
 use crate::connection::{ConnectionId, ConnectionState, EndReason};
 use crate::file::Lock;
@@ -332,9 +333,13 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    match tokio::task::spawn_blocking(work).await {
+    finished(tokio::task::spawn_blocking(work).await).await
+}
+
+/// What became of a task. Where it panicked or the runtime is shutting down, so does its caller.
+pub(crate) async fn finished<T>(task: Result<T, JoinError>) -> T {
+    match task {
         Ok(result) => result,
-        // The runtime is shutting down or the work panicked; both are the end of this task too.
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => std::future::pending().await,

@@ -27,7 +27,7 @@ use crate::metadata::Metadata;
 use crate::record::{Content, Record, TokenSet};
 use crate::revocation::{Revoke, revoke, revoke_access_token};
 use crate::scope::Scopes;
-use crate::session::{Session, SessionError, Shared, blocking};
+use crate::session::{Session, SessionError, Shared, blocking, finished};
 use crate::token_endpoint::{self, TokenAnswer};
 use crate::vault::{Vault, VaultBackend, VaultChoice, VaultError, default_device_folder};
 pub(crate) use error::ReplaceError;
@@ -200,7 +200,8 @@ impl SignIn {
         Ok(Attempt::new(request(client_id, true)))
     }
 
-    /// Ends an Attempt: checks the response, exchanges the code, stores the tokens.
+    /// Ends an Attempt: checks the response, exchanges the code, stores the tokens. Goes on where the caller
+    /// goes away, as a browser does whose page is reloaded: the code cannot be had twice.
     ///
     /// # Errors
     ///
@@ -214,6 +215,16 @@ impl SignIn {
         if !attempt.take() {
             return Err(CompleteError::AlreadyUsed);
         }
+        let (sign_in, attempt, response) = (self.clone(), attempt.clone(), response.clone());
+        let task = tokio::spawn(async move { sign_in.exchange(&attempt, &response).await });
+        finished(task.await).await
+    }
+
+    async fn exchange(
+        &self,
+        attempt: &Attempt,
+        response: &AuthorizationResponse,
+    ) -> Result<Connection, CompleteError> {
         let age = self
             .0
             .clock

@@ -359,6 +359,28 @@ async fn rule_r6_a_response_is_exchanged_once() {
 }
 
 #[tokio::test]
+async fn a_browser_that_goes_away_does_not_cut_the_exchange() {
+    let desk = Desk::new(Kind::Rotating);
+    let attempt = desk.begin().await;
+    let response = desk.agree(&attempt);
+    // The first answer makes it wait, so that the caller goes away in the middle.
+    let busy = Fault::Before(|| Wire::Answer(Answer::html(503)));
+    desk.posthog.fail(TOKEN, 1, busy);
+    let (sign_in, same) = (desk.sign_in.clone(), attempt.clone());
+    let caller = tokio::spawn(async move { sign_in.complete(&same, &response).await });
+    while desk.posthog.count(TOKEN) == 0 {
+        tokio::task::yield_now().await;
+    }
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    while desk.sign_in.connections().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let connection = desk.sign_in.connections().unwrap().remove(0);
+    desk.token(&connection).await;
+}
+
+#[tokio::test]
 async fn rule_r8_an_attempt_ends_after_ten_minutes() {
     let desk = Desk::new(Kind::Rotating);
     let attempt = desk.begin().await;

@@ -164,12 +164,19 @@ async fn told_and_healed(desk: &Desk, connection: &Connection, session: &Session
 
 #[tokio::test]
 async fn posthog_asks_for_an_hour_of_patience() {
-    for kind in Kind::BOTH {
+    let in_seconds: fn() -> Wire =
+        || Wire::Answer(refusal(429, "slow_down").with("Retry-After", "3600"));
+    let as_a_date: fn() -> Wire = || {
+        Wire::Answer(
+            refusal(429, "slow_down")
+                .with("Date", "Tue, 24 Nov 2026 18:30:00 GMT")
+                .with("Retry-After", "Tue, 24 Nov 2026 19:30:00 GMT"),
+        )
+    };
+    for (kind, busy) in [(Kind::Rotating, in_seconds), (Kind::Keeping, as_a_date)] {
         let desk = Desk::new(kind);
         let connection = desk.connect().await;
         desk.leave(0);
-        let busy: fn() -> Wire =
-            || Wire::Answer(refusal(429, "slow_down").with("Retry-After", "3600"));
         desk.posthog.fail(TOKEN, 1, Fault::Before(busy));
         let before = desk.posthog.count(TOKEN);
         let session = desk.session(&connection);
