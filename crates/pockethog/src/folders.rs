@@ -1,6 +1,8 @@
 //! Where things lie: preferences, the list of Connections and locks, Snapshots.
 
-use std::path::PathBuf;
+use std::fs::DirBuilder;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 
@@ -65,6 +67,19 @@ impl Folders {
     pub fn running(&self) -> PathBuf {
         self.state.join("running.json")
     }
+}
+
+/// Makes a folder, and those above it that are missing, which other users of this machine cannot look into.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// The folder that `POCKETHOG_HOME` names.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sign_in_with_posthog::ConnectionId;
 
 use crate::discovery::{Cause, Discovery, Failure};
+use crate::folders::make_private;
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, Glance, Period, Range, Today};
 use crate::project::{Project, ProjectKey};
@@ -160,7 +161,7 @@ impl Snapshots {
     pub fn open(path: &Path) -> Result<Self, SnapshotError> {
         if let Some(folder) = path.parent() {
             // Opening the database tells the reason where this fails.
-            std::fs::create_dir_all(folder).ok();
+            make_private(folder).ok();
         }
         match Self::open_as_is(path) {
             Ok(Some(snapshots)) => Ok(snapshots),
@@ -608,6 +609,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use sign_in_with_posthog::{CredentialKind, Host, Region};
+
+    #[cfg(unix)]
+    #[test]
+    fn other_users_cannot_look_into_the_folder() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        Snapshots::open(&cache.join("snapshots.sqlite")).unwrap();
+        let mode = std::fs::metadata(&cache).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
 
     fn connection() -> ConnectionId {
         ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::OAuth, "a")

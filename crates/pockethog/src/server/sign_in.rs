@@ -149,28 +149,34 @@ async fn callback(Extract(state): Extract<Arc<State>>, RawQuery(query): RawQuery
             return foreign_callback(&state, &error);
         }
     };
+    // In a task of its own: a page that is reloaded meanwhile must not leave a swap half done.
+    let task = tokio::spawn(async move { end(&state, &entry, &response).await });
+    task.await.unwrap_or_else(|_| see_other("/"))
+}
+
+async fn end(state: &Arc<State>, entry: &Entry, response: &AuthorizationResponse) -> Response {
     let completed = state
         .program()
         .sign_in
-        .complete(&entry.attempt, &response)
+        .complete(&entry.attempt, response)
         .await;
     match completed {
         // The first response of the two is being exchanged, and tells the outcome.
         Err(CompleteError::AlreadyUsed) => return see_other("/"),
-        Err(CompleteError::Callback(error)) => return foreign_callback(&state, &error),
+        Err(CompleteError::Callback(error)) => return foreign_callback(state, &error),
         _ => state.attempts().remove(&entry.attempt),
     }
     match completed {
         Ok(connection) => {
             if let Some(old) = &entry.purpose.replaces {
-                banner::swap(&state, old, &connection).await;
+                banner::swap(state, old, &connection).await;
             }
-            signed_in(&state);
+            signed_in(state);
             see_other("/")
         }
         Err(error) => {
             tracing::info!(%error, "a sign-in did not end well");
-            say(&state, error);
+            say(state, error);
             see_other("/sign-in")
         }
     }
