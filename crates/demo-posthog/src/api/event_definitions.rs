@@ -25,12 +25,12 @@ struct Definition {
 }
 
 /// The list.
-pub(crate) fn list(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
+pub(crate) async fn list(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
     let credential = Credential::of(server, call)?;
     allow(call, &["GET"])?;
     let project = credential.project(server, id, "event_definition:read")?;
     let now = server.clock.seconds();
-    let mut definitions = seen(server, project.id, now);
+    let mut definitions = seen(server, project.id, now).await;
 
     let words: Vec<String> = call
         .parameter("search")
@@ -66,12 +66,15 @@ pub(crate) fn list(server: &Server, call: &Call, id: &str) -> Result<Answer, Ans
 }
 
 /// What happened so far, by name.
-fn seen(server: &Server, project: u64, now: i64) -> Vec<Definition> {
-    let Some(store) = server.stores.get(&project) else {
+async fn seen(server: &Server, project: u64, now: i64) -> Vec<Definition> {
+    let Some(store) = server.stores.get(&project).cloned() else {
         return Vec::new();
     };
-    store
-        .event_times(now)
+    // The first look at a project makes its events, which takes a while.
+    let times = tokio::task::spawn_blocking(move || store.event_times(now))
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    times
         .into_iter()
         .map(|(name, first_seen, last_seen)| Definition {
             name,

@@ -28,7 +28,7 @@ pub(crate) async fn answer(server: &Arc<Server>, call: &Call, route: &Route) -> 
         Route::OrganizationProjects(id) => projects::of_organization(server, call, id),
         Route::Projects => projects::list(server, call),
         Route::Project(id) => projects::one(server, call, id),
-        Route::EventDefinitions(id) => event_definitions::list(server, call, id),
+        Route::EventDefinitions(id) => event_definitions::list(server, call, id).await,
         Route::Annotations(id) => annotations::all(server, call, id),
         Route::Annotation(id, note) => annotations::one(server, call, id, note),
         Route::Query(id) => query::ask(server, call, id).await,
