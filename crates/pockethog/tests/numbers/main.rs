@@ -225,7 +225,7 @@ async fn compare_period(site: &Site, range: Range, name: &str) {
         return;
     };
     let points: Vec<&Point> = period.points_before.iter().chain(&period.points).collect();
-    assert_eq!(points.len() as i64, 2 * days, "{name}");
+    assert_eq!(i64::try_from(points.len()), Ok(2 * days), "{name}");
     for (point, ago) in points.into_iter().zip((0..2 * days).rev()) {
         starts_its_day(point, &site.zone());
         let day = site.reckoning.of_day(ago);
