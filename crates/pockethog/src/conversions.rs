@@ -151,7 +151,8 @@ fn sounds_like_success(event: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word))
 }
 
-fn volumes_of(rows: &Rows) -> HashMap<String, u64> {
+/// Volume of each ranked event.
+pub fn volumes_of(rows: &Rows) -> HashMap<String, u64> {
     rows.rows
         .iter()
         .filter_map(|row| Some((row.first()?.as_str()?.to_owned(), row.get(1)?.as_u64()?)))

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::numerals::Numerals;
 use crate::overview::change_percent;
-pub use crate::report::grouped;
 
 /// A number beside the number it is compared with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +42,9 @@ impl Change {
         match self {
             Self::NoData => "–".to_owned(),
             Self::New => "new".to_owned(),
-            Self::Percent(percent) if percent.abs() < 99.95 => format!("{:.1}%", percent.abs()),
+            Self::Percent(percent) if percent.abs() < 99.95 => {
+                format!("{}%", decimal(percent.abs(), 1))
+            }
             Self::Percent(percent) if percent < 999.5 => format!("{:.0}%", percent.abs()),
             Self::Percent(percent) => format!("{}×", grouped(rounded(percent / 100.0 + 1.0))),
         }
@@ -67,22 +69,26 @@ pub fn compact(number: f64) -> String {
         // 999,950 reads as 1M, not as 1000k.
         if number >= size * 0.999_95 && number >= 1000.0 {
             let short = number / size;
-            let text = if short < 99.95 {
-                format!("{short:.1}")
-            } else {
-                format!("{short:.0}")
-            };
-            let text = text.strip_suffix(".0").unwrap_or(&text);
-            return format!("{text}{unit}");
+            let digits = usize::from(short < 99.95);
+            return format!("{}{unit}", without_zero(short, digits));
         }
     }
-    let text = format!("{number:.1}");
-    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+    without_zero(number, 1)
+}
+
+/// A number with so many decimals, written as the user's locale does.
+pub fn decimal(number: f64, decimals: usize) -> String {
+    Numerals::chosen().decimal(number, decimals)
+}
+
+/// A number with its thousands set apart as the user's locale does.
+pub fn grouped(number: u64) -> String {
+    Numerals::chosen().grouped(number)
 }
 
 /// `3.7%`: a share of 1.
 pub fn share(share: f64) -> String {
-    format!("{:.1}%", share * 100.0)
+    format!("{}%", decimal(share * 100.0, 1))
 }
 
 /// `+0.6 pt`, `-0.2 pt` or `no change`: the difference of two shares of 1.
@@ -91,7 +97,8 @@ pub fn points(now: f64, before: f64) -> String {
     if points.abs() < 0.05 {
         "no change".to_owned()
     } else {
-        format!("{points:+.1} pt").replace('-', "−")
+        let sign = if points < 0.0 { '−' } else { '+' };
+        format!("{sign}{} pt", decimal(points.abs(), 1))
     }
 }
 
@@ -137,6 +144,16 @@ pub fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{} {word}", grouped(number as u64))
 }
 
+/// `1.5`, but `2` where `2.0` would stand.
+fn without_zero(number: f64, decimals: usize) -> String {
+    let whole = number.round();
+    let shown = format!("{number:.decimals$}");
+    if shown.parse() == Ok(whole) {
+        return decimal(whole, 0);
+    }
+    decimal(number, decimals)
+}
+
 fn strftime(at: Timestamp, zone: &TimeZone, format: &str) -> String {
     at.to_zoned_datetime(zone.clone())
         .strftime(format)
@@ -156,12 +173,6 @@ fn rounded(number: f64) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn thousands_are_grouped() {
-        let shown = [0, 999, 1000, 13_538, 1_234_567].map(grouped);
-        assert_eq!(shown, ["0", "999", "1,000", "13,538", "1,234,567"]);
-    }
 
     #[test]
     fn axis_numbers_are_short() {

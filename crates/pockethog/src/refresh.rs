@@ -162,6 +162,28 @@ pub async fn discovery(
     Ok(found.failures)
 }
 
+/// Reads the projects of several Connections anew, side by side, and stores them.
+///
+/// # Errors
+///
+/// As [`discovery`].
+pub async fn discoveries(
+    program: &Program,
+    snapshots: &mut Snapshots,
+    connections: &[Connection],
+) -> Result<Vec<Failure>, SnapshotError> {
+    let reading = connections.iter().map(|connection| async move {
+        let client = program.client(connection);
+        (connection, discover(&client, connection).await)
+    });
+    let mut failures = Vec::new();
+    for (connection, found) in futures::future::join_all(reading).await {
+        snapshots.put_discovery(&connection.id, &found, Timestamp::now())?;
+        failures.extend(found.failures);
+    }
+    Ok(failures)
+}
+
 /// Refreshes everything the home screen shows: numbers of known projects at once, lists of projects
 /// beside them where they are old, then the numbers of projects that are new.
 ///

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use crate::format::decimal;
 use crate::overview::{Counts, Period, Point, Today, change_percent};
 use crate::preferences::Preferences;
 use crate::project::Project;
@@ -120,26 +121,13 @@ pub fn rate_percent(persons: u64, visitors: u64) -> Option<f64> {
     (visitors > 0).then(|| persons as f64 / visitors as f64 * 100.0)
 }
 
-/// A number with its thousands set apart by commas.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A change as `▲ 4.0%`, `▼ 5.3%`, `= 0%`, or `–` where there is nothing to compare with.
 pub fn arrow(change: Option<f64>) -> String {
     match change {
         None => "–".to_owned(),
         Some(change) if change.abs() < 0.05 => "= 0%".to_owned(),
-        Some(change) if change > 0.0 => format!("▲ {change:.1}%"),
-        Some(change) => format!("▼ {:.1}%", -change),
+        Some(change) if change > 0.0 => format!("▲ {}%", decimal(change, 1)),
+        Some(change) => format!("▼ {}%", decimal(-change, 1)),
     }
 }
 
@@ -205,14 +193,6 @@ fn rounded(percent: Option<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_set_apart() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(13_538), "13,538");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-    }
 
     #[test]
     fn a_change_has_its_direction() {

@@ -38,6 +38,8 @@ pub struct HogQl {
     pub values: Map<String, Value>,
     /// A name for PostHog's own query log.
     pub name: &'static str,
+    /// Computed anew, where PostHog would otherwise answer the same text from its cache of six hours.
+    pub fresh: bool,
 }
 
 impl HogQl {
@@ -47,6 +49,7 @@ impl HogQl {
             text: text.into(),
             values: Map::new(),
             name,
+            fresh: false,
         }
     }
 
@@ -58,6 +61,11 @@ impl HogQl {
     }
 
     fn body(&self, refresh: &str) -> Value {
+        let refresh = if self.fresh {
+            format!("force_{refresh}")
+        } else {
+            refresh.to_owned()
+        };
         let mut query = json!({ "kind": "HogQLQuery", "query": self.text, "name": self.name });
         if !self.values.is_empty() {
             query["values"] = Value::Object(self.values.clone());
@@ -313,6 +321,15 @@ mod tests {
             panic!("still running");
         };
         assert_eq!(rows.rows, [[json!(7)]]);
+    }
+
+    #[test]
+    fn a_fresh_query_does_not_ask_the_cache() {
+        let mut query = HogQl::new("test", "SELECT 1");
+        assert_eq!(query.body("blocking")["refresh"], "blocking");
+        query.fresh = true;
+        assert_eq!(query.body("blocking")["refresh"], "force_blocking");
+        assert_eq!(query.body("async")["refresh"], "force_async");
     }
 
     #[test]

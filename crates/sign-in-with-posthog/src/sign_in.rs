@@ -1,5 +1,6 @@
 //! The façade: begin, complete, list, use, sign out.
 
+mod checkup;
 mod client;
 mod error;
 mod identity;

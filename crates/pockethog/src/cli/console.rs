@@ -1,11 +1,14 @@
 //! What is printed where: data on standard output, words about it on standard error.
 
 use std::fmt;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 
 /// How a command ended.
@@ -56,6 +59,10 @@ impl From<Exit> for ExitCode {
 pub struct CliError {
     exit: Exit,
     sentence: String,
+    /// Lines for people below the sentence.
+    more: Option<String>,
+    /// The same for programs, beside `kind` and `message`.
+    details: Option<Value>,
 }
 
 impl CliError {
@@ -78,12 +85,17 @@ impl CliError {
         Self {
             exit,
             sentence: sentence.to_string(),
+            more: None,
+            details: None,
         }
     }
 
-    /// What went wrong.
-    pub fn sentence(&self) -> &str {
-        &self.sentence
+    /// The same, with lines for people and with fields for programs.
+    #[must_use]
+    pub fn with_details(mut self, more: String, details: Value) -> Self {
+        self.more = Some(more);
+        self.details = Some(details);
+        self
     }
 
     /// How the program ends.
@@ -100,11 +112,20 @@ impl<E: std::error::Error> From<E> for CliError {
 }
 
 /// Where a command prints.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Console {
     json: bool,
     colour: bool,
-    width: usize,
+    colour_of_words: bool,
+    /// Columns of the terminal that data is printed on; `None` where it goes elsewhere.
+    columns: Option<usize>,
+    output: Mutex<Output>,
+}
+
+#[derive(Debug)]
+struct Output {
+    writer: BufWriter<Stdout>,
+    failed: Option<io::Error>,
 }
 
 /// How a piece of text is set off.
@@ -122,17 +143,48 @@ pub enum Style {
     Accent,
 }
 
+/// How far something long is: set by those who work, shown by [`Console::watch`].
+#[derive(Debug, Default)]
+pub struct Progress(Mutex<String>);
+
+impl Progress {
+    /// Begins with `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Mutex::new(text.into()))
+    }
+
+    /// Says how far it is now.
+    pub fn set(&self, text: impl Into<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
+    }
+
+    fn text(&self) -> String {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
 impl Console {
     /// The console of this process. Colours on a terminal only, and not with `NO_COLOR`.
     pub fn new(json: bool) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let plain = no_colour || is_dumb();
+        let columns = io::stdout().is_terminal().then(|| {
+            terminal_size::terminal_size_of(io::stdout())
+                .map_or(80, |(width, _)| usize::from(width.0))
+                .clamp(40, 240)
+        });
         Self {
             json,
-            colour: io::stdout().is_terminal() && !no_colour && !dumb,
-            width: terminal_size::terminal_size()
-                .map_or(100, |(width, _)| usize::from(width.0))
-                .clamp(40, 200),
+            colour: columns.is_some() && !plain,
+            colour_of_words: io::stderr().is_terminal() && !plain,
+            columns,
+            output: Mutex::new(Output {
+                writer: BufWriter::new(io::stdout()),
+                failed: None,
+            }),
         }
     }
 
@@ -141,65 +193,158 @@ impl Console {
         self.json
     }
 
-    /// Columns to print in.
-    pub fn width(&self) -> usize {
-        self.width
+    /// Columns of the terminal; `None` where the output goes into a file or another program, which
+    /// gets everything in full.
+    pub fn columns(&self) -> Option<usize> {
+        self.columns
     }
 
     /// Prints the JSON document.
     pub fn document<T: Serialize>(&self, document: &T) {
         match serde_json::to_string_pretty(document) {
-            Ok(text) => self.line(&text),
+            Ok(text) => {
+                self.line(&text);
+                self.flush();
+            }
             Err(error) => self.say(&error.to_string()),
         }
     }
 
-    /// Prints a line of data. A reader that went away, as `head` does, is no error.
+    fn flush(&self) {
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        if output.failed.is_none()
+            && let Err(error) = output.writer.flush()
+        {
+            output.failed = Some(error);
+        }
+    }
+
+    /// Prints a line of data.
     pub fn line(&self, text: &str) {
-        writeln!(io::stdout().lock(), "{text}").ok();
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        if output.failed.is_none()
+            && let Err(error) = writeln!(output.writer, "{text}")
+        {
+            output.failed = Some(error);
+        }
+    }
+
+    /// True where the reader of the data went away, as `head` does: more would be in vain.
+    pub fn is_closed(&self) -> bool {
+        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.failed.is_some()
+    }
+
+    /// Brings everything printed to its reader.
+    ///
+    /// # Errors
+    ///
+    /// A full disk and the like. A reader that went away is no error.
+    pub fn finish(&self) -> Result<(), CliError> {
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = match output.failed.take() {
+            Some(error) => Err(error),
+            None => output.writer.flush(),
+        };
+        match result {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::failed(
+                format!("the output could not be written: {error}"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Says something to the person.
     pub fn say(&self, text: &str) {
+        // What was printed first appears first, and an app that goes on running keeps nothing back.
+        self.flush();
         writeln!(io::stderr().lock(), "{text}").ok();
     }
 
-    /// Shows how far something long is, in one line that is written over.
-    pub fn progress(&self, text: &str) {
-        if io::stderr().is_terminal() && !self.json {
-            write!(io::stderr().lock(), "\r\x1b[2K{text}").ok();
+    /// Does `work`, and shows `progress` on standard error once it takes longer than half a second.
+    ///
+    /// On a terminal that is one line, written over and gone at the end; elsewhere it is one line
+    /// that stays, and with `--json` none.
+    pub async fn watch<T>(&self, progress: &Progress, work: impl Future<Output = T>) -> T {
+        const PATIENCE: Duration = Duration::from_millis(500);
+        const TICK: Duration = Duration::from_millis(100);
+        const TURNS: [char; 4] = ['◐', '◓', '◑', '◒'];
+        let is_live = io::stderr().is_terminal() && !is_dumb();
+        let mut work = pin!(work);
+        let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + PATIENCE, TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut turn = 0_usize;
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => {
+                    if turn > 0 && is_live {
+                        write!(io::stderr().lock(), "\r\x1b[2K").ok();
+                    }
+                    return done;
+                }
+                _ = ticks.tick() => {}
+            }
+            if is_live {
+                let sign = TURNS[turn % TURNS.len()];
+                let columns = terminal_size::terminal_size_of(io::stderr())
+                    .map_or(80, |(width, _)| usize::from(width.0));
+                let text = cut(&progress.text(), columns.saturating_sub(3));
+                let line = format!("\r\x1b[2K{sign} {text}");
+                io::stderr().lock().write_all(line.as_bytes()).ok();
+            } else if turn == 0 && !self.json {
+                self.say(&progress.text());
+            }
+            turn += 1;
         }
-    }
-
-    /// Takes the progress line away.
-    pub fn progress_done(&self) {
-        self.progress("");
     }
 
     /// Reports why a command failed.
     pub fn error(&self, error: &CliError) {
         if self.json {
-            self.document(&json!({
-                "error": { "kind": error.exit.name(), "message": error.sentence }
-            }));
+            let mut fields = json!({ "kind": error.exit.name(), "message": error.sentence });
+            if let (Value::Object(fields), Some(Value::Object(more))) =
+                (&mut fields, error.details.clone())
+            {
+                fields.extend(more);
+            }
+            self.document(&json!({ "error": fields }));
         }
-        self.say(&format!("pockethog: {}", error.sentence));
+        let title = self.paint_words(Style::Bad, "pockethog:");
+        self.say(&format!("{title} {}", error.sentence));
+        if let Some(more) = &error.more {
+            self.say(more);
+        }
     }
 
-    /// Sets a piece of text off, where colours are wanted.
+    /// Sets a piece of data off, where colours are wanted.
     pub fn paint(&self, style: Style, text: &str) -> String {
-        if !self.colour {
-            return text.to_owned();
-        }
-        let code = match style {
-            Style::Strong => "1",
-            Style::Faint => "2",
-            Style::Good => "32",
-            Style::Bad => "31",
-            Style::Accent => "33",
-        };
-        format!("\x1b[{code}m{text}\x1b[0m")
+        painted(self.colour, style, text)
     }
+
+    /// Sets a piece of what is said off, where colours are wanted.
+    pub fn paint_words(&self, style: Style, text: &str) -> String {
+        painted(self.colour_of_words, style, text)
+    }
+}
+
+/// A terminal that knows no control sequences.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+fn painted(colour: bool, style: Style, text: &str) -> String {
+    if !colour || text.is_empty() {
+        return text.to_owned();
+    }
+    let code = match style {
+        Style::Strong => "1",
+        Style::Faint => "2",
+        Style::Good => "32",
+        Style::Bad => "31",
+        Style::Accent => "38;5;209",
+    };
+    format!("\x1b[{code}m{text}\x1b[0m")
 }
 
 /// A text cut to `width` columns and filled up with blanks on the right.
@@ -209,15 +354,26 @@ pub fn left(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(fill))
 }
 
-/// A text filled up with blanks on the left.
+/// A text cut to `width` columns and filled up with blanks on the left.
 pub fn right(text: &str, width: usize) -> String {
+    let text = cut(text, width);
     let fill = width.saturating_sub(text.width());
     format!("{}{text}", " ".repeat(fill))
 }
 
-/// A text of at most `width` columns; control characters, which could steer a terminal, are gone.
+/// A text without what could steer a terminal or turn its reading direction.
+pub fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c })
+        .filter(|&c| {
+            !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
+        .collect()
+}
+
+/// A text of at most `width` columns, cleaned.
 pub fn cut(text: &str, width: usize) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let text = clean(text);
     if text.width() <= width {
         return text;
     }
@@ -243,6 +399,6 @@ mod tests {
 
     #[test]
     fn control_characters_never_reach_the_terminal() {
-        assert_eq!(cut("a\x1b[31mb\n", 20), "a[31mb");
+        assert_eq!(cut("a\x1b[31mb\nc\u{202e}d", 20), "a[31mb cd");
     }
 }

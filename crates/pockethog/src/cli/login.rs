@@ -13,14 +13,20 @@ use sign_in_with_posthog::{
 };
 use tokio::sync::mpsc;
 
-use super::console::{CliError, Console, Exit};
+use super::console::{CliError, Console, Exit, Progress};
 use super::{api_key, status};
 use crate::accounts::{self, EMAIL_SCOPE};
 use crate::browser;
 use crate::program::Program;
 
-/// Sign in at PostHog.
+/// Sign in at PostHog in the browser, or with a personal API key.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog login us
+  pockethog login eu --no-browser                              over SSH or in a container
+  pockethog login https://posthog.example.org --api-key        asks for the key without echo
+  pockethog login us --api-key --json < key.txt")]
 pub struct Login {
     /// `us`, `eu`, or the address of your own PostHog, like https://posthog.example.org
     host: String,
@@ -44,7 +50,9 @@ pub async fn run(program: &Program, console: &Console, login: &Login) -> Result<
     let host = program.clouds.parse(&login.host).map_err(CliError::usage)?;
     let connection = if login.api_key {
         let key = api_key::read(console, &host)?;
-        program.sign_in.add_api_key(&host, &key).await?
+        let progress = Progress::new(format!("Asking {} about the key …", host.name()));
+        let adding = program.sign_in.add_api_key(&host, &key);
+        console.watch(&progress, adding).await?
     } else {
         by_browser(program, console, login, &host).await?
     };
@@ -60,10 +68,10 @@ async fn by_browser(
 ) -> Result<Connection, CliError> {
     let extra = Scopes::parse(if login.with_email { EMAIL_SCOPE } else { "" });
     let listener = LoopbackListener::bind().await?;
-    let attempt = program
-        .sign_in
-        .begin(host, &listener.redirect_uri(), &extra)
-        .await?;
+    let redirect_uri = listener.redirect_uri();
+    let progress = Progress::new(format!("Preparing the sign-in at {} …", host.name()));
+    let beginning = program.sign_in.begin(host, &redirect_uri, &extra);
+    let attempt = console.watch(&progress, beginning).await?;
     let address = attempt.authorization_url();
     let opened =
         !login.no_browser && browser::can_open() && browser::open(address.as_str()).is_ok();
@@ -89,6 +97,9 @@ async fn by_browser(
         },
         pasted = pasted(console, &attempt), if may_paste => {
             Ok(program.sign_in.complete(&attempt, &pasted).await?)
+        }
+        _ = tokio::signal::ctrl_c() => {
+            Err(CliError::failed("the sign-in was cancelled; nothing has changed"))
         }
     }
 }

@@ -4,12 +4,19 @@ use clap::Args;
 use serde_json::json;
 use sign_in_with_posthog::Connection;
 
-use super::console::{CliError, Console, Exit};
+use super::console::{CliError, Console, Exit, Progress};
 use super::select;
 use crate::program::Program;
 
-/// Sign out.
+/// Sign out: forget the tokens here and revoke them at PostHog.
+///
+/// This device alone is signed out. Preferences and the last numbers stay for the next sign-in.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog logout
+  pockethog logout eu
+  pockethog logout --all --json")]
 pub struct Logout {
     /// `us`, `eu`, an address or a connection; needed where there are several.
     connection: Option<String>,
@@ -53,7 +60,9 @@ pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Resul
         }
     };
     for connection in &chosen {
-        program.sign_in.sign_out(&connection.id).await?;
+        let progress = Progress::new(format!("Signing out of {} …", connection.host.name()));
+        let leaving = program.sign_in.sign_out(&connection.id);
+        console.watch(&progress, leaving).await?;
     }
     if console.is_json() {
         let ids: Vec<&str> = chosen

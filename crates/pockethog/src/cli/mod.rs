@@ -1,15 +1,25 @@
 //! The command line: thin, over what the library does.
 
+mod annotations;
 mod api_key;
 mod app;
+mod cards;
+mod completions;
+mod config;
 mod console;
 mod demo;
+mod doctor;
+mod editor;
+mod events;
 mod login;
 mod logout;
 mod overview;
 mod projects;
+mod query;
 mod select;
 mod status;
+mod table;
+mod vault;
 mod widget;
 
 use std::process::ExitCode;
@@ -18,6 +28,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use console::{CliError, Console, Exit};
 
+use crate::numerals::Numerals;
 use crate::program::Program;
 
 /// Every PostHog project you have, at a glance.
@@ -46,19 +57,26 @@ pub struct Shared {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Try it: an embedded PostHog with invented data, and the app on it.
+    #[command(after_help = "\
+Examples:
+  pockethog demo
+  pockethog demo --no-browser --port 8123")]
     Demo(app::AppOptions),
-    /// Sign in at PostHog in the browser, or with a personal API key.
     Login(login::Login),
-    /// Sign out: forget the tokens here and revoke them at PostHog.
     Logout(logout::Logout),
-    /// Show who is signed in, with what permission, and where things lie.
-    Status,
-    /// List every project that the sign-ins reach.
-    Projects,
-    /// Show the numbers of projects.
+    Status(status::Status),
+    Projects(projects::Projects),
     Overview(overview::Overview),
     /// Print a widget for a status bar, a desktop or a script.
     Widget(widget::Widget),
+    Query(query::Query),
+    Events(events::Events),
+    Annotations(annotations::Annotations),
+    Config(config::Config),
+    Vault(vault::Vault),
+    Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Man(completions::ManPages),
 }
 
 const HELP: &str = "\
@@ -72,30 +90,66 @@ PocketHog is an independent client, not affiliated with PostHog, Inc.";
 
 /// Runs the program as its arguments say.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return not_understood(&error),
+    };
     start_log();
+    Numerals::of_environment().choose();
     let console = Console::new(arguments.shared.json);
-    match dispatch(arguments, &console) {
+    let ended = dispatch(arguments, &console);
+    match ended.and_then(|exit| console.finish().map(|()| exit)) {
         Ok(exit) => exit.into(),
         Err(error) => {
             console.error(&error);
+            console.finish().ok();
             error.exit().into()
         }
     }
 }
 
+/// Help and version, which were asked for; anything else is wrong usage, in JSON too where that was
+/// asked for.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.print().ok();
+        return Exit::Done.into();
+    }
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let message = error.to_string();
+        let message = message.lines().next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let console = Console::new(true);
+        console.document(&serde_json::json!({
+            "error": { "kind": "usage", "message": message }
+        }));
+        console.finish().ok();
+    }
+    error.print().ok();
+    Exit::Usage.into()
+}
+
 fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
+    let open = Program::open;
     match arguments.command {
-        Some(Command::Login(login)) => block_on(login::run(&Program::open()?, console, &login)),
-        Some(Command::Logout(logout)) => block_on(logout::run(&Program::open()?, console, &logout)),
-        Some(Command::Status) => status::run(&Program::open()?, console),
-        Some(Command::Projects) => block_on(projects::run(&Program::open()?, console)),
-        Some(Command::Overview(overview)) => {
-            block_on(overview::run(&Program::open()?, console, &overview))
+        Some(Command::Login(login)) => block_on(login::run(&open()?, console, &login)),
+        Some(Command::Logout(logout)) => block_on(logout::run(&open()?, console, &logout)),
+        Some(Command::Status(_)) => status::run(&open()?, console),
+        Some(Command::Projects(_)) => block_on(projects::run(&open()?, console)),
+        Some(Command::Overview(overview)) => block_on(overview::run(&open()?, console, &overview)),
+        Some(Command::Query(query)) => block_on(query::run(&open()?, console, &query)),
+        Some(Command::Events(events)) => block_on(events::run(&open()?, console, &events)),
+        Some(Command::Annotations(annotations)) => {
+            block_on(annotations::run(&open()?, console, &annotations))
         }
         Some(Command::Demo(options)) => block_on(demo::run(console, options)),
         Some(Command::Widget(widget)) => widget::run(console, &widget),
-        None => block_on(app::run(Program::open()?, console, arguments.app)),
+        Some(Command::Config(config)) => block_on(config::run(&open()?, console, &config)),
+        Some(Command::Vault(vault)) => block_on(vault::run(&open()?, console, &vault)),
+        Some(Command::Doctor(_)) => block_on(doctor::run(&open()?, console)),
+        Some(Command::Completions(shell)) => Ok(completions::completions(console, &shell)),
+        Some(Command::Man(man)) => completions::man(console, &man),
+        None => block_on(app::run(open()?, console, arguments.app)),
     }
 }
 
@@ -117,4 +171,36 @@ fn start_log() {
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn every(command: &clap::Command, visit: &mut dyn FnMut(&clap::Command)) {
+        visit(command);
+        for below in command.get_subcommands() {
+            every(below, visit);
+        }
+    }
+
+    #[test]
+    fn the_description_of_the_commands_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_command_shows_examples() {
+        every(&Arguments::command(), &mut |command| {
+            let help = command.clone().render_long_help().to_string();
+            assert!(help.contains("Example"), "{}", command.get_name());
+            assert!(
+                command.get_about().is_some(),
+                "{} says not what it does",
+                command.get_name()
+            );
+        });
+    }
 }

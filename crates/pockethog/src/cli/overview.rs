@@ -1,14 +1,19 @@
 //! `pockethog overview`.
 
+use std::collections::HashSet;
+
 use clap::Args;
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::console::{CliError, Console, Exit, Style, left, right};
+use super::cards::{self, Card};
+use super::console::{CliError, Console, Exit, Progress, Style};
 use super::projects::{nobody, print_failures, signed_in};
 use super::select;
+use super::table::{self, Cell, Column};
 use crate::discovery::Failure;
+use crate::format::{counted, grouped};
 use crate::overview::{Counts, Period, Range, Today, change_percent};
 use crate::preferences::Preferences;
 use crate::program::Program;
@@ -17,12 +22,16 @@ use crate::refresh::{self, Event};
 use crate::report;
 use crate::snapshot::{Snapshots, Trouble, View};
 
+/// More projects than this are a table.
+const MOST_CARDS: usize = 24;
+
 /// Show the numbers of projects.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pockethog overview                     today, every project
   pockethog overview --range 30d Acorn   the last 30 days of one project
+  pockethog overview --json | jq .total.visitors
 PROJECT is a number, a name, part of a name, or a key like us/12.")]
 pub struct Overview {
     /// Projects; all that are not hidden where none is named.
@@ -61,17 +70,16 @@ pub async fn run(
     let chosen = if overview.projects.is_empty() {
         None
     } else {
-        let mut known = snapshots.projects()?;
-        if known.is_empty() {
-            for connection in &connections {
-                refresh::discovery(program, &mut snapshots, connection).await?;
-            }
-            known = snapshots.projects()?;
-        }
-        let mut keys = Vec::new();
-        for typed in &overview.projects {
-            keys.push(select::project(typed, &known, &preferences)?.key.clone());
-        }
+        let found = select::projects(
+            program,
+            console,
+            &mut snapshots,
+            &connections,
+            &preferences,
+            &overview.projects,
+        )
+        .await?;
+        let keys: HashSet<_> = found.into_iter().map(|project| project.key).collect();
         Some(keys)
     };
     let wanted = |project: &Project| match &chosen {
@@ -80,20 +88,23 @@ pub async fn run(
     };
     let started = Timestamp::now();
     let today_wanted = |project: &Project| range.is_none() && wanted(project);
+    let progress = Progress::new("Reading the list of projects …");
     let mut tell = |_: &Snapshots, event: Event| {
-        if let Event::Progress { done, total } = event {
-            console.progress(&format!("{done} of {total} projects …"));
+        if let Event::Progress { done, total } = event
+            && total > 0
+        {
+            progress.set(format!("{done} of {total} projects …"));
         }
     };
-    refresh::home(
+    let reading = refresh::home(
         program,
         &mut snapshots,
         &connections,
         &preferences,
         &today_wanted,
         &mut tell,
-    )
-    .await?;
+    );
+    console.watch(&progress, reading).await?;
     let mut projects = snapshots.projects()?;
     projects.retain(|project| {
         wanted(project)
@@ -103,9 +114,11 @@ pub async fn run(
     });
     preferences.sort(&mut projects);
     if let Some(range) = range {
-        read_range(program, &mut snapshots, &projects, &preferences, range).await?;
+        let total = counted(projects.len(), "project", "projects");
+        let progress = Progress::new(format!("Reading {} of {total} …", range.name()));
+        let reading = read_range(program, &mut snapshots, &projects, &preferences, range);
+        console.watch(&progress, reading).await?;
     }
-    console.progress_done();
 
     let mut failures = Vec::new();
     for connection in &connections {
@@ -227,57 +240,128 @@ fn range_line<'a>(
 }
 
 fn print(console: &Console, lines: &[Line<'_>], preferences: &Preferences, range: Option<Range>) {
-    let name_width = console.width().saturating_sub(60).clamp(14, 36);
-    let what = range.map_or("today", Range::name);
-    for line in lines {
-        let name = console.paint(
-            Style::Strong,
-            &left(preferences.name_of(line.project), name_width),
-        );
-        let Some((now, before)) = line.numbers else {
-            console.line(&format!(
-                "{name}  {}",
-                console.paint(Style::Faint, "no numbers")
-            ));
-            continue;
-        };
-        let change = change_percent(now.visitors, before.visitors);
-        let style = match change {
-            Some(change) if change < 0.0 => Style::Bad,
-            Some(change) if change > 0.0 => Style::Good,
-            _ => Style::Faint,
-        };
-        let skip = line.curve.len().saturating_sub(30);
-        let curve = report::sparkline(line.curve.iter().skip(skip).copied());
-        console.line(&format!(
-            "{name}  {}  {}  {}",
-            right(&report::grouped(now.visitors), 9),
-            console.paint(style, &right(&report::arrow(change), 9)),
-            console.paint(Style::Accent, &curve),
-        ));
-    }
-    let sum = |pick: fn(&(Counts, Counts)) -> u64| {
-        lines
-            .iter()
-            .filter_map(|line| line.numbers.as_ref())
-            .map(pick)
-            .sum::<u64>()
-    };
-    let (now, before) = (
-        sum(|(now, _)| now.visitors),
-        sum(|(_, before)| before.visitors),
-    );
     if lines.is_empty() {
-        console.line("No project was granted.");
-    } else if lines.len() > 1 {
-        console.line(&format!(
-            "{}  {}  {}",
-            left(
-                &format!("Visitors {what}, all projects"),
-                name_width.max(30)
-            ),
-            console.paint(Style::Strong, &report::grouped(now)),
-            report::arrow(change_percent(now, before)),
-        ));
+        console.say("No project was granted.");
+        return;
     }
+    if let Some(columns) = console.columns().filter(|_| lines.len() <= MOST_CARDS) {
+        return print_cards(console, columns, lines, preferences, range);
+    }
+    let mut rows: Vec<Vec<Cell>> = lines.iter().map(|line| row(line, preferences)).collect();
+    if lines.len() > 1 {
+        let (now, before) = sum(lines);
+        let change = change_percent(now, before);
+        rows.push(vec![
+            Cell::styled(Style::Strong, "All projects"),
+            Cell::styled(Style::Strong, grouped(now)),
+            Cell::styled(direction(change), report::arrow(change)),
+            Cell::new(""),
+        ]);
+    }
+    let against = match range {
+        None => "by now",
+        Some(_) => "before",
+    };
+    let title = format!("Visitors {}", range.map_or("today", Range::name));
+    let columns = [
+        Column::text("Project"),
+        Column::number(&title),
+        Column::number(against),
+        Column::whole(""),
+    ];
+    table::print(console, &columns, &rows);
+}
+
+fn print_cards(
+    console: &Console,
+    columns: usize,
+    lines: &[Line<'_>],
+    preferences: &Preferences,
+    range: Option<Range>,
+) {
+    if lines.len() > 1 {
+        let (now, before) = sum(lines);
+        let change = change_percent(now, before);
+        let online: u64 = lines
+            .iter()
+            .filter_map(|line| line.value["online"].as_u64())
+            .sum();
+        let head = Card {
+            title: format!(
+                "Visitors {} · all projects",
+                range.map_or("today", Range::name)
+            ),
+            number: grouped(now),
+            beside: (direction(change), report::arrow(change)),
+            curve: Vec::new(),
+        };
+        let (note, last) = match range {
+            None => (
+                "vs. yesterday by now",
+                format!("● {} online", grouped(online)),
+            ),
+            Some(_) => ("vs. the period before", String::new()),
+        };
+        cards::print_head(console, columns, &head, note, &last);
+    }
+    let cards: Vec<Card> = lines
+        .iter()
+        .map(|line| {
+            let title = preferences.name_of(line.project).to_owned();
+            let (number, beside) = match &line.numbers {
+                None => ("–".to_owned(), (Style::Faint, "no numbers".to_owned())),
+                Some((now, before)) => {
+                    let change = change_percent(now.visitors, before.visitors);
+                    let beside = (direction(change), report::arrow(change));
+                    (grouped(now.visitors), beside)
+                }
+            };
+            Card {
+                title,
+                number,
+                beside,
+                curve: line.curve.clone(),
+            }
+        })
+        .collect();
+    cards::print(console, columns, &cards);
+}
+
+fn row(line: &Line<'_>, preferences: &Preferences) -> Vec<Cell> {
+    let name = preferences.name_of(line.project);
+    let Some((now, before)) = &line.numbers else {
+        return vec![
+            Cell::styled(Style::Strong, name),
+            Cell::styled(Style::Faint, "–"),
+            Cell::styled(Style::Faint, "–"),
+            Cell::styled(Style::Faint, "no numbers"),
+        ];
+    };
+    let change = change_percent(now.visitors, before.visitors);
+    let skip = line.curve.len().saturating_sub(30);
+    let curve = report::sparkline(line.curve.iter().skip(skip).copied());
+    vec![
+        Cell::styled(Style::Strong, name),
+        Cell::new(grouped(now.visitors)),
+        Cell::styled(direction(change), report::arrow(change)),
+        Cell::styled(Style::Accent, curve),
+    ]
+}
+
+fn direction(change: Option<f64>) -> Style {
+    match change {
+        Some(change) if change <= -0.05 => Style::Bad,
+        Some(change) if change >= 0.05 => Style::Good,
+        _ => Style::Faint,
+    }
+}
+
+/// Visitors of all projects now and before. Each counts its own: a person seen in two counts twice.
+fn sum(lines: &[Line<'_>]) -> (u64, u64) {
+    lines
+        .iter()
+        .filter_map(|line| line.numbers.as_ref())
+        .fold((0, 0), |(now, before), (one, one_before)| {
+            (now + one.visitors, before + one_before.visitors)
+        })
 }

@@ -1,13 +1,24 @@
 //! `pockethog projects`.
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::console::{CliError, Console, Exit, Style, left};
+use super::console::{CliError, Console, Exit, Progress, Style};
+use super::table::{self, Cell, Column};
 use crate::discovery::Failure;
 use crate::preferences::Preferences;
 use crate::program::Program;
 use crate::project::Project;
 use crate::refresh;
+
+/// List every project that the sign-ins reach.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog projects
+  pockethog projects --json | jq -r '.projects[] | .key + \" \" + .name'
+The key in front, like us/12, names a project in every command.")]
+pub struct Projects {}
 
 /// Reads the projects of every Connection anew and lists them.
 ///
@@ -17,15 +28,9 @@ use crate::refresh;
 pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
     let connections = signed_in(program)?;
     let mut snapshots = program.snapshots()?;
-    let mut failures = Vec::new();
-    for connection in &connections {
-        console.progress(&format!(
-            "Reading the projects of {} …",
-            connection.host.name()
-        ));
-        failures.extend(refresh::discovery(program, &mut snapshots, connection).await?);
-    }
-    console.progress_done();
+    let progress = Progress::new("Reading the projects …");
+    let reading = refresh::discoveries(program, &mut snapshots, &connections);
+    let failures = console.watch(&progress, reading).await?;
     let (preferences, _) = program.preferences();
     let mut projects = snapshots.projects()?;
     projects.retain(|project| {
@@ -109,30 +114,40 @@ pub fn describe(project: &Project, preferences: &Preferences) -> Value {
 /// Names what could not be read, on standard error.
 pub fn print_failures(console: &Console, failures: &[Failure]) {
     for failure in failures {
-        console.say(&console.paint(Style::Bad, &format!("{}: {}", failure.what, failure.reason)));
+        let what = console.paint_words(Style::Bad, &format!("{}:", failure.what));
+        console.say(&format!("{what} {}", failure.reason));
     }
 }
 
 fn print(console: &Console, projects: &[Project], preferences: &Preferences) {
-    let name_width = console.width().saturating_sub(58).clamp(16, 40);
-    for project in projects {
-        let star = if preferences.project(&project.key).favourite {
-            "★"
-        } else {
-            " "
-        };
-        console.line(&format!(
-            "{star} {}  {}  {}  {}",
-            left(&project.key.to_string(), 10),
-            console.paint(
-                Style::Strong,
-                &left(preferences.name_of(project), name_width)
-            ),
-            left(project.organization_name.as_deref().unwrap_or("–"), 18),
-            console.paint(Style::Faint, &project.time_zone),
-        ));
-    }
     if projects.is_empty() {
-        console.line("No project was granted.");
+        console.say("No project was granted.");
+        return;
     }
+    let rows: Vec<Vec<Cell>> = projects
+        .iter()
+        .map(|project| {
+            let chosen = preferences.project(&project.key);
+            let sign = match (chosen.favourite, chosen.hidden) {
+                (true, _) => "★",
+                (false, true) => "◌",
+                (false, false) => " ",
+            };
+            vec![
+                Cell::styled(Style::Accent, sign),
+                Cell::new(project.key.to_string()),
+                Cell::styled(Style::Strong, preferences.name_of(project)),
+                Cell::new(project.organization_name.as_deref().unwrap_or("–")),
+                Cell::styled(Style::Faint, &project.time_zone),
+            ]
+        })
+        .collect();
+    let columns = [
+        Column::whole(""),
+        Column::whole("Key"),
+        Column::text("Project"),
+        Column::text("Organization"),
+        Column::text("Time zone"),
+    ];
+    table::print(console, &columns, &rows);
 }

@@ -1,10 +1,149 @@
-//! Which project, or which Connection, a person means.
+//! Which project, or which Connection, a person means, and what to say where it is refused.
 
-use sign_in_with_posthog::Connection;
+use posthog_api::Error;
+use posthog_api::error::Forbidden;
+use sign_in_with_posthog::{Connection, CredentialKind};
 
-use super::console::CliError;
+use super::console::{CliError, Console, Progress};
+use super::projects::signed_in;
+use crate::accounts::ApiClient;
 use crate::preferences::Preferences;
+use crate::program::Program;
 use crate::project::Project;
+use crate::refresh;
+use crate::snapshot::Snapshots;
+
+/// The project that a command is about, with the means to ask PostHog about it.
+#[derive(Debug)]
+pub struct Target {
+    /// The project.
+    pub project: Project,
+    /// What the person calls it.
+    pub name: String,
+    /// The Connection that reaches it.
+    pub connection: Connection,
+    /// Asks PostHog as that Connection.
+    pub client: ApiClient,
+}
+
+impl Target {
+    /// Looks up the project that `typed` names.
+    ///
+    /// # Errors
+    ///
+    /// Nobody signed in; no such project, or several, which are then named.
+    pub async fn find(program: &Program, console: &Console, typed: &str) -> Result<Self, CliError> {
+        let connections = signed_in(program)?;
+        let mut snapshots = program.snapshots()?;
+        let (preferences, _) = program.preferences();
+        let typed = [typed.to_owned()];
+        let mut found = projects(
+            program,
+            console,
+            &mut snapshots,
+            &connections,
+            &preferences,
+            &typed,
+        )
+        .await?;
+        let gone = || CliError::sign_in_needed("the project's sign-in is gone; sign in again");
+        let project = found.pop().ok_or_else(gone)?;
+        let connection = connections
+            .into_iter()
+            .find(|known| known.id == project.connection)
+            .ok_or_else(gone)?;
+        Ok(Self {
+            name: preferences.name_of(&project).to_owned(),
+            client: program.client(&connection),
+            project,
+            connection,
+        })
+    }
+
+    /// What to tell a person whom PostHog, or the network, refused something about this project.
+    pub fn refused(&self, error: &Error) -> CliError {
+        let again = self.connection.host.key();
+        if error.needs_sign_in() {
+            return CliError::sign_in_needed(format!(
+                "{error}; `pockethog login {again}` signs in again"
+            ));
+        }
+        match error {
+            Error::Forbidden(Forbidden::MissingScope(scope)) => {
+                CliError::failed(match self.connection.kind {
+                    CredentialKind::OAuth => {
+                        format!("{error}; `pockethog login {again}` lets you grant it")
+                    }
+                    CredentialKind::ApiKey => format!(
+                        "the API key lacks the scope {scope}; edit it in {} under Settings, \
+                         Personal API keys",
+                        self.connection.host.name()
+                    ),
+                })
+            }
+            _ => CliError::failed(error),
+        }
+    }
+}
+
+/// The projects that `typed` names, in this order. A name that is not known yet is looked for in a
+/// list that is read anew.
+///
+/// # Errors
+///
+/// No such project, or several, which are then named.
+pub async fn projects(
+    program: &Program,
+    console: &Console,
+    snapshots: &mut Snapshots,
+    connections: &[Connection],
+    preferences: &Preferences,
+    typed: &[String],
+) -> Result<Vec<Project>, CliError> {
+    let reachable = |snapshots: &Snapshots| -> Result<Vec<Project>, CliError> {
+        let mut known = snapshots.projects()?;
+        known.retain(|project| connections.iter().any(|at| at.id == project.connection));
+        Ok(known)
+    };
+    let find_all = |known: &[Project]| -> Result<Vec<Project>, NotFound> {
+        let found = typed
+            .iter()
+            .map(|typed| project(typed, known, preferences).cloned());
+        found.collect()
+    };
+    match find_all(&reachable(snapshots)?) {
+        Err(NotFound::Unknown(_)) => {}
+        Err(several @ NotFound::Several(_)) => return Err(CliError::usage(several)),
+        Ok(found) => return Ok(found),
+    }
+    let progress = Progress::new("Reading the list of projects …");
+    let reading = refresh::discoveries(program, snapshots, connections);
+    let failures = console.watch(&progress, reading).await?;
+    find_all(&reachable(snapshots)?).map_err(|error| {
+        // Without the list nobody knows whether there is such a project.
+        match failures.iter().find(|failure| failure.transient) {
+            Some(failure) => CliError::failed(format!("{}: {}", failure.what, failure.reason)),
+            None if program
+                .active_connections()
+                .is_ok_and(|left| left.is_empty()) =>
+            {
+                super::projects::nobody(program)
+            }
+            None => CliError::usage(error),
+        }
+    })
+}
+
+/// Why a name names no project.
+#[derive(Debug, thiserror::Error)]
+pub enum NotFound {
+    /// There is none.
+    #[error("there is no project “{0}”; `pockethog projects` lists them")]
+    Unknown(String),
+    /// There are several; they are named.
+    #[error("{0}")]
+    Several(String),
+}
 
 /// The project that `typed` names: `us/12`, a number, a name, or part of one.
 ///
@@ -15,8 +154,11 @@ pub fn project<'a>(
     typed: &str,
     projects: &'a [Project],
     preferences: &Preferences,
-) -> Result<&'a Project, CliError> {
+) -> Result<&'a Project, NotFound> {
     let wanted = typed.trim().to_lowercase();
+    if wanted.is_empty() {
+        return Err(NotFound::Unknown(typed.to_owned()));
+    }
     let named = |test: &dyn Fn(&str) -> bool| -> Vec<&'a Project> {
         projects
             .iter()
@@ -42,9 +184,7 @@ pub fn project<'a>(
         .into_iter()
         .find(|matches: &Vec<&Project>| !matches.is_empty())
     else {
-        return Err(CliError::usage(format!(
-            "there is no project “{typed}”; `pockethog projects` lists them"
-        )));
+        return Err(NotFound::Unknown(typed.to_owned()));
     };
     match matches.as_slice() {
         [project] => Ok(project),
@@ -54,8 +194,12 @@ pub fn project<'a>(
                 .take(10)
                 .map(|project| format!("  {}  {}", project.key, preferences.name_of(project)))
                 .collect();
-            Err(CliError::usage(format!(
-                "“{typed}” may be one of these; say which by what stands in front:\n{}",
+            let more = match several.len().saturating_sub(choices.len()) {
+                0 => String::new(),
+                more => format!("\n  and {more} more"),
+            };
+            Err(NotFound::Several(format!(
+                "“{typed}” may be one of these; say which by what stands in front:\n{}{more}",
                 choices.join("\n")
             )))
         }
@@ -74,4 +218,65 @@ pub fn connections<'a>(typed: &str, connections: &'a [Connection]) -> Vec<&'a Co
                 || connection.account.label().to_lowercase() == wanted
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use sign_in_with_posthog::{ConnectionId, Host, Region};
+
+    use super::*;
+    use crate::project::ProjectKey;
+
+    fn known() -> Vec<Project> {
+        let of = |host: &str, id, name: &str| Project {
+            key: ProjectKey {
+                host: host.to_owned(),
+                id,
+            },
+            name: name.to_owned(),
+            organization: None,
+            organization_name: None,
+            time_zone: "UTC".to_owned(),
+            has_events: None,
+            website: None,
+            connection: ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::OAuth, "ada"),
+        };
+        vec![
+            of("us", 12, "Acorn Market"),
+            of("eu", 12, "Acorn"),
+            of("us", 13, "Burrow Docs"),
+        ]
+    }
+
+    fn found(typed: &str) -> Result<String, String> {
+        project(typed, &known(), &Preferences::default())
+            .map(|project| project.key.to_string())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_key_a_number_a_name_or_a_part_is_enough() {
+        for (typed, key) in [
+            ("eu/12", "eu/12"),
+            ("13", "us/13"),
+            ("acorn", "eu/12"),
+            (" Burrow ", "us/13"),
+        ] {
+            assert_eq!(found(typed).unwrap(), key);
+        }
+    }
+
+    #[test]
+    fn what_names_several_names_them_all() {
+        let choices = found("12").unwrap_err();
+        assert!(choices.contains("us/12  Acorn Market"), "{choices}");
+        assert!(choices.contains("eu/12  Acorn"), "{choices}");
+    }
+
+    #[test]
+    fn what_names_nothing_says_where_the_names_are() {
+        assert!(found("zebra").unwrap_err().contains("pockethog projects"));
+        assert!(found("  ").is_err());
+    }
 }

@@ -1,12 +1,23 @@
 //! `pockethog status`: who is signed in, with what permission, and where things lie.
 
+use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind, Reach};
 
 use super::console::{CliError, Console, Exit, Style};
 use crate::accounts;
+use crate::format::counted;
 use crate::program::Program;
+
+/// Show who is signed in, with what permission, and where things lie.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog status
+  pockethog status --json | jq -r '.connections[].account'
+Exits 4 where nobody is signed in. `pockethog doctor` looks whether everything works.")]
+pub struct Status {}
 
 /// Shows the status. Exits 4 where nobody is signed in.
 ///
@@ -24,7 +35,9 @@ pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
     if console.is_json() {
         let connections: Vec<Value> = connections.iter().map(describe).collect();
         console.document(&json!({
+            "version": env!("CARGO_PKG_VERSION"),
             "connections": connections,
+            "vault": program.sign_in.vault()?,
             "preferences": program.folders.preferences(),
             "preferences_problem": problem.map(|problem| problem.to_string()),
             "snapshots": program.folders.snapshots(),
@@ -39,6 +52,9 @@ pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
     }
     if let Some(problem) = problem {
         console.line(&console.paint(Style::Bad, &problem.to_string()));
+    }
+    if let Some(vault) = program.sign_in.vault()? {
+        console.line(&format!("Sign-ins     kept in {vault}"));
     }
     console.line(&format!(
         "Preferences  {}",
@@ -98,8 +114,9 @@ fn print(console: &Console, connection: &Connection) {
         connection.account.label()
     );
     console.line(&format!(
-        "{}  ({how})",
-        console.paint(Style::Strong, &title)
+        "{}  {}",
+        console.paint(Style::Strong, &title),
+        console.paint(Style::Faint, &format!("({how})"))
     ));
     if let ConnectionState::Ended(reason) = connection.state {
         console.line(&format!(
@@ -113,8 +130,8 @@ fn print(console: &Console, connection: &Connection) {
     }
     let reach = match &connection.grant.reach {
         Reach::All => "everything you may see".to_owned(),
-        Reach::Organizations(ids) => format!("{} organizations", ids.len()),
-        Reach::Projects(ids) => format!("{} projects", ids.len()),
+        Reach::Organizations(ids) => counted(ids.len(), "organization", "organizations"),
+        Reach::Projects(ids) => counted(ids.len(), "project", "projects"),
     };
-    console.line(&format!("  Reaches {reach}; kept in {}.", connection.vault));
+    console.line(&format!("  Reaches {reach}."));
 }

@@ -135,7 +135,7 @@ pub fn run(console: &Console, arguments: &Widget) -> Result<Exit, CliError> {
         &|typed, projects, preferences| {
             select::project(typed, projects, preferences)
                 .map(|project| project.key.clone())
-                .map_err(|error| error.sentence().to_owned())
+                .map_err(|error| error.to_string())
         },
     );
     let bytes = arguments.rendered(format, &shown.content, &shown.preferences)?;

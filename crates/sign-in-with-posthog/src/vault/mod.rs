@@ -170,6 +170,13 @@ impl Vault {
         self.with(chosen.backend, &chosen.name, |at| at.delete(id.as_str()))
     }
 
+    /// Writes, reads and removes a trial entry in the keychain, whichever Vault is in use.
+    pub(crate) fn check_keychain(&self) -> Result<(), VaultError> {
+        let chosen = self.0.choice_file.read()?;
+        let name = chosen.map_or_else(|| "checkup".to_owned(), |chosen| chosen.name);
+        self.keychain(&name).probe()
+    }
+
     /// Finds out, before PostHog is asked for new tokens, whether they could be stored.
     pub(crate) fn check_writable(&self, record: &Record) -> Result<(), VaultError> {
         let chosen = self.chosen_or_choose()?;

@@ -1,0 +1,510 @@
+//! `pockethog annotations`: read, add, change, delete and bring back the notes on a project's time line.
+
+use std::io::{self, IsTerminal, Read};
+
+use clap::{Args, Subcommand};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use posthog_api::annotations::LONGEST_CONTENT;
+use serde_json::{Value, json};
+
+use super::console::{CliError, Console, Exit, Progress, Style};
+use super::editor;
+use super::select::Target;
+use super::table::{self, Cell, Column};
+use crate::format::date_time;
+use crate::notes::{self, ChangeError, Draft, Note};
+use crate::program::Program;
+
+/// Days back that are listed where nothing else is asked for.
+const DAYS_BACK: i64 = 90;
+
+/// Days ahead that are listed where nothing else is asked for.
+const DAYS_AHEAD: i64 = 366;
+
+/// Read and write the annotations of a project.
+#[derive(Debug, Args)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  pockethog annotations list Acorn
+  pockethog annotations add Acorn 'Version 2 is out' --date 2026-11-20 --time 14:30
+  pockethog annotations delete Acorn 17
+Days and times are those of the project's time zone."
+)]
+pub struct Annotations {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(List),
+    Add(Add),
+    Edit(Edit),
+    Delete(Delete),
+    Restore(Restore),
+}
+
+/// List the annotations of a project, those of its organization included.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog annotations list Acorn                       the last 90 days and what is to come
+  pockethog annotations list us/12 --since 2026-01-01 --until 2026-06-30
+  pockethog annotations list 12 --since 7d --json
+A DAY is like 2026-11-05, today, yesterday, or 7d for seven days ago.")]
+struct List {
+    /// A number, a name, part of a name, or a key like us/12.
+    project: String,
+    /// The first day.
+    #[arg(long, value_name = "DAY")]
+    since: Option<String>,
+    /// The last day.
+    #[arg(long, value_name = "DAY")]
+    until: Option<String>,
+}
+
+/// Add an annotation to one project.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog annotations add Acorn 'Version 2 is out'                     now
+  pockethog annotations add us/12 'Sale begins' --date 2026-12-01        at noon
+  pockethog annotations add 12 'Outage' --date yesterday --time 03:15
+  git log -1 --format=%s | pockethog annotations add Acorn -")]
+struct Add {
+    /// A number, a name, part of a name, or a key like us/12.
+    project: String,
+    /// What it says; from standard input where it is `-`.
+    text: String,
+    #[command(flatten)]
+    when: When,
+}
+
+#[derive(Debug, Args)]
+struct When {
+    /// The day in the project's time zone: 2026-11-05, today or yesterday.
+    #[arg(long, value_name = "DAY")]
+    date: Option<String>,
+    /// The time of day in the project's time zone.
+    #[arg(long, value_name = "HH:MM")]
+    time: Option<String>,
+}
+
+/// Change the text or the time of an annotation; without options, in your editor.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog annotations edit Acorn 17                         opens $EDITOR
+  pockethog annotations edit Acorn 17 --text 'Version 2.0.1 is out'
+  pockethog annotations edit us/12 17 --date 2026-11-21 --time 09:00
+Nothing is changed where somebody else changed it meanwhile. --if-version takes the version that
+`annotations list --json` told, so that this holds for what a script read earlier.")]
+struct Edit {
+    /// A number, a name, part of a name, or a key like us/12.
+    project: String,
+    /// The annotation's number.
+    id: u64,
+    /// What it is to say; from standard input where it is `-`.
+    #[arg(long)]
+    text: Option<String>,
+    #[command(flatten)]
+    when: When,
+    /// Only where it is still at this version.
+    #[arg(long, value_name = "VERSION")]
+    if_version: Option<String>,
+}
+
+/// Delete an annotation. It can be brought back.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog annotations delete Acorn 17
+  pockethog annotations restore Acorn 17     brings it back")]
+struct Delete {
+    /// A number, a name, part of a name, or a key like us/12.
+    project: String,
+    /// The annotation's number, which `annotations list` shows.
+    id: u64,
+}
+
+/// Bring a deleted annotation back.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog annotations restore Acorn 17")]
+struct Restore {
+    /// A number, a name, part of a name, or a key like us/12.
+    project: String,
+    /// The annotation's number.
+    id: u64,
+}
+
+/// Does what the subcommand says.
+///
+/// # Errors
+///
+/// No such project or annotation, a text or a time that makes no sense, a conflict, and whatever
+/// PostHog refuses.
+pub async fn run(
+    program: &Program,
+    console: &Console,
+    annotations: &Annotations,
+) -> Result<Exit, CliError> {
+    match &annotations.command {
+        Command::List(list) => self::list(program, console, list).await,
+        Command::Add(add) => self::add(program, console, add).await,
+        Command::Edit(edit) => self::edit(program, console, edit).await,
+        Command::Delete(delete) => self::delete(program, console, delete).await,
+        Command::Restore(restore) => self::restore(program, console, restore).await,
+    }
+}
+
+async fn list(program: &Program, console: &Console, list: &List) -> Result<Exit, CliError> {
+    let target = Target::find(program, console, &list.project).await?;
+    let zone = zone(console, &target);
+    let today = Timestamp::now().to_zoned_datetime(zone.clone()).date();
+    let since = list
+        .since
+        .as_deref()
+        .map_or(Ok(today.saturating_sub(DAYS_BACK.days())), |typed| {
+            day(typed, today)
+        })?;
+    let until = list
+        .until
+        .as_deref()
+        .map_or(Ok(today.saturating_add(DAYS_AHEAD.days())), |typed| {
+            day(typed, today)
+        })?;
+    if until < since {
+        return Err(CliError::usage(format!("{until} lies before {since}")));
+    }
+    let midnight = |day: Date| zone.to_timestamp(day.at(0, 0, 0, 0));
+    let (from, end) = (midnight(since)?, midnight(until.saturating_add(1.day()))?);
+    let progress = Progress::new(format!("Reading the annotations of {} …", target.name));
+    let reading = target.client.annotations(target.project.key.id, from, end);
+    let found = console
+        .watch(&progress, reading)
+        .await
+        .map_err(|error| target.refused(&error))?;
+    let notes: Vec<Note> = found
+        .iter()
+        .filter_map(Note::from_annotation)
+        .filter(|note| note.at < end)
+        .collect();
+    if console.is_json() {
+        let values: Vec<Value> = notes.iter().map(|note| describe(note, &zone)).collect();
+        console.document(&json!({
+            "project": target.project.key.to_string(),
+            "time_zone": target.project.time_zone,
+            "annotations": values,
+        }));
+    } else if notes.is_empty() {
+        console.say(&format!("No annotation from {since} to {until}."));
+    } else {
+        let rows: Vec<Vec<Cell>> = notes.iter().map(|note| row(note, &zone)).collect();
+        let columns = [
+            Column::number("Number"),
+            Column::whole("When"),
+            Column::text("What"),
+            Column::whole("Who"),
+        ];
+        table::print(console, &columns, &rows);
+    }
+    Ok(Exit::Done)
+}
+
+fn row(note: &Note, zone: &TimeZone) -> Vec<Cell> {
+    let who = match (&note.author, note.organization_wide) {
+        (Some(author), true) => format!("{author}, for the organization"),
+        (Some(author), false) => author.clone(),
+        (None, true) => "for the organization".to_owned(),
+        (None, false) => "–".to_owned(),
+    };
+    vec![
+        Cell::styled(Style::Accent, note.id.to_string()),
+        Cell::new(date_time(note.at, zone)),
+        Cell::styled(Style::Strong, &note.text),
+        Cell::styled(Style::Faint, who),
+    ]
+}
+
+async fn add(program: &Program, console: &Console, add: &Add) -> Result<Exit, CliError> {
+    let text = text(&add.text)?;
+    let target = Target::find(program, console, &add.project).await?;
+    let zone = zone(console, &target);
+    let now = Timestamp::now();
+    let here = now.to_zoned_datetime(zone.clone());
+    let date = add.when.date(here.date())?.unwrap_or(here.date());
+    let time = match (&add.when.time, &add.when.date) {
+        (Some(time), _) => time.clone(),
+        (None, Some(_)) => "12:00".to_owned(),
+        (None, None) => here.strftime("%H:%M:%S").to_string(),
+    };
+    let draft =
+        Draft::parse(&text, &date.to_string(), &time, &zone, now).map_err(CliError::usage)?;
+    let progress = Progress::new("Adding the annotation …");
+    let adding = notes::add(&target.client, target.project.key.id, &draft);
+    let note = console
+        .watch(&progress, adding)
+        .await
+        .map_err(|error| target.refused(&error))?;
+    if let Some(remark) = draft.remark(&zone) {
+        console.say(&remark);
+    }
+    if console.is_json() {
+        console.document(&json!({
+            "project": target.project.key.to_string(),
+            "added": describe(&note, &zone),
+        }));
+    } else {
+        console.line(&format!(
+            "Added {} to {}, at {}.",
+            note.id,
+            target.name,
+            date_time(note.at, &zone)
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit, CliError> {
+    let typed = edit.text.as_deref().map(text).transpose()?;
+    let target = Target::find(program, console, &edit.project).await?;
+    let zone = zone(console, &target);
+    let project = target.project.key.id;
+    let progress = Progress::new("Reading the annotation …");
+    let annotation = console
+        .watch(&progress, target.client.annotation(project, edit.id))
+        .await
+        .map_err(|error| refused(&target, edit.id, ChangeError::Api(error), None))?;
+    let note = Note::from_annotation(&annotation)
+        .ok_or_else(|| CliError::failed(format!("annotation {} marks no time", edit.id)))?;
+    if note.organization_wide {
+        return Err(refused(
+            &target,
+            edit.id,
+            ChangeError::OrganizationWide,
+            None,
+        ));
+    }
+    let text = match typed {
+        Some(text) => text,
+        None if edit.when.is_given() => note.text.clone(),
+        None => editor::edit_text("annotation", &note.text)?,
+    };
+    let now = Timestamp::now();
+    let (day, time) = note.day_and_time(&zone);
+    let today = now.to_zoned_datetime(zone.clone()).date();
+    let day = edit.when.date(today)?.map_or(day, |day| day.to_string());
+    let time = edit.when.time.clone().unwrap_or(time);
+    let draft = Draft::parse(&text, &day, &time, &zone, now).map_err(CliError::usage)?;
+    let version = edit.if_version.as_ref().unwrap_or(&note.version);
+    let progress = Progress::new("Changing the annotation …");
+    let changing = notes::edit(&target.client, project, edit.id, version, &draft, &zone);
+    let note = console
+        .watch(&progress, changing)
+        .await
+        .map_err(|error| refused(&target, edit.id, error, Some(&draft.text)))?;
+    if let Some(remark) = draft.remark(&zone) {
+        console.say(&remark);
+    }
+    if console.is_json() {
+        console.document(&json!({
+            "project": target.project.key.to_string(),
+            "changed": describe(&note, &zone),
+        }));
+    } else {
+        console.line(&format!(
+            "Changed {} of {}, at {}.",
+            note.id,
+            target.name,
+            date_time(note.at, &zone)
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result<Exit, CliError> {
+    let target = Target::find(program, console, &delete.project).await?;
+    let key = target.project.key.to_string();
+    let progress = Progress::new("Deleting the annotation …");
+    let deleting = notes::delete(&target.client, target.project.key.id, delete.id);
+    let note = console
+        .watch(&progress, deleting)
+        .await
+        .map_err(|error| refused(&target, delete.id, error, None))?;
+    let undo = format!("pockethog annotations restore {key} {}", delete.id);
+    if console.is_json() {
+        console.document(&json!({
+            "project": key,
+            "deleted": note.as_ref().map(|note| describe(note, &zone(console, &target))),
+            "undo": note.as_ref().map(|_| &undo),
+        }));
+    } else if let Some(note) = note {
+        console.line(&format!(
+            "Deleted {} of {}: {}",
+            note.id,
+            target.name,
+            super::console::cut(&note.text, 60)
+        ));
+        console.say(&format!("`{undo}` brings it back."));
+    } else {
+        console.line(&format!("Annotation {} is not there.", delete.id));
+    }
+    Ok(Exit::Done)
+}
+
+async fn restore(
+    program: &Program,
+    console: &Console,
+    restore: &Restore,
+) -> Result<Exit, CliError> {
+    let target = Target::find(program, console, &restore.project).await?;
+    let project = target.project.key.id;
+    let progress = Progress::new("Bringing the annotation back …");
+    let restoring = notes::bring_back(&target.client, project, restore.id);
+    let note = console
+        .watch(&progress, restoring)
+        .await
+        .map_err(|error| refused(&target, restore.id, ChangeError::Api(error), None))?;
+    if console.is_json() {
+        console.document(&json!({
+            "project": target.project.key.to_string(),
+            "restored": note.as_ref().map(|note| describe(note, &zone(console, &target))),
+        }));
+    } else {
+        console.line(&format!("Annotation {} is back.", restore.id));
+    }
+    Ok(Exit::Done)
+}
+
+impl When {
+    fn is_given(&self) -> bool {
+        self.date.is_some() || self.time.is_some()
+    }
+
+    fn date(&self, today: Date) -> Result<Option<Date>, CliError> {
+        self.date
+            .as_deref()
+            .map(|typed| day(typed, today))
+            .transpose()
+    }
+}
+
+/// A day as people type it, seen from `today`.
+fn day(typed: &str, today: Date) -> Result<Date, CliError> {
+    let typed = typed.trim();
+    let days_back = |days: i64| today.checked_sub(days.days()).ok();
+    let found = match typed.to_ascii_lowercase().as_str() {
+        "today" => Some(today),
+        "yesterday" => days_back(1),
+        other => match other.strip_suffix('d').map(str::parse) {
+            Some(Ok(days @ 0..=100_000)) => days_back(days),
+            _ => other.parse().ok(),
+        },
+    };
+    found.ok_or_else(|| {
+        CliError::usage(format!(
+            "“{typed}” is not a day; write it like 2026-11-05, today, yesterday or 7d"
+        ))
+    })
+}
+
+/// A text from an argument, or from standard input where that is `-`.
+fn text(typed: &str) -> Result<String, CliError> {
+    if typed != "-" {
+        return Ok(typed.to_owned());
+    }
+    if io::stdin().is_terminal() {
+        return Err(CliError::usage(
+            "`-` reads standard input, and nothing is piped in",
+        ));
+    }
+    let mut text = String::new();
+    // More than PostHog takes is refused later, with its length.
+    let most = u64::try_from(LONGEST_CONTENT).unwrap_or(u64::MAX) * 16;
+    io::stdin()
+        .take(most)
+        .read_to_string(&mut text)
+        .map_err(|error| CliError::usage(format!("standard input: {error}")))?;
+    Ok(text)
+}
+
+/// The project's time zone, and a word where this device does not know it.
+fn zone(console: &Console, target: &Target) -> TimeZone {
+    TimeZone::get(&target.project.time_zone).unwrap_or_else(|_| {
+        console.say(&format!(
+            "The time zone {} is unknown here; times are UTC.",
+            target.project.time_zone
+        ));
+        TimeZone::UTC
+    })
+}
+
+fn refused(target: &Target, id: u64, error: ChangeError, draft: Option<&str>) -> CliError {
+    match error {
+        ChangeError::Api(posthog_api::Error::NotFound(_)) | ChangeError::Gone => {
+            CliError::failed(format!(
+                "there is no annotation {id} in {}; `pockethog annotations list {}` lists them",
+                target.name, target.project.key
+            ))
+        }
+        ChangeError::Api(error) => target.refused(&error),
+        ChangeError::Conflict(now) => {
+            let mut more = format!("It says now, at version {}:\n{}", now.version, now.text);
+            if let Some(draft) = draft.filter(|draft| **draft != now.text) {
+                more.push_str("\nYou wrote:\n");
+                more.push_str(draft);
+            }
+            CliError::failed("somebody changed this annotation meanwhile; nothing was changed")
+                .with_details(more, json!({ "version": now.version, "text": now.text }))
+        }
+        other => CliError::failed(other),
+    }
+}
+
+/// An annotation in JSON; field names are documented in docs/cli.md.
+fn describe(note: &Note, zone: &TimeZone) -> Value {
+    json!({
+        "id": note.id,
+        "at": local(note.at, zone),
+        "text": note.text,
+        "author": note.author,
+        "scope": if note.organization_wide { "organization" } else { "project" },
+        "version": note.version,
+    })
+}
+
+/// An instant with the offset of the project's time zone.
+fn local(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned_datetime(zone.clone())
+        .strftime("%Y-%m-%dT%H:%M:%S%:z")
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_day_is_typed_in_several_ways() {
+        let today: Date = "2026-03-01".parse().unwrap();
+        for (typed, expected) in [
+            ("today", "2026-03-01"),
+            ("Yesterday", "2026-02-28"),
+            ("7d", "2026-02-22"),
+            (" 2025-12-31 ", "2025-12-31"),
+        ] {
+            assert_eq!(day(typed, today).unwrap().to_string(), expected, "{typed}");
+        }
+        for wrong in ["", "31.12.2025", "2026-02-30", "-3d", "soon"] {
+            assert!(day(wrong, today).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Cards on a terminal: a frame per project with its number, its change and its curve.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::console::{Console, Style, cut, left, right};
+
+/// Rows of a curve.
+const ROWS: usize = 2;
+
+/// Columns between two cards.
+const GAP: usize = 1;
+
+/// Columns that a card likes to have.
+const LIKED: usize = 31;
+
+/// One card.
+#[derive(Clone, Debug)]
+pub struct Card {
+    /// What it is about; stands in the frame.
+    pub title: String,
+    /// The number.
+    pub number: String,
+    /// What stands beside the number, and how.
+    pub beside: (Style, String),
+    /// Drawn below, scaled to the largest.
+    pub curve: Vec<u64>,
+}
+
+/// Prints one card over the whole width, without a curve, its last word on the right.
+pub fn print_head(console: &Console, columns: usize, card: &Card, note: &str, last: &str) {
+    let inner = columns.saturating_sub(4);
+    console.line(&top(console, &card.title, columns));
+    let used = card.number.width() + card.beside.1.width() + 4;
+    let note = left(note, inner.saturating_sub(used + last.width() + 2));
+    console.line(&format!(
+        "{bar} {}  {}  {}  {} {bar}",
+        console.paint(Style::Strong, &card.number),
+        console.paint(card.beside.0, &card.beside.1),
+        console.paint(Style::Faint, &note),
+        console.paint(Style::Good, last),
+        bar = console.paint(Style::Faint, "│"),
+    ));
+    console.line(&bottom(console, columns));
+}
+
+/// Prints cards side by side, as many as fit.
+pub fn print(console: &Console, columns: usize, cards: &[Card]) {
+    let side_by_side = (columns / LIKED).clamp(1, 4);
+    let width = (columns - GAP * (side_by_side - 1)) / side_by_side;
+    for row in cards.chunks(side_by_side) {
+        let drawn: Vec<Vec<String>> = row.iter().map(|card| draw(console, card, width)).collect();
+        for line in 0..ROWS + 3 {
+            let parts: Vec<&str> = drawn.iter().map(|card| card[line].as_str()).collect();
+            console.line(&parts.join(&" ".repeat(GAP)));
+        }
+    }
+}
+
+fn draw(console: &Console, card: &Card, width: usize) -> Vec<String> {
+    let inner = width.saturating_sub(4);
+    let bar = console.paint(Style::Faint, "│");
+    let number = cut(&card.number, inner);
+    let beside = right(&card.beside.1, inner.saturating_sub(number.width()));
+    let mut lines = vec![
+        top(console, &card.title, width),
+        format!(
+            "{bar} {}{} {bar}",
+            console.paint(Style::Strong, &number),
+            console.paint(card.beside.0, &beside)
+        ),
+    ];
+    for row in curve(&card.curve, inner) {
+        lines.push(format!(
+            "{bar} {} {bar}",
+            console.paint(Style::Accent, &row)
+        ));
+    }
+    lines.push(bottom(console, width));
+    lines
+}
+
+fn top(console: &Console, title: &str, width: usize) -> String {
+    let title = cut(title, width.saturating_sub(5));
+    let rest = "─".repeat(width.saturating_sub(title.width() + 4));
+    format!(
+        "{} {} {}",
+        console.paint(Style::Faint, "╭"),
+        console.paint(Style::Strong, &title),
+        console.paint(Style::Faint, &format!("{rest}╮"))
+    )
+}
+
+fn bottom(console: &Console, width: usize) -> String {
+    let line = "─".repeat(width.saturating_sub(2));
+    console.paint(Style::Faint, &format!("╰{line}╯"))
+}
+
+/// A curve of exactly `width` columns in [`ROWS`] rows, the newest value on the right.
+fn curve(values: &[u64], width: usize) -> Vec<String> {
+    const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let shown = values
+        .get(values.len().saturating_sub(width)..)
+        .unwrap_or(values);
+    let most = shown.iter().copied().max().unwrap_or(0);
+    // Each value takes as many columns as all of them can have.
+    let each = (width / shown.len().max(1)).max(1);
+    let fill = width.saturating_sub(each * shown.len());
+    let levels = u64::try_from(ROWS * 8).unwrap_or(16);
+    (0..ROWS)
+        .rev()
+        .map(|row| {
+            let mut line = " ".repeat(fill);
+            for &value in shown {
+                // Something is never drawn as nothing.
+                let height = value
+                    .saturating_mul(levels)
+                    .checked_div(most)
+                    .map_or(0, |height| height.max(u64::from(value > 0)));
+                let height = usize::try_from(height).unwrap_or(0);
+                let block = BLOCKS[height.saturating_sub(row * 8).min(8)];
+                line.extend(std::iter::repeat_n(block, each));
+            }
+            line
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_fills_its_width_and_ends_with_the_newest_value() {
+        assert_eq!(curve(&[0, 8, 16], 7), ["     ██", "   ████"]);
+        assert_eq!(curve(&[1, 2, 3, 4], 2), ["▄█", "██"]);
+        assert_eq!(curve(&[], 3), ["   ", "   "]);
+        assert_eq!(curve(&[0, 0], 2), ["  ", "  "]);
+    }
+
+    #[test]
+    fn a_small_number_beside_a_large_one_is_seen() {
+        assert_eq!(curve(&[1, 1000], 2)[1], "▁█");
+    }
+}

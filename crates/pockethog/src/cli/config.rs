@@ -1,0 +1,492 @@
+//! `pockethog config`: the preferences, one by one or in the person's own editor.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::console::{CliError, Console, Exit};
+use super::editor;
+use super::select;
+use crate::preferences::{Preferences, PreferencesError};
+use crate::program::Program;
+use crate::project::ProjectKey;
+
+/// Read and change the preferences.
+#[derive(Debug, Args)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  pockethog config get
+  pockethog config set mode dark
+  pockethog config set favourite true --project Acorn
+  pockethog config edit"
+)]
+pub struct Config {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Get(Get),
+    Set(Set),
+    Unset(Unset),
+    /// Open the preferences in your editor. They are put in place once they make sense.
+    #[command(after_help = "\
+Examples:
+  pockethog config edit
+  EDITOR='code --wait' pockethog config edit")]
+    Edit,
+    /// Print where the preferences file is.
+    #[command(after_help = "Examples:\n  pockethog config path")]
+    Path,
+}
+
+/// Print one preference, or all of them.
+#[derive(Debug, Args)]
+#[command(after_help = KEYS)]
+struct Get {
+    /// Which one; all where absent.
+    key: Option<String>,
+    /// Of this project.
+    #[arg(long, value_name = "PROJECT", requires = "key")]
+    project: Option<String>,
+}
+
+/// Change a preference. Comments in the file stay.
+#[derive(Debug, Args)]
+#[command(after_help = KEYS)]
+struct Set {
+    /// Which one.
+    key: String,
+    /// What it is to be; several for lists.
+    #[arg(required = true)]
+    value: Vec<String>,
+    /// Of this project.
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
+}
+
+/// Put a preference back to what it is by default.
+#[derive(Debug, Args)]
+#[command(after_help = KEYS)]
+struct Unset {
+    /// Which one.
+    key: String,
+    /// Of this project.
+    #[arg(long, value_name = "PROJECT")]
+    project: Option<String>,
+}
+
+const KEYS: &str = "\
+Preferences:
+  mode            auto, dark or light
+  scheme          ember, fern, graphite, lagoon or plum
+  refresh         30s, 1m, 5m or 15m
+  week_starts_on  monday or sunday
+  order           keys of projects in the order they are shown
+  banner          what was said to the sign-in banner; can only be unset
+Preferences of one project, with --project:
+  name            shown instead of PostHog's name
+  favourite       true or false
+  hidden          true or false
+  conversions     events
+  scheme          a colour scheme of its own
+
+Examples:
+  pockethog config get scheme
+  pockethog config set scheme lagoon
+  pockethog config set conversions signed_up 'paid invoice' --project Acorn
+  pockethog config set order us/12 eu/3
+  pockethog config unset name --project us/12";
+
+/// Does what the subcommand says.
+///
+/// # Errors
+///
+/// No such preference or value, a file that cannot be understood or written.
+pub async fn run(program: &Program, console: &Console, config: &Config) -> Result<Exit, CliError> {
+    let path = program.folders.preferences();
+    match &config.command {
+        Command::Get(get) => {
+            let key = project(program, console, get.project.as_deref()).await?;
+            self::get(console, &path, get.key.as_deref(), key.as_ref())
+        }
+        Command::Set(set) => {
+            let key = project(program, console, set.project.as_deref()).await?;
+            change(console, &path, &set.key, key.as_ref(), Some(&set.value))
+        }
+        Command::Unset(unset) => {
+            let key = project(program, console, unset.project.as_deref()).await?;
+            change(console, &path, &unset.key, key.as_ref(), None)
+        }
+        Command::Edit => edit(console, &path),
+        Command::Path => {
+            if console.is_json() {
+                console.document(&json!({ "path": path }));
+            } else {
+                console.line(&path.display().to_string());
+            }
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// The key of the project that is meant. A key like `us/12` is taken as it is, so that preferences can
+/// be changed while signed out.
+async fn project(
+    program: &Program,
+    console: &Console,
+    typed: Option<&str>,
+) -> Result<Option<ProjectKey>, CliError> {
+    let Some(typed) = typed else {
+        return Ok(None);
+    };
+    if let Some((host, id)) = typed.rsplit_once('/')
+        && let Ok(id) = id.parse()
+        && !host.is_empty()
+    {
+        let host = host.to_owned();
+        return Ok(Some(ProjectKey { host, id }));
+    }
+    let target = select::Target::find(program, console, typed).await?;
+    Ok(Some(target.project.key))
+}
+
+fn get(
+    console: &Console,
+    path: &Path,
+    key: Option<&str>,
+    project: Option<&ProjectKey>,
+) -> Result<Exit, CliError> {
+    let preferences = load(path)?;
+    let Some(key) = key else {
+        if console.is_json() {
+            console.document(&preferences);
+        } else {
+            console.line(preferences.to_text().trim_end());
+        }
+        return Ok(Exit::Done);
+    };
+    let value = value(&preferences, key, project)?;
+    if console.is_json() {
+        console.document(&json!({
+            "project": project.map(ToString::to_string),
+            "key": key,
+            "value": value,
+        }));
+        return Ok(Exit::Done);
+    }
+    match value {
+        Value::Null => {}
+        Value::String(text) => console.line(&text),
+        Value::Array(items) => {
+            for item in items {
+                console.line(item.as_str().unwrap_or_default());
+            }
+        }
+        other => console.line(&other.to_string()),
+    }
+    Ok(Exit::Done)
+}
+
+fn change(
+    console: &Console,
+    path: &Path,
+    key: &str,
+    project: Option<&ProjectKey>,
+    values: Option<&Vec<String>>,
+) -> Result<Exit, CliError> {
+    // Tried on a copy first: the file is only touched by what makes sense.
+    let mut trial = load(path)?;
+    put(&mut trial, key, project, values.map(Vec::as_slice))?;
+    let mut result = Ok(());
+    let preferences = Preferences::update(path, |preferences| {
+        result = put(preferences, key, project, values.map(Vec::as_slice));
+    })
+    .map_err(broken)?;
+    result?;
+    if console.is_json() {
+        let value = value(&preferences, key, project).unwrap_or(Value::Null);
+        console.document(&json!({
+            "project": project.map(ToString::to_string),
+            "key": key,
+            "value": value,
+        }));
+    }
+    Ok(Exit::Done)
+}
+
+fn value(
+    preferences: &Preferences,
+    key: &str,
+    project: Option<&ProjectKey>,
+) -> Result<Value, CliError> {
+    let Some(project) = project else {
+        return Ok(match key {
+            "mode" => json!(preferences.mode),
+            "scheme" => json!(preferences.scheme),
+            "refresh" => json!(preferences.refresh),
+            "week_starts_on" => json!(preferences.week_starts_on),
+            "order" => json!(preferences.order),
+            "banner" => json!(preferences.banner),
+            _ => return Err(unknown(key, project)),
+        });
+    };
+    let chosen = preferences.project(project);
+    Ok(match key {
+        "name" => json!(chosen.name),
+        "favourite" => json!(chosen.favourite),
+        "hidden" => json!(chosen.hidden),
+        "conversions" => json!(chosen.conversions),
+        "scheme" => json!(chosen.scheme),
+        _ => return Err(unknown(key, Some(project))),
+    })
+}
+
+/// Sets a preference to `values`, or to its default without them.
+fn put(
+    preferences: &mut Preferences,
+    key: &str,
+    project: Option<&ProjectKey>,
+    values: Option<&[String]>,
+) -> Result<(), CliError> {
+    let list = || values.unwrap_or_default().to_vec();
+    let Some(project) = project else {
+        match key {
+            "mode" => preferences.mode = choice(key, values)?,
+            "scheme" => preferences.scheme = choice(key, values)?,
+            "refresh" => preferences.refresh = choice(key, values)?,
+            "week_starts_on" => preferences.week_starts_on = choice(key, values)?,
+            "order" => {
+                if let Some(wrong) = list().iter().find(|key| !is_project_key(key)) {
+                    return Err(CliError::usage(format!(
+                        "“{wrong}” is not the key of a project; keys are like us/12"
+                    )));
+                }
+                preferences.order = list();
+            }
+            "banner" if values.is_none() => preferences.banner.clear(),
+            "banner" => {
+                return Err(CliError::usage(
+                    "banner can only be unset; then it shows again",
+                ));
+            }
+            _ => return Err(unknown(key, None)),
+        }
+        return Ok(());
+    };
+    let chosen = preferences.project_mut(project);
+    match key {
+        "name" => chosen.name = one(key, values)?.filter(|name| !name.trim().is_empty()),
+        "favourite" => chosen.favourite = truth(key, values)?,
+        "hidden" => chosen.hidden = truth(key, values)?,
+        "conversions" => {
+            if list().iter().any(|event| event.trim().is_empty()) {
+                return Err(CliError::usage("an event has a name"));
+            }
+            chosen.conversions = list();
+        }
+        "scheme" => chosen.scheme = values.map(|_| choice(key, values)).transpose()?,
+        _ => return Err(unknown(key, Some(project))),
+    }
+    Ok(())
+}
+
+fn is_project_key(key: &str) -> bool {
+    key.rsplit_once('/')
+        .is_some_and(|(host, id)| !host.is_empty() && id.parse::<u64>().is_ok())
+}
+
+fn one(key: &str, values: Option<&[String]>) -> Result<Option<String>, CliError> {
+    match values {
+        None => Ok(None),
+        Some([value]) => Ok(Some(value.clone())),
+        Some(_) => Err(CliError::usage(format!(
+            "{key} takes one value; put quotes around one that has blanks in it"
+        ))),
+    }
+}
+
+fn truth(key: &str, values: Option<&[String]>) -> Result<bool, CliError> {
+    match one(key, values)?.as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(CliError::usage(format!(
+            "{key} is true or false, not “{other}”"
+        ))),
+    }
+}
+
+/// One of a few names. What they are is told by serde's own message.
+fn choice<T: DeserializeOwned + Serialize + Default>(
+    key: &str,
+    values: Option<&[String]>,
+) -> Result<T, CliError> {
+    let Some(value) = one(key, values)? else {
+        return Ok(T::default());
+    };
+    serde_json::from_value(Value::String(value.to_lowercase())).map_err(|error| {
+        let choices = error.to_string();
+        let choices = choices
+            .split_once("expected ")
+            .map_or(choices.as_str(), |(_, choices)| choices)
+            .trim_start_matches("one of ")
+            .replace('`', "");
+        CliError::usage(format!("{key} cannot be “{value}”; it is one of {choices}"))
+    })
+}
+
+fn unknown(key: &str, project: Option<&ProjectKey>) -> CliError {
+    let of_project = ["name", "favourite", "hidden", "conversions", "scheme"];
+    let of_all = [
+        "mode",
+        "scheme",
+        "refresh",
+        "week_starts_on",
+        "order",
+        "banner",
+    ];
+    CliError::usage(match project {
+        None if of_project.contains(&key) => {
+            format!("{key} belongs to a project; say which one with --project")
+        }
+        Some(_) if of_all.contains(&key) => {
+            format!("{key} belongs to no project; leave --project out")
+        }
+        None => format!(
+            "there is no preference “{key}”; there are {}",
+            of_all.join(", ")
+        ),
+        Some(_) => format!(
+            "a project has no preference “{key}”; it has {}",
+            of_project.join(", ")
+        ),
+    })
+}
+
+fn load(path: &Path) -> Result<Preferences, CliError> {
+    Preferences::load(path).map_err(broken)
+}
+
+fn broken(error: PreferencesError) -> CliError {
+    match error {
+        error @ PreferencesError::Invalid { .. } => {
+            CliError::failed(format!("{error}; `pockethog config edit` opens it"))
+        }
+        error => CliError::failed(error),
+    }
+}
+
+/// Opens a copy, and puts it in place only once it can be understood.
+fn edit(console: &Console, path: &Path) -> Result<Exit, CliError> {
+    let before = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Preferences::default().to_text()
+        }
+        Err(error) => return Err(CliError::failed(format!("{}: {error}", path.display()))),
+    };
+    // A link to a file elsewhere stays a link.
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let copy: PathBuf = target.with_extension("edited.toml");
+    let wrong = |error: std::io::Error| CliError::failed(format!("{}: {error}", copy.display()));
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder).map_err(wrong)?;
+    }
+    std::fs::write(&copy, &before).map_err(wrong)?;
+    let edited = editor::open(&copy).and_then(|()| std::fs::read_to_string(&copy).map_err(wrong));
+    let text = match edited {
+        Ok(text) => text,
+        Err(error) => {
+            std::fs::remove_file(&copy).ok();
+            return Err(error);
+        }
+    };
+    if text == before && Preferences::parse(&text, path).is_ok() {
+        std::fs::remove_file(&copy).ok();
+        console.say("Nothing was changed.");
+        return Ok(Exit::Done);
+    }
+    if let Err(error) = Preferences::parse(&text, &copy) {
+        return Err(CliError::failed(format!(
+            "{error}. Your text is kept there; the preferences are as they were"
+        )));
+    }
+    if std::fs::read_to_string(path).is_ok_and(|now| now != before) {
+        return Err(CliError::failed(format!(
+            "the preferences were changed by another program meanwhile; your text is kept in {}",
+            copy.display()
+        )));
+    }
+    std::fs::rename(&copy, &target).map_err(wrong)?;
+    console.say("The preferences are changed.");
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn key() -> ProjectKey {
+        ProjectKey {
+            host: "https://posthog.example.org".to_owned(),
+            id: 12,
+        }
+    }
+
+    fn set(key: &str, project: Option<&ProjectKey>, values: &[&str]) -> Result<Value, String> {
+        let mut preferences = Preferences::default();
+        let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+        put(&mut preferences, key, project, Some(&values))
+            .and_then(|()| value(&preferences, key, project))
+            .map_err(|error| format!("{error:?}"))
+    }
+
+    #[test]
+    fn every_preference_can_be_set_and_read() {
+        for (name, value, expected) in [
+            ("mode", &["Dark"][..], json!("dark")),
+            ("scheme", &["plum"], json!("plum")),
+            ("refresh", &["5m"], json!("5m")),
+            ("week_starts_on", &["sunday"], json!("sunday")),
+            ("order", &["us/12", "eu/3"], json!(["us/12", "eu/3"])),
+        ] {
+            assert_eq!(set(name, None, value).unwrap(), expected, "{name}");
+        }
+        for (name, value, expected) in [
+            ("name", &["My shop"][..], json!("My shop")),
+            ("favourite", &["true"], json!(true)),
+            ("hidden", &["true"], json!(true)),
+            ("conversions", &["a", "b c"], json!(["a", "b c"])),
+            ("scheme", &["fern"], json!("fern")),
+        ] {
+            assert_eq!(set(name, Some(&key()), value).unwrap(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_what_is_right() {
+        let error = set("mode", None, &["purple"]).unwrap_err();
+        assert!(error.contains("auto, dark, light"), "{error}");
+        let error = set("favourite", None, &["true"]).unwrap_err();
+        assert!(error.contains("--project"), "{error}");
+        assert!(set("order", None, &["Acorn"]).is_err());
+        assert!(set("name", Some(&key()), &["two", "words"]).is_err());
+        assert!(set("colour", None, &["red"]).is_err());
+    }
+
+    #[test]
+    fn unset_is_the_default() {
+        let mut preferences = Preferences::default();
+        put(&mut preferences, "mode", None, Some(&["dark".to_owned()])).unwrap();
+        put(&mut preferences, "mode", None, None).unwrap();
+        assert_eq!(preferences, Preferences::default());
+    }
+}

@@ -1,0 +1,61 @@
+//! `pockethog doctor`.
+
+use clap::Args;
+use serde_json::json;
+
+use super::console::{CliError, Console, Exit, Progress, Style, left};
+use crate::doctor::{Health, examine};
+use crate::program::Program;
+
+/// Look whether everything works, and say what to do about what does not.
+///
+/// Looks at the folders and their modes, the preferences, the Snapshots, the keychain, locks, each
+/// sign-in, each PostHog host and the clock. Exits 1 where something fails.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog doctor
+  pockethog doctor --json    for a bug report; it holds no secrets")]
+pub struct Doctor {}
+
+/// Looks and reports.
+///
+/// # Errors
+///
+/// None: what fails is part of the report.
+pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
+    let progress = Progress::new("Looking at everything …");
+    let findings = console.watch(&progress, examine(program)).await;
+    let worst = findings.iter().map(|finding| finding.health).max();
+    if console.is_json() {
+        console.document(&json!({ "health": worst, "findings": findings }));
+    } else {
+        let width = findings
+            .iter()
+            .map(|finding| finding.what.chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(28);
+        for finding in &findings {
+            let (sign, style) = match finding.health {
+                Health::Ok => ("✓ ok  ", Style::Good),
+                Health::Warn => ("! warn", Style::Accent),
+                Health::Fail => ("✗ fail", Style::Bad),
+            };
+            console.line(&format!(
+                "{}  {}  {}",
+                console.paint(style, sign),
+                console.paint(Style::Strong, &left(&finding.what, width)),
+                finding.saw
+            ));
+            if let Some(advice) = &finding.advice {
+                console.line(&format!("{}→ {advice}", " ".repeat(width + 10)));
+            }
+        }
+    }
+    Ok(if worst == Some(Health::Fail) {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
+}

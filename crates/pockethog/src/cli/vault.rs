@@ -1,0 +1,78 @@
+//! `pockethog vault`: where the sign-ins are kept, and moving them elsewhere.
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+use sign_in_with_posthog::VaultBackend;
+
+use super::console::{CliError, Console, Exit, Progress};
+use crate::program::Program;
+
+/// Show where the sign-ins are kept, or move them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog vault                  shows where they are kept
+  pockethog vault move keychain    into the operating system's keychain
+  pockethog vault move file        into a file that only this device can read")]
+pub struct Vault {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Move(Move),
+}
+
+/// Move all sign-ins. Nobody is signed out by it, and running programs follow.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pockethog vault move keychain
+  pockethog vault move file --json")]
+struct Move {
+    /// Where to.
+    to: Place,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Place {
+    /// The operating system's keychain.
+    Keychain,
+    /// A file that only this user on this device can read.
+    File,
+}
+
+/// Shows or moves.
+///
+/// # Errors
+///
+/// A keychain that does not work: the sign-ins stay where they were.
+pub async fn run(program: &Program, console: &Console, vault: &Vault) -> Result<Exit, CliError> {
+    if let Some(Command::Move(wanted)) = &vault.command {
+        let target = match wanted.to {
+            Place::Keychain => VaultBackend::Keychain,
+            Place::File => VaultBackend::EncryptedFile,
+        };
+        let is_there = program.sign_in.vault()? == Some(target);
+        let progress = Progress::new("Moving the sign-ins …");
+        let moving = program.sign_in.move_vault(target);
+        match console.watch(&progress, moving).await {
+            // Only what an earlier move may have left elsewhere could not be removed.
+            Err(error) if is_there => console.say(&format!("Nothing was moved: {error}.")),
+            moved => moved?,
+        }
+    }
+    let backend = program.sign_in.vault()?;
+    if console.is_json() {
+        console.document(&json!({ "vault": backend }));
+        return Ok(Exit::Done);
+    }
+    console.line(&match backend {
+        Some(backend) => format!("The sign-ins are kept in {backend}."),
+        None => "Nobody has signed in yet. The first sign-in chooses the keychain where it works, \
+                 else an encrypted file."
+            .to_owned(),
+    });
+    Ok(Exit::Done)
+}

@@ -1,0 +1,503 @@
+//! Looks whether everything works that the program rests on, and says what to do about what does not.
+
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::DATE;
+use serde::Serialize;
+use sign_in_with_posthog::{Connection, ConnectionState, Host, Region, VaultBackend};
+
+use crate::accounts;
+use crate::format::{ago, counted};
+use crate::program::Program;
+
+/// A clock that is off by more than this many seconds is worth a word.
+const CLOCK_WARNING: i64 = 120;
+
+/// A clock that is off by more than this many seconds keeps people from signing in.
+const CLOCK_FAILURE: i64 = 600;
+
+/// How long a Host may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// As it should be.
+    Ok,
+    /// Usable, and worth a look.
+    Warn,
+    /// Does not work.
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: String,
+    /// How it is.
+    pub health: Health,
+    /// What was seen, in one sentence.
+    pub saw: String,
+    /// What to do about it.
+    #[serde(rename = "do")]
+    pub advice: Option<String>,
+}
+
+impl Finding {
+    fn ok(what: impl Into<String>, saw: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            health: Health::Ok,
+            saw: saw.into(),
+            advice: None,
+        }
+    }
+
+    fn warn(what: impl Into<String>, saw: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            health: Health::Warn,
+            advice: Some(advice.into()),
+            ..Self::ok(what, saw)
+        }
+    }
+
+    fn fail(what: impl Into<String>, saw: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            health: Health::Fail,
+            ..Self::warn(what, saw, advice)
+        }
+    }
+}
+
+/// Looks at everything. Asks the Hosts of the Connections, or both Clouds where nobody is signed in.
+pub async fn examine(program: &Program) -> Vec<Finding> {
+    let connections = program.sign_in.connections();
+    let mut findings = vec![Finding::ok("Version", env!("CARGO_PKG_VERSION"))];
+    findings.extend(folders(program));
+    findings.push(preferences(program));
+    findings.push(snapshots(program));
+    findings.push(running(program).await);
+    findings.extend(vault(program).await);
+    findings.push(locks(program));
+    match connections {
+        Ok(connections) => {
+            findings.extend(sign_ins(program, &connections).await);
+            findings.extend(hosts(program, &connections).await);
+        }
+        Err(error) => findings.push(Finding::fail(
+            "Sign-ins",
+            error.to_string(),
+            "Move the file away and sign in again.",
+        )),
+    }
+    findings
+}
+
+fn folders(program: &Program) -> Vec<Finding> {
+    let folders = &program.folders;
+    [
+        ("Preferences folder", &folders.config, false),
+        ("Sign-in folder", &folders.state, true),
+        ("Cache folder", &folders.cache, false),
+    ]
+    .into_iter()
+    .map(|(what, path, private)| folder(what, path, private))
+    .collect()
+}
+
+fn folder(what: &str, path: &Path, private: bool) -> Finding {
+    let shown = path.display();
+    if !path.exists() {
+        return Finding::ok(what, format!("{shown}, not made yet"));
+    }
+    if let Err(error) = tempfile::Builder::new()
+        .prefix(".doctor-")
+        .tempfile_in(path)
+    {
+        return Finding::fail(
+            what,
+            format!("{shown} cannot be written to: {error}"),
+            "Give yourself the right to write there, or set POCKETHOG_HOME to another folder.",
+        );
+    }
+    match mode(path) {
+        Some(mode) if private && mode & 0o077 != 0 => Finding::fail(
+            what,
+            format!("{shown} can be read by others (mode {mode:03o})"),
+            format!("chmod 700 '{shown}'"),
+        ),
+        Some(mode) => Finding::ok(what, format!("{shown}, mode {mode:03o}")),
+        None => Finding::ok(what, shown.to_string()),
+    }
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(path.metadata().ok()?.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Path) -> Option<u32> {
+    None
+}
+
+fn preferences(program: &Program) -> Finding {
+    match program.preferences().1 {
+        None => Finding::ok(
+            "Preferences",
+            program.folders.preferences().display().to_string(),
+        ),
+        Some(problem) => Finding::fail(
+            "Preferences",
+            problem.to_string(),
+            "`pockethog config edit` opens the file.",
+        ),
+    }
+}
+
+fn snapshots(program: &Program) -> Finding {
+    let path = program.folders.snapshots();
+    let advice = "It can be deleted at any time: everything in it comes from PostHog.";
+    if !path.exists() {
+        return Finding::ok("Snapshots", "none yet");
+    }
+    let looked = program.snapshots().and_then(|snapshots| {
+        let aside = snapshots.set_aside().map(Path::to_owned);
+        Ok((snapshots.projects()?.len(), snapshots.all_today()?, aside))
+    });
+    match looked {
+        Err(error) => Finding::fail("Snapshots", error.to_string(), advice),
+        Ok((_, _, Some(aside))) => Finding::warn(
+            "Snapshots",
+            format!(
+                "the database could not be used and was set aside as {}; a new one was begun",
+                aside.display()
+            ),
+            advice,
+        ),
+        Ok((projects, today, None)) => {
+            let size = path.metadata().map_or(0, |metadata| metadata.len()) / 1024;
+            let newest = today.iter().map(|(_, today)| today.measured_at).max();
+            let age = newest.map_or_else(
+                || "no numbers".to_owned(),
+                |at| format!("the newest numbers {}", ago(at, Timestamp::now())),
+            );
+            let projects = counted(projects, "project", "projects");
+            Finding::ok("Snapshots", format!("{projects}, {age}, {size} KiB"))
+        }
+    }
+}
+
+/// Whether the app runs, by the address that it left.
+async fn running(program: &Program) -> Finding {
+    let path = program.folders.running();
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        return Finding::ok("App", "not running");
+    };
+    let address = serde_json::from_str::<serde_json::Value>(&text)
+        .ok()
+        .and_then(|running| running.get("address")?.as_str()?.parse::<url::Url>().ok());
+    let Some(address) = address else {
+        return Finding::warn(
+            "App",
+            format!("{} cannot be understood", path.display()),
+            "Delete it; the app writes it anew.",
+        );
+    };
+    let socket = (
+        address.host_str().unwrap_or("127.0.0.1").to_owned(),
+        address.port_or_known_default().unwrap_or(80),
+    );
+    let connecting = tokio::net::TcpStream::connect(socket);
+    match tokio::time::timeout(Duration::from_secs(2), connecting).await {
+        Ok(Ok(_)) => Finding::ok(
+            "App",
+            format!("running at {}", address.origin().ascii_serialization()),
+        ),
+        _ => Finding::ok("App", "not running; it ended without saying so"),
+    }
+}
+
+async fn vault(program: &Program) -> Vec<Finding> {
+    let chosen = match program.sign_in.vault() {
+        Ok(chosen) => chosen,
+        Err(error) => {
+            return vec![Finding::fail(
+                "Vault",
+                error.to_string(),
+                "Move the file away and sign in again.",
+            )];
+        }
+    };
+    let keychain = program.sign_in.check_keychain().await;
+    let works = "an entry was written, read and removed";
+    match (chosen, keychain) {
+        (Some(VaultBackend::Keychain), Ok(())) => vec![Finding::ok(
+            "Vault",
+            format!("{}: {works}", VaultBackend::Keychain),
+        )],
+        (Some(VaultBackend::Keychain), Err(error)) => vec![Finding::fail(
+            "Vault",
+            format!("{}: {error}", VaultBackend::Keychain),
+            "Unlock it. Where it stays away, `pockethog vault move file` needs it one last time, \
+             or sign in again.",
+        )],
+        (chosen, Ok(())) => vec![
+            Finding::ok("Vault", vault_name(chosen)),
+            Finding::ok("Keychain", works),
+        ],
+        (chosen, Err(error)) => vec![
+            Finding::ok("Vault", vault_name(chosen)),
+            Finding::ok("Keychain", format!("not in use: {error}")),
+        ],
+    }
+}
+
+fn vault_name(chosen: Option<VaultBackend>) -> String {
+    chosen.map_or_else(
+        || "chosen by the first sign-in".to_owned(),
+        |chosen| chosen.to_string(),
+    )
+}
+
+fn locks(program: &Program) -> Finding {
+    match program.sign_in.held_locks() {
+        Ok(held) if held.is_empty() => Finding::ok("Locks", "none is held"),
+        Ok(held) => Finding::warn(
+            "Locks",
+            format!("held by another program right now: {}", held.join(", ")),
+            "A refresh or a sign-in takes seconds. One that stays was left by a program that hangs.",
+        ),
+        Err(error) => Finding::fail(
+            "Locks",
+            error.to_string(),
+            "Locks need a folder on a disk of this device.",
+        ),
+    }
+}
+
+async fn sign_ins(program: &Program, connections: &[Connection]) -> Vec<Finding> {
+    if connections.is_empty() {
+        return vec![Finding::warn(
+            "Sign-ins",
+            "nobody is signed in",
+            "`pockethog login us` or `pockethog login eu` signs in.",
+        )];
+    }
+    let mut findings = Vec::with_capacity(connections.len());
+    for connection in connections {
+        let what = format!(
+            "{} as {}",
+            connection.host.name(),
+            connection.account.label()
+        );
+        let login = format!(
+            "`pockethog login {}` signs in again.",
+            connection.host.key()
+        );
+        if let ConnectionState::Ended(reason) = connection.state {
+            findings.push(Finding::warn(what, reason.sentence(), login));
+            continue;
+        }
+        let missing = accounts::missing_scopes(connection);
+        findings.push(match program.sign_in.check_stored(&connection.id).await {
+            Err(error) => Finding::fail(what, error.to_string(), login),
+            Ok(false) => Finding::fail(what, "its secret is gone from the vault", login),
+            Ok(true) if !missing.is_empty() => Finding::warn(
+                what,
+                format!("not granted: {}", missing.join(", ")),
+                "What needs them is switched off. Sign in again to grant them.",
+            ),
+            Ok(true) => Finding::ok(what, expiry(connection)),
+        });
+    }
+    findings
+}
+
+fn expiry(connection: &Connection) -> String {
+    let expires = connection
+        .expires_at
+        .and_then(|at| Timestamp::from_second(at).ok());
+    match expires {
+        None => "the API key is stored".to_owned(),
+        Some(at) => {
+            let minutes = (at.as_second() - Timestamp::now().as_second()) / 60;
+            match minutes {
+                ..=0 => "the token is due for a refresh".to_owned(),
+                1..120 => format!("the token serves another {minutes} min"),
+                120..2880 => format!("the token serves another {} h", minutes / 60),
+                _ => format!("the token serves another {} days", minutes / 1440),
+            }
+        }
+    }
+}
+
+async fn hosts(program: &Program, connections: &[Connection]) -> Vec<Finding> {
+    let mut hosts: Vec<Host> = connections
+        .iter()
+        .filter(|connection| connection.is_active())
+        .map(|connection| connection.host.clone())
+        .collect();
+    if hosts.is_empty() {
+        hosts = [Region::Us, Region::Eu]
+            .map(|region| program.clouds.host(region).clone())
+            .to_vec();
+    }
+    hosts.sort();
+    hosts.dedup();
+    let looks = hosts.iter().map(|host| reach(program, host));
+    futures::future::join_all(looks)
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Asks a Host for its public metadata, without any credential.
+async fn reach(program: &Program, host: &Host) -> Vec<Finding> {
+    let what = host.name();
+    let url = match host
+        .base_url()
+        .join(".well-known/oauth-authorization-server")
+    {
+        Ok(url) => url,
+        Err(error) => return vec![Finding::fail(what, error.to_string(), "Sign in again.")],
+    };
+    let started = Instant::now();
+    let answer = match program.http.get(url).timeout(PATIENCE).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let (saw, advice) = unreachable(&error);
+            return vec![Finding::fail(what, saw, advice)];
+        }
+    };
+    let took = started.elapsed().as_millis();
+    let now = SystemTime::now();
+    let status = answer.status();
+    let how = match answer.version() {
+        reqwest::Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP/1.1",
+    };
+    let tls = match host.base_url().scheme() {
+        "https" => "TLS is fine",
+        _ => "no TLS, this device only",
+    };
+    let mut findings = vec![if status.is_success() || status.as_u16() == 404 {
+        Finding::ok(&*what, format!("answers in {took} ms by {how}, {tls}"))
+    } else if status.is_redirection() {
+        Finding::fail(
+            &*what,
+            format!("answers with a redirect ({status})"),
+            "Something between this device and PostHog asks for a sign-in of its own: open a page \
+             in the browser first.",
+        )
+    } else {
+        Finding::warn(
+            &*what,
+            format!("answers with {status}"),
+            "PostHog is busy or down; it is tried again by itself.",
+        )
+    }];
+    let date = answer
+        .headers()
+        .get(DATE)
+        .and_then(|date| date.to_str().ok())
+        .and_then(http_date);
+    if let (Some(date), Ok(now)) = (date, Timestamp::try_from(now)) {
+        findings.push(clock(&what, now.as_second() - date.as_second()));
+    }
+    findings
+}
+
+/// `Date` of an answer, RFC 9110 section 5.6.7.
+fn http_date(text: &str) -> Option<Timestamp> {
+    let date = rfc2822::DateTimeParser::new().parse_timestamp(text.replace("GMT", "+0000"));
+    date.ok()
+}
+
+/// `ahead`: seconds by which this device's clock is ahead of the Host's.
+fn clock(host: &str, ahead: i64) -> Finding {
+    let what = "Clock";
+    let saw = match ahead {
+        -1..=1 => format!("as at {host}"),
+        2.. => format!("{ahead} s ahead of {host}"),
+        _ => format!("{} s behind {host}", -ahead),
+    };
+    let advice = "Let the system set its clock from the network.";
+    match ahead.abs() {
+        0..=CLOCK_WARNING => Finding::ok(what, saw),
+        ..=CLOCK_FAILURE => Finding::warn(what, saw, advice),
+        _ => Finding::fail(what, format!("{saw}; signing in does not work"), advice),
+    }
+}
+
+fn unreachable(error: &reqwest::Error) -> (String, &'static str) {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let cause = cause.to_string();
+    if error.is_timeout() {
+        return (
+            "does not answer in time".to_owned(),
+            "Look at the network, the proxy and the firewall.",
+        );
+    }
+    if cause.contains("certificate") || cause.contains("Certificate") {
+        return (
+            format!("its certificate is not trusted: {cause}"),
+            "A proxy that reads along, or a certificate that your system does not know: install \
+             the one of your organization in the system.",
+        );
+    }
+    (
+        format!("cannot be reached: {cause}"),
+        "Look at the network, the proxy and the address.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_clock_may_be_a_little_off() {
+        assert_eq!(clock("US Cloud", 0).health, Health::Ok);
+        assert_eq!(clock("US Cloud", -119).health, Health::Ok);
+        assert_eq!(clock("US Cloud", 300).health, Health::Warn);
+        let wrong = clock("US Cloud", -3600);
+        assert_eq!(wrong.health, Health::Fail);
+        assert!(
+            wrong.saw.contains("3600 s behind US Cloud"),
+            "{}",
+            wrong.saw
+        );
+    }
+
+    #[test]
+    fn the_date_of_an_answer_is_read() {
+        let date = http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        assert_eq!(date.to_string(), "1994-11-06T08:49:37Z");
+        assert_eq!(http_date("yesterday"), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_sign_in_folder_that_others_can_read_fails() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |mode| {
+            std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            super::folder("Sign-in folder", folder.path(), true).health
+        };
+        assert_eq!(mode(0o755), Health::Fail);
+        assert_eq!(mode(0o700), Health::Ok);
+    }
+}

@@ -1,0 +1,83 @@
+//! Looking whether everything works that sign-ins rest on, for a program's own diagnosis.
+
+use std::path::Path;
+
+use super::SignIn;
+use crate::connection::ConnectionId;
+use crate::file::{FileError, Lock};
+use crate::session::blocking;
+use crate::vault::VaultError;
+
+impl SignIn {
+    /// Writes, reads and removes a trial entry in the operating system's keychain, whichever Vault is
+    /// in use. Takes at most a few seconds, also where the keychain hangs.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the keychain from being used.
+    pub async fn check_keychain(&self) -> Result<(), VaultError> {
+        let vault = self.0.vault.clone();
+        blocking(move || vault.check_keychain()).await
+    }
+
+    /// Reads the stored secret of a Connection; false where there is none.
+    ///
+    /// # Errors
+    ///
+    /// A Vault that cannot be used, or a record that cannot be understood on this device.
+    pub async fn check_stored(&self, id: &ConnectionId) -> Result<bool, VaultError> {
+        let (vault, id) = (self.0.vault.clone(), id.clone());
+        blocking(move || Ok(vault.read(&id)?.is_some())).await
+    }
+
+    /// The locks that other programs hold at this moment, by their file names: a refresh, a sign-in or
+    /// a move of the Vault is under way.
+    ///
+    /// # Errors
+    ///
+    /// A lock that cannot be looked at.
+    pub fn held_locks(&self) -> Result<Vec<String>, FileError> {
+        held_locks(&self.0.folder)
+    }
+}
+
+fn held_locks(folder: &Path) -> Result<Vec<String>, FileError> {
+    let mut held = Vec::new();
+    for place in [folder.to_owned(), folder.join("locks")] {
+        let Ok(entries) = std::fs::read_dir(&place) else {
+            continue;
+        };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let is_lock = path.extension().is_some_and(|ending| ending == "lock");
+            if is_lock && Lock::try_take(&path)?.is_none() {
+                held.push(name_of(&path));
+            }
+        }
+    }
+    held.sort();
+    Ok(held)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_held_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("locks/us-1.lock");
+        std::fs::create_dir(folder.path().join("locks")).unwrap();
+        let lock = Lock::try_take(&path).unwrap();
+        assert_eq!(held_locks(folder.path()).unwrap(), ["us-1.lock"]);
+        drop(lock);
+        assert!(held_locks(folder.path()).unwrap().is_empty());
+    }
+}
