@@ -1,0 +1,11 @@
+//! The command line as a person and a script meet it: the program is started, its output and its exit
+//! code are looked at, and PostHog is the embedded one.
+
+mod annotations;
+mod desk;
+mod preferences;
+mod projects;
+mod queries;
+mod shape;
+mod sign_in;
+mod usage;

@@ -1,0 +1,209 @@
+//! Signing in and out.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use demo_posthog::{ApiKeyOptions, Consent, Endpoint, Failure, Fault, When};
+
+use crate::desk::{Desk, visit};
+use crate::shape::shape;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_browser_that_is_named_signs_in() {
+    let desk = Desk::new().await;
+    let fifo = desk.file("address");
+    let browser = desk.browser(&fifo);
+    let mut command = desk.command(&["login", "us", "--json"]);
+    let child = command.env("BROWSER", browser).spawn().unwrap();
+    let address = tokio::task::spawn_blocking(move || std::fs::read_to_string(fifo))
+        .await
+        .unwrap()
+        .unwrap();
+    let redirect = desk.demo.us().consent(address.trim(), &Consent::default());
+    let page = tokio::task::spawn_blocking(move || visit(&redirect))
+        .await
+        .unwrap();
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["connection"]["host"], "us");
+    assert_eq!(document["connection"]["state"], "active");
+    insta::assert_snapshot!("login", shape(&document));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_pasted_where_the_browser_is_elsewhere() {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    let desk = Desk::new().await;
+    let mut command = desk.command(&["login", "eu", "--no-browser"]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut turned_away = false;
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line.contains("/oauth/authorize") {
+            let redirect = desk.demo.eu().consent(line.trim(), &Consent::default());
+            stdin.write_all(b"nonsense\n").await.unwrap();
+            stdin.write_all(redirect.as_bytes()).await.unwrap();
+            stdin.write_all(b"\n").await.unwrap();
+        }
+        turned_away |= line.contains("That is not it");
+    }
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("Connected to EU Cloud as "), "{said}");
+    assert!(turned_away);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_consent_changes_nothing() {
+    let desk = Desk::new().await;
+    let deny = Consent {
+        deny: true,
+        ..Consent::default()
+    };
+    let run = desk.login(desk.demo.us(), "us", &deny).await.ended(1);
+    assert_eq!(run.json()["error"]["kind"], "failed");
+    assert!(run.err.contains("denied"), "{run:?}");
+    desk.run(&["status"]).await.ended(4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_read_from_standard_input_with_blanks_around_it() {
+    let desk = Desk::new().await;
+    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    let run = desk
+        .run_with_input(
+            &["login", "us", "--api-key", "--json"],
+            &format!("  {key} \n"),
+        )
+        .await
+        .ended(0);
+    assert_eq!(run.json()["connection"]["kind"], "api_key");
+    assert!(!run.out.contains(&key) && !run.err.contains(&key));
+    desk.run(&["projects"]).await.ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_does_not_fit_is_told_why() {
+    let desk = Desk::new().await;
+    let us = desk.demo.us();
+    let key = us.create_api_key(ApiKeyOptions::default());
+    let narrow = us.create_api_key(ApiKeyOptions {
+        scopes: "project:read".to_owned(),
+        ..ApiKeyOptions::default()
+    });
+    for (host, typed, expected) in [
+        ("eu", key.as_str(), "another region"),
+        ("us", "phx_wrong", "does not accept"),
+        ("us", "phc_abc", "personal key starts with phx_"),
+        ("us", " ", "missing"),
+        ("us", narrow.as_str(), "query:read"),
+    ] {
+        let arguments = ["login", host, "--api-key", "--json"];
+        let run = desk.run_with_input(&arguments, typed).await.ended(1);
+        let message = run.json()["error"]["message"].to_string();
+        assert!(message.contains(expected), "{typed}: {message}");
+    }
+    desk.run(&["status"]).await.ended(4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_none_is_told_what_to_write() {
+    let desk = Desk::new().await;
+    for (typed, expected) in [
+        ("posthog.example.org", "https://posthog.example.org"),
+        (
+            "https://posthog.example.org/project/1",
+            "write https://posthog.example.org",
+        ),
+        ("http://posthog.example.org", "plain http"),
+        ("", "missing"),
+        ("https://", "not an address"),
+    ] {
+        let run = desk.run(&["login", typed, "--api-key"]).await.ended(2);
+        assert!(run.err.contains(expected), "{typed}: {run:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_misbehaves_is_a_sentence() {
+    let desk = Desk::new().await;
+    for what in [Fault::Html502, Fault::BrokenJson, Fault::Drop] {
+        desk.demo.us().fail_next(Failure {
+            endpoint: Endpoint::Metadata,
+            times: 4,
+            what: what.clone(),
+            when: When::Before,
+        });
+        let run = desk.run(&["login", "us", "--no-browser"]).await.ended(1);
+        assert!(run.err.contains("pockethog: "), "{what:?}: {run:?}");
+        assert!(!run.err.contains("panicked"), "{what:?}: {run:?}");
+        desk.demo.us().heal();
+    }
+    let mut command = desk.command(&["login", "us", "--no-browser"]);
+    // Nobody listens on the discard port of this device.
+    command.env("POCKETHOG_US_URL", "http://127.0.0.1:9");
+    let output = command.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_revokes_and_needs_a_sign_in_again() {
+    let desk = Desk::signed_in().await;
+    let status = desk.run(&["status", "--json"]).await.ended(0);
+    insta::assert_snapshot!("status", shape(&status.json()));
+    desk.demo.us().reset_counters();
+    let run = desk.run(&["logout", "--json"]).await.ended(0);
+    assert_eq!(run.json()["signed_out"].as_array().unwrap().len(), 1);
+    let run = desk.run(&["projects", "--json"]).await.ended(4);
+    assert_eq!(run.json()["error"]["kind"], "sign_in_needed");
+    assert!(run.err.contains("pockethog login"), "{run:?}");
+    let run = desk.run(&["logout"]).await.ended(0);
+    assert!(run.out.contains("Nobody is signed in"));
+    desk.run(&["logout", "eu"]).await.ended(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_sign_in_is_told_with_its_reason() {
+    let desk = Desk::signed_in().await;
+    desk.run(&["projects"]).await.ended(0);
+    desk.demo.us().revoke_all();
+    let run = desk.run(&["projects"]).await.ended(4);
+    assert!(run.err.contains("pockethog login"), "{run:?}");
+    desk.run(&["status"]).await.ended(4);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_while_waiting_for_the_browser_changes_nothing() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let desk = Desk::new().await;
+    let mut child = desk
+        .command(&["login", "us", "--no-browser"])
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line.contains("paste that page") {
+            let id = child.id().unwrap().to_string();
+            let sent = std::process::Command::new("kill")
+                .args(["-INT", &id])
+                .status();
+            assert!(sent.unwrap().success());
+        }
+        said.push_str(&line);
+    }
+    let waited = tokio::time::timeout(Duration::from_secs(60), child.wait()).await;
+    let status = waited.unwrap().unwrap();
+    // Either it was told and said so, or the signal came before it listened for it.
+    assert!(
+        status.code() == Some(1) || status.code().is_none(),
+        "{said}"
+    );
+    desk.run(&["status"]).await.ended(4);
+}

@@ -1,0 +1,70 @@
+//! Help, manual, completions, and what is no command.
+
+#![allow(clippy::unwrap_used)]
+
+use crate::desk::Desk;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_and_version_are_no_errors() {
+    let desk = Desk::new().await;
+    for arguments in [&["--help"][..], &["query", "--help"], &["--version"]] {
+        let run = desk.run(arguments).await.ended(0);
+        assert!(!run.out.is_empty());
+        assert_eq!(run.err, "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_usage_is_told_in_json_too() {
+    let desk = Desk::new().await;
+    for arguments in [
+        &["nonsense", "--json"][..],
+        &["overview", "--range", "5d", "--json"],
+        &["query", "--json"],
+    ] {
+        let run = desk.run(arguments).await.ended(2);
+        assert_eq!(run.json()["error"]["kind"], "usage");
+        assert!(!run.err.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_shell_gets_its_completions_and_man_its_pages() {
+    let desk = Desk::new().await;
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = desk.run(&["completions", shell]).await.ended(0);
+        assert!(run.out.contains("annotations"), "{shell}");
+    }
+    let run = desk.run(&["man"]).await.ended(0);
+    assert!(run.out.contains(".TH"));
+    let folder = desk.file("man1");
+    let pages = folder.to_string_lossy().into_owned();
+    desk.run(&["man", "--dir", &pages]).await.ended(0);
+    assert!(folder.join("pockethog.1").exists());
+    assert!(folder.join("pockethog-annotations-add.1").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_cannot_be_written_to_is_a_sentence() {
+    let desk = Desk::new().await;
+    let file = desk.file("a-file");
+    std::fs::write(&file, "").unwrap();
+    let mut command = desk.command(&["status"]);
+    let output = command.env("POCKETHOG_HOME", &file).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("POCKETHOG_HOME"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told() {
+    let desk = Desk::new().await;
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let mut command = desk.command(&["completions", "bash"]);
+    let child = command.stdout(full).spawn().unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
