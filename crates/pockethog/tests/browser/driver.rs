@@ -11,8 +11,15 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts chromedriver on a port that is free.
+    /// Starts chromedriver on a port that is free. Two that start at the same time may choose the same
+    /// one; the second ends then, and is started again.
     pub fn start() -> Self {
+        (0..5)
+            .find_map(|_| Self::try_to_start())
+            .expect("chromedriver finds a port in five tries")
+    }
+
+    fn try_to_start() -> Option<Self> {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -21,20 +28,20 @@ impl Driver {
             .spawn()
             .expect("chromedriver starts; `cargo xtask prepare` installs it");
         let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        let port = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                let (_, port) = line.split_once("successfully on port ")?;
-                port.trim_end_matches('.').parse::<u16>().ok()
-            })
-            .expect("chromedriver says its port");
+        let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let (_, port) = line.split_once("successfully on port ")?;
+            port.trim_end_matches('.').parse::<u16>().ok()
+        });
+        let Some(port) = port else {
+            process.wait().ok();
+            return None;
+        };
         // What it says later is read and dropped, so that it never waits for a reader.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Self {
+        Some(Self {
             process,
             address: format!("http://127.0.0.1:{port}"),
-        }
+        })
     }
 }
 

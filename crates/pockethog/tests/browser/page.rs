@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use base64::Engine;
-use fantoccini::actions::{InputSource, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
@@ -17,7 +16,7 @@ use tempfile::TempDir;
 use super::driver::Driver;
 
 /// How long a condition may take to become true. Reached only where a test fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What the browser is told the person prefers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,14 +166,21 @@ impl Browser {
 
     /// Replaces what a field holds by typing.
     pub async fn fill(&self, css: &str, text: &str) {
-        let field = self.find(css).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        self.patiently(css, || async {
+            let field = self.client.find(Locator::Css(css)).await.ok()?;
+            field.clear().await.ok()?;
+            field.send_keys(text).await.ok()
+        })
+        .await;
     }
 
     /// The text that a person sees in the first element that matches.
     pub async fn text(&self, css: &str) -> String {
-        self.find(css).await.text().await.unwrap()
+        self.patiently(css, || async {
+            let found = self.client.find(Locator::Css(css)).await.ok()?;
+            found.text().await.ok()
+        })
+        .await
     }
 
     /// The text of every element that matches, in the order of the page; hidden ones too.
@@ -278,29 +284,33 @@ impl Browser {
         self.mouse("mouseReleased", x, y, 1).await;
     }
 
-    /// Drags from one place of the window to another.
+    /// Drags from one place of the window to another, as far as the page can tell: what the system would
+    /// do between the two is taken over by the test.
     pub async fn drag(&self, from: (f64, f64), to: (f64, f64)) {
-        let steps = 8;
-        let mut actions = MouseActions::new("mouse".to_owned()).then(PointerAction::MoveTo {
-            duration: None,
-            x: from.0,
-            y: from.1,
-        });
-        actions = actions.then(PointerAction::Down {
-            button: fantoccini::actions::MOUSE_BUTTON_LEFT,
-        });
-        for step in 1..=steps {
-            let share = f64::from(step) / f64::from(steps);
-            actions = actions.then(PointerAction::MoveTo {
-                duration: Some(Duration::from_millis(20)),
-                x: from.0 + (to.0 - from.0) * share,
-                y: from.1 + (to.1 - from.1) * share,
-            });
+        self.devtools("Input.setInterceptDrags", json!({ "enabled": true }))
+            .await;
+        for (kind, x, y) in [
+            ("mouseMoved", from.0, from.1),
+            ("mousePressed", from.0, from.1),
+            ("mouseMoved", from.0, from.1 - 4.0),
+            ("mouseMoved", from.0, from.1 - 12.0),
+        ] {
+            self.devtools(
+                "Input.dispatchMouseEvent",
+                json!({ "type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1 }),
+            )
+            .await;
         }
-        actions = actions.then(PointerAction::Up {
-            button: fantoccini::actions::MOUSE_BUTTON_LEFT,
-        });
-        self.client.perform_actions(actions).await.unwrap();
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            self.devtools(
+                "Input.dispatchDragEvent",
+                json!({ "type": kind, "x": to.0, "y": to.1, "data": { "items": [], "dragOperationsMask": 1 } }),
+            )
+            .await;
+        }
+        self.mouse("mouseReleased", to.0, to.1, 1).await;
+        self.devtools("Input.setInterceptDrags", json!({ "enabled": false }))
+            .await;
     }
 
     /// Chooses a file of this machine in a file field.

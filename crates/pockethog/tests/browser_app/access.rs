@@ -1,0 +1,71 @@
+//! When access ends while somebody looks, and what comes back with it.
+
+use crate::stage::{Allow, Stage};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_leads_to_the_sign_in_screen_and_signing_in_again_brings_all_back() {
+    let stage = Stage::set().await;
+    stage.sign_in("us", &Allow::default()).await;
+    let all = stage.us().world().projects.len();
+    stage.complete(all).await;
+    // Something to find again: a favourite with a name of its own.
+    let path = stage
+        .browser
+        .run(
+            "return document.querySelector('#cards li:nth-child(3) h3 a').getAttribute('href')",
+            vec![],
+        )
+        .await;
+    stage.go(path.as_str().unwrap()).await;
+    stage.browser.click("#preferences summary").await;
+    stage
+        .browser
+        .fill("#preferences input[name=name]", "My own name")
+        .await;
+    stage
+        .browser
+        .click("#preferences input[name=favourite]")
+        .await;
+    stage
+        .browser
+        .click("#preferences button[type=submit]")
+        .await;
+    stage.browser.shows("My own name").await;
+    stage.go("/").await;
+    stage.complete(all).await;
+    assert_eq!(stage.projects().await[0], "My own name");
+
+    let connected_apps = format!("{}/settings/connected-apps", stage.us().address());
+    stage.browser.second_tab(&connected_apps).await;
+    stage.browser.click("[id^=revoke-]").await;
+    stage.browser.gone("[id^=revoke-]").await;
+    stage.browser.first_tab().await;
+    // The open page finds out by itself or by a reload, and both lead to the same screen.
+    stage.browser.reload().await;
+    stage
+        .browser
+        .find("button[formaction=\"/sign-in/us\"]")
+        .await;
+    let said = stage.browser.text(".notice").await;
+    assert!(said.contains("kept"), "{said}");
+
+    stage.sign_in("us", &Allow::default()).await;
+    stage.complete(all).await;
+    assert_eq!(stage.projects().await[0], "My own name");
+    stage.browser.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organization_that_refuses_is_named_and_the_rest_is_there() {
+    let stage = Stage::set().await;
+    let world = stage.us().world();
+    let refusing = &world.organizations[1];
+    stage.us().forbid_organization(&refusing.id);
+    stage.sign_in("us", &Allow::default()).await;
+    let rest = world.projects.len() - world.projects_of(&refusing.id).count();
+    stage.complete(rest).await;
+    stage.browser.shows(&refusing.name).await;
+    let said = stage.browser.text(".notice.warn").await;
+    assert!(said.contains(&refusing.name), "{said}");
+    stage.browser.finish_without_errors().await;
+}

@@ -1,0 +1,19 @@
+//! The whole way as a person goes it: the real program, an embedded PostHog with its own pages, and a
+//! real browser between the two.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../browser/mod.rs"]
+mod browser;
+mod independent;
+mod stage;
+
+mod access;
+mod connections;
+mod guards;
+mod home;
+mod keys;
+mod preferences;
+mod project;
+mod sign_in;
+mod without_scripts;
