@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use demo_posthog::{Consent, Demo, Instance, Options};
+use demo_posthog::{Consent, Demo, Instance, Options, Size};
 use pockethog::accounts::Clouds;
 use pockethog::folders::Folders;
 use pockethog::program::Program;
@@ -20,6 +20,12 @@ use tokio::task::JoinHandle;
 /// Longer than anything here takes, so that a test which hangs fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What these tests look at is which numbers come when, not how many events they count.
+const FEW_EVENTS: Size = Size::Large {
+    organizations: 2,
+    projects_each: 4,
+};
+
 /// An app and its surroundings.
 pub struct Desk {
     pub demo: Demo,
@@ -29,7 +35,11 @@ pub struct Desk {
 
 impl Desk {
     pub async fn new() -> Self {
-        let demo = Demo::start(Options::default()).await.unwrap();
+        let demo = Demo::start(Options {
+            size: FEW_EVENTS,
+            ..Options::default()
+        });
+        let demo = demo.await.unwrap();
         let home = tempfile::tempdir().unwrap();
         let app = App::start(home.path(), demo.us().address(), demo.eu().address()).await;
         Self { demo, home, app }
