@@ -1,0 +1,104 @@
+//! Choosing conversion events, and what becomes of them.
+
+#![allow(clippy::unwrap_used)]
+
+use demo_posthog::{Consent, Endpoint, Failure, Fault, When};
+use reqwest::StatusCode;
+
+use crate::place::{first, key, page_until, path, signed_in};
+
+#[tokio::test]
+async fn events_are_suggested_with_their_volume_and_counted_once_chosen() {
+    let desk = signed_in(&Consent::default()).await;
+    let to = format!("{}/conversions", path(&first(&desk)));
+    let page = desk.app.text(&to).await;
+    assert!(page.contains(" in 30 days"), "{page}");
+    let own = page.find("name=\"event\" value=\"").unwrap();
+    let event = &page[own + 20..];
+    let event = event[..event.find('"').unwrap()].to_owned();
+    assert!(
+        !event.starts_with('$'),
+        "the project's own come first: {event}"
+    );
+
+    let answer = desk
+        .app
+        .post(&to, &[("chosen", "1"), ("event", &event), ("event", "")])
+        .await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let (preferences, _) = desk.app.state.preferences();
+    assert_eq!(
+        preferences.project(&key(&first(&desk))).conversions,
+        [event]
+    );
+    page_until(&desk, "range=30d", |page| page.contains(" people</span>")).await;
+}
+
+#[tokio::test]
+async fn a_search_keeps_what_is_ticked_and_stores_nothing() {
+    let desk = signed_in(&Consent::default()).await;
+    let to = format!("{}/conversions", path(&first(&desk)));
+    let page = desk
+        .app
+        .text(&format!("{to}?chosen=1&event=my%20event&search=zzzz"))
+        .await;
+    assert!(page.contains("value=\"my event\" checked"), "{page}");
+    assert!(page.contains("No other event matches."), "{page}");
+    let (preferences, _) = desk.app.state.preferences();
+    assert!(
+        preferences
+            .project(&key(&first(&desk)))
+            .conversions
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn without_event_definitions_a_name_can_be_typed() {
+    let consent = Consent {
+        scopes: Some("organization:read project:read query:read annotation:read"),
+        ..Consent::default()
+    };
+    let desk = signed_in(&consent).await;
+    desk.demo.us().reset_counters();
+    let page = desk
+        .app
+        .text(&format!("{}/conversions", path(&first(&desk))))
+        .await;
+    assert!(page.contains("event_definition:read"), "{page}");
+    assert!(page.contains("type=\"text\" name=\"event\""), "{page}");
+    assert_eq!(
+        desk.demo.us().counters().count(Endpoint::EventDefinitions),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_explained() {
+    let desk = signed_in(&Consent::default()).await;
+    desk.demo.us().fail_next(Failure {
+        endpoint: Endpoint::EventDefinitions,
+        times: 100,
+        what: Fault::Html502,
+        when: When::Before,
+    });
+    let page = desk
+        .app
+        .text(&format!("{}/conversions", path(&first(&desk))))
+        .await;
+    assert!(page.contains("Events cannot be suggested"), "{page}");
+    assert!(page.contains("type=\"text\" name=\"event\""), "{page}");
+}
+
+#[tokio::test]
+async fn more_events_than_are_shown_are_refused_and_stay_ticked() {
+    let desk = signed_in(&Consent::default()).await;
+    let to = format!("{}/conversions", path(&first(&desk)));
+    let names: Vec<String> = (0..11).map(|n| format!("event {n}")).collect();
+    let mut fields = vec![("chosen", "1")];
+    fields.extend(names.iter().map(|name| ("event", name.as_str())));
+    let answer = desk.app.post(&to, &fields).await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("value=\"event 10\" checked"), "{page}");
+}

@@ -1,0 +1,248 @@
+//! Notes: added, changed, deleted, brought back; and what was typed is never lost.
+
+#![allow(clippy::unwrap_used)]
+
+use demo_posthog::{Consent, Endpoint, Failure, Fault, When};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use reqwest::StatusCode;
+
+use crate::desk::{Desk, location};
+use crate::place::{first, form, notes, page_until, path, signed_in, value};
+
+/// A day in the demo's last month, in the project's time zone.
+fn yesterday(desk: &Desk) -> String {
+    let zone = TimeZone::get(&first(desk).time_zone).unwrap();
+    let yesterday = desk.demo.us().now().saturating_add((-24).hours()).unwrap();
+    let local = yesterday.to_zoned_datetime(zone);
+    local.strftime("%Y-%m-%d").to_string()
+}
+
+async fn add(desk: &Desk, text: &str, date: &str) -> reqwest::Response {
+    let path = format!("{}/annotations", path(&first(desk)));
+    let fields = [
+        ("range", "30d"),
+        ("text", text),
+        ("date", date),
+        ("time", "14:30"),
+    ];
+    desk.app.post(&path, &fields).await
+}
+
+/// Adds a note and returns its number.
+async fn added(desk: &Desk, text: &str) -> u64 {
+    notes(desk).await;
+    let answer = add(desk, text, &yesterday(desk)).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    at_posthog(desk, text).unwrap().id
+}
+
+fn at_posthog(desk: &Desk, text: &str) -> Option<demo_posthog::Annotation> {
+    desk.demo
+        .us()
+        .annotations(first(desk).id)
+        .into_iter()
+        .find(|note| note.content.as_deref() == Some(text))
+}
+
+#[tokio::test]
+async fn a_note_is_added_at_the_time_of_the_project() {
+    let desk = signed_in(&Consent::default()).await;
+    notes(&desk).await;
+    let date = yesterday(&desk);
+    let answer = add(&desk, "Launch\r\nof <b>everything</b>", &date).await;
+    assert_eq!(
+        location(&answer),
+        format!("{}?range=30d&saved=new", path(&first(&desk)))
+    );
+    let note = at_posthog(&desk, "Launch\nof <b>everything</b>").unwrap();
+    assert_eq!(note.scope, "project");
+    let local = note
+        .date_marker
+        .unwrap()
+        .to_zoned_datetime(TimeZone::get(&first(&desk).time_zone).unwrap());
+    assert_eq!(
+        local.strftime("%F %H:%M").to_string(),
+        format!("{date} 14:30")
+    );
+    let page = page_until(&desk, "range=30d&saved=new", |page| {
+        page.contains("Show as table")
+    })
+    .await;
+    assert!(page.contains("of &lt;b&gt;everything&lt;/b&gt;"), "{page}");
+    assert!(page.contains("data-saved"), "the kept text may go");
+}
+
+#[tokio::test]
+async fn a_note_that_cannot_be_saved_keeps_its_text() {
+    let desk = signed_in(&Consent::default()).await;
+    let long = "ü".repeat(8193);
+    let now = yesterday(&desk);
+    for (text, date, reason) in [
+        ("  ", now.as_str(), "needs a text"),
+        (long.as_str(), now.as_str(), "8193 characters"),
+        ("Someday", "2206-01-01", "more than a year ahead"),
+        ("Someday", "soon", "is not a day"),
+    ] {
+        let answer = add(&desk, text, date).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let page = answer.text().await.unwrap();
+        let form = form(&page, "add-note");
+        assert!(form.contains(reason), "{reason}: {form}");
+        assert!(form.contains(&format!("\n{text}</textarea>")), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_lost_while_saving_keeps_the_text() {
+    let desk = signed_in(&Consent::default()).await;
+    desk.demo.us().fail_next(Failure {
+        endpoint: Endpoint::Annotations,
+        times: 100,
+        what: Fault::Html502,
+        when: When::Before,
+    });
+    let answer = add(&desk, "Launch & more", &yesterday(&desk)).await;
+    assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+    let page = answer.text().await.unwrap();
+    let form = form(&page, "add-note");
+    assert!(
+        form.contains("was not saved, and your text is kept here"),
+        "{form}"
+    );
+    assert!(form.contains("Launch &amp; more</textarea>"), "{form}");
+}
+
+#[tokio::test]
+async fn an_edit_is_saved_while_nobody_was_faster() {
+    let desk = signed_in(&Consent::default()).await;
+    let id = added(&desk, "Launch").await;
+    let before = at_posthog(&desk, "Launch").unwrap();
+    let page = page_until(&desk, &format!("range=30d&note={id}"), |page| {
+        page.contains("Show as table")
+    })
+    .await;
+    let form = form(&page, &format!("note-{id}"));
+    assert!(page.contains(&format!("id=\"note-{id}\" open")), "{page}");
+    let fields = [
+        ("range", "30d"),
+        ("version", value(form, "version")),
+        ("text", "Launch party"),
+        ("date", value(form, "date")),
+        ("time", value(form, "time")),
+    ];
+    let to = format!("{}/annotations/{id}", path(&first(&desk)));
+    let answer = desk.app.post(&to, &fields).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let after = at_posthog(&desk, "Launch party").unwrap();
+    assert_eq!((after.id, after.date_marker), (id, before.date_marker));
+
+    // The form is older than the note now.
+    let answer = desk.app.post(&to, &fields).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    let page = answer.text().await.unwrap();
+    assert!(
+        page.contains("Somebody changed this note meanwhile"),
+        "{page}"
+    );
+    assert!(page.contains("Save mine"), "{page}");
+}
+
+#[tokio::test]
+async fn a_note_deleted_meanwhile_can_be_added_anew() {
+    let desk = signed_in(&Consent::default()).await;
+    let id = added(&desk, "Launch").await;
+    let to = format!("{}/annotations/{id}", path(&first(&desk)));
+    desk.app
+        .post(&format!("{to}/delete"), &[("range", "30d")])
+        .await;
+    let date = yesterday(&desk);
+    let fields = [
+        ("version", "x"),
+        ("text", "Launch party"),
+        ("date", &*date),
+        ("time", "09:00"),
+    ];
+    let answer = desk.app.post(&to, &fields).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    let page = answer.text().await.unwrap();
+    let form = form(&page, "add-note");
+    assert!(
+        form.contains("was deleted meanwhile") && form.contains("Launch party"),
+        "{form}"
+    );
+}
+
+#[tokio::test]
+async fn a_deletion_can_be_taken_back() {
+    let desk = signed_in(&Consent::default()).await;
+    let id = added(&desk, "Launch").await;
+    let to = format!("{}/annotations/{id}", path(&first(&desk)));
+    let answer = desk
+        .app
+        .post(&format!("{to}/delete"), &[("range", "7d")])
+        .await;
+    let back = location(&answer);
+    assert_eq!(
+        back,
+        format!("{}?range=7d&deleted={id}", path(&first(&desk)))
+    );
+    assert!(at_posthog(&desk, "Launch").unwrap().deleted);
+    let page = desk.app.text(&back).await;
+    assert!(
+        page.contains("Deleted “") && page.contains("Undo"),
+        "{page}"
+    );
+    desk.app
+        .post(&format!("{to}/undo"), &[("range", "7d")])
+        .await;
+    assert!(!at_posthog(&desk, "Launch").unwrap().deleted);
+    let page = page_until(&desk, "range=7d", |page| page.contains("Show as table")).await;
+    assert!(
+        page.contains("The note is back.") && page.contains("Launch"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_not_granted_is_explained_and_nothing_fails() {
+    let all = "organization:read project:read query:read event_definition:read";
+    for (more, sentence) in [
+        ("annotation:read", "Notes can be read but not written"),
+        ("", "Notes are not shown"),
+    ] {
+        let scopes = format!("{all} {more}");
+        let consent = Consent {
+            scopes: Some(&scopes),
+            ..Consent::default()
+        };
+        let desk = signed_in(&consent).await;
+        let page = page_until(&desk, "range=30d", |page| page.contains("Show as table")).await;
+        assert!(page.contains(sentence), "{page}");
+        assert!(page.contains("Give permission"), "{page}");
+        assert!(!page.contains("id=\"add-note\""), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_note_of_the_organization_is_shown_and_not_changed_here() {
+    let desk = signed_in(&Consent::default()).await;
+    let known = notes(&desk).await;
+    let Some(note) = known.notes.iter().find(|note| note.organization_wide) else {
+        panic!("the demo has a note of the whole organization");
+    };
+    let to = format!("{}/annotations/{}", path(&first(&desk)), note.id);
+    let (date, time) = note.day_and_time(&TimeZone::UTC);
+    let fields = [
+        ("version", &*note.version),
+        ("text", "Mine"),
+        ("date", &*date),
+        ("time", &*time),
+    ];
+    let answer = desk.app.post(&to, &fields).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("belongs to the whole organization"), "{page}");
+    assert!(at_posthog(&desk, "Mine").is_none());
+    assert!(Timestamp::now() > note.at);
+}

@@ -1,0 +1,96 @@
+//! What these tests look at: one project, once its numbers are there.
+
+#![allow(clippy::unwrap_used)]
+
+use demo_posthog::{Consent, Project};
+use pockethog::notes::Notes;
+use pockethog::project::ProjectKey;
+use pockethog::snapshot::View;
+
+use crate::desk::{Desk, PATIENCE};
+
+/// The first project of US Cloud.
+pub fn first(desk: &Desk) -> Project {
+    desk.demo.us().world().projects[0].clone()
+}
+
+pub fn path(project: &Project) -> String {
+    format!("/project/us/{}", project.id)
+}
+
+pub fn key(project: &Project) -> ProjectKey {
+    ProjectKey {
+        host: "us".to_owned(),
+        id: project.id,
+    }
+}
+
+/// Signs in at US Cloud with `consent` and waits until the projects are known.
+pub async fn signed_in(consent: &Consent<'_>) -> Desk {
+    let desk = Desk::new().await;
+    desk.sign_in("us", consent).await;
+    known(&desk).await;
+    desk
+}
+
+/// Waits until the projects are known.
+pub async fn known(desk: &Desk) {
+    let name = first(desk).name;
+    desk.app.home_until(|page| page.contains(&name)).await;
+}
+
+/// The project's page as soon as `enough` says so about it.
+pub async fn page_until(desk: &Desk, query: &str, enough: impl Fn(&str) -> bool) -> String {
+    let path = path(&first(desk));
+    let range = query
+        .split('&')
+        .find(|field| field.starts_with("range="))
+        .unwrap_or("range=30d");
+    let mut stream = desk.app.stream(&format!("{path}/events?{range}")).await;
+    let reading = async {
+        loop {
+            let page = desk.app.text(&format!("{path}?{query}")).await;
+            if enough(&page) {
+                return page;
+            }
+            stream.next().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap()
+}
+
+/// Waits until the notes have been read, and returns them.
+pub async fn notes(desk: &Desk) -> Notes {
+    let key = key(&first(desk));
+    let mut stream = desk
+        .app
+        .stream(&format!("{}/events", path(&first(desk))))
+        .await;
+    let reading = async {
+        loop {
+            let known: Option<Notes> = desk.app.state.snapshots().view(&key, View::Notes).unwrap();
+            if let Some(known) = known {
+                return known;
+            }
+            stream.next().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap()
+}
+
+/// The form `id` of a page, up to its end.
+pub fn form<'a>(page: &'a str, id: &str) -> &'a str {
+    let start = page.find(&format!("id=\"{id}\"")).unwrap();
+    let rest = &page[start..];
+    &rest[..rest.find("</dialog>").unwrap_or(rest.len())]
+}
+
+/// The value of a hidden field of a form.
+pub fn value<'a>(form: &'a str, name: &str) -> &'a str {
+    let start = form
+        .find(&format!("name=\"{name}\" value=\""))
+        .unwrap_or_else(|| panic!("no field {name} in {form}"));
+    let rest = &form[start..];
+    let rest = &rest[rest.find("value=\"").unwrap() + 7..];
+    &rest[..rest.find('"').unwrap()]
+}
