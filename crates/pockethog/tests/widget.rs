@@ -1,0 +1,461 @@
+//! The widget as bars run it: the real program, a home folder of its own, the embedded PostHog.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use demo_posthog::{Consent, Demo, Endpoint, Failure, Fault, Instance, Options, When};
+use serde_json::Value;
+
+const FORMATS: [&str; 7] = ["text", "json", "waybar", "xbar", "tmux", "svg", "png"];
+
+/// A device with one home folder, and the PostHog it talks to.
+struct Device {
+    demo: Demo,
+    folder: tempfile::TempDir,
+}
+
+impl Device {
+    async fn new() -> Self {
+        let demo = Demo::start(Options::default()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        Self { demo, folder }
+    }
+
+    async fn signed_in() -> Self {
+        let device = Self::new().await;
+        device.sign_in().await;
+        device
+    }
+
+    fn us(&self) -> &Instance {
+        self.demo.us()
+    }
+
+    fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pockethog"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("POCKETHOG_HOME", self.home())
+            .env("POCKETHOG_US_URL", self.demo.us().address())
+            .env("POCKETHOG_EU_URL", self.demo.eu().address())
+            .env("LANG", "C.UTF-8")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Signs the first person in with US Cloud, by the address that is printed and one that is pasted.
+    async fn sign_in(&self) {
+        let mut child = self
+            .command(&["login", "us", "--no-browser"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let errors = child.stderr.take().unwrap();
+        let (address, reader) = tokio::task::spawn_blocking(move || {
+            let mut lines = BufReader::new(errors).lines();
+            let address = lines
+                .by_ref()
+                .map(Result::unwrap)
+                .find(|line| line.trim().starts_with("http"))
+                .unwrap();
+            (address.trim().to_owned(), lines)
+        })
+        .await
+        .unwrap();
+        let back = self.us().consent(&address, &Consent::default());
+        let mut input = child.stdin.take().unwrap();
+        writeln!(input, "{back}").unwrap();
+        let output = wait(child).await;
+        drop(reader);
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    async fn widget(&self, arguments: &[&str]) -> Output {
+        let all: Vec<&str> = std::iter::once("widget")
+            .chain(arguments.iter().copied())
+            .collect();
+        wait(self.command(&all).spawn().unwrap()).await
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        let all: Vec<&str> = arguments
+            .iter()
+            .copied()
+            .chain(["--format", "json"])
+            .collect();
+        let output = self.widget(&all).await;
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    }
+
+    /// Every format prints something of its kind, and bars are never told of a failure.
+    async fn prints_in_every_format(&self, state: &str, exit: i32) {
+        for format in FORMATS {
+            let output = self.widget(&["--format", format, "--timeout", "5s"]).await;
+            let bar = ["waybar", "xbar", "tmux"].contains(&format);
+            let expected = if bar { 0 } else { exit };
+            assert_eq!(output.status.code(), Some(expected), "{format}: {output:?}");
+            let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(!printed.contains("panicked"), "{format}: {printed}");
+            match format {
+                "json" => {
+                    let value: Value = serde_json::from_str(&printed).unwrap();
+                    assert_eq!(value["state"], state, "{value:#}");
+                }
+                "waybar" => {
+                    assert_eq!(printed.lines().count(), 1);
+                    let value: Value = serde_json::from_str(&printed).unwrap();
+                    assert_eq!(value["class"][0], state, "{value}");
+                    assert!(!value["text"].as_str().unwrap().is_empty());
+                }
+                "xbar" => assert!(printed.contains("\n---\n"), "{printed}"),
+                "svg" => assert!(printed.starts_with("<svg") && printed.ends_with("</svg>\n")),
+                "png" => assert!(output.stdout.starts_with(b"\x89PNG\r\n")),
+                _ => assert!(printed.trim().len() > 5, "{format}: {printed}"),
+            }
+        }
+    }
+}
+
+async fn wait(child: Child) -> Output {
+    tokio::task::spawn_blocking(move || child.wait_with_output().unwrap())
+        .await
+        .unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// A runtime with threads: the embedded PostHog answers while a test waits for a program.
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test);
+}
+
+#[test]
+fn who_never_signed_in_is_told_so_in_every_format() {
+    run(async {
+        let device = Device::new().await;
+        device.prints_in_every_format("never-signed-in", 4).await;
+        assert_eq!(device.us().counters().count(Endpoint::Any), 0);
+        assert!(!device.home().exists(), "a widget makes no folders");
+    });
+}
+
+#[test]
+fn the_first_widget_reads_everything_and_the_next_one_asks_nothing() {
+    run(async {
+        let device = Device::signed_in().await;
+        let first = device.json(&[]).await;
+        assert_eq!(first["state"], "fresh", "{first:#}");
+        assert!(first["total"]["visitors"].as_u64().unwrap() > 0);
+        let projects = first["projects"].as_array().unwrap().len();
+        assert!(projects >= 5);
+        let counters = device.us().counters();
+        assert_eq!(
+            counters.count(Endpoint::Query),
+            projects,
+            "one query per project"
+        );
+        device.us().reset_counters();
+        device.prints_in_every_format("fresh", 0).await;
+        assert_eq!(device.us().counters().count(Endpoint::Any), 0);
+    });
+}
+
+#[test]
+fn twenty_stale_widgets_refresh_once() {
+    run(async {
+        let device = Device::signed_in().await;
+        let known = device.json(&[]).await;
+        let name = known["projects"][0]["key"].as_str().unwrap().to_owned();
+        device.us().reset_counters();
+        device.us().set_latency(Duration::from_millis(200));
+        // Numbers of a range were never read: the oldest there can be.
+        let children: Vec<Child> = (0..20)
+            .map(|_| {
+                let arguments = ["widget", &name, "--range", "7d", "--format", "json"];
+                device.command(&arguments).spawn().unwrap()
+            })
+            .collect();
+        for child in children {
+            let output = wait(child).await;
+            assert!(output.status.success(), "{output:?}");
+            let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(value["state"], "fresh", "{value:#}");
+        }
+        assert_eq!(device.us().counters().count(Endpoint::Query), 1);
+    });
+}
+
+#[test]
+fn offline_it_shows_the_last_numbers_with_their_age() {
+    run(async {
+        let device = Device::signed_in().await;
+        let before = device.json(&[]).await;
+        let Device { demo, folder } = device;
+        let (us, eu) = (
+            demo.us().address().to_owned(),
+            demo.eu().address().to_owned(),
+        );
+        drop(demo);
+        let widget = |format: &'static str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_pockethog"));
+            command
+                .args(["widget", "--max-age", "0", "--format", format])
+                .env("HOME", folder.path())
+                .env("POCKETHOG_HOME", folder.path().join("home"))
+                .env("POCKETHOG_US_URL", &us)
+                .env("POCKETHOG_EU_URL", &eu)
+                .env_remove("DBUS_SESSION_BUS_ADDRESS")
+                .output()
+                .unwrap()
+        };
+        let output = widget("json");
+        assert_eq!(output.status.code(), Some(5));
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(value["state"], "offline", "{value:#}");
+        assert_eq!(value["total"]["visitors"], before["total"]["visitors"]);
+        assert_eq!(value["total"]["stale"], true);
+        let printed = text(&widget("text"));
+        assert!(printed.contains("offline"), "{printed}");
+        assert!(
+            printed.contains("ago") || printed.contains("just now"),
+            "{printed}"
+        );
+        assert!(text(&widget("tmux")).contains("offline"));
+    });
+}
+
+#[test]
+fn offline_from_the_start_it_says_so() {
+    run(async {
+        let device = Device::signed_in().await;
+        device.us().fail_next(Failure {
+            endpoint: Endpoint::Api,
+            times: 1000,
+            what: Fault::Drop,
+            when: When::Before,
+        });
+        device.prints_in_every_format("offline", 1).await;
+    });
+}
+
+#[test]
+fn told_to_wait_it_waits_and_shows_what_it_has() {
+    run(async {
+        let device = Device::signed_in().await;
+        device.json(&[]).await;
+        device.us().fail_next(Failure {
+            endpoint: Endpoint::Query,
+            times: 1000,
+            what: Fault::Throttled(57),
+            when: When::Before,
+        });
+        let value = device.json(&["--max-age", "0"]).await;
+        assert_eq!(value["state"], "throttled", "{value:#}");
+        assert!(value["total"]["visitors"].as_u64().unwrap() > 0);
+        // Not again before the time is over, for no project of this account.
+        device.us().reset_counters();
+        device.us().heal();
+        let again = device.json(&["--max-age", "0"]).await;
+        assert_eq!(again["state"], "throttled");
+        assert_eq!(device.us().counters().count(Endpoint::Query), 0);
+    });
+}
+
+#[test]
+fn a_revoked_session_ends_with_its_reason_and_the_last_numbers() {
+    run(async {
+        let device = Device::signed_in().await;
+        let before = device.json(&[]).await;
+        device.us().revoke_all();
+        let output = device.widget(&["--max-age", "0"]).await;
+        assert_eq!(output.status.code(), Some(4), "{output:?}");
+        let printed = text(&output);
+        assert!(printed.contains("revoked or has expired"), "{printed}");
+        assert!(printed.contains("signed out"), "{printed}");
+        let value = device.json(&[]).await;
+        assert_eq!(value["state"], "signed-out");
+        assert_eq!(value["total"]["visitors"], before["total"]["visitors"]);
+        assert!(text(&device.widget(&["--format", "tmux"]).await).contains("revoked"));
+        device.prints_in_every_format("signed-out", 4).await;
+    });
+}
+
+#[test]
+fn an_unknown_project_is_named_and_a_known_one_found_by_a_part() {
+    run(async {
+        let device = Device::signed_in().await;
+        let known = device.json(&[]).await;
+        let name = known["projects"][0]["name"].as_str().unwrap().to_owned();
+        let output = device.widget(&["no such project"]).await;
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output).contains("no such project"));
+        let bar = device
+            .widget(&["no such project", "--format", "waybar"])
+            .await;
+        assert_eq!(bar.status.code(), Some(0));
+        let found = device.json(&[&name]).await;
+        assert_eq!(found["title"], name.as_str());
+        assert_eq!(found["projects"].as_array().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_server_that_hangs_costs_no_more_than_the_timeout() {
+    run(async {
+        let device = Device::signed_in().await;
+        device.json(&[]).await;
+        device.us().set_latency(Duration::from_secs(30));
+        let started = Instant::now();
+        let value = device.json(&["--max-age", "0", "--timeout", "1s"]).await;
+        assert!(started.elapsed() < Duration::from_secs(15));
+        assert_eq!(value["state"], "busy", "{value:#}");
+        assert_eq!(value["total"]["stale"], true);
+    });
+}
+
+#[test]
+fn a_broken_database_is_set_aside_and_read_anew() {
+    run(async {
+        let device = Device::signed_in().await;
+        let before = device.json(&[]).await;
+        let path = device.home().join("cache/snapshots.sqlite");
+        for file in ["snapshots.sqlite-wal", "snapshots.sqlite-shm"] {
+            std::fs::remove_file(path.with_file_name(file)).ok();
+        }
+        std::fs::write(&path, "no database at all, however long it is ".repeat(200)).unwrap();
+        let after = device.json(&[]).await;
+        assert_eq!(after["state"], "fresh", "{after:#}");
+        assert_eq!(
+            after["projects"].as_array().unwrap().len(),
+            before["projects"].as_array().unwrap().len()
+        );
+    });
+}
+
+#[test]
+fn a_file_is_replaced_as_a_whole() {
+    run(async {
+        let device = Device::signed_in().await;
+        let path = device.folder.path().join("deep/widget.png");
+        let path_text = path.display().to_string();
+        for mode in ["light", "dark"] {
+            let output = device
+                .widget(&["--format", "png", "--mode", mode, "--output", &path_text])
+                .await;
+            assert!(
+                output.status.success() && output.stdout.is_empty(),
+                "{output:?}"
+            );
+            assert!(std::fs::read(&path).unwrap().starts_with(b"\x89PNG\r\n"));
+        }
+    });
+}
+
+#[test]
+fn tmux_shows_the_line_as_it_is_meant() {
+    run(async {
+        let device = Device::signed_in().await;
+        let known = device.json(&[]).await;
+        let key = known["projects"][0]["key"].as_str().unwrap().to_owned();
+        std::fs::create_dir_all(device.home()).unwrap();
+        let preferences = format!("[projects.\"{key}\"]\nname = \"#[x] #{{pid}} 50%H #(id)\"\n");
+        std::fs::write(device.home().join("preferences.toml"), preferences).unwrap();
+        let socket = device.folder.path().join("tmux.sock").display().to_string();
+        let script = device.folder.path().join("widget.sh");
+        let program = env!("CARGO_BIN_EXE_pockethog");
+        std::fs::write(
+            &script,
+            format!("#!/bin/sh\nexec '{program}' widget '{key}' --format tmux\n"),
+        )
+        .unwrap();
+        let tmux = |arguments: &[&str]| -> Output {
+            Command::new("tmux")
+                .args(["-S", &socket, "-f", "/dev/null"])
+                .args(arguments)
+                .env_remove("TMUX")
+                .env("HOME", device.folder.path())
+                .env("POCKETHOG_HOME", device.home())
+                .env("LANG", "C.UTF-8")
+                .output()
+                .expect("tmux is installed by the test command")
+        };
+        // The outer tmux is the terminal of the inner one, so that a status line can be read.
+        let inner = device
+            .folder
+            .path()
+            .join("inner.sock")
+            .display()
+            .to_string();
+        let attach = format!(
+            "env -u TMUX tmux -S '{inner}' -f /dev/null new-session \\; set -g status-interval 1 \\; set -g status-left '' \\; \
+             set -g window-status-current-format '' \\; set -g status-right-length 120 \\; set -g status-right '#(sh {})'",
+            script.display()
+        );
+        let started = tmux(&["new-session", "-d", "-x", "120", "-y", "10", &attach]);
+        assert!(started.status.success(), "{started:?}");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let shown = loop {
+            let screen = text(&tmux(&["capture-pane", "-p"]));
+            let line = screen.lines().last().unwrap_or_default().trim().to_owned();
+            if line.contains("#[x]") || Instant::now() > deadline {
+                break line;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        Command::new("tmux")
+            .args(["-S", &inner, "kill-server"])
+            .output()
+            .ok();
+        tmux(&["kill-server"]);
+        assert!(shown.starts_with("#[x] #{pid} 50%H"), "{shown}");
+        assert!(!shown.contains("fg="), "{shown}");
+        assert!(shown.contains('%'), "{shown}");
+    });
+}
+
+#[test]
+fn an_installed_plugin_prints_the_widget() {
+    run(async {
+        let device = Device::signed_in().await;
+        let shown = device.widget(&["--install", "xbar"]).await;
+        assert!(text(&shown).contains("#!/bin/sh"), "{shown:?}");
+        let made = device.widget(&["--install", "xbar", "--write"]).await;
+        assert!(made.status.success(), "{made:?}");
+        let plugin = text(&made)
+            .split(": made")
+            .next()
+            .unwrap()
+            .trim()
+            .to_owned();
+        let output = Command::new(&plugin)
+            .env("HOME", device.folder.path())
+            .output()
+            .unwrap();
+        assert!(text(&output).contains("All projects"), "{output:?}");
+        // A second time says so, and a changed file stays.
+        std::fs::write(&plugin, "mine").unwrap();
+        let refused = device.widget(&["--install", "xbar", "--write"]).await;
+        assert_eq!(refused.status.code(), Some(1));
+        assert_eq!(std::fs::read_to_string(&plugin).unwrap(), "mine");
+    });
+}
