@@ -7,10 +7,16 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use demo_posthog::{Consent, Demo, Endpoint, Failure, Fault, Instance, Options, When};
+use demo_posthog::{Consent, Demo, Endpoint, Failure, Fault, Instance, Options, Reach, When};
 use serde_json::Value;
 
 const FORMATS: [&str; 7] = ["text", "json", "waybar", "xbar", "tmux", "svg", "png"];
+
+/// Projects that are granted: as many as a test needs, and no more to compute.
+const PROJECTS: usize = 2;
+
+/// So long that a slow machine does not decide a test; those that are about it give their own.
+const PATIENCE: &str = "300s";
 
 /// A device with one home folder, and the PostHog it talks to.
 struct Device {
@@ -75,19 +81,33 @@ impl Device {
         })
         .await
         .unwrap();
-        let back = self.us().consent(&address, &Consent::default());
+        let mut projects: Vec<_> = self.us().world().projects.iter().collect();
+        projects.retain(|project| project.visitors > 0);
+        projects.sort_by_key(|project| project.visitors);
+        let ids = projects.iter().take(PROJECTS).map(|project| project.id);
+        let consent = Consent {
+            reach: Reach::Projects(ids.collect()),
+            ..Consent::default()
+        };
+        let back = self.us().consent(&address, &consent);
         let mut input = child.stdin.take().unwrap();
         writeln!(input, "{back}").unwrap();
         let output = wait(child).await;
-        drop(reader);
-        assert!(output.status.success(), "{output:?}");
+        let words: Vec<String> = reader.map_while(Result::ok).collect();
+        assert!(output.status.success(), "{words:?} {output:?}");
+    }
+
+    fn widget_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&["widget"]);
+        if !arguments.contains(&"--timeout") {
+            command.args(["--timeout", PATIENCE]);
+        }
+        command.args(arguments);
+        command
     }
 
     async fn widget(&self, arguments: &[&str]) -> Output {
-        let all: Vec<&str> = std::iter::once("widget")
-            .chain(arguments.iter().copied())
-            .collect();
-        wait(self.command(&all).spawn().unwrap()).await
+        wait(self.widget_command(arguments).spawn().unwrap()).await
     }
 
     async fn json(&self, arguments: &[&str]) -> Value {
@@ -103,7 +123,7 @@ impl Device {
     /// Every format prints something of its kind, and bars are never told of a failure.
     async fn prints_in_every_format(&self, state: &str, exit: i32) {
         for format in FORMATS {
-            let output = self.widget(&["--format", format, "--timeout", "5s"]).await;
+            let output = self.widget(&["--format", format]).await;
             let bar = ["waybar", "xbar", "tmux"].contains(&format);
             let expected = if bar { 0 } else { exit };
             assert_eq!(output.status.code(), Some(expected), "{format}: {output:?}");
@@ -167,7 +187,7 @@ fn the_first_widget_reads_everything_and_the_next_one_asks_nothing() {
         assert_eq!(first["state"], "fresh", "{first:#}");
         assert!(first["total"]["visitors"].as_u64().unwrap() > 0);
         let projects = first["projects"].as_array().unwrap().len();
-        assert!(projects >= 5);
+        assert_eq!(projects, PROJECTS);
         let counters = device.us().counters();
         assert_eq!(
             counters.count(Endpoint::Query),
@@ -191,8 +211,8 @@ fn twenty_stale_widgets_refresh_once() {
         // Numbers of a range were never read: the oldest there can be.
         let children: Vec<Child> = (0..20)
             .map(|_| {
-                let arguments = ["widget", &name, "--range", "7d", "--format", "json"];
-                device.command(&arguments).spawn().unwrap()
+                let arguments = [&*name, "--range", "7d", "--format", "json"];
+                device.widget_command(&arguments).spawn().unwrap()
             })
             .collect();
         for child in children {
@@ -324,10 +344,9 @@ fn a_server_that_hangs_costs_no_more_than_the_timeout() {
     run(async {
         let device = Device::signed_in().await;
         device.json(&[]).await;
-        device.us().set_latency(Duration::from_secs(30));
-        let started = Instant::now();
+        // Nobody waits for this answer: the test would take an hour.
+        device.us().set_latency(Duration::from_secs(3600));
         let value = device.json(&["--max-age", "0", "--timeout", "1s"]).await;
-        assert!(started.elapsed() < Duration::from_secs(15));
         assert_eq!(value["state"], "busy", "{value:#}");
         assert_eq!(value["total"]["stale"], true);
     });
@@ -385,7 +404,9 @@ fn tmux_shows_the_line_as_it_is_meant() {
         let program = env!("CARGO_BIN_EXE_pockethog");
         std::fs::write(
             &script,
-            format!("#!/bin/sh\nexec '{program}' widget '{key}' --format tmux\n"),
+            format!(
+                "#!/bin/sh\nexec '{program}' widget '{key}' --format tmux --timeout {PATIENCE}\n"
+            ),
         )
         .unwrap();
         let tmux = |arguments: &[&str]| -> Output {
