@@ -135,7 +135,7 @@ impl Sent {
             .iter()
             .any(|card| card.numbers == Numbers::Loading);
         let up_to_date = self.first && self.asked.seen == revision.to_string();
-        let changed = |this: &Self| {
+        let other_cards = |this: &Self| {
             let now: HashSet<&ProjectKey> = shown.iter().collect();
             let then: HashSet<&ProjectKey> = this.shown.iter().collect();
             now != then || view.cards.len() != this.all
@@ -145,7 +145,7 @@ impl Sent {
         let whole = if self.first {
             !up_to_date
         } else {
-            changed(self) || settled
+            other_cards(self) || settled
         };
         let total = home::render_total(&view.total);
         let troubles = home::render_troubles(&view.troubles);
