@@ -409,8 +409,8 @@ mod tests {
         let output = std::process::Command::new(&plan.pieces[0].path)
             .output()
             .unwrap();
-        let printed = String::from_utf8(output.stdout).unwrap();
-        let words: Vec<&str> = printed.lines().collect();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let words: Vec<&str> = said.lines().collect();
         let expected = [
             "/srv/hog",
             "widget",

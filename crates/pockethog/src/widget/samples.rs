@@ -249,8 +249,7 @@ pub(super) fn all() -> Vec<(&'static str, Content)> {
 
 /// All states in one format, for one snapshot.
 pub(super) fn printed(format: impl Fn(&Content) -> String) -> String {
-    all()
-        .iter()
-        .map(|(name, content)| format!("[{name}]\n{}", format(content)))
-        .collect()
+    all().iter().fold(String::new(), |text, (name, content)| {
+        text + &format!("[{name}]\n") + &format(content)
+    })
 }
