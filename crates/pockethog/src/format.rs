@@ -50,6 +50,16 @@ impl Change {
         }
     }
 
+    /// The text with its direction: `▲ 4.0%`, `▼ 5.3%`, `= 0%`, `▲ new`, or `–`.
+    pub fn arrow(self) -> String {
+        match (self, self.direction()) {
+            (_, 1) => format!("▲ {}", self.text()),
+            (_, -1) => format!("▼ {}", self.text()),
+            (Self::Percent(_), _) => "= 0%".to_owned(),
+            _ => self.text(),
+        }
+    }
+
     /// A phrase for those who hear the page.
     pub fn spoken(self) -> String {
         let text = self.text();
@@ -204,6 +214,20 @@ mod tests {
         assert_eq!(Change::between(103, 100).text(), "3.0%");
         assert_eq!(Change::between(500, 500).spoken(), "no change");
         assert_eq!(Change::between(5000, 100).text(), "50×");
+    }
+
+    #[test]
+    fn a_change_has_its_direction() {
+        for (now, before, expected) in [
+            (104, 100, "▲ 4.0%"),
+            (95, 100, "▼ 5.0%"),
+            (0, 100, "▼ 100%"),
+            (100, 100, "= 0%"),
+            (1, 0, "▲ new"),
+            (0, 0, "–"),
+        ] {
+            assert_eq!(Change::between(now, before).arrow(), expected);
+        }
     }
 
     #[test]

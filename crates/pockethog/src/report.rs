@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::format::decimal;
 use crate::overview::{Counts, Period, Point, Today, change_percent};
 use crate::preferences::Preferences;
 use crate::project::Project;
@@ -121,16 +120,6 @@ pub fn rate_percent(persons: u64, visitors: u64) -> Option<f64> {
     (visitors > 0).then(|| persons as f64 / visitors as f64 * 100.0)
 }
 
-/// A change as `▲ 4.0%`, `▼ 5.3%`, `= 0%`, or `–` where there is nothing to compare with.
-pub fn arrow(change: Option<f64>) -> String {
-    match change {
-        None => "–".to_owned(),
-        Some(change) if change.abs() < 0.05 => "= 0%".to_owned(),
-        Some(change) if change > 0.0 => format!("▲ {}%", decimal(change, 1)),
-        Some(change) => format!("▼ {}%", decimal(-change, 1)),
-    }
-}
-
 /// Eight heights of a block per value, scaled to the largest.
 pub fn sparkline(values: impl Iterator<Item = u64> + Clone) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -193,14 +182,6 @@ fn rounded(percent: Option<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_change_has_its_direction() {
-        assert_eq!(arrow(Some(4.04)), "▲ 4.0%");
-        assert_eq!(arrow(Some(-5.3)), "▼ 5.3%");
-        assert_eq!(arrow(Some(0.0)), "= 0%");
-        assert_eq!(arrow(None), "–");
-    }
 
     #[test]
     fn a_sparkline_reaches_from_bottom_to_top() {

@@ -211,7 +211,7 @@ async fn list(program: &Program, console: &Console, list: &List) -> Result<Exit,
             Column::number("Number"),
             Column::whole("When"),
             Column::text("What"),
-            Column::whole("Who"),
+            Column::text("Who"),
         ];
         table::print(console, &columns, &rows);
     }
@@ -220,9 +220,9 @@ async fn list(program: &Program, console: &Console, list: &List) -> Result<Exit,
 
 fn row(note: &Note, zone: &TimeZone) -> Vec<Cell> {
     let who = match (&note.author, note.organization_wide) {
-        (Some(author), true) => format!("{author}, for the organization"),
+        (Some(author), true) => format!("{author} · organization"),
         (Some(author), false) => author.clone(),
-        (None, true) => "for the organization".to_owned(),
+        (None, true) => "organization".to_owned(),
         (None, false) => "–".to_owned(),
     };
     vec![

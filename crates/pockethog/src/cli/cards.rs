@@ -95,32 +95,34 @@ fn bottom(console: &Console, width: usize) -> String {
     console.paint(Style::Faint, &format!("╰{line}╯"))
 }
 
-/// A curve of exactly `width` columns in [`ROWS`] rows, the newest value on the right.
+/// A curve of exactly `width` columns in [`ROWS`] rows, the newest value on the right. Few values are
+/// drawn wide; of too many the oldest are left out.
 fn curve(values: &[u64], width: usize) -> Vec<String> {
     const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let shown = values
         .get(values.len().saturating_sub(width)..)
         .unwrap_or(values);
+    if shown.is_empty() {
+        return vec![" ".repeat(width); ROWS];
+    }
     let most = shown.iter().copied().max().unwrap_or(0);
-    // Each value takes as many columns as all of them can have.
-    let each = (width / shown.len().max(1)).max(1);
-    let fill = width.saturating_sub(each * shown.len());
     let levels = u64::try_from(ROWS * 8).unwrap_or(16);
+    let heights: Vec<usize> = shown
+        .iter()
+        .map(|&value| {
+            // Something is never drawn as nothing.
+            let height = value.saturating_mul(levels).checked_div(most);
+            let height = height.map_or(0, |height| height.max(u64::from(value > 0)));
+            usize::try_from(height).unwrap_or(0)
+        })
+        .collect();
     (0..ROWS)
         .rev()
         .map(|row| {
-            let mut line = " ".repeat(fill);
-            for &value in shown {
-                // Something is never drawn as nothing.
-                let height = value
-                    .saturating_mul(levels)
-                    .checked_div(most)
-                    .map_or(0, |height| height.max(u64::from(value > 0)));
-                let height = usize::try_from(height).unwrap_or(0);
-                let block = BLOCKS[height.saturating_sub(row * 8).min(8)];
-                line.extend(std::iter::repeat_n(block, each));
-            }
-            line
+            let columns = (0..width).map(|column| heights[column * heights.len() / width]);
+            columns
+                .map(|height| BLOCKS[height.saturating_sub(row * 8).min(8)])
+                .collect()
         })
         .collect()
 }
@@ -131,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_curve_fills_its_width_and_ends_with_the_newest_value() {
-        assert_eq!(curve(&[0, 8, 16], 7), ["     ██", "   ████"]);
+        assert_eq!(curve(&[0, 8, 16], 6), ["    ██", "  ████"]);
+        assert_eq!(curve(&[8, 16], 3), ["  █", "███"]);
         assert_eq!(curve(&[1, 2, 3, 4], 2), ["▄█", "██"]);
         assert_eq!(curve(&[], 3), ["   ", "   "]);
         assert_eq!(curve(&[0, 0], 2), ["  ", "  "]);

@@ -119,6 +119,7 @@ pub struct Console {
     colour_of_words: bool,
     /// Columns of the terminal that data is printed on; `None` where it goes elsewhere.
     columns: Option<usize>,
+    columns_of_words: Option<usize>,
     output: Mutex<Output>,
 }
 
@@ -171,16 +172,22 @@ impl Console {
     pub fn new(json: bool) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let plain = no_colour || is_dumb();
-        let columns = io::stdout().is_terminal().then(|| {
-            terminal_size::terminal_size_of(io::stdout())
-                .map_or(80, |(width, _)| usize::from(width.0))
-                .clamp(40, 240)
-        });
+        let width = |size: Option<(terminal_size::Width, terminal_size::Height)>| {
+            let columns = size.map_or(80, |(width, _)| usize::from(width.0));
+            columns.clamp(40, 240)
+        };
+        let columns = io::stdout()
+            .is_terminal()
+            .then(|| width(terminal_size::terminal_size_of(io::stdout())));
+        let columns_of_words = io::stderr()
+            .is_terminal()
+            .then(|| width(terminal_size::terminal_size_of(io::stderr())));
         Self {
             json,
             colour: columns.is_some() && !plain,
-            colour_of_words: io::stderr().is_terminal() && !plain,
+            colour_of_words: columns_of_words.is_some() && !plain,
             columns,
+            columns_of_words,
             output: Mutex::new(Output {
                 writer: BufWriter::new(io::stdout()),
                 failed: None,
@@ -197,6 +204,11 @@ impl Console {
     /// gets everything in full.
     pub fn columns(&self) -> Option<usize> {
         self.columns
+    }
+
+    /// Columns of the terminal that words are said on; `None` where they go elsewhere.
+    pub fn columns_of_words(&self) -> Option<usize> {
+        self.columns_of_words
     }
 
     /// Prints the JSON document.
@@ -258,18 +270,23 @@ impl Console {
     pub fn say(&self, text: &str) {
         // What was printed first appears first, and an app that goes on running keeps nothing back.
         self.flush();
+        let text = match self.columns_of_words() {
+            Some(columns) => wrapped(text, columns, 0),
+            None => text.to_owned(),
+        };
         writeln!(io::stderr().lock(), "{text}").ok();
     }
 
-    /// Does `work`, and shows `progress` on standard error once it takes longer than half a second.
-    ///
-    /// On a terminal that is one line, written over and gone at the end; elsewhere it is one line
-    /// that stays, and with `--json` none.
+    /// Does `work`, and shows `progress` on standard error once it takes longer than half a second: one
+    /// line, written over and gone at the end. Only a terminal gets it; a log or a mail of a timer
+    /// would keep it.
     pub async fn watch<T>(&self, progress: &Progress, work: impl Future<Output = T>) -> T {
         const PATIENCE: Duration = Duration::from_millis(500);
         const TICK: Duration = Duration::from_millis(100);
         const TURNS: [char; 4] = ['◐', '◓', '◑', '◒'];
-        let is_live = io::stderr().is_terminal() && !is_dumb();
+        let Some(columns) = self.columns_of_words().filter(|_| !is_dumb()) else {
+            return work.await;
+        };
         let mut work = pin!(work);
         let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + PATIENCE, TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -278,23 +295,17 @@ impl Console {
             tokio::select! {
                 biased;
                 done = &mut work => {
-                    if turn > 0 && is_live {
+                    if turn > 0 {
                         write!(io::stderr().lock(), "\r\x1b[2K").ok();
                     }
                     return done;
                 }
                 _ = ticks.tick() => {}
             }
-            if is_live {
-                let sign = TURNS[turn % TURNS.len()];
-                let columns = terminal_size::terminal_size_of(io::stderr())
-                    .map_or(80, |(width, _)| usize::from(width.0));
-                let text = cut(&progress.text(), columns.saturating_sub(3));
-                let line = format!("\r\x1b[2K{sign} {text}");
-                io::stderr().lock().write_all(line.as_bytes()).ok();
-            } else if turn == 0 && !self.json {
-                self.say(&progress.text());
-            }
+            let sign = TURNS[turn % TURNS.len()];
+            let text = cut(&progress.text(), columns.saturating_sub(3));
+            let line = format!("\r\x1b[2K{sign} {text}");
+            io::stderr().lock().write_all(line.as_bytes()).ok();
             turn += 1;
         }
     }
@@ -347,6 +358,39 @@ fn painted(colour: bool, style: Style, text: &str) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
+/// A text whose lines break between words where they are longer than `width` columns. What follows
+/// stands `hang` columns further in than its line began. Words themselves, such as addresses, stay whole.
+pub fn wrapped(text: &str, width: usize, hang: usize) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        if visible_width(line) <= width {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let (blanks, words) = line.split_at(line.len() - line.trim_start().len());
+        let mut begun = blanks.to_owned();
+        for (place, word) in words.split(' ').enumerate() {
+            if place > 0 && visible_width(&begun) + 1 + visible_width(word) > width {
+                let next = " ".repeat(blanks.len() + hang);
+                lines.push(std::mem::replace(&mut begun, next));
+            } else if place > 0 {
+                begun.push(' ');
+            }
+            begun.push_str(word);
+        }
+        lines.push(begun);
+    }
+    lines.join("\n")
+}
+
+/// Columns that a text takes, its colours left out.
+fn visible_width(text: &str) -> usize {
+    let mut pieces = text.split('\x1b');
+    let first = pieces.next().map_or(0, UnicodeWidthStr::width);
+    let rest = pieces.map(|piece| piece.split_once('m').map_or(0, |(_, shown)| shown.width()));
+    first + rest.sum::<usize>()
+}
+
 /// A text cut to `width` columns and filled up with blanks on the right.
 pub fn left(text: &str, width: usize) -> String {
     let text = cut(text, width);
@@ -395,6 +439,22 @@ mod tests {
     fn wide_characters_count_twice() {
         assert_eq!(left("猫カフェ", 10), "猫カフェ  ");
         assert_eq!(cut("猫カフェ", 5), "猫カ…");
+    }
+
+    #[test]
+    fn long_lines_break_between_words() {
+        assert_eq!(
+            wrapped("  one two three\nfour", 9, 2),
+            "  one two\n    three\nfour"
+        );
+        assert_eq!(
+            wrapped("a https://127.0.0.1/long", 6, 0),
+            "a\nhttps://127.0.0.1/long"
+        );
+        assert_eq!(
+            wrapped("\x1b[1mone\x1b[0m two", 7, 0),
+            "\x1b[1mone\x1b[0m two"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::console::{CliError, Console, Exit, Progress, Style, left};
+use super::console::{CliError, Console, Exit, Progress, Style, left, wrapped};
 use crate::doctor::{Health, examine};
 use crate::program::Program;
 
@@ -42,14 +42,23 @@ pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError>
                 Health::Warn => ("! warn", Style::Accent),
                 Health::Fail => ("✗ fail", Style::Bad),
             };
-            console.line(&format!(
+            let indent = width + 10;
+            let line = format!(
                 "{}  {}  {}",
                 console.paint(style, sign),
                 console.paint(Style::Strong, &left(&finding.what, width)),
                 finding.saw
-            ));
-            if let Some(advice) = &finding.advice {
-                console.line(&format!("{}→ {advice}", " ".repeat(width + 10)));
+            );
+            let advice = finding.advice.iter();
+            let advice = advice.map(|advice| format!("{}→ {advice}", " ".repeat(indent)));
+            for (line, hang) in [(line, indent)]
+                .into_iter()
+                .chain(advice.map(|line| (line, 2)))
+            {
+                match console.columns() {
+                    Some(columns) => console.line(&wrapped(&line, columns, hang)),
+                    None => console.line(&line),
+                }
             }
         }
     }

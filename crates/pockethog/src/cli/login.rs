@@ -28,7 +28,7 @@ Examples:
   pockethog login https://posthog.example.org --api-key        asks for the key without echo
   pockethog login us --api-key --json < key.txt")]
 pub struct Login {
-    /// `us`, `eu`, or the address of your own PostHog, like https://posthog.example.org
+    /// `us`, `eu`, or the address of your own PostHog, like `https://posthog.example.org`
     host: String,
     /// Use a personal API key, asked for without echo or read from standard input.
     #[arg(long)]

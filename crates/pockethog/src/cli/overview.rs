@@ -13,8 +13,8 @@ use super::projects::{nobody, print_failures, signed_in};
 use super::select;
 use super::table::{self, Cell, Column};
 use crate::discovery::Failure;
-use crate::format::{counted, grouped};
-use crate::overview::{Counts, Period, Range, Today, change_percent};
+use crate::format::{Change, counted, grouped};
+use crate::overview::{Counts, Period, Range, Today};
 use crate::preferences::Preferences;
 use crate::program::Program;
 use crate::project::Project;
@@ -156,7 +156,12 @@ pub async fn run(
             "failures": failures,
         }));
     } else {
-        print(console, &lines, &preferences, range);
+        let whose = if chosen.is_some() {
+            counted(lines.len(), "project", "projects")
+        } else {
+            "all projects".to_owned()
+        };
+        print(console, &lines, &preferences, range, &whose);
         print_failures(console, &failures);
     }
     let read = lines.iter().any(|line| line.trouble.is_none());
@@ -239,22 +244,28 @@ fn range_line<'a>(
     })
 }
 
-fn print(console: &Console, lines: &[Line<'_>], preferences: &Preferences, range: Option<Range>) {
+fn print(
+    console: &Console,
+    lines: &[Line<'_>],
+    preferences: &Preferences,
+    range: Option<Range>,
+    whose: &str,
+) {
     if lines.is_empty() {
         console.say("No project was granted.");
         return;
     }
     if let Some(columns) = console.columns().filter(|_| lines.len() <= MOST_CARDS) {
-        return print_cards(console, columns, lines, preferences, range);
+        return print_cards(console, columns, lines, preferences, range, whose);
     }
     let mut rows: Vec<Vec<Cell>> = lines.iter().map(|line| row(line, preferences)).collect();
     if lines.len() > 1 {
         let (now, before) = sum(lines);
-        let change = change_percent(now, before);
+        let change = Change::between(now, before);
         rows.push(vec![
-            Cell::styled(Style::Strong, "All projects"),
+            Cell::styled(Style::Strong, format!("Total of {whose}")),
             Cell::styled(Style::Strong, grouped(now)),
-            Cell::styled(direction(change), report::arrow(change)),
+            Cell::styled(direction(change), change.arrow()),
             Cell::new(""),
         ]);
     }
@@ -278,21 +289,23 @@ fn print_cards(
     lines: &[Line<'_>],
     preferences: &Preferences,
     range: Option<Range>,
+    whose: &str,
 ) {
     if lines.len() > 1 {
         let (now, before) = sum(lines);
-        let change = change_percent(now, before);
+        let change = Change::between(now, before);
         let online: u64 = lines
             .iter()
             .filter_map(|line| line.value["online"].as_u64())
             .sum();
         let head = Card {
             title: format!(
-                "Visitors {} · all projects",
-                range.map_or("today", Range::name)
+                "Visitors {} · {}",
+                range.map_or("today", Range::name),
+                whose
             ),
             number: grouped(now),
-            beside: (direction(change), report::arrow(change)),
+            beside: (direction(change), change.arrow()),
             curve: Vec::new(),
         };
         let (note, last) = match range {
@@ -311,8 +324,8 @@ fn print_cards(
             let (number, beside) = match &line.numbers {
                 None => ("–".to_owned(), (Style::Faint, "no numbers".to_owned())),
                 Some((now, before)) => {
-                    let change = change_percent(now.visitors, before.visitors);
-                    let beside = (direction(change), report::arrow(change));
+                    let change = Change::between(now.visitors, before.visitors);
+                    let beside = (direction(change), change.arrow());
                     (grouped(now.visitors), beside)
                 }
             };
@@ -337,21 +350,21 @@ fn row(line: &Line<'_>, preferences: &Preferences) -> Vec<Cell> {
             Cell::styled(Style::Faint, "no numbers"),
         ];
     };
-    let change = change_percent(now.visitors, before.visitors);
+    let change = Change::between(now.visitors, before.visitors);
     let skip = line.curve.len().saturating_sub(30);
     let curve = report::sparkline(line.curve.iter().skip(skip).copied());
     vec![
         Cell::styled(Style::Strong, name),
         Cell::new(grouped(now.visitors)),
-        Cell::styled(direction(change), report::arrow(change)),
+        Cell::styled(direction(change), change.arrow()),
         Cell::styled(Style::Accent, curve),
     ]
 }
 
-fn direction(change: Option<f64>) -> Style {
-    match change {
-        Some(change) if change <= -0.05 => Style::Bad,
-        Some(change) if change >= 0.05 => Style::Good,
+fn direction(change: Change) -> Style {
+    match change.direction() {
+        1 => Style::Good,
+        -1 => Style::Bad,
         _ => Style::Faint,
     }
 }

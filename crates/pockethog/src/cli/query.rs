@@ -10,7 +10,7 @@ use posthog_api::{HogQl, Rows};
 use serde_json::{Map, Value, json};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::console::{CliError, Console, Exit, Progress, Style};
+use super::console::{CliError, Console, Exit, Progress, Style, clean};
 use super::select::Target;
 use super::table::{self, Cell, Column};
 use crate::format::grouped;
@@ -174,7 +174,7 @@ async fn explained(console: &Console, target: &Target, query: &HogQl, error: &Er
         // The check knows no values, so it stumbles over every placeholder.
         notices.retain(|notice| !notice.message.to_lowercase().contains("placeholder"));
     }
-    let width = console.columns().unwrap_or(100);
+    let width = console.columns_of_words().unwrap_or(100);
     let places: Vec<Value> = notices
         .iter()
         .map(|notice| {
@@ -194,7 +194,11 @@ async fn explained(console: &Console, target: &Target, query: &HogQl, error: &Er
     let shown: Vec<String> = notices
         .iter()
         .take(3)
-        .filter_map(|notice| pointed(&query.text, notice, width))
+        .filter_map(|notice| {
+            // What was said already is not said again.
+            let is_new = !error.to_string().contains(&notice.message);
+            pointed(&query.text, notice, is_new, width)
+        })
         .collect();
     if shown.is_empty() {
         return refused;
@@ -213,7 +217,7 @@ fn position(text: &str, character: usize) -> (usize, usize) {
 }
 
 /// The line of the text that a notice is about, with a caret below the place.
-fn pointed(text: &str, notice: &QueryNotice, width: usize) -> Option<String> {
+fn pointed(text: &str, notice: &QueryNotice, with_message: bool, width: usize) -> Option<String> {
     /// Columns before the place that are shown of a long line.
     const BEFORE: usize = 30;
     let start = notice.start?;
@@ -249,9 +253,13 @@ fn pointed(text: &str, notice: &QueryNotice, width: usize) -> Option<String> {
         }
     }
     let carets = "^".repeat(below.max(1));
+    let message = if with_message {
+        format!(": {}", clean(&notice.message))
+    } else {
+        String::new()
+    };
     Some(format!(
-        "  line {line_number}, column {column}: {}\n    {shown}\n    {}{carets}",
-        super::console::clean(&notice.message),
+        "  line {line_number}, column {column}{message}\n    {shown}\n    {}{carets}",
         " ".repeat(before)
     ))
 }
@@ -373,22 +381,22 @@ mod tests {
     fn the_caret_stands_below_the_place() {
         let text = "SELECT\n  猫, foo FROM events";
         assert_eq!(
-            pointed(text, &notice(12, 15), 80).unwrap(),
+            pointed(text, &notice(12, 15), true, 80).unwrap(),
             "  line 2, column 6: no\n      猫, foo FROM events\n          ^^^"
         );
     }
 
     #[test]
     fn a_place_behind_the_text_is_its_end() {
-        let shown = pointed("SELECT", &notice(6, 7), 80).unwrap();
+        let shown = pointed("SELECT", &notice(6, 7), false, 80).unwrap();
         assert!(shown.ends_with("    SELECT\n          ^"), "{shown}");
-        assert!(pointed("", &notice(900, 901), 80).is_some());
+        assert!(pointed("", &notice(900, 901), true, 80).is_some());
     }
 
     #[test]
     fn a_long_line_is_shown_around_the_place() {
         let text = format!("{} bad {}", "a".repeat(500), "b".repeat(500));
-        let shown = pointed(&text, &notice(501, 504), 60).unwrap();
+        let shown = pointed(&text, &notice(501, 504), true, 60).unwrap();
         assert!(shown.lines().all(|line| line.width() <= 60), "{shown}");
         assert!(shown.contains(" bad "));
     }

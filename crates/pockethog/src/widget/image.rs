@@ -41,10 +41,12 @@ pub fn image(content: &Content, size: Size, scheme: Scheme, dark: bool) -> Widge
         scheme,
         dark,
         title: plain(&content.title),
-        caption: content.caption().to_owned(),
         ..WidgetImage::default()
     };
     let sum = content.sum();
+    if sum.is_some() {
+        content.caption().clone_into(&mut image.caption);
+    }
     image.figure = match &sum {
         Some(sum) => Figure::Number(figure(sum), Some(change(sum))),
         None => Figure::Message(message(content)),

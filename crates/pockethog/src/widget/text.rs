@@ -1,7 +1,7 @@
 //! Plain text: a line per project, or one for the sum. For terminals, prompts, conky and scripts.
 
 use super::content::{Content, Numbers, State};
-use super::words::{arrow, change, figure, plain, remark, sentence, sum_remark};
+use super::words::{change, figure, plain, remark, sentence, sum_remark};
 use crate::report::sparkline;
 
 /// Points of the curve: two weeks of days.
@@ -35,7 +35,7 @@ fn line(name: &str, numbers: Option<&Numbers>, remark: &str) -> String {
     if let Some(numbers) = numbers {
         let skip = numbers.curve.len().saturating_sub(CURVE);
         parts.push(figure(numbers));
-        parts.push(arrow(change(numbers)));
+        parts.push(change(numbers).arrow());
         parts.push(sparkline(numbers.curve.iter().skip(skip).copied()));
     }
     if !remark.is_empty() {

@@ -4,7 +4,7 @@
 //! and `##{` prints `#{`.
 
 use super::content::{Content, Numbers, Row, State};
-use super::words::{arrow, change, figure, placeholder, remark, sentence, short_name, sum_remark};
+use super::words::{change, figure, placeholder, remark, sentence, short_name, sum_remark};
 use crate::format::Change;
 
 /// Columns of a name.
@@ -63,9 +63,9 @@ fn coloured(change: Change) -> String {
     let colour = match change.direction() {
         1 => "green",
         -1 => "red",
-        _ => return arrow(change),
+        _ => return change.arrow(),
     };
-    format!("#[fg={colour}]{}#[default]", arrow(change))
+    format!("#[fg={colour}]{}#[default]", change.arrow())
 }
 
 /// Neither a style nor a format. `short_name` has taken control characters away.

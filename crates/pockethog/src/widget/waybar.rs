@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::content::{Content, Numbers, State};
 use super::words::{
-    arrow, change, figure, placeholder, plain, remark, sentence, short_name, sum_remark, trend,
+    change, figure, placeholder, plain, remark, sentence, short_name, sum_remark, trend,
 };
 
 /// Columns of a name in the bar.
@@ -72,7 +72,7 @@ fn item(name: &str, numbers: &Numbers, remark: &str) -> String {
     } else {
         format!(" ({remark})")
     };
-    let (figure, arrow) = (figure(numbers), arrow(change(numbers)));
+    let (figure, arrow) = (figure(numbers), change(numbers).arrow());
     format!("{} {figure} {arrow}{remark}", short_name(name, NAME))
 }
 
@@ -83,11 +83,11 @@ fn tooltip(content: &Content, sum: Option<&Numbers>) -> String {
         content.caption()
     )];
     if let Some(sum) = sum.filter(|_| content.rows.len() > 1) {
-        lines.push(format!("Total  {}  {}", figure(sum), arrow(change(sum))));
+        lines.push(format!("Total  {}  {}", figure(sum), change(sum).arrow()));
     }
     for row in content.rows.iter().take(IN_TOOLTIP) {
         let numbers = match &row.numbers {
-            Some(numbers) => format!("{}  {}", figure(numbers), arrow(change(numbers))),
+            Some(numbers) => format!("{}  {}", figure(numbers), change(numbers).arrow()),
             None => "–".to_owned(),
         };
         let remark = remark(content, row);

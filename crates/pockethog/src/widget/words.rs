@@ -15,16 +15,6 @@ pub(super) fn change(numbers: &Numbers) -> Change {
     Change::between(numbers.now.visitors, numbers.before.visitors)
 }
 
-/// `▲ 4.0%`, `▼ 5.3%`, `= 0%`, `▲ new`, or `–` where there is nothing to compare with.
-pub(super) fn arrow(change: Change) -> String {
-    match (change, change.direction()) {
-        (_, 1) => format!("▲ {}", change.text()),
-        (_, -1) => format!("▼ {}", change.text()),
-        (Change::Percent(_), _) => "= 0%".to_owned(),
-        _ => change.text(),
-    }
-}
-
 /// `up`, `down` or `flat`.
 pub(super) fn trend(change: Change) -> &'static str {
     match change.direction() {
@@ -63,7 +53,9 @@ pub(super) fn sum_remark(content: &Content) -> String {
         let all = counted(content.rows.len(), "project", "projects");
         format!("{missing} of {all} missing")
     });
-    let unlisted = (!content.failures.is_empty()).then(|| {
+    // Where PostHog cannot be reached at all, that says enough.
+    let partly = content.summed && content.state == State::Partly;
+    let unlisted = (partly && !content.failures.is_empty()).then(|| {
         let parts = content.failures.len();
         format!("{} not listed", counted(parts, "part", "parts"))
     });

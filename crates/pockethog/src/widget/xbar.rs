@@ -6,9 +6,7 @@
 //! ends with an error.
 
 use super::content::{Content, Numbers};
-use super::words::{
-    arrow, change, figure, placeholder, plain, remark, sentence, short_name, sum_remark,
-};
+use super::words::{change, figure, placeholder, plain, remark, sentence, short_name, sum_remark};
 use crate::format::ago;
 
 /// Columns of a name in the menu bar.
@@ -90,7 +88,7 @@ fn bar(content: &Content, sum: Option<&Numbers>) -> String {
 
 fn entry(name: &str, numbers: Option<&Numbers>, remark: &str) -> String {
     let numbers = match numbers {
-        Some(numbers) => format!("{} {}", figure(numbers), arrow(change(numbers))),
+        Some(numbers) => format!("{} {}", figure(numbers), change(numbers).arrow()),
         None => "–".to_owned(),
     };
     let remark = if remark.is_empty() {

@@ -28,7 +28,7 @@ async fn the_overview_has_every_project_and_the_total() {
     let range = desk.run(&["overview", "--range", "7d", "--json"]).await;
     insta::assert_snapshot!("overview_range", shape(&range.ended(0).json()));
     let table = desk.run(&["overview"]).await.ended(0);
-    assert!(table.out.contains("All projects"), "{}", table.out);
+    assert!(table.out.contains("Total of all projects"), "{}", table.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
