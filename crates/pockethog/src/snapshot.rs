@@ -206,6 +206,8 @@ impl Snapshots {
             database.busy_timeout(PATIENCE)?;
             let version: i64 =
                 database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            // One transaction for all that is read: one moment, and locked once.
+            database.execute_batch("BEGIN")?;
             Ok((version == VERSION).then(|| Self {
                 database,
                 path: path.to_owned(),

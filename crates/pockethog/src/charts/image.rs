@@ -14,6 +14,9 @@ use crate::preferences::Scheme;
 /// Text is set in this family, or in what the viewer has.
 const FAMILY: &str = "Inter, 'Inter V', ui-sans-serif, system-ui, sans-serif";
 
+/// Projects that the large size shows below.
+const ROWS: usize = 5;
+
 /// Space around everything.
 const PAD: f64 = 20.0;
 
@@ -120,7 +123,9 @@ impl WidgetImage {
 
     /// Everything that is written in the image.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        let rows = self.rows.iter().map(|(name, ..)| name.as_str());
+        // Names that are not shown must not cost a look at the machine's fonts.
+        let shown = if self.size == Size::Large { ROWS } else { 0 };
+        let rows = self.rows.iter().take(shown).map(|(name, ..)| name.as_str());
         [&*self.title, &*self.caption, &*self.remark]
             .into_iter()
             .chain(rows)
@@ -201,7 +206,7 @@ impl WidgetImage {
     fn list(&self, palette: &Palette) -> Markup {
         html! {
             @if !self.rows.is_empty() { line x1="20" x2="400" y1="244" y2="244" stroke=(palette.line) {} }
-            @for (place, (name, number, change)) in self.rows.iter().take(5).enumerate() {
+            @for (place, (name, number, change)) in self.rows.iter().take(ROWS).enumerate() {
                 @let y = 270.0 + place as f64 * 31.0;
                 (text(&fitted(name, 180.0, 13.0), Text { x: 20.0, y, size: 13.0, weight: 500, colour: palette.ink, end: false }))
                 (text(number, Text { x: 318.0, y, size: 13.0, weight: 650, colour: palette.ink, end: true }))
