@@ -10,8 +10,8 @@ use crate::format::{compact, grouped};
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 240.0;
 
-/// Markers closer than this share of the width are drawn as one: about 20 px on a phone.
-const MARKER_GAP: f64 = 0.06;
+/// The share of the width that a marker takes: its 20 px and a little air on a phone.
+const MARKER_ROOM: f64 = 0.08;
 
 /// A chart of counts over hours or days.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl AreaChart<'_> {
                         @for (nth, (place, name)) in self.axis.iter().enumerate() {
                             text.alternate[nth % 2 == 1] x=(percent(self.across(*place))) y="100%" dy="22" text-anchor=(if *place == 0 { "start" } else { "middle" }) { (name) }
                         }
-                        @for cluster in clustered(self.markers, MARKER_GAP) {
+                        @for cluster in clustered(self.markers, MARKER_ROOM) {
                             line.stem x1=(percent(cluster.at)) x2=(percent(cluster.at)) y1="0" y2="100%" {}
                             svg.marker x=(percent(cluster.at)) y="0" data-notes=(notes(&cluster.markers)) {
                                 @let wide = cluster.markers.len() > 1;

@@ -32,10 +32,23 @@ impl Cluster {
             (None, _) => String::new(),
         }
     }
+
+    /// The room that it takes, where one marker takes `single`.
+    fn room(&self, single: f64) -> f64 {
+        if self.markers.len() > 1 {
+            single * GROUP_ROOM
+        } else {
+            single
+        }
+    }
 }
 
-/// Groups markers that are closer than `gap`, a share of the width. A group sits at its middle.
-pub fn clustered(markers: &[Marker], gap: f64) -> Vec<Cluster> {
+/// How much more room a group takes than one marker: its label is a range.
+const GROUP_ROOM: f64 = 1.8;
+
+/// Groups markers that would touch, where one marker takes `room`, a share of the width. A group sits at
+/// its middle, and takes in what it comes to touch there.
+pub fn clustered(markers: &[Marker], room: f64) -> Vec<Cluster> {
     let mut markers: Vec<Marker> = markers
         .iter()
         .filter(|marker| (0.0..=1.0).contains(&marker.at))
@@ -44,17 +57,18 @@ pub fn clustered(markers: &[Marker], gap: f64) -> Vec<Cluster> {
     markers.sort_by(|one, other| one.at.total_cmp(&other.at));
     let mut clusters: Vec<Cluster> = Vec::new();
     for marker in markers {
-        match clusters.last_mut() {
-            Some(cluster) if marker.at - cluster.at < gap => {
-                cluster.markers.push(marker);
-                let sum: f64 = cluster.markers.iter().map(|marker| marker.at).sum();
-                cluster.at = sum / cluster.markers.len() as f64;
-            }
-            _ => clusters.push(Cluster {
-                at: marker.at,
-                markers: vec![marker],
-            }),
+        let mut cluster = Cluster {
+            at: marker.at,
+            markers: vec![marker],
+        };
+        while let Some(before) = clusters.pop_if(|before| {
+            cluster.at - before.at < f64::midpoint(before.room(room), cluster.room(room))
+        }) {
+            cluster.markers.splice(..0, before.markers);
+            let sum: f64 = cluster.markers.iter().map(|marker| marker.at).sum();
+            cluster.at = sum / cluster.markers.len() as f64;
         }
+        clusters.push(cluster);
     }
     clusters
 }
@@ -78,6 +92,22 @@ mod tests {
         let labels: Vec<_> = clusters.iter().map(Cluster::label).collect();
         assert_eq!(labels, ["1–2", "3"]);
         assert!((clusters[0].at - 0.21).abs() < 1e-9);
+    }
+
+    #[test]
+    fn groups_never_touch_each_other() {
+        for step in [0.01, 0.02, 0.045, 0.05, 0.07] {
+            let markers: Vec<Marker> = (0..14)
+                .map(|nth| marker(nth, 0.02 + nth as f64 * step))
+                .collect();
+            let clusters = clustered(&markers, 0.08);
+            for pair in clusters.windows(2) {
+                let needed = f64::midpoint(pair[0].room(0.08), pair[1].room(0.08));
+                assert!(pair[1].at - pair[0].at >= needed, "{step}: {clusters:?}");
+            }
+            let kept: usize = clusters.iter().map(|cluster| cluster.markers.len()).sum();
+            assert_eq!(kept, markers.len());
+        }
     }
 
     #[test]
