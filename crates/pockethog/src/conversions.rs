@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use posthog_api::{Bearer, Client, Error, EventDefinition, EventDefinitionSearch, HogQl, Rows};
 use serde::Serialize;
@@ -15,6 +16,10 @@ pub const PAGE: usize = 20;
 
 /// Events that the volume query ranks.
 const RANKED: usize = 500;
+
+/// How long the ranking is waited for: counting a month of a busy project takes longer than a person waits,
+/// and the names alone are of use.
+const RANKING_TIME: Duration = Duration::from_secs(8);
 
 /// An event to choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,22 +77,23 @@ pub async fn suggest<B: Bearer>(
     };
     let query = volume_query();
     let ranking = async {
-        let rows = client.query(project, organization, &query).await.ok()?;
+        let rows = client.query(project, organization, &query);
+        let rows = tokio::time::timeout(RANKING_TIME, rows).await.ok()?.ok()?;
         Some(volumes_of(&rows))
     };
-    let (own, volumes) = tokio::join!(
-        definitions(search.to_owned(), true, block * RANKED),
-        ranking
-    );
-    let own = own?;
-    let mut names: Vec<String> = shown(own.events)
-        .filter(|event| !is_posthogs_own(event))
-        .collect();
-    if !own.has_more {
-        // Every word must occur in the name, so this finds those that hold a `$`.
-        let posthogs = definitions(format!("$ {search}"), false, 0).await?;
-        names.extend(shown(posthogs.events).filter(|event| is_posthogs_own(event)));
-    }
+    let listing = async {
+        let own = definitions(search.to_owned(), true, block * RANKED).await?;
+        let mut names: Vec<String> = shown(own.events)
+            .filter(|event| !is_posthogs_own(event))
+            .collect();
+        if !own.has_more {
+            // Every word must occur in the name, so this finds those that hold a `$`.
+            let posthogs = definitions(format!("$ {search}"), false, 0).await?;
+            names.extend(shown(posthogs.events).filter(|event| is_posthogs_own(event)));
+        }
+        Ok::<_, Error>((names, own.has_more))
+    };
+    let ((names, more_follow), volumes) = tokio::try_join!(listing, async { Ok(ranking.await) })?;
     let volume = |event: &str| {
         let volumes = volumes.as_ref()?;
         Some(volumes.get(event).copied().unwrap_or(0))
@@ -112,7 +118,7 @@ pub async fn suggest<B: Bearer>(
     let start = (skip - block * RANKED).min(events.len());
     let end = (start + PAGE).min(events.len());
     Ok(Suggestions {
-        has_more: end < events.len() || own.has_more,
+        has_more: end < events.len() || more_follow,
         events: events.drain(start..end).collect(),
     })
 }

@@ -94,7 +94,7 @@ pub fn stream(
     stream_watching(state, watch, move |state, _, changes| parts(state, changes))
 }
 
-/// As [`stream`], for a page whose interest changes as it goes.
+/// As [`stream()`], for a page whose interest changes as it goes.
 pub(super) fn stream_watching(
     state: &Arc<State>,
     watch: Watch,
@@ -113,18 +113,24 @@ pub(super) fn stream_watching(
                 let made = parts(&state, &watch, &changes);
                 (made, parts, changes)
             });
-            let Ok((mut made, back, gathered)) = made.await else {
+            let Ok((of_page, back, gathered)) = made.await else {
                 return;
             };
             parts = back;
             changes = gathered;
-            for change in changes.drain(..) {
-                match change {
-                    Change::Progress { done, total } => made.push(progress(done, total)),
-                    Change::SignedOut => made.push(signed_out()),
-                    _ => {}
-                }
+            // Progress first: the page's own status has the last word.
+            let mut made: Vec<Part> = changes
+                .iter()
+                .filter_map(|change| match change {
+                    Change::Progress { done, total } => Some(progress(*done, *total)),
+                    _ => None,
+                })
+                .collect();
+            made.extend(of_page);
+            if changes.contains(&Change::SignedOut) {
+                made.push(signed_out());
             }
+            changes.clear();
             if !made.is_empty() && sender.send(made).await.is_err() {
                 return;
             }

@@ -178,7 +178,11 @@ impl Sent {
         if let Some(status) = &view.shell.status {
             let text = format!("{}{}", status.name(), status.text());
             let fingerprint = hashed(&text);
-            if self.parts.insert("status".to_owned(), fingerprint) != Some(fingerprint) {
+            let told = self.parts.insert("status".to_owned(), fingerprint);
+            let moved = changes
+                .iter()
+                .any(|change| matches!(change, Change::Progress { .. }));
+            if told != Some(fingerprint) || moved {
                 parts.push(events::status(status));
             }
         }
@@ -303,6 +307,13 @@ fn view(
             status = Status::Unread;
         }
     }
+    if waits && status == Status::Live {
+        // The refresher has not come to them yet; whatever it does next, they are not here.
+        let missing = |card: &&Card| card.numbers == Numbers::Loading;
+        let total = view.cards.len();
+        let done = total - view.cards.iter().filter(missing).count();
+        status = Status::Loading { done, total };
+    }
     let undiscovered = !known && view.cards.is_empty() && never_discovered(state, &active);
     if undiscovered && !matches!(status, Status::Offline(_) | Status::Busy(_)) {
         status = Status::Loading { done: 0, total: 0 };
@@ -411,6 +422,8 @@ struct Sum {
     total: Total,
     online: u64,
     best: Option<(f64, String, String)>,
+    /// Hours of today that have begun in a project, and its visitors of yesterday.
+    reached: Vec<(usize, u64)>,
 }
 
 impl Sum {
@@ -420,6 +433,8 @@ impl Sum {
         self.online += glance.online;
         add_hours(&mut self.total.hours, &glance.hours);
         add_hours(&mut self.total.hours_before, &glance.hours_before);
+        let weight = glance.hours_before.iter().sum::<u64>() + 1;
+        self.reached.push((glance.hours.len(), weight));
         if glance.before < FEWEST_FOR_BEST_MOVER || glance.visitors <= glance.before {
             return;
         }
@@ -429,13 +444,29 @@ impl Sum {
         }
     }
 
-    fn into_total(self) -> Total {
+    fn into_total(mut self) -> Total {
+        self.total.hours.truncate(most_have_reached(self.reached));
         Total {
             online: self.total.visitors.map(|_| self.online),
             best_mover: self.best.map(|(_, name, path)| (name, path)),
             ..self.total
         }
     }
+}
+
+/// How many hours of the day projects with half of all visitors have reached. Past them a sum over time
+/// zones would fall because evening has not come everywhere, which is no news.
+fn most_have_reached(mut reached: Vec<(usize, u64)>) -> usize {
+    reached.sort_unstable_by(|one, other| other.cmp(one));
+    let all: u64 = reached.iter().map(|(_, weight)| weight).sum();
+    let mut so_far = 0;
+    reached
+        .iter()
+        .find(|(_, weight)| {
+            so_far += weight;
+            so_far * 2 >= all
+        })
+        .map_or(0, |(hours, _)| *hours)
 }
 
 fn add_hours(sum: &mut Vec<u64>, hours: &[u64]) {
@@ -526,4 +557,17 @@ fn banners(
             host: connection.host.name(),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_curve_ends_where_most_visitors_are_in_the_day() {
+        assert_eq!(most_have_reached(vec![]), 0);
+        assert_eq!(most_have_reached(vec![(24, 1)]), 24);
+        assert_eq!(most_have_reached(vec![(22, 10), (16, 80), (3, 10)]), 16);
+        assert_eq!(most_have_reached(vec![(22, 50), (16, 50)]), 22);
+    }
 }

@@ -242,13 +242,23 @@ enum Job {
     Read(ProjectKey, View),
 }
 
+impl Job {
+    /// The project whose numbers of today this reads.
+    fn today(&self) -> Option<&ProjectKey> {
+        match self {
+            Self::Read(key, View::Today) => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// What is due, and when to think about it again.
 #[derive(Default)]
 struct Plan {
     jobs: VecDeque<(Job, ConnectionId, Option<Project>)>,
     next: Option<Duration>,
-    /// Numbers of the home page that are missing or old.
-    behind: usize,
+    /// Projects whose numbers of today are missing or old.
+    behind: Vec<ProjectKey>,
     connections: HashMap<ConnectionId, Connection>,
     preferences: Preferences,
     stamp: Option<Stamp>,
@@ -279,7 +289,7 @@ pub(super) async fn run(state: Arc<State>) {
         running: FuturesUnordered::new(),
         under_way: HashSet::new(),
         plan: Plan::default(),
-        round: None,
+        round: HashMap::new(),
         active: Vec::new(),
         stamp: None,
     };
@@ -291,8 +301,8 @@ struct Task {
     running: FuturesUnordered<BoxFuture<'static, Done>>,
     under_way: HashSet<Job>,
     plan: Plan,
-    /// Of the numbers of the home page: read so far, and to be read in all.
-    round: Option<(usize, usize)>,
+    /// Projects whose numbers of today were missing or old, and whether they have been read since.
+    round: HashMap<ProjectKey, bool>,
     active: Vec<ConnectionId>,
     /// Of the Snapshots, when the last plan was made.
     stamp: Option<Stamp>,
@@ -356,26 +366,40 @@ impl Task {
             // Signed out by another program, or found out to have ended.
             self.state.announce(Change::SignedOut);
         }
-        let home = |job: &Job| matches!(job, Job::Read(_, View::Today));
-        let open = self.plan.jobs.iter().filter(|(job, ..)| home(job)).count()
-            + self.under_way.iter().filter(|job| home(job)).count();
-        self.round = match self.round {
-            _ if open == 0 => None,
-            // A routine refresh of numbers that are fresh enough is not worth a word.
-            None if self.plan.behind == 0 => None,
-            None => Some((0, open)),
-            Some((done, _)) => Some((done, done + open)),
-        };
+        // A routine refresh of numbers that are fresh enough is not worth a word.
+        for key in &self.plan.behind {
+            self.round.entry(key.clone()).or_insert(false);
+        }
+        let due: HashSet<&ProjectKey> = self
+            .plan
+            .jobs
+            .iter()
+            .map(|(job, ..)| job)
+            .chain(&self.under_way)
+            .filter_map(Job::today)
+            .collect();
+        // What nobody looks at any more will not be read.
+        self.round.retain(|key, done| *done || due.contains(key));
+        self.end_round();
+    }
+
+    /// Forgets a round of which everything has been read.
+    fn end_round(&mut self) {
+        if self.round.values().all(|done| *done) {
+            self.round.clear();
+        }
     }
 
     fn tell_progress(&self) {
+        let done = self.round.values().filter(|done| **done).count();
+        let now = (!self.round.is_empty()).then_some((done, self.round.len()));
         let mut told = lock(&self.state.refresher().0.progress);
-        if *told == self.round {
+        if *told == now {
             return;
         }
-        let before = std::mem::replace(&mut *told, self.round);
+        let before = std::mem::replace(&mut *told, now);
         drop(told);
-        match (self.round, before) {
+        match (now, before) {
             (Some((done, total)), _) => self.state.announce(Change::Progress { done, total }),
             (None, Some((_, total))) => {
                 self.state.announce(Change::Progress { done: total, total });
@@ -466,7 +490,10 @@ impl Task {
             Job::Discover(_) => Change::Projects,
             Job::Read(key, view) => Change::View(key.clone(), *view),
         };
-        let home = matches!(job, Job::Read(_, View::Today));
+        if let Some(done) = job.today().and_then(|key| self.round.get_mut(key)) {
+            *done = true;
+            self.end_round();
+        }
         let anew = signed_out || matches!(job, Job::Discover(_));
         let stored = self
             .state
@@ -476,9 +503,6 @@ impl Task {
             tracing::warn!(%error, "an answer could not be kept");
         }
         self.state.announce(change);
-        if home && let Some((done, total)) = self.round {
-            self.round = (done + 1 < total).then_some((done + 1, total));
-        }
         anew
     }
 }
@@ -853,7 +877,7 @@ impl Maker<'_> {
         let job = Job::Read(project.key.clone(), view);
         let old = measured.is_none_or(|measured| self.left(measured, 3 * cadence) == 0);
         if view == View::Today && due == 0 && old && !self.seen.contains(&job) {
-            self.plan.behind += 1;
+            self.plan.behind.push(project.key.clone());
         }
         let connection = project.connection.clone();
         self.put(job, &connection, Some(project.clone()), due);
