@@ -106,9 +106,10 @@ async fn a_key_that_reaches_more_is_kept_for_the_rest() {
     let back = desk.demo.us().consent(&location(&begun), &consent);
     desk.app.follow(&back).await;
     assert_eq!(desk.app.state.connections().unwrap().len(), 2);
-    let snapshots = desk.app.state.snapshots();
-    let left = snapshots.projects_of(&old.id).unwrap().len();
-    drop(snapshots);
+    let left = {
+        let snapshots = desk.app.state.snapshots();
+        snapshots.projects_of(&old.id).unwrap().len()
+    };
     assert_eq!(left, world.projects.len() - 1);
     let page = home(&desk).await;
     assert!(page.contains("The key is kept for"), "{page}");

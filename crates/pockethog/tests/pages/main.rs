@@ -1,6 +1,7 @@
 //! The pages behind the home page over HTTP, against the embedded PostHog: a project, its notes and
 //! conversions, settings, connections, and the way over from an API key.
 
+#[allow(dead_code, reason = "the page server's own tests use the rest")]
 #[path = "../server/desk.rs"]
 mod desk;
 
