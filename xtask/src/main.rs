@@ -4,6 +4,7 @@
 //! what the tests need beyond cargo, prepares the test peers, and runs everything. It is a program and not
 //! a shell script so that it fails with a sentence and keeps the exit code of what it ran.
 
+mod bench;
 mod prepare;
 mod process;
 mod test;
@@ -28,6 +29,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         runner_arguments: Vec<String>,
     },
+    /// Measure the release build and write the figures to docs/performance.md.
+    Bench,
     /// Install what the tests need, and prepare the test peers under `target/peers`.
     Prepare,
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let root = workspace_root();
     let result = match Arguments::parse().chore {
         Chore::Test { runner_arguments } => test::run(&root, &runner_arguments),
+        Chore::Bench => bench::run(&root),
         Chore::Prepare => prepare::everything(&root),
     };
     match result {

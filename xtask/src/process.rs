@@ -49,6 +49,25 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     }
 }
 
+/// Runs `command` to its end and returns what it printed; what it says on standard error is shown.
+pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
+    let shown = shown(command);
+    eprintln!("+ {shown}");
+    match command.stderr(std::process::Stdio::inherit()).output() {
+        Ok(output) if output.status.success() => {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        }
+        Ok(output) => Err(Failure::Unsuccessful {
+            command: shown,
+            status: output.status,
+        }),
+        Err(cause) => Err(Failure::NotStarted {
+            command: shown,
+            cause,
+        }),
+    }
+}
+
 /// Whether `command` can be run and succeeds; its output is dropped.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())

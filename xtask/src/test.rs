@@ -10,8 +10,9 @@ use crate::process::{self, Failure};
 /// last, so that its summary is the last thing on the screen.
 pub(crate) fn run(root: &Path, runner_arguments: &[String]) -> Result<(), Failure> {
     prepare::everything(root)?;
-    // Tests start these as programs; cargo builds only the programs of a test's own package by itself.
-    process::run(process::cargo(root).args(["build", "--workspace", "--bins", "--locked"]))?;
+    // Tests start programs of other packages too. All targets at once, since cargo picks other features
+    // for programs alone and would build every dependency a second time.
+    process::run(process::cargo(root).args(["build", "--workspace", "--all-targets", "--locked"]))?;
     process::run(process::cargo(root).args(["test", "--workspace", "--doc", "--locked"]))?;
     process::run(runner(root).args(runner_arguments))
 }

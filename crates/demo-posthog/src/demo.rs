@@ -27,6 +27,8 @@ pub struct Options {
     pub us_port: u16,
     /// Port of the EU region; 0: any.
     pub eu_port: u16,
+    /// Address that the US region gives for itself, where something stands before it; `None`: its own.
+    pub us_address: Option<String>,
 }
 
 impl Default for Options {
@@ -37,6 +39,7 @@ impl Default for Options {
             now: None,
             us_port: 0,
             eu_port: 0,
+            us_address: None,
         }
     }
 }
@@ -53,8 +56,14 @@ pub struct Demo {
 impl Demo {
     /// Starts both regions on 127.0.0.1; they answer when this returns.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let (us, stop_us) = region(RegionName::Us, options.us_port, &options).await?;
-        let (eu, stop_eu) = region(RegionName::Eu, options.eu_port, &options).await?;
+        let (us, stop_us) = region(
+            RegionName::Us,
+            options.us_port,
+            options.us_address.clone(),
+            &options,
+        )
+        .await?;
+        let (eu, stop_eu) = region(RegionName::Eu, options.eu_port, None, &options).await?;
         Ok(Self {
             us,
             eu,
@@ -76,13 +85,14 @@ impl Demo {
 async fn region(
     name: RegionName,
     port: u16,
+    address: Option<String>,
     options: &Options,
 ) -> io::Result<(Instance, oneshot::Sender<()>)> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-    let address = format!("http://{}", listener.local_addr()?);
+    let own = format!("http://{}", listener.local_addr()?);
     let server = Arc::new(Server::new(
         name,
-        address,
+        address.unwrap_or(own),
         Clock::new(options.now),
         World::new(name, options.size),
         options.seed,

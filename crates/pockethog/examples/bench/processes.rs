@@ -1,0 +1,207 @@
+//! Commands and widgets, as whole processes.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use demo_posthog::Size;
+use pockethog::preferences::Preferences;
+use pockethog::refresh;
+
+use crate::measure::{Middle, run, runs};
+use crate::report::{Report, megabytes, shown};
+use crate::stage::Stage;
+
+/// Added to every answer where a row says so.
+pub const LATENCY: Duration = Duration::from_millis(100);
+
+/// `widget` from fresh numbers.
+pub async fn widgets(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let stage = Stage::of(14).await?;
+    run(&stage.command(program, &["overview"]))?;
+    let nothing = runs(100, 0, &Command::new("true"))?;
+    let text = runs(100, 0, &stage.command(program, &["widget", "--total"]))?;
+    report.bar(
+        "`widget` from a fresh Snapshot, spawn to exit",
+        "3 ms",
+        format!(
+            "{} (fastest {}; `true` takes {})",
+            shown(text.wall),
+            shown(text.best),
+            shown(nothing.wall)
+        ),
+    );
+    report.bar("… its memory at the peak", "10 MB", megabytes(text.peak));
+    let png = stage.command(program, &["widget", "--total", "--format", "png"]);
+    let png = runs(30, 0, &png)?;
+    report.bar("`widget --format png`", "50 ms", spread(&png));
+    Ok(())
+}
+
+/// All numbers of twelve projects anew, their list being known.
+pub async fn refreshes(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let stage = Stage::of(12).await?;
+    let overview = stage.command(program, &["overview", "--json"]);
+    run(&overview)?;
+    let without = runs(9, 0, &overview)?;
+    stage.set_latency(LATENCY);
+    let with = runs(9, 0, &overview)?;
+    stage.handshakes();
+    stage.queries();
+    run(&overview)?;
+    let (handshakes, queries) = (stage.handshakes(), stage.queries());
+    let added = with.wall.saturating_sub(without.wall);
+    report.bar(
+        "12 projects, all numbers fresh, 100 ms on every answer",
+        "1.3 × one latency, and the server's own time",
+        format!(
+            "{}; without latency {}; so {:.2} × one latency",
+            spread(&with),
+            shown(without.wall),
+            added.as_secs_f64() / LATENCY.as_secs_f64()
+        ),
+    );
+    report.bar(
+        "requests to the query endpoint per project and refresh",
+        "1",
+        format!("{:.2}", queries as f64 / 12.0),
+    );
+    report.bar(
+        "connections with a TLS handshake per host",
+        "1",
+        handshakes.to_string(),
+    );
+    Ok(())
+}
+
+/// From the browser's return to the last number of 2,000 projects in 50 organizations.
+pub async fn sign_in(_: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let stage = Stage::new(Size::Large {
+        organizations: 50,
+        projects_each: 40,
+    })
+    .await?;
+    let program = stage.program()?;
+    // The events of each project are invented when first asked for, which is not the program's time.
+    let warm = stage.sign_in(&program).await?;
+    everything(&program, &[warm]).await?;
+    program.snapshots()?;
+    std::fs::remove_dir_all(&stage.folders().cache)?;
+    stage.set_latency(LATENCY);
+    let started = Instant::now();
+    let connection = stage.sign_in(&program).await?;
+    everything(&program, &[connection]).await?;
+    let whole = started.elapsed();
+    // Metadata, registration check, token, keys; the organizations; their lists, 24 at once; the
+    // queries, 32 at once.
+    let chain = 4 + 1 + 50_u32.div_ceil(24) + 2_000_u32.div_ceil(32);
+    report.bar(
+        "sign-in to complete dashboard, 50 organizations × 40 projects, 100 ms",
+        "1.2 × the longest chain of answers",
+        format!(
+            "{}, {:.2} × a chain of {chain} answers",
+            shown(whole),
+            whole.as_secs_f64() / (LATENCY * chain).as_secs_f64()
+        ),
+    );
+    Ok(())
+}
+
+/// What becomes of time as there are more projects.
+pub async fn growth(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let mut rows = Vec::new();
+    for projects in [10, 100, 1_000, 10_000] {
+        let stage = Stage::of(projects).await?;
+        let overview = stage.command(program, &["overview", "--json"]);
+        run(&overview)?;
+        let times = if projects > 1_000 { 1 } else { 3 };
+        let refresh = runs(times, 0, &overview)?;
+        let total = runs(20, 0, &stage.command(program, &["widget", "--total"]))?;
+        let list = runs(5, 0, &stage.command(program, &["status"]))?;
+        rows.push(vec![
+            projects.to_string(),
+            shown(refresh.wall),
+            megabytes(refresh.peak),
+            shown(total.wall),
+            megabytes(total.peak),
+            shown(list.wall),
+        ]);
+    }
+    report.table(
+        "As it grows",
+        &[
+            "projects",
+            "`overview --json`, all fresh",
+            "its memory",
+            "`widget --total`",
+            "its memory",
+            "`status`",
+        ],
+        rows,
+    );
+    Ok(())
+}
+
+/// Many widgets that all find old numbers.
+pub async fn crowd(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let stage = Stage::of(14).await?;
+    run(&stage.command(program, &["overview"]))?;
+    let mut rows = Vec::new();
+    for widgets in [1, 10, 100, 1_000] {
+        stage.queries();
+        let started = Instant::now();
+        let mut children = Vec::with_capacity(widgets);
+        for _ in 0..widgets {
+            let arguments = ["widget", "--total", "--max-age", "0s"];
+            children.push(stage.command(program, &arguments).spawn()?);
+        }
+        let mut failed = 0;
+        for mut child in children {
+            failed += usize::from(!child.wait()?.success());
+        }
+        rows.push(vec![
+            widgets.to_string(),
+            shown(started.elapsed()),
+            stage.queries().to_string(),
+            failed.to_string(),
+        ]);
+    }
+    report.table(
+        "Widgets at once, all of them with old numbers of 14 projects",
+        &[
+            "widgets",
+            "until the last has ended",
+            "queries sent",
+            "failed",
+        ],
+        rows,
+    );
+    Ok(())
+}
+
+async fn everything(
+    program: &pockethog::program::Program,
+    connections: &[sign_in_with_posthog::Connection],
+) -> Result<(), Box<dyn Error>> {
+    let mut snapshots = program.snapshots()?;
+    refresh::home(
+        program,
+        &mut snapshots,
+        connections,
+        &Preferences::default(),
+        &|_| true,
+        &mut |_, _| (),
+    )
+    .await?;
+    Ok(())
+}
+
+fn spread(middle: &Middle) -> String {
+    format!(
+        "{} ({} to {})",
+        shown(middle.wall),
+        shown(middle.best),
+        shown(middle.worst)
+    )
+}

@@ -1,0 +1,127 @@
+//! The embedded PostHog, a home folder, and an account that is signed in.
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use demo_posthog::{Consent, Demo, Endpoint, Instance, Options, Size};
+use pockethog::accounts::Clouds;
+use pockethog::folders::Folders;
+use pockethog::program::Program;
+use sign_in_with_posthog::{AuthorizationResponse, Connection, Region, Scopes};
+use tempfile::TempDir;
+
+use crate::tls::Front;
+
+/// Where the browser would come back to; nobody listens there, the response is handed over.
+const REDIRECT: &str = "http://127.0.0.1:47113/callback";
+
+/// One measuring place.
+pub struct Stage {
+    demo: Demo,
+    home: TempDir,
+    address: String,
+    handshakes: Arc<AtomicUsize>,
+}
+
+impl Stage {
+    /// A PostHog of this size behind TLS, with nobody signed in.
+    pub async fn new(size: Size) -> Result<Self, Box<dyn Error>> {
+        let front = Front::bind().await?;
+        let address = front.address()?;
+        // A port that was free a moment ago: the front has to know it before the region starts.
+        let target = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+        let demo = Demo::start(Options {
+            size,
+            us_port: target.port(),
+            us_address: Some(address.clone()),
+            ..Options::default()
+        })
+        .await?;
+        Ok(Self {
+            handshakes: front.lead_to(target),
+            demo,
+            home: tempfile::tempdir()?,
+            address,
+        })
+    }
+
+    /// So many projects in organizations of up to forty, with somebody signed in to all of them.
+    pub async fn of(projects: u32) -> Result<Self, Box<dyn Error>> {
+        let organizations = projects.div_ceil(40);
+        let stage = Self::new(Size::Large {
+            organizations,
+            projects_each: projects.div_ceil(organizations),
+        })
+        .await?;
+        stage.sign_in(&stage.program()?).await?;
+        Ok(stage)
+    }
+
+    /// The region that everybody is signed in to.
+    pub fn posthog(&self) -> &Instance {
+        self.demo.us()
+    }
+
+    /// Every answer from now on comes so much later.
+    pub fn set_latency(&self, latency: Duration) {
+        self.posthog().set_latency(latency);
+    }
+
+    /// Connections with a TLS handshake since the last time this was asked.
+    pub fn handshakes(&self) -> usize {
+        self.handshakes.swap(0, Ordering::SeqCst)
+    }
+
+    /// Queries since the last time this was asked.
+    pub fn queries(&self) -> usize {
+        let queries = self.posthog().counters().count(Endpoint::Query);
+        self.posthog().reset_counters();
+        queries
+    }
+
+    /// The parts of the program within this process.
+    pub fn program(&self) -> Result<Program, Box<dyn Error>> {
+        let clouds = Clouds::at(&self.address, self.demo.eu().address())?;
+        Ok(Program::open_at(self.folders(), clouds)?)
+    }
+
+    /// Signs in without a browser.
+    pub async fn sign_in(&self, program: &Program) -> Result<Connection, Box<dyn Error>> {
+        let host = program.clouds.host(Region::Us);
+        let none = Scopes::default();
+        let attempt = program
+            .sign_in
+            .begin(host, &REDIRECT.parse()?, &none)
+            .await?;
+        let redirect = self
+            .posthog()
+            .consent(attempt.authorization_url().as_str(), &Consent::default());
+        let response = AuthorizationResponse::parse_pasted(&redirect)?;
+        Ok(program.sign_in.complete(&attempt, &response).await?)
+    }
+
+    /// The program as a command with this stage around it.
+    pub fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env("POCKETHOG_HOME", self.home.path())
+            .env("POCKETHOG_US_URL", &self.address)
+            .env("POCKETHOG_EU_URL", self.demo.eu().address())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+
+    /// The program's folders.
+    pub fn folders(&self) -> Folders {
+        Folders::below(PathBuf::from(self.home.path()))
+    }
+}
