@@ -33,7 +33,9 @@ async fn an_annotation_lives_and_comes_back() {
     insta::assert_snapshot!("annotations", shape(&listed));
     let of = |listed: &serde_json::Value| {
         let notes = listed["annotations"].as_array().unwrap().clone();
-        notes.into_iter().find(|note| note["id"] == added["added"]["id"])
+        notes
+            .into_iter()
+            .find(|note| note["id"] == added["added"]["id"])
     };
     assert_eq!(of(&listed).unwrap()["text"], "Version 2 is out");
 
