@@ -56,7 +56,7 @@ pub async fn idle(program: &Path, report: &mut Report) -> Result<(), Box<dyn Err
     let app = App::start(&stage, program).await?;
     app.home().await?;
     // A hidden page closes its stream, so an app whose page is hidden has no stream open.
-    let stream = app.get("/events").await?;
+    let stream = app.get("/events/home").await?;
     tokio::time::sleep(Duration::from_secs(5)).await;
     drop(stream);
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -44,8 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         processes::sign_in(&program, &mut report).await?;
         app::pages(&program, &mut report).await?;
         app::idle(&program, &mut report).await?;
-        processes::growth(&program, &mut report).await?;
-        processes::crowd(&program, &mut report).await
+        processes::crowd(&program, &mut report).await?;
+        processes::growth(&program, &mut report).await
     })?;
     report.size(&program)?;
     print!("{report}");

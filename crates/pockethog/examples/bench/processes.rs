@@ -93,14 +93,14 @@ pub async fn sign_in(_: &Path, report: &mut Report) -> Result<(), Box<dyn Error>
     let connection = stage.sign_in(&program).await?;
     everything(&program, &[connection]).await?;
     let whole = started.elapsed();
-    // Metadata, registration check, token, keys; the organizations; their lists, 24 at once; the
-    // queries, 32 at once.
-    let chain = 4 + 1 + 50_u32.div_ceil(24) + 2_000_u32.div_ceil(32);
+    // Metadata, registration check, token, keys; the organizations; their lists, 64 at once; the
+    // queries, 200 at once.
+    let chain = 4 + 1 + 50_u32.div_ceil(64) + 2_000_u32.div_ceil(200);
     report.bar(
         "sign-in to complete dashboard, 50 organizations × 40 projects, 100 ms",
         "1.2 × the longest chain of answers",
         format!(
-            "{}, {:.2} × a chain of {chain} answers",
+            "{}, {:.2} × a chain of {chain} answers, the server's own time included",
             shown(whole),
             whole.as_secs_f64() / (LATENCY * chain).as_secs_f64()
         ),
@@ -111,7 +111,8 @@ pub async fn sign_in(_: &Path, report: &mut Report) -> Result<(), Box<dyn Error>
 /// What becomes of time as there are more projects.
 pub async fn growth(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let mut rows = Vec::new();
-    for projects in [10, 100, 1_000, 10_000] {
+    // Ten thousand are more queries than the program allows itself in an hour.
+    for projects in [10, 100, 1_000] {
         let stage = Stage::of(projects).await?;
         let overview = stage.command(program, &["overview", "--json"]);
         run(&overview)?;
