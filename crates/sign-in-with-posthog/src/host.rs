@@ -134,6 +134,11 @@ impl Host {
         }
     }
 
+    /// Where requests really go, as people read it: `us.posthog.com`, `127.0.0.1:8000`.
+    pub fn authority(&self) -> String {
+        authority(&self.base)
+    }
+
     pub(crate) fn join(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(path);
@@ -322,5 +327,15 @@ mod tests {
         let host = Host::cloud_at(Region::Eu, "http://127.0.0.1:9").unwrap();
         let text = serde_json::to_string(&host).unwrap();
         assert_eq!(serde_json::from_str::<Host>(&text).unwrap(), host);
+    }
+
+    #[test]
+    fn a_region_at_another_address_keeps_its_name_and_tells_the_address() {
+        let host = Host::cloud_at(Region::Us, "http://127.0.0.1:8000").unwrap();
+        assert_eq!(
+            (host.name(), host.authority()),
+            ("US Cloud".into(), "127.0.0.1:8000".into())
+        );
+        assert_eq!(Host::cloud(Region::Eu).authority(), "eu.posthog.com");
     }
 }

@@ -24,10 +24,11 @@ use pockethog::pages::message;
 use pockethog::pages::notes::{NoteAccess, NoteDialog, Remedy};
 use pockethog::pages::project::{self, ProjectPage, Sibling};
 use pockethog::pages::settings::{self, ProjectLine, Settings};
-use pockethog::pages::sign_in::{self, SignIn};
+use pockethog::pages::sign_in::{self, Cloud, SignIn};
 use pockethog::pages::{Shell, Status};
 use pockethog::preferences::{Mode, ProjectPreferences, Scheme};
 use pockethog::project::ProjectKey;
+use sign_in_with_posthog::{Host, Region};
 
 /// Every page in every state, by name.
 pub fn all() -> Vec<(&'static str, Markup)> {
@@ -41,16 +42,25 @@ pub fn all() -> Vec<(&'static str, Markup)> {
 
 fn sign_ins() -> Vec<(&'static str, Markup)> {
     vec![
-        ("sign-in", sign_in::render(&SignIn::default())),
+        ("sign-in", sign_in::render(&first_screen())),
         (
             "sign-in-reason",
             sign_in::render(&SignIn {
                 reason: Some("Your sign-in at EU Cloud was revoked in PostHog’s settings. Sign in again; your projects, favourites and colours are kept.".to_owned()),
                 may_cancel: true,
-                ..SignIn::default()
+                ..first_screen()
             }),
         ),
     ]
+}
+
+fn first_screen() -> SignIn {
+    SignIn {
+        shell: Shell::default(),
+        clouds: [Region::Us, Region::Eu].map(|region| Cloud::of(&Host::cloud(region))),
+        reason: None,
+        may_cancel: false,
+    }
 }
 
 fn homes() -> Vec<(&'static str, Markup)> {
@@ -467,19 +477,29 @@ fn others() -> Vec<(&'static str, Markup)> {
                 ],
             }),
         ),
-        ("api-key", api_key::render(&ApiKey::default())),
+        ("api-key", api_key::render(&key_form())),
         (
             "api-key-error",
             api_key::render(&ApiKey {
                 shell: shell(),
                 address: "http://posthog.example".to_owned(),
                 fault: Some(api_key::Fault::Address("This address would send the key in clear. Use https, or http on this machine only.".to_owned())),
-                browser: None,
+                ..key_form()
             }),
         ),
         ("not-found", message::render(&message::not_found(shell()))),
         ("unknown-project", message::render(&message::unknown_project(shell()))),
     ]
+}
+
+fn key_form() -> ApiKey {
+    ApiKey {
+        hosts: [Region::Us, Region::Eu]
+            .map(Host::cloud)
+            .map(|host| (host.issuer(), host.name()))
+            .to_vec(),
+        ..ApiKey::default()
+    }
 }
 
 fn now() -> Timestamp {

@@ -10,6 +10,8 @@ use super::layout::{Notice, Shell, Tone};
 pub struct ApiKey {
     /// The shell; its title and its way back are ours.
     pub shell: Shell,
+    /// Hosts to choose from: their issuer and their name. Any other may be typed.
+    pub hosts: Vec<(String, String)>,
     /// The address as typed.
     pub address: String,
     /// Why the last try failed.
@@ -66,7 +68,7 @@ pub fn render(view: &ApiKey) -> Markup {
                     input #address type="text" inputmode="url" name="address" value=(view.address) placeholder="https://posthog.example.com" required autocomplete="off" autocapitalize="off" spellcheck="false" list="hosts" autofocus[!to_key] aria-invalid=[address_fault.map(|_| "true")] aria-describedby=[address_fault.map(|_| "address-fault")];
                     @if let Some(fault) = address_fault { span.fault #address-fault role="alert" { (icons::warning()) (fault) } }
                 }
-                datalist #hosts { option value="https://us.posthog.com" { "US Cloud" } option value="https://eu.posthog.com" { "EU Cloud" } }
+                datalist #hosts { @for (issuer, name) in &view.hosts { option value=(issuer) { (name) } } }
                 label.field { span { "Personal API key" }
                     input #key type="password" name="key" placeholder="phx_…" required autocomplete="off" spellcheck="false" autofocus[to_key] aria-invalid=[key_fault.map(|_| "true")] aria-describedby=[key_fault.map(|_| "key-fault")];
                     @if let Some(fault) = key_fault { span.fault #key-fault role="alert" { (icons::warning()) (fault) } }

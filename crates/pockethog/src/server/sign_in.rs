@@ -28,10 +28,13 @@ use crate::accounts::EMAIL_SCOPE;
 use crate::pages::api_key::{self, ApiKey, Fault};
 use crate::pages::layout::{Notice, Tone};
 use crate::pages::message::{self, Message};
-use crate::pages::sign_in;
+use crate::pages::sign_in::{self, Cloud};
 
 /// Attempts that wait at most; past them the oldest makes room.
 const MOST_WAITING: usize = 32;
+
+/// In the order in which they are offered.
+const REGIONS: [Region; 2] = [Region::Us, Region::Eu];
 
 /// What a sign-in is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +80,7 @@ pub(super) fn sign_in_screen(state: &State, connections: &[Connection]) -> Respo
         .collect();
     let view = sign_in::SignIn {
         shell: state.shell(),
+        clouds: REGIONS.map(|region| Cloud::of(state.program().clouds.host(region))),
         reason: (!ended.is_empty())
             .then(|| ended.join(" ") + " Your projects, favourites and colours are kept."),
         may_cancel: any_active,
@@ -206,11 +210,19 @@ fn foreign_callback(state: &State, error: &CallbackError) -> Response {
 }
 
 async fn api_key_form(Extract(state): Extract<Arc<State>>) -> Response {
-    let view = ApiKey {
+    page(api_key::render(&empty_form(&state)))
+}
+
+/// The form for an API key with nothing typed.
+fn empty_form(state: &State) -> ApiKey {
+    let host = |region| state.program().clouds.host(region);
+    ApiKey {
         shell: state.shell(),
+        hosts: REGIONS
+            .map(|region| (host(region).issuer(), host(region).name()))
+            .to_vec(),
         ..ApiKey::default()
-    };
-    page(api_key::render(&view))
+    }
 }
 
 #[derive(Deserialize)]
@@ -255,10 +267,9 @@ fn key_fault(error: &ApiKeyError) -> Fault {
 
 fn refused(state: &State, address: String, fault: Fault) -> Response {
     let view = ApiKey {
-        shell: state.shell(),
         address,
         fault: Some(fault),
-        browser: None,
+        ..empty_form(state)
     };
     let answer = page(api_key::render(&view));
     (StatusCode::UNPROCESSABLE_ENTITY, answer).into_response()
@@ -296,10 +307,9 @@ async fn begin_at_host(
     }
     state.allow_forms_to(&host);
     let view = ApiKey {
-        shell: state.shell(),
         address: form.address,
-        fault: None,
         browser: Some(host.name()),
+        ..empty_form(&state)
     };
     page(api_key::render(&view))
 }

@@ -28,6 +28,24 @@ async fn shows_exactly(desk: &Desk, wanted: &dyn Fn(u64, &str) -> bool) {
 }
 
 #[tokio::test]
+async fn each_button_names_the_address_that_will_be_asked() {
+    let desk = Desk::new().await;
+    let page = desk.app.text("/").await;
+    for (name, posthog) in [("US Cloud", desk.demo.us()), ("EU Cloud", desk.demo.eu())] {
+        let address = posthog.address().trim_start_matches("http://");
+        assert!(
+            page.contains(&format!(
+                "<b>Sign in with {name}</b><small>{address}</small>"
+            )),
+            "{page}"
+        );
+    }
+    let form = desk.app.text("/api-key").await;
+    assert!(form.contains(&format!("value=\"{}\"", desk.demo.us().address())));
+    assert!(!page.contains("posthog.com") && !form.contains("posthog.com"));
+}
+
+#[tokio::test]
 async fn all_projects_come_with_access_to_all() {
     let desk = Desk::signed_in().await;
     shows_exactly(&desk, &|_, _| true).await;
