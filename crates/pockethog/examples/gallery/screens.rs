@@ -22,8 +22,9 @@ use pockethog::pages::connections::{self, ConnectionCard, Connections};
 use pockethog::pages::home::{self, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble};
 use pockethog::pages::message;
 use pockethog::pages::notes::{NoteAccess, NoteDialog, Remedy};
+use pockethog::pages::order::{ProjectLine, ProjectList};
 use pockethog::pages::project::{self, ProjectPage, Sibling};
-use pockethog::pages::settings::{self, ProjectLine, Settings};
+use pockethog::pages::settings::{self, Settings};
 use pockethog::pages::sign_in::{self, Cloud, SignIn};
 use pockethog::pages::{Shell, Status};
 use pockethog::preferences::{Mode, ProjectPreferences, Scheme};
@@ -380,34 +381,37 @@ fn others() -> Vec<(&'static str, Markup)> {
             ..shell()
         },
         path: "/home/ada/.config/pockethog/preferences.toml".to_owned(),
-        projects: [
-            "Acorn Market",
-            "Burrow Docs",
-            "A project whose name somebody kept adding to",
-            "مدونة",
-        ]
-        .into_iter()
-        .enumerate()
-        .map(|(id, name)| ProjectLine {
-            key: ProjectKey {
-                host: "us".to_owned(),
-                id: id as u64,
-            },
-            original_name: name.to_owned(),
-            host: "US".to_owned(),
-            preferences: ProjectPreferences {
-                favourite: id == 0,
-                hidden: id == 2,
-                ..ProjectPreferences::default()
-            },
-        })
-        .collect(),
+        projects: ProjectList {
+            lines: [
+                "Acorn Market",
+                "Burrow Docs",
+                "A project whose name somebody kept adding to",
+                "مدونة",
+            ]
+            .into_iter()
+            .enumerate()
+            .map(|(id, name)| settings_line(id, name))
+            .collect(),
+            ..ProjectList::default()
+        },
         accounts: vec![(
             "ada@example.com".to_owned(),
             "EU Cloud · signed in with the browser".to_owned(),
         )],
         ..Settings::default()
     };
+    let mut many = settings.clone();
+    many.projects = ProjectList {
+        lines: (0..2000)
+            .map(|id| settings_line(id, &format!("Project {id:04}")))
+            .collect(),
+        page: 7,
+        ..ProjectList::default()
+    };
+    let mut searched = many.clone();
+    "project 012".clone_into(&mut searched.projects.filter);
+    let mut not_found = many.clone();
+    "zebra".clone_into(&mut not_found.projects.filter);
     let mut broken = settings.clone();
     broken.broken = Some("The preferences file cannot be understood in line 12: a colour scheme called “lava” does not exist.".to_owned());
     let words = |scopes: &[&str]| {
@@ -428,6 +432,9 @@ fn others() -> Vec<(&'static str, Markup)> {
     ];
     vec![
         ("settings", settings::render(&settings)),
+        ("settings-many", settings::render(&many)),
+        ("settings-searched", settings::render(&searched)),
+        ("settings-no-match", settings::render(&not_found)),
         ("settings-broken", settings::render(&broken)),
         (
             "connections",
@@ -490,6 +497,22 @@ fn others() -> Vec<(&'static str, Markup)> {
         ("not-found", message::render(&message::not_found(shell()))),
         ("unknown-project", message::render(&message::unknown_project(shell()))),
     ]
+}
+
+fn settings_line(id: usize, name: &str) -> ProjectLine {
+    ProjectLine {
+        key: ProjectKey {
+            host: "us".to_owned(),
+            id: id as u64,
+        },
+        original_name: name.to_owned(),
+        host: "US".to_owned(),
+        preferences: ProjectPreferences {
+            favourite: id == 0,
+            hidden: id == 2,
+            ..ProjectPreferences::default()
+        },
+    }
 }
 
 fn key_form() -> ApiKey {

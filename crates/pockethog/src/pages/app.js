@@ -200,27 +200,77 @@
     if (input) { event.preventDefault(); input.focus(); }
   });
 
-  // Order by dragging; the buttons beside it do the same by keyboard.
-  const order = document.querySelector("[data-order]");
-  if (order) {
-    let dragged = null;
-    order.addEventListener("dragstart", (event) => { dragged = event.target.closest("li"); dragged?.classList.add("dragged"); });
-    order.addEventListener("dragover", (event) => {
-      const over = event.target.closest("li");
-      if (!dragged || !over || over === dragged || over.parentNode !== order) return;
+  // The list of projects in the settings: searched as one types, and put into order without leaving the
+  // page. The server answers both with the page that a browser without scripts would show.
+  const list = document.getElementById("project-list");
+  if (list) {
+    let newest = 0;
+    const show = async (address, options) => {
+      const turn = (newest += 1);
+      const text = await fetch(address, options).then((answer) => answer.text(), () => "");
+      const fresh = new DOMParser().parseFromString(text, "text/html");
+      const rows = fresh.getElementById("project-list");
+      if (turn !== newest) return;
+      if (!rows) { location.reload(); return; }
+      document.querySelector("main").prepend(...fresh.querySelectorAll("main > .notice"));
+      list.replaceChildren(...rows.childNodes);
+      ready();
+      list.querySelector("[autofocus]")?.focus();
+    };
+    const ready = () => { for (const item of list.querySelectorAll("[data-order] > li")) item.draggable = true; };
+    const send = (fields) => show("/settings/order", { method: "POST", body: new URLSearchParams(fields) });
+    ready();
+
+    const search = document.querySelector("[data-search=project-list]");
+    let pause = 0;
+    search?.addEventListener("input", () => {
+      clearTimeout(pause);
+      pause = setTimeout(() => {
+        const address = `/settings?filter=${encodeURIComponent(search.value.trim())}`;
+        history.replaceState(null, "", address);
+        show(address);
+      }, 150);
+    });
+
+    list.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!event.target.dataset.sent) send(new FormData(event.target, event.submitter));
+    });
+    // A number is taken when one leaves its field, too.
+    list.addEventListener("focusout", ({ target }) => {
+      if (target.name === "place" && target.isConnected && target.value !== target.defaultValue) target.form.requestSubmit();
+    });
+
+    // By dragging: beside the one it was dropped on, among favourites or among the others.
+    let dragged = null, from = null;
+    const rowOf = (event) => event.target.closest?.("[data-order] > li");
+    list.addEventListener("dragstart", (event) => {
+      dragged = rowOf(event);
+      from = dragged?.nextElementSibling;
+      dragged?.classList.add("dragged");
+    });
+    list.addEventListener("dragover", (event) => {
+      const over = rowOf(event);
+      if (!dragged || !over || over === dragged) return;
+      if (over.hasAttribute("data-favourite") !== dragged.hasAttribute("data-favourite")) return;
       event.preventDefault();
       const box = over.getBoundingClientRect();
       over[event.clientY < box.top + box.height / 2 ? "before" : "after"](dragged);
     });
-    order.addEventListener("drop", (event) => event.preventDefault());
-    order.addEventListener("dragend", () => {
-      dragged?.classList.remove("dragged");
+    list.addEventListener("drop", (event) => event.preventDefault());
+    list.addEventListener("dragend", () => {
+      const row = dragged;
       dragged = null;
-      const fields = new URLSearchParams();
-      for (const item of order.children) fields.append("key", item.dataset.key);
-      fetch(order.dataset.order, { method: "POST", body: fields });
+      row?.classList.remove("dragged");
+      if (!row || row.nextElementSibling === from) return;
+      const { nextElementSibling: below, previousElementSibling: above } = row;
+      const same = (other) => other && other.hasAttribute("data-favourite") === row.hasAttribute("data-favourite");
+      const fields = { key: row.dataset.key, filter: row.parentNode.dataset.filter };
+      if (same(above)) fields.after = above.dataset.key;
+      else if (same(below)) fields.before = below.dataset.key;
+      else return;
+      send(fields);
     });
-    for (const item of order.children) item.draggable = true;
   }
 
   // What was typed into a note survives a failed save, a closed tab and a lost connection.

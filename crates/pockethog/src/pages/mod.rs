@@ -12,6 +12,7 @@ pub mod icons;
 pub mod layout;
 pub mod message;
 pub mod notes;
+pub mod order;
 pub mod project;
 pub mod settings;
 pub mod sign_in;

@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::layout::{Notice, Shell, Tone, avatar};
-use super::{icons, project_path};
+use super::layout::{Notice, Shell, Tone};
+use super::order::{self, ProjectList};
+use super::project_path;
 use crate::colours::{self, SCHEMES};
 use crate::preferences::{Cadence, Mode, ProjectPreferences, WeekStart};
 use crate::project::ProjectKey;
@@ -34,23 +35,10 @@ pub struct Settings {
     pub path: String,
     /// Why the preferences file cannot be used, with its line: nothing is saved until it is mended.
     pub broken: Option<String>,
-    /// All projects in the person's order, hidden ones too.
-    pub projects: Vec<ProjectLine>,
+    /// The projects and their order.
+    pub projects: ProjectList,
     /// Who is signed in, and how: `ada@example.com`, `EU Cloud · signed in with the browser`.
     pub accounts: Vec<(String, String)>,
-}
-
-/// A project in the settings.
-#[derive(Clone, Debug)]
-pub struct ProjectLine {
-    /// Which project.
-    pub key: ProjectKey,
-    /// Its name at PostHog.
-    pub original_name: String,
-    /// `US`, `EU` or the host.
-    pub host: String,
-    /// What the person chose about it.
-    pub preferences: ProjectPreferences,
 }
 
 /// The settings page.
@@ -79,7 +67,7 @@ pub fn render(view: &Settings) -> Markup {
                     div.actions { button.button.primary type="submit" { "Save" } }
                 }
             }
-            (projects(view))
+            (order::render(&view.projects))
             (account(view))
             (file(view))
         },
@@ -163,37 +151,6 @@ fn data(view: &Settings) -> Markup {
                 select name="week_starts_on" {
                     option value="monday" selected[view.week_starts_on == WeekStart::Monday] { "Monday" }
                     option value="sunday" selected[view.week_starts_on == WeekStart::Sunday] { "Sunday" }
-                }
-            }
-        }
-    }
-}
-
-fn projects(view: &Settings) -> Markup {
-    let last = view.projects.len().saturating_sub(1);
-    html! {
-        @if !view.projects.is_empty() {
-            h2.group #projects { "Projects" }
-            p.hint { "Open a project to name it, colour it, hide it or make it a favourite." }
-            ul.card.rows.order data-order="/settings/order" {
-                @for (place, line) in view.projects.iter().enumerate() {
-                    @let name = line.preferences.name.as_deref().unwrap_or(&line.original_name);
-                    li data-key=(line.key) {
-                        div.row {
-                            span.grip aria-hidden="true" {}
-                            (avatar(name))
-                            span.grow {
-                                a href={ (project_path(&line.key)) "#preferences" } { bdi { (name) } }
-                                @if line.preferences.favourite { span.fav { (icons::star()) span.hidden-label { "Favourite" } } }
-                                small.muted { (line.host) @if line.preferences.hidden { " · hidden" } }
-                            }
-                            form.move method="post" action="/settings/order" {
-                                input type="hidden" name="key" value=(line.key);
-                                button.icon-button type="submit" name="move" value="up" disabled[place == 0] aria-label={ "Move " (name) " up" } { (icons::up()) }
-                                button.icon-button type="submit" name="move" value="down" disabled[place == last] aria-label={ "Move " (name) " down" } { (icons::down()) }
-                            }
-                        }
-                    }
                 }
             }
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Form, RawForm, State as Extract};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Form, Query, State as Extract};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -16,7 +16,8 @@ use super::answer::sentence;
 use super::project::{host_label, not_saved, scheme};
 use super::{Change, PageError, State, page, see_other, upload};
 use crate::pages::layout::{Notice, Tone};
-use crate::pages::settings::{self, ProjectLine, Settings};
+use crate::pages::order::{Control, ProjectLine, ProjectList, moved_path};
+use crate::pages::settings::{self, Settings};
 use crate::preferences::{Mode, Preferences, WeekStart};
 use crate::project::Project;
 
@@ -32,13 +33,26 @@ pub fn routes() -> Router<Arc<State>> {
         .route("/settings/import", post(import))
 }
 
-async fn show(Extract(state): Extract<Arc<State>>) -> Result<Response, PageError> {
+/// What the address says about which projects to show.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    filter: String,
+    page: String,
+    moved: String,
+    by: String,
+}
+
+async fn show(
+    Extract(state): Extract<Arc<State>>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     state
-        .blocking(|state| Ok(page(settings::render(&view(state)?))))
+        .blocking(move |state| Ok(page(settings::render(&view(state, asked)?))))
         .await
 }
 
-fn view(state: &State) -> Result<Settings, PageError> {
+fn view(state: &State, asked: Asked) -> Result<Settings, PageError> {
     let (preferences, problem) = state.preferences();
     let mut shell = state.shell();
     // The page has a place of its own for it.
@@ -62,15 +76,20 @@ fn view(state: &State) -> Result<Settings, PageError> {
         week_starts_on: preferences.week_starts_on,
         path: state.program().folders.preferences().display().to_string(),
         broken: problem.map(sentence),
-        projects: projects
-            .into_iter()
-            .map(|project| ProjectLine {
-                host: host(&project),
-                preferences: preferences.project(&project.key),
-                key: project.key,
-                original_name: project.name,
-            })
-            .collect(),
+        projects: ProjectList {
+            lines: projects
+                .into_iter()
+                .map(|project| ProjectLine {
+                    host: host(&project),
+                    preferences: preferences.project(&project.key),
+                    key: project.key,
+                    original_name: project.name,
+                })
+                .collect(),
+            filter: asked.filter.trim().to_owned(),
+            page: asked.page.parse().unwrap_or(0),
+            moved: Control::from_name(&asked.by).map(|control| (asked.moved, control)),
+        },
         accounts: connections
             .iter()
             .filter(|connection| connection.is_active())
@@ -133,21 +152,50 @@ async fn save(Extract(state): Extract<Arc<State>>, Form(chosen): Form<Chosen>) -
     see_other("/settings")
 }
 
-/// Takes the new order of all projects (`key` several times), or one `move` of one `key`.
+/// One project of the list and where it is to stand.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Move {
+    key: String,
+    before: Option<String>,
+    after: Option<String>,
+    place: Option<String>,
+    /// What the list was searched for; it is shown so again.
+    filter: String,
+}
+
+/// Where a project is to stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Before(String),
+    After(String),
+    /// At this place of the whole list, from 1.
+    Place(usize),
+}
+
+impl Move {
+    fn target(&self) -> Option<(Target, Control)> {
+        if let Some(other) = &self.before {
+            return Some((Target::Before(other.clone()), Control::Up));
+        }
+        if let Some(other) = &self.after {
+            return Some((Target::After(other.clone()), Control::Down));
+        }
+        let place = self.place.as_ref()?.trim().parse().ok()?;
+        Some((Target::Place(place), Control::Place))
+    }
+}
+
+/// Moves one project and shows it where it stands now.
 async fn order(
     Extract(state): Extract<Arc<State>>,
-    RawForm(form): RawForm,
+    Form(asked): Form<Move>,
 ) -> Result<Response, PageError> {
-    let mut keys: Vec<String> = Vec::new();
-    let mut step = None;
-    for (name, value) in url::form_urlencoded::parse(&form) {
-        match &*name {
-            "key" => keys.push(value.into_owned()),
-            "move" => step = Some(value.into_owned()),
-            _ => {}
-        }
-    }
-    let moved = step.is_some().then(|| keys.first().cloned()).flatten();
+    let Some((target, control)) = asked.target() else {
+        state.say(not_saved("A place is a whole number, 1 for the first"));
+        return Ok(see_other("/settings#projects"));
+    };
+    let back = moved_path(&asked.filter, &asked.key, control);
     let saved = state
         .blocking(move |state| {
             let mut projects = state.snapshots().projects()?;
@@ -157,63 +205,49 @@ async fn order(
                     .iter()
                     .map(|project| project.key.to_string())
                     .collect();
-                preferences.order = match (&step, keys.as_slice()) {
-                    (Some(step), [key, ..]) => moved_by(preferences, shown, key, step == "up"),
-                    _ => ordered(&shown, &keys, &preferences.order),
-                };
+                preferences.order = moved(preferences, shown, &asked.key, &target);
             }))
         })
         .await?;
     match saved {
         Ok(_) => state.announce(Change::Projects),
-        Err(error) => {
-            let text = error.to_string();
-            state.say(not_saved(error));
-            if moved.is_none() {
-                // A script asks; the page it is on says so when it is read anew.
-                return Ok((StatusCode::CONFLICT, text).into_response());
-            }
-        }
+        Err(error) => state.say(not_saved(error)),
     }
-    Ok(match moved {
-        Some(_) => see_other("/settings#projects"),
-        None => StatusCode::NO_CONTENT.into_response(),
-    })
+    Ok(see_other(&back))
 }
 
-/// `shown` with one project a place up or down. Favourites stand before the others whatever happens,
-/// so a project changes places with its neighbour of the same kind.
-fn moved_by(preferences: &Preferences, mut shown: Vec<String>, key: &str, up: bool) -> Vec<String> {
-    let favourite = |key: &String| {
+/// `shown` with one project at another place. Favourites stand before the others whatever happens, so a
+/// project goes no further than to the end of its kind.
+fn moved(
+    preferences: &Preferences,
+    mut shown: Vec<String>,
+    key: &str,
+    target: &Target,
+) -> Vec<String> {
+    let is_favourite = |key: &String| {
         preferences
             .projects
             .get(key)
             .is_some_and(|chosen| chosen.favourite)
     };
     if let Some(place) = shown.iter().position(|known| known == key) {
-        let other = if up {
-            place.checked_sub(1)
+        let key = shown.remove(place);
+        let favourites = shown.iter().filter(|other| is_favourite(other)).count();
+        let (first, last) = if is_favourite(&key) {
+            (0, favourites)
         } else {
-            Some(place + 1).filter(|&next| next < shown.len())
+            (favourites, shown.len())
         };
-        if let Some(other) = other
-            && favourite(&shown[place]) == favourite(&shown[other])
-        {
-            shown.swap(place, other);
-        }
+        let beside = |other: &String| shown.iter().position(|known| known == other);
+        let wanted = match target {
+            Target::Before(other) => beside(other),
+            Target::After(other) => beside(other).map(|place| place + 1),
+            Target::Place(place) => Some(place.saturating_sub(1)),
+        };
+        // Beside a project that is gone meanwhile there is no place.
+        shown.insert(wanted.unwrap_or(place).clamp(first, last), key);
     }
     keep_unknown(shown, &preferences.order)
-}
-
-/// The order that was asked for, then what it does not name.
-fn ordered(shown: &[String], asked: &[String], before: &[String]) -> Vec<String> {
-    let mut order: Vec<String> = Vec::with_capacity(shown.len());
-    for key in asked.iter().chain(shown) {
-        if shown.contains(key) && !order.contains(key) {
-            order.push(key.clone());
-        }
-    }
-    keep_unknown(order, before)
 }
 
 /// Projects that nobody reaches at the moment keep their place in the file, at its end.
@@ -306,27 +340,59 @@ mod tests {
         list.iter().map(|&key| key.to_owned()).collect()
     }
 
-    #[test]
-    fn a_move_changes_places_with_the_neighbour_of_the_same_kind() {
+    fn with_favourite(key: &str) -> Preferences {
         let mut preferences = Preferences::default();
         preferences
             .projects
-            .entry("us/1".to_owned())
+            .entry(key.to_owned())
             .or_default()
             .favourite = true;
-        let shown = || keys(&["us/1", "us/2", "us/3"]);
-        let order = |key, up| moved_by(&preferences, shown(), key, up);
-        assert_eq!(order("us/3", true), keys(&["us/1", "us/3", "us/2"]));
-        assert_eq!(order("us/2", true), shown());
-        assert_eq!(order("us/3", false), shown());
-        assert_eq!(order("us/9", true), shown());
+        preferences
     }
 
     #[test]
-    fn an_order_takes_in_known_projects_and_forgets_none() {
-        let asked = keys(&["us/3", "us/66", "us/3", "us/1"]);
-        let before = keys(&["eu/9", "us/1"]);
-        let order = ordered(&keys(&["us/1", "us/2", "us/3"]), &asked, &before);
-        assert_eq!(order, keys(&["us/3", "us/1", "us/2", "eu/9"]));
+    fn a_project_goes_beside_the_one_it_passes_and_no_favourite_is_passed() {
+        let preferences = with_favourite("us/1");
+        let shown = || keys(&["us/1", "us/2", "us/3", "us/4"]);
+        let order = |key, target| moved(&preferences, shown(), key, &target);
+        let before = |key: &str| Target::Before(key.to_owned());
+        let after = |key: &str| Target::After(key.to_owned());
+        assert_eq!(
+            order("us/4", before("us/2")),
+            keys(&["us/1", "us/4", "us/2", "us/3"])
+        );
+        assert_eq!(
+            order("us/2", after("us/3")),
+            keys(&["us/1", "us/3", "us/2", "us/4"])
+        );
+        assert_eq!(
+            order("us/4", before("us/1")),
+            keys(&["us/1", "us/4", "us/2", "us/3"])
+        );
+        assert_eq!(order("us/1", after("us/4")), shown());
+        assert_eq!(order("us/3", before("us/99")), shown());
+        assert_eq!(order("us/9", before("us/1")), shown());
+    }
+
+    #[test]
+    fn a_place_is_counted_in_the_whole_list() {
+        let preferences = with_favourite("us/1");
+        let shown = || keys(&["us/1", "us/2", "us/3", "us/4"]);
+        let order = |key, place| moved(&preferences, shown(), key, &Target::Place(place));
+        assert_eq!(order("us/4", 2), keys(&["us/1", "us/4", "us/2", "us/3"]));
+        assert_eq!(order("us/4", 0), keys(&["us/1", "us/4", "us/2", "us/3"]));
+        assert_eq!(order("us/2", 99), keys(&["us/1", "us/3", "us/4", "us/2"]));
+        assert_eq!(order("us/3", 3), shown());
+    }
+
+    #[test]
+    fn an_order_forgets_nobody() {
+        let preferences = Preferences {
+            order: keys(&["eu/9", "us/1"]),
+            ..Preferences::default()
+        };
+        let shown = keys(&["us/1", "us/2"]);
+        let order = moved(&preferences, shown, "us/2", &Target::Place(1));
+        assert_eq!(order, keys(&["us/2", "us/1", "eu/9"]));
     }
 }

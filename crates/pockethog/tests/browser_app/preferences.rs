@@ -1,5 +1,9 @@
 //! Settings: what a person chooses is shown at once, kept in the file, and never lost.
 
+use demo_posthog::{Options, Size};
+
+use crate::browser::accessibility::violations;
+use crate::browser::layout::misfits;
 use crate::stage::{Allow, Stage};
 
 /// A stage on the settings page, with some projects to arrange.
@@ -14,6 +18,23 @@ async fn in_settings() -> Stage {
 /// The preferences file.
 fn file(stage: &Stage) -> std::path::PathBuf {
     stage.home().join("pockethog/preferences.toml")
+}
+
+/// A stage on the settings page with more projects than a page holds.
+async fn with_many() -> Stage {
+    let size = Size::Large {
+        organizations: 2,
+        projects_each: 35,
+    };
+    let stage = Stage::set_with(Options {
+        size,
+        ..Options::default()
+    })
+    .await;
+    stage.sign_in("us", &Allow::default()).await;
+    stage.browser.shows("70 projects").await;
+    stage.go("/settings").await;
+    stage
 }
 
 async fn order(stage: &Stage) -> Vec<String> {
@@ -52,7 +73,7 @@ async fn projects_are_arranged_by_keyboard() {
     stage
         .browser
         .run(
-            "document.querySelector('[data-order] li:nth-child(2) [value=up]').focus()",
+            "document.querySelector('[data-order] li:nth-child(2) [aria-label$=\" up\"]').focus()",
             vec![],
         )
         .await;
@@ -67,6 +88,21 @@ async fn projects_are_arranged_by_keyboard() {
     let after = order(&stage).await;
     assert_eq!((&after[0], &after[1]), (&before[1], &before[0]));
     assert_eq!(after[2..], before[2..]);
+    // The way up ends here, so the focus is on the way down: one more Enter takes it back.
+    stage
+        .browser
+        .until(&format!(
+            "document.activeElement.getAttribute('aria-label') === 'Move ' + {second} + ' down'"
+        ))
+        .await;
+    stage.browser.press("Enter").await;
+    stage
+        .browser
+        .until(&format!(
+            "document.querySelector('[data-order] .grow > a bdi').textContent !== {second}"
+        ))
+        .await;
+    assert_eq!(order(&stage).await, before);
     stage.browser.finish_without_errors().await;
 }
 
@@ -108,6 +144,73 @@ async fn projects_are_arranged_by_dragging() {
     }
     stage.browser.reload().await;
     assert_eq!(order(&stage).await[0], before[2], "before: {kept}");
+    stage.browser.finish_without_errors().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_projects_are_searched_as_one_types_and_moved_far() {
+    let stage = with_many().await;
+    let browser = &stage.browser;
+    assert_eq!(order(&stage).await.len(), 50);
+    browser.fill("[data-search]", "site 1069").await;
+    browser.shows("1 of 70 projects").await;
+    assert_eq!(order(&stage).await, ["Site 1069"]);
+    browser
+        .until("document.activeElement.matches('[data-search]')")
+        .await;
+    browser.fill("#project-list [name=place]", "2").await;
+    browser.press("Enter").await;
+    browser
+        .until("document.querySelector('[name=place]').defaultValue === '2'")
+        .await;
+    assert_eq!(order(&stage).await, ["Site 1069"], "the search stays");
+    stage.go("/settings").await;
+    let moved = order(&stage).await;
+    assert_eq!(moved[..3], ["Site 1001", "Site 1069", "Site 1002"]);
+    browser.click(".pager [rel=next]").await;
+    browser.shows("Page 2 of 2").await;
+    assert_eq!(order(&stage).await.len(), 20);
+    // Over the edge of a page: the focus goes along with the project.
+    let first = order(&stage).await[0].clone();
+    browser
+        .click("[data-order] li:first-child [aria-label$=' up']")
+        .await;
+    browser.shows("Page 1 of 2").await;
+    assert_eq!(order(&stage).await[49], first);
+    browser
+        .until(&format!(
+            "document.activeElement.getAttribute('aria-label') === 'Move {first} up'"
+        ))
+        .await;
+    assert!(violations(browser).await.is_empty());
+    browser.size(320, 800).await;
+    assert_eq!(misfits(browser).await, Vec::<String>::new());
+    stage.browser.finish_without_errors().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_projects_are_searched_and_moved_without_scripts() {
+    let stage = with_many().await;
+    let browser = &stage.browser;
+    browser.scripts(false).await;
+    browser.reload().await;
+    browser.fill("[data-search]", "site 1069").await;
+    browser.press("Enter").await;
+    browser.shows("1 of 70 projects").await;
+    browser.fill("#project-list [name=place]", "1").await;
+    browser.press("Enter").await;
+    browser
+        .until("document.activeElement?.matches('[name=place][value=\"1\"]')")
+        .await;
+    stage.go("/settings").await;
+    assert_eq!(order(&stage).await[0], "Site 1069");
+    browser
+        .click("[data-order] li:nth-child(3) [aria-label$=' up']")
+        .await;
+    browser
+        .until("document.activeElement?.getAttribute('aria-label') === 'Move Site 1002 up'")
+        .await;
+    assert_eq!(order(&stage).await[1], "Site 1002");
     stage.browser.finish_without_errors().await;
 }
 

@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use demo_posthog::Consent;
+use demo_posthog::{Consent, Size};
 use pockethog::preferences::{Mode, Scheme};
-use reqwest::StatusCode;
 
 use crate::desk::{App, Desk, location};
 use crate::place::signed_in;
@@ -103,25 +102,75 @@ async fn an_import_that_is_not_understood_is_refused_with_its_line() {
 }
 
 #[tokio::test]
-async fn projects_are_ordered_by_dragging_and_by_buttons() {
+async fn projects_are_ordered_beside_each_other_and_by_place() {
     let desk = signed_in(&Consent::default()).await;
     let keys = |desk: &Desk| desk.app.state.preferences().0.order;
-    let world = desk.demo.us().world();
-    let (a, b) = (
-        format!("us/{}", world.projects[2].id),
-        format!("us/{}", world.projects[0].id),
+    let projects = &desk.demo.us().world().projects;
+    let key = |nth: usize| format!("us/{}", projects[nth].id);
+    let [a, b, c] = [key(0), key(1), key(2)];
+    let order = async |fields: &[(&str, &str)]| {
+        let answer = desk.app.post("/settings/order", fields).await;
+        location(&answer)
+    };
+    order(&[("key", &*c), ("before", &*a)]).await;
+    assert_eq!(keys(&desk)[..3], [c.clone(), a.clone(), b.clone()]);
+    assert_eq!(keys(&desk).len(), projects.len());
+    order(&[("key", &*c), ("after", &*a)]).await;
+    assert_eq!(keys(&desk)[..3], [a.clone(), c.clone(), b.clone()]);
+    let shown = order(&[("key", &*b), ("place", "1")]).await;
+    assert_eq!(keys(&desk)[..3], [b.clone(), a, c]);
+    // The answer leads to where the project stands now, with the focus on what moved it.
+    let page = desk.app.text(&shown).await;
+    assert!(page.contains(&format!("data-key=\"{b}\"")), "{page}");
+    let before = keys(&desk);
+    let shown = order(&[("key", &*b), ("place", "first")]).await;
+    assert!(
+        desk.app
+            .text(&shown)
+            .await
+            .contains("a whole number, 1 for the first")
     );
-    let answer = desk
-        .app
-        .post("/settings/order", &[("key", &*a), ("key", &*b)])
+    assert_eq!(keys(&desk), before);
+}
+
+#[tokio::test]
+async fn many_projects_are_searched_and_paged_and_a_move_counts_in_the_whole_list() {
+    let desk = Desk::with(Size::Large {
+        organizations: 2,
+        projects_each: 35,
+    })
+    .await;
+    desk.sign_in("us", &Consent::default()).await;
+    let projects = &desk.demo.us().world().projects;
+    let last = projects.last().unwrap();
+    desk.app
+        .home_until(|page| page.contains("70 projects"))
         .await;
-    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
-    assert_eq!(keys(&desk)[..2], [a.clone(), b.clone()]);
-    assert_eq!(keys(&desk).len(), world.projects.len());
-    let answer = desk
-        .app
-        .post("/settings/order", &[("key", &*b), ("move", "up")])
-        .await;
-    assert_eq!(location(&answer), "/settings#projects");
-    assert_eq!(keys(&desk)[..2], [b, a]);
+    let shown = |page: &str| page.matches("<li data-key").count();
+    let first_page = desk.app.text("/settings").await;
+    assert_eq!(shown(&first_page), 50);
+    assert!(
+        first_page.contains("Page 1 of 2") && !first_page.contains(&last.name),
+        "{first_page}"
+    );
+    assert_eq!(shown(&desk.app.text("/settings?page=1").await), 20);
+    let found = desk.app.text("/settings?filter=site+106").await;
+    assert_eq!(shown(&found), 10);
+    assert!(found.contains("10 of 70 projects"), "{found}");
+    let none = desk.app.text("/settings?filter=zebra").await;
+    assert!(none.contains("No project matches"), "{none}");
+
+    let (moved, passed) = (format!("us/{}", last.id), format!("us/{}", projects[60].id));
+    let fields = [
+        ("key", &*moved),
+        ("before", &*passed),
+        ("filter", "site 10"),
+    ];
+    let answer = desk.app.post("/settings/order", &fields).await;
+    let order = desk.app.state.preferences().0.order;
+    let place = order.iter().position(|key| *key == moved).unwrap();
+    assert_eq!(order[place + 1], passed);
+    let page = desk.app.text(&location(&answer)).await;
+    assert!(page.contains(&format!("data-key=\"{moved}\"")), "{page}");
+    assert!(page.contains("value=\"site 10\""), "the search stays");
 }

@@ -35,8 +35,13 @@ pub struct Desk {
 
 impl Desk {
     pub async fn new() -> Self {
+        Self::with(FEW_EVENTS).await
+    }
+
+    /// With a PostHog of another size.
+    pub async fn with(size: Size) -> Self {
         let demo = Demo::start(Options {
-            size: FEW_EVENTS,
+            size,
             ..Options::default()
         });
         let demo = demo.await.unwrap();
