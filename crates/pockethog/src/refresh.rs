@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use posthog_api::{Bearer, Client, Error};
-use sign_in_with_posthog::Connection;
+use sign_in_with_posthog::{Connection, ConnectionId};
 
-use crate::discovery::{Cause, Failure, discover};
+use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::notes::{self, Notes};
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
 use crate::preferences::Preferences;
@@ -158,8 +158,30 @@ pub async fn discovery(
     connection: &Connection,
 ) -> Result<Vec<Failure>, SnapshotError> {
     let found = discover(&program.client(connection), connection).await;
-    snapshots.put_discovery(&connection.id, &found, Timestamp::now())?;
+    keep_discovery(program, snapshots, &connection.id, &found)?;
     Ok(found.failures)
+}
+
+/// Stores what Discovery found. A project belongs to the Connection that found it first as long as that
+/// one can read it: from one that has ended it goes to the one that reaches it now, say from a revoked
+/// sign-in to an API key.
+///
+/// # Errors
+///
+/// Snapshots that cannot be written.
+pub fn keep_discovery(
+    program: &Program,
+    snapshots: &mut Snapshots,
+    connection: &ConnectionId,
+    found: &Discovery,
+) -> Result<(), SnapshotError> {
+    let reached: HashSet<&ProjectKey> = found.projects.iter().map(|project| &project.key).collect();
+    for known in program.sign_in.connections().unwrap_or_default() {
+        if !known.is_active() && known.id != *connection {
+            snapshots.hand_over(&known.id, connection, &|key| reached.contains(key))?;
+        }
+    }
+    snapshots.put_discovery(connection, found, Timestamp::now())
 }
 
 /// Reads the projects of several Connections anew, side by side, and stores them.
@@ -178,7 +200,7 @@ pub async fn discoveries(
     });
     let mut failures = Vec::new();
     for (connection, found) in futures::future::join_all(reading).await {
-        snapshots.put_discovery(&connection.id, &found, Timestamp::now())?;
+        keep_discovery(program, snapshots, &connection.id, &found)?;
         failures.extend(found.failures);
     }
     Ok(failures)
@@ -264,7 +286,7 @@ pub async fn home(
             }
             Done::Found(found) => {
                 let (connection, found) = *found;
-                snapshots.put_discovery(&connection.id, &found, Timestamp::now())?;
+                keep_discovery(program, snapshots, &connection.id, &found)?;
                 let mut new = found.projects;
                 preferences.sort(&mut new);
                 for project in new.into_iter().filter(|project| wanted(project)) {

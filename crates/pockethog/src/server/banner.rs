@@ -22,6 +22,7 @@ use crate::format::counted;
 use crate::pages::layout::{Notice, Tone};
 use crate::preferences::Banner;
 use crate::project::{Project, ProjectKey};
+use crate::refresh::keep_discovery;
 use crate::snapshot::SnapshotError;
 
 /// How long a snoozed banner stays away.
@@ -175,7 +176,7 @@ fn hand_over(
     let reached: HashSet<&ProjectKey> = found.projects.iter().map(|project| &project.key).collect();
     let mut snapshots = state.snapshots();
     snapshots.hand_over(from, to, &|key| reached.contains(key))?;
-    snapshots.put_discovery(to, found, Timestamp::now())?;
+    keep_discovery(state.program(), &mut snapshots, to, found)?;
     snapshots.projects_of(from)
 }
 

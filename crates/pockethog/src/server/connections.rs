@@ -187,7 +187,7 @@ async fn sign_out(
         "{what} {}. Names, order, favourites and colours of its projects are kept.",
         connection.host.name()
     );
-    leave(&state, text)
+    leave(&state, &connection, text)
 }
 
 /// Takes a signed-out Connection off the list.
@@ -207,6 +207,7 @@ async fn remove(
             forget_projects(&state, connection.id.clone()).await;
             leave(
                 &state,
+                &connection,
                 format!("{} was removed from the list.", connection.host.name()),
             )
         }
@@ -221,15 +222,13 @@ async fn remove(
     }
 }
 
-/// Where to go when a Connection has ended: home shows the sign-in screen where it was the last one.
-fn leave(state: &Arc<State>, text: String) -> Result<Response, PageError> {
+/// Where to go when a Connection has ended: home shows the sign-in screen where it was the last one. What
+/// is open in other windows decides for itself whether it has anything left to show.
+fn leave(state: &Arc<State>, ended: &Connection, text: String) -> Result<Response, PageError> {
     say(state, Tone::Good, text);
+    state.announce(Change::SignedOut(ended.id.clone()));
+    state.announce(Change::Projects);
     let left = state.connections()?.iter().any(Connection::is_active);
-    state.announce(if left {
-        Change::Projects
-    } else {
-        Change::SignedOut
-    });
     Ok(see_other(if left { "/connections" } else { "/" }))
 }
 

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use maud::Markup;
 use serde_json::json;
+use sign_in_with_posthog::ConnectionId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
@@ -47,8 +48,8 @@ pub enum Change {
     },
     /// Whether PostHog answers: ask [`State::status`].
     Status,
-    /// A session has ended: pages go to the sign-in screen.
-    SignedOut,
+    /// A session has ended. Pages that show nothing without it leave; the others stay where they are.
+    SignedOut(ConnectionId),
 }
 
 /// A server-sent event for app.js.
@@ -127,9 +128,6 @@ pub(super) fn stream_watching(
                 })
                 .collect();
             made.extend(of_page);
-            if changes.contains(&Change::SignedOut) {
-                made.push(signed_out());
-            }
             changes.clear();
             if !made.is_empty() && sender.send(made).await.is_err() {
                 return;

@@ -55,7 +55,10 @@ struct Asked {
     range: String,
     note: String,
     deleted: String,
+    restored: String,
     saved: String,
+    /// On the address of a stream: its page was made while somebody was signed in.
+    signed_in: Option<String>,
 }
 
 impl Located {
@@ -181,20 +184,24 @@ async fn live(
     let range = range_of(&asked.range);
     let key = located.project.key;
     let interest = Interest::Project(key.clone(), range);
+    let leaves = asked.signed_in.is_some();
     Ok(events::stream(&state, interest, move |state, changes| {
-        parts(state, &path, &key, range, changes).unwrap_or_else(|error| {
+        parts(state, &path, &key, range, leaves, changes).unwrap_or_else(|error| {
             tracing::warn!(%error, "a project page could not be kept up to date");
             Vec::new()
         })
     }))
 }
 
-/// What of a page is to be replaced after `changes`; everything where there are none.
+/// What of a page is to be replaced after `changes`; everything where there are none. A page that was made
+/// while its project could be read `leaves` once that is over, also where it was over before the stream
+/// began; one that was opened afterwards shows what is left.
 fn parts(
     state: &Arc<State>,
     path: &(String, String),
     key: &ProjectKey,
     range: Range,
+    leaves: bool,
     changes: &[Change],
 ) -> Result<Vec<Part>, PageError> {
     let all = changes.is_empty() || changes.contains(&Change::Projects);
@@ -203,10 +210,20 @@ fn parts(
     let lists = touched(View::Breakdowns(range)) || numbers;
     let notes = touched(View::Notes) || changes.contains(&Change::Notes(key.clone()));
     let online = touched(View::Today);
-    if !(numbers || lists || notes || online || changes.contains(&Change::Status)) {
+    let ended = changes
+        .iter()
+        .any(|change| matches!(change, Change::SignedOut(_)));
+    if !(numbers || lists || notes || online || ended || changes.contains(&Change::Status)) {
         return Ok(Vec::new());
     }
-    let Some(located) = locate(state, path)? else {
+    let located = locate(state, path)?;
+    let readable = located
+        .as_ref()
+        .is_some_and(|located| located.connection.is_active());
+    if leaves && !readable {
+        return Ok(vec![events::signed_out()]);
+    }
+    let Some(located) = located else {
         return Ok(Vec::new());
     };
     let view = view(state, &located, range, Shell::default())?;
@@ -354,9 +371,14 @@ fn assemble(
         });
     let at_a_cloud = connection.host.region().is_some();
     shell.stream = Some(format!(
-        "{}/events?range={}",
+        "{}/events?range={}{}",
         project_path(&project.key),
-        range.name()
+        range.name(),
+        if connection.is_active() {
+            "&signed_in=1"
+        } else {
+            ""
+        },
     ));
     ProjectPage {
         shell,

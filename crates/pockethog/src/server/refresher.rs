@@ -362,9 +362,9 @@ impl Task {
             }
         }
         self.active = self.plan.connections.keys().cloned().collect();
-        if before.iter().any(|id| !self.active.contains(id)) {
+        for id in before.iter().filter(|id| !self.active.contains(id)) {
             // Signed out by another program, or found out to have ended.
-            self.state.announce(Change::SignedOut);
+            self.state.announce(Change::SignedOut(id.clone()));
         }
         // A routine refresh of numbers that are fresh enough is not worth a word.
         for key in &self.plan.behind {
@@ -497,7 +497,7 @@ impl Task {
         let anew = signed_out || matches!(job, Job::Discover(_));
         let stored = self
             .state
-            .blocking(move |state| store(&mut state.snapshots(), &job, &connection, answer))
+            .blocking(move |state| store(state, &job, &connection, answer))
             .await;
         if let Err(error) = stored {
             tracing::warn!(%error, "an answer could not be kept");
@@ -561,15 +561,16 @@ async fn ask(
 }
 
 fn store(
-    snapshots: &mut Snapshots,
+    state: &State,
     job: &Job,
     connection: &ConnectionId,
     answer: Answer,
 ) -> Result<(), SnapshotError> {
     let now = Timestamp::now();
+    let mut snapshots = state.snapshots();
     match (job, answer) {
         (Job::Discover(_), Answer::Found(found)) => {
-            snapshots.put_discovery(connection, &found, now)
+            refresh::keep_discovery(state.program(), &mut snapshots, connection, &found)
         }
         (Job::Read(key, _), Answer::Today(today)) => snapshots.put(key, &*today),
         (Job::Read(key, _), Answer::Period(period)) => snapshots.put(key, &*period),

@@ -383,13 +383,15 @@ impl Browser {
     }
 
     /// Errors that pages reported since the last call: of scripts, of the content security policy, of
-    /// files that did not load.
+    /// files that did not load. A transition between two pages that a further page cuts short is none:
+    /// Chromium reports it, and nobody can catch it.
     pub async fn errors(&self) -> Vec<String> {
         self.log("browser")
             .await
             .iter()
             .filter(|entry| entry["level"] == "SEVERE")
             .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+            .filter(|message| !message.contains("Transition was aborted"))
             .collect()
     }
 

@@ -56,6 +56,31 @@ async fn a_revocation_leads_to_the_sign_in_screen_and_signing_in_again_brings_al
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn open_pages_leave_by_themselves_once_the_access_was_revoked() {
+    let stage = Stage::set().await;
+    stage.sign_in("us", &Allow::default()).await;
+    stage.complete(stage.us().world().projects.len()).await;
+    let project = stage.us().world().projects[0].id;
+    let connected_apps = format!("{}/settings/connected-apps", stage.us().address());
+    stage.browser.second_tab(&connected_apps).await;
+    stage.browser.click("[id^=revoke-]").await;
+    stage.browser.gone("[id^=revoke-]").await;
+    // A page whose numbers have to be asked for finds out, and says so where it leads to.
+    stage.go(&format!("/project/us/{project}?range=90d")).await;
+    let reason = "US Cloud: Your access was revoked or has expired. Sign in again to go on. Your projects, favourites and colours are kept.";
+    stage.at("/").await;
+    stage.browser.shows(reason).await;
+    // Nobody has touched the other tab.
+    stage.browser.first_tab().await;
+    stage
+        .browser
+        .find("button[formaction=\"/sign-in/us\"]")
+        .await;
+    stage.browser.shows(reason).await;
+    stage.browser.finish_without_errors().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_organization_that_refuses_is_named_and_the_rest_is_there() {
     let stage = Stage::set().await;
     let world = stage.us().world();

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use demo_posthog::Consent;
+use demo_posthog::{ApiKeyOptions, Consent};
+use pockethog::project::ProjectKey;
+use pockethog::server::Change;
 
 use crate::desk::{Desk, location};
 
@@ -39,6 +41,114 @@ async fn a_revoked_session_leads_to_the_sign_in_screen_and_back_with_everything_
     let page = desk.app.text("/").await;
     assert!(page.contains("visitors today"), "numbers are there at once");
     assert!(page.contains("title=\"Favourite\""), "{page}");
+}
+
+#[tokio::test]
+async fn an_api_key_takes_over_what_a_revoked_sign_in_has_left() {
+    let desk = Desk::signed_in().await;
+    let name = desk.demo.us().world().projects[0].name.clone();
+    desk.app
+        .home_until(|page| page.contains(&name) && page.contains("data-state=\"live\""))
+        .await;
+    desk.demo.us().revoke_all();
+    let revoked = desk.app.state.connections().unwrap().remove(0);
+    let client = desk.app.state.program().client(&revoked);
+    client.projects().await.unwrap_err();
+    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    let fields = [("address", desk.demo.us().address()), ("key", &key)];
+    assert_eq!(location(&desk.app.post("/api-key", &fields).await), "/");
+    let page = desk.app.home_until(|page| page.contains(&name)).await;
+    assert!(page.contains("visitors today"), "numbers are kept");
+}
+
+#[tokio::test]
+async fn a_project_page_leaves_although_its_access_ended_before_its_stream_began() {
+    let desk = Desk::signed_in().await;
+    let project = desk.demo.us().world().projects[0].clone();
+    desk.app
+        .home_until(|page| page.contains(&project.name))
+        .await;
+    let path = format!("/project/us/{}", project.id);
+    let page = desk.app.text(&path).await;
+    desk.demo.us().revoke_all();
+    let connection = desk.app.state.connections().unwrap().remove(0);
+    let client = desk.app.state.program().client(&connection);
+    client.projects().await.unwrap_err();
+    let stream = format!("{path}/events?range=30d&amp;signed_in=1");
+    assert!(
+        page.contains(&format!("data-stream=\"{stream}\"")),
+        "{page}"
+    );
+    let mut stream = desk.app.stream(&stream.replace("&amp;", "&")).await;
+    stream
+        .until(|name, data| name == "status" && data.contains("signed-out"))
+        .await;
+    // Opened afterwards, the page shows what is left, and why it is no more.
+    let page = desk.app.text(&path).await;
+    assert!(page.contains("US Cloud is signed out."), "{page}");
+    assert!(!page.contains("signed_in=1"), "{page}");
+}
+
+#[tokio::test]
+async fn signing_out_of_one_of_two_leaves_alone_what_the_other_one_shows() {
+    let desk = Desk::signed_in().await;
+    desk.sign_in("eu", &Consent::default()).await;
+    let (us, eu) = (
+        desk.demo.us().world().projects[0].clone(),
+        desk.demo.eu().world().projects[0].clone(),
+    );
+    desk.app
+        .home_until(|page| page.contains(&us.name) && page.contains(&eu.name))
+        .await;
+    let mut home = desk.app.stream("/events/home").await;
+    let mut of_us = desk
+        .app
+        .stream(&format!("/project/us/{}/events?signed_in=1", us.id))
+        .await;
+    let mut of_eu = desk
+        .app
+        .stream(&format!("/project/eu/{}/events?signed_in=1", eu.id))
+        .await;
+    for stream in [&mut home, &mut of_us, &mut of_eu] {
+        stream.until(|name, _| name == "status").await;
+    }
+    let connections = desk.app.state.connections().unwrap();
+    let id = &connections
+        .iter()
+        .find(|connection| connection.host.key() == "us")
+        .unwrap()
+        .id;
+    let answer = desk
+        .app
+        .post(&format!("/connections/{id}/sign-out"), &[])
+        .await;
+    assert_eq!(location(&answer), "/connections");
+
+    let led_away = |name: &str, data: &str| name == "status" && data.contains("signed-out");
+    of_us.until(led_away).await;
+    home.until(|name, data| {
+        assert!(!led_away(name, data), "home has projects left to show");
+        data.contains("\"id\":\"home\"") && data.contains(&eu.name) && !data.contains(&us.name)
+    })
+    .await;
+    // What the other project's page tells after the sign-out shows that it is still there.
+    let key = ProjectKey {
+        host: "eu".to_owned(),
+        id: eu.id,
+    };
+    desk.app
+        .state
+        .prefer(|preferences| {
+            preferences.project_mut(&key).conversions = vec!["chosen_afterwards".to_owned()];
+        })
+        .unwrap();
+    desk.app.state.announce(Change::Projects);
+    of_eu
+        .until(|name, data| {
+            assert!(!led_away(name, data), "this project is still readable");
+            name == "part" && data.contains("chosen_afterwards")
+        })
+        .await;
 }
 
 #[tokio::test]
