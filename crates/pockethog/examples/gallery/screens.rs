@@ -682,6 +682,7 @@ fn usual_project() -> ProjectPage {
         dialog: None,
         saved: None,
         deleted: None,
+        restored: false,
     }
 }
 

@@ -71,6 +71,8 @@ pub struct ProjectPage {
     pub saved: Option<Option<u64>>,
     /// The note that was just deleted: its number and text.
     pub deleted: Option<(u64, String)>,
+    /// True where a deleted note was just brought back.
+    pub restored: bool,
 }
 
 /// A project in the list beside the page.
@@ -110,6 +112,7 @@ pub fn render(view: &ProjectPage) -> Markup {
                 div.content {
                     (heading(view))
                     @if let Some((id, text)) = &view.deleted { (undo(view, *id, text)) }
+                    @if view.restored { div.notice.good role="status" { p { "The note is back." } } }
                     (render_numbers(view))
                     (render_lists(view))
                     (preferences(view))

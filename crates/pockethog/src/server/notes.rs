@@ -256,8 +256,7 @@ async fn undo(
         Ok(note) => {
             state.deleted_notes().take(key, id);
             store(&state, key, id, note).await;
-            say(&state, Tone::Good, "The note is back.");
-            Ok(see_other(&back))
+            Ok(see_other(&format!("{back}&restored={id}")))
         }
         Err(error) => {
             say(

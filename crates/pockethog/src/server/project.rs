@@ -138,6 +138,10 @@ async fn show(
                 .parse()
                 .ok()
                 .and_then(|id| Some((id, state.deleted_notes().text(&view.key, id)?)));
+            view.restored = asked
+                .restored
+                .parse()
+                .is_ok_and(|id: u64| view.notes.iter().any(|note| note.id == id));
             Ok(page(project::render(&view)))
         })
         .await
@@ -417,6 +421,7 @@ fn assemble(
         dialog: None,
         saved: None,
         deleted: None,
+        restored: false,
     }
 }
 
