@@ -25,7 +25,7 @@ pub struct Discovery {
 /// Something that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What: an organization, a project, or the whole Host.
+    /// What: the projects of an organization, a project, or the whole Host.
     pub what: String,
     /// Why, in one sentence.
     pub reason: String,
@@ -176,9 +176,13 @@ impl Found {
 
     fn into_discovery(mut self, connection: &Connection) -> Discovery {
         for (id, error) in &self.organization_failures {
-            let name = self.names.get(id).unwrap_or(id);
+            let name = self
+                .names
+                .get(id)
+                .cloned()
+                .unwrap_or_else(|| format!("organization {id}"));
             self.failures
-                .push(Failure::new(format!("Organization {name}"), error));
+                .push(Failure::new(format!("Projects of {name}"), error));
         }
         let mut seen = HashSet::new();
         let mut projects: Vec<Project> = self

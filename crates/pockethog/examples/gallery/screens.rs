@@ -47,7 +47,7 @@ fn sign_ins() -> Vec<(&'static str, Markup)> {
         (
             "sign-in-reason",
             sign_in::render(&SignIn {
-                reason: Some("Your sign-in at EU Cloud was revoked in PostHog’s settings. Sign in again; your projects, favourites and colours are kept.".to_owned()),
+                reason: Some("EU Cloud: Your access was revoked or has expired. Sign in again to go on. Your projects, favourites and colours are kept.".to_owned()),
                 may_cancel: true,
                 ..first_screen()
             }),
@@ -133,14 +133,14 @@ fn homes() -> Vec<(&'static str, Markup)> {
                 view.has_own_order = true;
                 view.troubles = vec![
                     Trouble {
-                        what: "Mossbank".to_owned(),
-                        reason: "PostHog is busy, numbers from 12 min ago.".to_owned(),
+                        what: "EU Cloud".to_owned(),
+                        reason: "PostHog asks to slow down, for 30 seconds.".to_owned(),
                         action: None,
                     },
                     Trouble {
-                        what: "Organization Burrow".to_owned(),
-                        reason: "could not be read: access was refused. An administrator may have to allow PocketHog.".to_owned(),
-                        action: Some(("Connections".to_owned(), "/connections".to_owned())),
+                        what: "Projects of Burrow could not be read".to_owned(),
+                        reason: "PostHog does not allow it: Your organization’s administrator has to approve this application.".to_owned(),
+                        action: None,
                     },
                 ];
                 view.banners = vec![KeyBanner {
@@ -203,9 +203,8 @@ fn homes() -> Vec<(&'static str, Markup)> {
             with(&|view| {
                 view.cards.clear();
                 view.troubles = vec![Trouble {
-                    what: "EU Cloud".to_owned(),
-                    reason: "PostHog answered with an error page (502). PocketHog keeps trying."
-                        .to_owned(),
+                    what: "EU Cloud could not be read".to_owned(),
+                    reason: "PostHog is busy (502).".to_owned(),
                     action: None,
                 }];
             }),
@@ -465,8 +464,8 @@ fn others() -> Vec<(&'static str, Markup)> {
                         vault: "Encrypted file".to_owned(),
                         projects: 2,
                         failures: vec![Trouble {
-                            what: "Organization Burrow".to_owned(),
-                            reason: "access was refused.".to_owned(),
+                            what: "Projects of Burrow could not be read".to_owned(),
+                            reason: "PostHog does not allow it.".to_owned(),
                             action: None,
                         }],
                         ..ConnectionCard::default()

@@ -139,7 +139,7 @@ fn card(connection: &ConnectionCard) -> Markup {
             }
             @if !connection.failures.is_empty() {
                 ul.notice.warn.plain-list {
-                    @for failure in &connection.failures { li { b { bdi { (failure.what) } } ": " (failure.reason) } }
+                    @for failure in &connection.failures { li { b { bdi { (failure.what) } "." } " " (failure.reason) } }
                 }
             }
             div.actions {

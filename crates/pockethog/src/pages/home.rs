@@ -115,7 +115,7 @@ pub enum Sort {
 /// Something that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// A project, an organization or a Host.
+    /// What it is about, as the heading of the sentence: `US Cloud`, `Projects of Burrow could not be read`.
     pub what: String,
     /// Why, in one sentence.
     pub reason: String,
@@ -423,7 +423,7 @@ fn address(view: &Home, sort: Sort, page: usize) -> String {
 pub fn render_troubles(troubles: &[Trouble]) -> Markup {
     let line = |trouble: &Trouble| {
         html! {
-            b { bdi { (trouble.what) } } ": " (trouble.reason)
+            b { bdi { (trouble.what) } "." } " " (trouble.reason)
             @if let Some((label, path)) = &trouble.action { " " a href=(path) { (label) } }
         }
     };
@@ -433,7 +433,7 @@ pub fn render_troubles(troubles: &[Trouble]) -> Markup {
                 [] => {},
                 [one] => div.notice.warn role="status" { (icons::warning()) p { (line(one)) } },
                 several => details.notice.warn open[several.len() <= 4] {
-                    summary { (icons::warning()) (several.len()) " could not be read; everything else is here" }
+                    summary { (icons::warning()) (several.len()) " things need a look" }
                     ul { @for trouble in several { li { (line(trouble)) } } }
                 },
             }
@@ -493,6 +493,11 @@ fn key_banner(banner: &KeyBanner) -> Markup {
 
 /// A notice about numbers that could not be refreshed at all.
 pub fn offline_notice(age: &str) -> Notice {
+    let age = if age == "just now" {
+        "a moment ago"
+    } else {
+        age
+    };
     Notice {
         tone: Tone::Warn,
         text: format!(

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState, CredentialKind, Reach};
 
 use super::answer::sentence;
+use super::home::unread;
 use super::sign_in::{self, Purpose};
 use super::{Change, NotFound, PageError, State, page, see_other};
 use crate::accounts::{EMAIL_SCOPE, missing_scopes};
@@ -90,7 +91,7 @@ fn card(
             .into_iter()
             .map(|failure| Trouble {
                 reason: sentence(&failure.reason),
-                what: failure.what,
+                what: unread(&failure.what),
                 action: None,
             })
             .collect(),

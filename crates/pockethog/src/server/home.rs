@@ -528,11 +528,16 @@ fn troubles(
                 .map(|failure| Trouble {
                     reason: sentence(&failure.reason),
                     action: failure.needs_sign_in.then(sign_in).flatten(),
-                    what: failure.what,
+                    what: unread(&failure.what),
                 }),
         );
     }
     Ok(troubles)
+}
+
+/// What could not be read, before the sentence that says why.
+pub(super) fn unread(what: &str) -> String {
+    format!("{what} could not be read")
 }
 
 /// Connections by API key at US or EU Cloud, unless the person said otherwise.

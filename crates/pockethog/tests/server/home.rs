@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use demo_posthog::{Consent, Endpoint, Failure, Fault, When};
+use demo_posthog::{Consent, Endpoint, Failure, Fault, Size, When};
 use pockethog::folders::Folders;
 use pockethog::snapshot::Snapshots;
 
@@ -51,10 +51,28 @@ async fn an_organization_that_is_refused_is_named_and_the_rest_is_there() {
         .home_until(|page| page.contains(&there[0].name) && page.contains(LIVE))
         .await;
     assert!(
-        page.contains(&format!("Organization {}", refused.name)),
+        page.contains(&format!("Projects of {} could not be read", refused.name)),
         "{page}"
     );
     assert!(gone.iter().all(|project| !page.contains(&project.name)));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_reaches_no_project_is_told_so_and_not_left_waiting() {
+    let desk = Desk::with(Size::Large {
+        organizations: 1,
+        projects_each: 0,
+    })
+    .await;
+    desk.sign_in("us", &Consent::default()).await;
+    let page = desk
+        .app
+        .home_until(|page| page.contains("No projects granted"))
+        .await;
+    assert!(page.contains("href=\"/connections\""), "{page}");
+    assert!(!page.contains("class=\"bone\""), "nothing is on its way");
+    let connections = desk.app.text("/connections").await;
+    assert!(connections.contains("0 projects"), "{connections}");
 }
 
 #[tokio::test]
