@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::curve::{short, smooth_path};
+use super::curve::{short, smooth_path, smooth_path_with_end};
 use super::markers::{Marker, clustered};
 use super::ticks::ticks;
 use crate::format::{compact, grouped};
@@ -20,7 +20,8 @@ pub struct AreaChart<'a> {
     pub id: &'a str,
     /// What it shows, for those who hear the page.
     pub label: &'a str,
-    /// The curve. May end before the last place: the day is not over.
+    /// The curve. May end before the last place: the day is not over. Its last value is of an hour or a day
+    /// that is not over either, so the way to it is set off: a fresh hour would look like a collapse.
     pub values: &'a [u64],
     /// The dashed comparison, place by place.
     pub before: &'a [u64],
@@ -40,7 +41,9 @@ impl AreaChart<'_> {
         let most = self.values.iter().chain(self.before).copied().max();
         let ticks = ticks(most.unwrap_or(0) as f64);
         let top = ticks.last().copied().unwrap_or(1.0);
-        let line = smooth_path(&self.points(self.values, top));
+        let points = self.points(self.values, top);
+        let line = smooth_path(&points);
+        let (over, running) = smooth_path_with_end(&points);
         let before = smooth_path(&self.points(self.before, top));
         let drawn = self.values.len().min(self.places.len());
         let end = drawn.checked_sub(1).map(|place| {
@@ -64,7 +67,8 @@ impl AreaChart<'_> {
                                 d={ (line) "L" (short(across * WIDTH)) " " (short(HEIGHT)) "H0Z" } {}
                         }
                         path.before vector-effect="non-scaling-stroke" d=(before) {}
-                        path.line vector-effect="non-scaling-stroke" d=(line) {}
+                        path.line vector-effect="non-scaling-stroke" d=(over) {}
+                        path.line.running vector-effect="non-scaling-stroke" d=(running) {}
                     }
                     svg.labels aria-hidden="true" {
                         @for tick in &ticks {
@@ -116,7 +120,11 @@ impl AreaChart<'_> {
             .places
             .iter()
             .enumerate()
-            .map(|(place, name)| (name, shown(self.values, place), shown(self.before, place)))
+            .map(|(place, name)| {
+                let so_far = place + 1 == self.values.len().min(self.places.len());
+                let name = format!("{name}{}", if so_far { ", so far" } else { "" });
+                (name, shown(self.values, place), shown(self.before, place))
+            })
             .collect();
         serde_json::to_string(&points).unwrap_or_default()
     }

@@ -8,12 +8,35 @@ use std::fmt::Write;
 /// The `d` of an SVG path through `points`, which are ordered by x. Coordinates have two decimals.
 pub fn smooth_path(points: &[(f64, f64)]) -> String {
     let mut path = String::with_capacity(points.len() * 36);
-    let Some(&(x, y)) = points.first() else {
-        return path;
+    if let Some(&first) = points.first() {
+        move_to(&mut path, first);
+        curves(&mut path, points, 0);
+    }
+    path
+}
+
+/// The same line in two: up to the last point but one, and from there to the last, which is still moving.
+pub fn smooth_path_with_end(points: &[(f64, f64)]) -> (String, String) {
+    let Some(from) = points.len().checked_sub(2) else {
+        return (smooth_path(points), String::new());
     };
+    let whole = smooth_path(points);
+    let mut end = String::new();
+    curves(&mut end, points, from);
+    let rest = whole[..whole.len() - end.len()].to_owned();
+    let mut last = String::new();
+    move_to(&mut last, points[from]);
+    (rest, last + &end)
+}
+
+fn move_to(path: &mut String, (x, y): (f64, f64)) {
     let _ = write!(path, "M{} {}", short(x), short(y));
+}
+
+/// The pieces between the points, from one of them on.
+fn curves(path: &mut String, points: &[(f64, f64)], from: usize) {
     let slopes = slopes(points);
-    for (pair, slope) in points.windows(2).zip(slopes.windows(2)) {
+    for (pair, slope) in points.windows(2).zip(slopes.windows(2)).skip(from) {
         let [(x0, y0), (x1, y1)] = [pair[0], pair[1]];
         let third = (x1 - x0) / 3.0;
         let _ = write!(
@@ -27,7 +50,6 @@ pub fn smooth_path(points: &[(f64, f64)]) -> String {
             short(y1)
         );
     }
-    path
 }
 
 /// The slope of the line at each point.
@@ -81,6 +103,15 @@ mod tests {
     fn nothing_and_one_point_draw_no_curve() {
         assert_eq!(smooth_path(&[]), "");
         assert_eq!(smooth_path(&[(0.0, 2.5)]), "M0 2.5");
+    }
+
+    #[test]
+    fn the_end_goes_on_where_the_rest_stops() {
+        let points = [(0.0, 0.0), (3.0, 3.0), (6.0, 6.0)];
+        let (rest, end) = smooth_path_with_end(&points);
+        assert_eq!((&*rest, &*end), ("M0 0C1 1 2 2 3 3", "M3 3C4 4 5 5 6 6"));
+        let one = smooth_path_with_end(&points[..1]);
+        assert_eq!(one, ("M0 0".to_owned(), String::new()));
     }
 
     #[test]
