@@ -1,5 +1,6 @@
 //! The project page: drawn at once from Snapshots, kept live by its stream.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use axum::Router;
@@ -256,8 +257,8 @@ pub(super) fn view(
     let (preferences, _) = state.preferences();
     let snapshots = state.snapshots();
     let known = Known::read(&snapshots, &located.project.key, range)?;
-    let siblings = siblings(&snapshots, &preferences, &located.project.key)?;
     drop(snapshots);
+    let siblings = siblings(state, &preferences, &located.project.key)?;
     let mut view = assemble(located, &known, &preferences, range, now, shell);
     view.siblings = siblings;
     if view.may_query && located.connection.is_active() {
@@ -441,13 +442,18 @@ fn with_age(reason: &str, measured: Option<Timestamp>, now: Timestamp) -> String
     }
 }
 
-/// The first projects in the person's order, and the one that is shown.
+/// The first projects as the home page has them, and the one that is shown.
 fn siblings(
-    snapshots: &Snapshots,
+    state: &State,
     preferences: &Preferences,
     shown: &ProjectKey,
 ) -> Result<Vec<Sibling>, PageError> {
-    let mut projects = snapshots.projects()?;
+    let board = state.board()?;
+    let visitors = |key: &ProjectKey| board.glance(key).map(|glance| glance.visitors);
+    let mut projects = board.projects.clone();
+    if preferences.order.is_empty() {
+        projects.sort_by_key(|project| Reverse(visitors(&project.key)));
+    }
     preferences.sort(&mut projects);
     let mut place = 0;
     projects.retain(|project| {
@@ -456,17 +462,14 @@ fn siblings(
         place += usize::from(wanted);
         wanted
     });
-    projects
+    Ok(projects
         .into_iter()
-        .map(|project| {
-            let today: Option<Today> = snapshots.view(&project.key, View::Today)?;
-            Ok(Sibling {
-                name: preferences.name_of(&project).to_owned(),
-                visitors: today.map(|today| today.today.visitors),
-                key: project.key,
-            })
+        .map(|project| Sibling {
+            name: preferences.name_of(&project).to_owned(),
+            visitors: visitors(&project.key),
+            key: project.key,
         })
-        .collect()
+        .collect())
 }
 
 /// What a person chose about a project.
