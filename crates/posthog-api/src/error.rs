@@ -260,7 +260,15 @@ fn root_cause(error: &reqwest::Error) -> String {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    cause.to_string()
+    without_number(&cause.to_string()).to_owned()
+}
+
+/// The system's words without its number, `Connection refused (os error 111)`, which helps nobody.
+fn without_number(words: &str) -> &str {
+    words
+        .rsplit_once(" (os error ")
+        .filter(|(_, number)| number.trim_end_matches(')').parse::<u32>().is_ok())
+        .map_or(words, |(words, _)| words)
 }
 
 fn shorten(text: &str) -> String {
@@ -304,6 +312,13 @@ mod tests {
             panic!("not a Forbidden");
         };
         assert_eq!(why, Forbidden::MissingScope("query:read".to_owned()));
+    }
+
+    #[test]
+    fn the_systems_words_come_without_its_number() {
+        let refused = "Connection refused (os error 111)";
+        assert_eq!(without_number(refused), "Connection refused");
+        assert_eq!(without_number("broken (os error x)"), "broken (os error x)");
     }
 
     #[test]

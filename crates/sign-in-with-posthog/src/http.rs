@@ -120,6 +120,10 @@ fn unreachable(error: &reqwest::Error) -> NoAnswer {
         cause = next;
     }
     let cause = words(&cause.to_string());
+    // The system's number, `Connection refused (os error 111)`, helps nobody.
+    let cause = cause
+        .split_once(" (os error ")
+        .map_or(cause.as_str(), |(words, _)| words);
     if cause.to_lowercase().contains("certificate") {
         NoAnswer::Unreachable(format!(
             "{host} showed a certificate that this device does not trust: {cause}"
