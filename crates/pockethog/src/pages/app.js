@@ -187,6 +187,8 @@
           item.hidden = !item.dataset.text.includes(wanted);
           if (!item.hidden) found += 1;
         }
+        const none = document.getElementById(`${list.id}-none`);
+        if (none) { none.hidden = found > 0; none.querySelector("bdi").textContent = input.value.trim(); }
         if (title) title.textContent = `${found} ${found === 1 ? title.dataset.one : title.dataset.many}`;
       };
       input.addEventListener("input", filter);

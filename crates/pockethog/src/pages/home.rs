@@ -172,6 +172,7 @@ pub fn render_content(view: &Home) -> Markup {
     let found = arranged(view);
     let (page, pages) = page_of(view, found.len());
     let shown = on_page(&found, page);
+    let live = pages == 1 && view.filter.is_empty();
     html! {
         div #home {
             h1.hidden-label { "All projects" }
@@ -187,7 +188,7 @@ pub fn render_content(view: &Home) -> Markup {
                         @if view.hidden > 0 { a.muted href="/settings#projects" { (counted(view.hidden, "hidden", "hidden")) } }
                         form.filter role="search" method="get" action="/" {
                             (icons::search())
-                            input type="search" name="filter" value=(view.filter) placeholder="Filter" aria-label="Filter projects" autocomplete="off" data-live=[(pages == 1 && view.filter.is_empty()).then_some("cards")];
+                            input type="search" name="filter" value=(view.filter) placeholder="Filter" aria-label="Filter projects" autocomplete="off" data-live=[live.then_some("cards")];
                             input type="hidden" name="sort" value=(view.sort.name());
                         }
                         nav.segments aria-label="Sort by" {
@@ -203,6 +204,10 @@ pub fn render_content(view: &Home) -> Markup {
                             p { "No project matches “" bdi { (view.filter) } "”." }
                             a.button href=(format!("/?sort={}", view.sort.name())) { "Show all" }
                         }
+                    }
+                    @else if live {
+                        // The script shows it where what is typed matches nothing.
+                        div.empty-box #cards-none hidden { p { "No project matches “" bdi {} "”." } }
                     }
                     ul.cards.many[shown.len() > 60] #cards {
                         @for card in shown { (render_card(card)) }

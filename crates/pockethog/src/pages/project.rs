@@ -158,6 +158,8 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
                 div.empty-box {
                     h2 { "No numbers so far" }
                     p { (trouble) }
+                    // Those of another range may be there.
+                    (ranges(view))
                 }
                 (notes_alone(view))
             } @else {
