@@ -166,7 +166,7 @@ fn reach(
                 div.level {
                     (level("project", "Projects", "Only the ones you choose"))
                     @for organization in &organizations {
-                        h3 { bdi { (organization.name) } }
+                        h2.group { bdi { (organization.name) } }
                         ul.options {
                             @for project in server.world.projects_of(&organization.id) {
                                 li { (project_option(project, authorization.team, form)) }

@@ -13,6 +13,7 @@ mod connections;
 mod guards;
 mod home;
 mod keys;
+mod posthog_pages;
 mod preferences;
 mod project;
 mod sign_in;
