@@ -58,9 +58,27 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
+/// The typefaces that the pictures in `docs/screens` are set in, by a file of each. Tests pass without
+/// them; pictures that are taken without them differ from what is there.
+const TYPEFACES: &[(&str, &str)] = &[
+    (
+        "/usr/share/fonts/opentype/inter/Inter-Regular.otf",
+        "fonts-inter",
+    ),
+    (
+        "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
+        "fonts-droid-fallback",
+    ),
+    (
+        "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
+        "fonts-noto-color-emoji",
+    ),
+];
+
 /// Installs the missing programs and prepares every peer.
 pub(crate) fn everything(root: &Path) -> Result<(), Failure> {
     install_tools()?;
+    install_typefaces()?;
     for peer in ["django-oauth-toolkit", "hogql"] {
         python_environment(root, peer)?;
     }
@@ -102,6 +120,30 @@ fn install_tools() -> Result<(), Failure> {
             packages.join(" ")
         )));
     }
+    install(&packages)
+}
+
+/// Installs the missing typefaces where that is possible, and else goes on without them.
+fn install_typefaces() -> Result<(), Failure> {
+    let missing: Vec<&str> = TYPEFACES
+        .iter()
+        .filter(|(file, _)| !Path::new(file).exists())
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if process::on_path("apt-get").is_none() || !is_root() {
+        eprintln!(
+            "Pictures for docs/screens need typefaces that are not installed. On Debian: apt-get install {}",
+            missing.join(" ")
+        );
+        return Ok(());
+    }
+    install(&missing)
+}
+
+fn install(packages: &[&str]) -> Result<(), Failure> {
     process::run(Command::new("apt-get").args(["update", "--quiet"]))?;
     process::run(
         Command::new("apt-get")
