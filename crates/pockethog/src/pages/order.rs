@@ -88,7 +88,7 @@ pub fn render(list: &ProjectList) -> Markup {
     html! {
         @if !list.lines.is_empty() {
             h2.group #projects { "Projects" }
-            p.hint { "Open a project to name it, colour it, hide it or make it a favourite. Favourites stand before the others." }
+            p.hint { "Open a project to name, colour or hide it, or to make it a favourite, which comes first." }
             @if list.lines.len() > SHORT {
                 form.filter.wide role="search" method="get" action="/settings#projects" {
                     (icons::search())

@@ -523,6 +523,7 @@ fn conversions(view: &ProjectPage) -> Markup {
                             bdi { (event) }
                             @match (&view.period, figures.iter().find(|figure| figure.event == *event)) {
                                 (Some(period), Some(figure)) => (conversion(period, figure, most)),
+                                _ if view.trouble.is_some() => b { "–" },
                                 _ => b { span.bone { "0.0%" } },
                             }
                         }
