@@ -61,7 +61,7 @@ async fn a_page_with_faults_is_noticed() {
 }
 
 /// The states of the app, each as it stands in `docs/screens`. Those with `true` are shown dark as well.
-const STATES: [(&str, bool); 33] = [
+const STATES: [(&str, bool); 35] = [
     ("sign-in", true),
     ("sign-in-reason", false),
     ("api-key", false),
@@ -87,7 +87,9 @@ const STATES: [(&str, bool); 33] = [
     ("project-trouble", false),
     ("project-empty", false),
     ("project-note", true),
+    ("project-conflict", false),
     ("project-undo", false),
+    ("project-unreadable", false),
     ("conversions", false),
     ("conversions-missing", false),
     ("settings", true),
