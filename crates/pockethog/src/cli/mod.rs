@@ -90,7 +90,7 @@ PocketHog is an independent client, not affiliated with PostHog, Inc.";
 
 /// Runs the program as its arguments say.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match widget_alone().map_or_else(Arguments::try_parse, Ok) {
         Ok(arguments) => arguments,
         Err(error) => return not_understood(&error),
     };
@@ -106,6 +106,30 @@ pub fn run() -> ExitCode {
             error.exit().into()
         }
     }
+}
+
+/// The arguments where the command is `widget`, read without the description of every other command: bars
+/// start it all day long. `None` where it is another one, and where the whole command line has to say what is
+/// wrong or to help.
+fn widget_alone() -> Option<Arguments> {
+    #[derive(Parser)]
+    #[command(no_binary_name = true)]
+    struct Alone {
+        #[command(flatten)]
+        widget: widget::Widget,
+        #[command(flatten)]
+        shared: Shared,
+    }
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != "widget" {
+        return None;
+    }
+    let Alone { widget, shared } = Alone::try_parse_from(arguments).ok()?;
+    Some(Arguments {
+        command: Some(Command::Widget(widget)),
+        app: app::AppOptions::default(),
+        shared,
+    })
 }
 
 /// Help and version, which were asked for; anything else is wrong usage, in JSON too where that was
