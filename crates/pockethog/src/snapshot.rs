@@ -763,6 +763,33 @@ mod tests {
     }
 
     #[test]
+    fn of_writes_that_belong_together_all_are_there_or_none() {
+        let mut snapshots = Snapshots::in_memory().unwrap();
+        let breakdowns = Breakdowns {
+            measured_at: Timestamp::UNIX_EPOCH,
+            range: Range::Week,
+            lists: vec![],
+        };
+        let stored = |snapshots: &Snapshots, id| {
+            let view = View::Breakdowns(Range::Week);
+            let found: Option<Breakdowns> = snapshots.view(&project(id).key, view).unwrap();
+            found.is_some()
+        };
+        let broken = snapshots.together(|snapshots| {
+            snapshots.put(&project(1).key, &breakdowns)?;
+            Err(failed(Path::new("disk"), rusqlite::Error::InvalidQuery))
+        });
+        assert!(broken.is_err());
+        assert!(!stored(&snapshots, 1));
+        let sound = |snapshots: &mut Snapshots| {
+            snapshots.put(&project(1).key, &breakdowns)?;
+            snapshots.put(&project(2).key, &breakdowns)
+        };
+        snapshots.together(sound).unwrap();
+        assert!(stored(&snapshots, 1) && stored(&snapshots, 2));
+    }
+
+    #[test]
     fn older_numbers_do_not_replace_newer_ones() {
         let mut snapshots = Snapshots::in_memory().unwrap();
         let key = project(1).key;
