@@ -30,6 +30,15 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
         Command::new(folder.join("examples/bench"))
             .env("POCKETHOG_PROGRAM", folder.join("pockethog")),
     )?;
+    let parts = process::output(process::cargo(root).args([
+        "bench",
+        "--locked",
+        "--package",
+        "pockethog",
+        "--bench",
+        "parts",
+    ]))?;
+    let parts = parts.trim();
     let page = root.join("docs/performance.md");
     let text = fs::read_to_string(&page).map_err(at(&page))?;
     let (before, rest) = text.split_once(BEGIN).ok_or_else(|| no_place(&page))?;
@@ -37,7 +46,10 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     let machine = machine();
     fs::write(
         &page,
-        format!("{before}{BEGIN}\nMeasured on {machine}.\n\n{tables}\n{END}{after}"),
+        format!(
+            "{before}{BEGIN}\nMeasured on {machine}.\n\n{tables}\n\
+             ### Inside one process\n\n```text\n{parts}\n```\n\n{END}{after}"
+        ),
     )
     .map_err(at(&page))
 }

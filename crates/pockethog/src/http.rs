@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use posthog_api::OneConnection;
 use reqwest::redirect::Policy;
 
 /// `PocketHog/<version>`, sent with every request.
@@ -27,5 +28,6 @@ pub fn client() -> reqwest::Result<reqwest::Client> {
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIME)
         .pool_idle_timeout(IDLE_TIME)
+        .connector_layer(OneConnection::default())
         .build()
 }

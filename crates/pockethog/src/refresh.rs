@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use posthog_api::{Bearer, Client, Error};
@@ -271,33 +272,44 @@ pub async fn home(
             total: asked.len(),
         },
     );
-    while let Some(finished) = work.next().await {
-        match finished {
-            Done::Numbers(key, result) => {
-                match *result {
-                    Ok(today) => snapshots.put(&key, &today)?,
-                    Err(error) => {
-                        let trouble = error.trouble(Timestamp::now());
-                        snapshots.put_trouble(&key, View::Today, &trouble)?;
+    while let Some(first) = work.next().await {
+        // Answers come in bursts: what is there already is written together.
+        let mut finished = vec![first];
+        while let Some(Some(next)) = work.next().now_or_never() {
+            finished.push(next);
+        }
+        let mut read = Vec::new();
+        for finished in finished {
+            match finished {
+                Done::Numbers(key, result) => read.push((key, *result)),
+                Done::Found(found) => {
+                    let (connection, found) = *found;
+                    keep_discovery(program, snapshots, &connection.id, &found)?;
+                    let mut new = found.projects;
+                    preferences.sort(&mut new);
+                    for project in new.into_iter().filter(|project| wanted(project)) {
+                        if asked.insert(project.key.clone())
+                            && let Some(task) = numbers(project)
+                        {
+                            work.push(task);
+                        }
                     }
+                    tell(snapshots, Event::Discovered);
                 }
-                done += 1;
-                tell(snapshots, Event::Project(key));
             }
-            Done::Found(found) => {
-                let (connection, found) = *found;
-                keep_discovery(program, snapshots, &connection.id, &found)?;
-                let mut new = found.projects;
-                preferences.sort(&mut new);
-                for project in new.into_iter().filter(|project| wanted(project)) {
-                    if asked.insert(project.key.clone())
-                        && let Some(task) = numbers(project)
-                    {
-                        work.push(task);
-                    }
+        }
+        snapshots.together(|snapshots| {
+            read.iter().try_for_each(|(key, result)| match result {
+                Ok(today) => snapshots.put(key, today),
+                Err(error) => {
+                    let trouble = error.trouble(Timestamp::now());
+                    snapshots.put_trouble(key, View::Today, &trouble)
                 }
-                tell(snapshots, Event::Discovered);
-            }
+            })
+        })?;
+        done += read.len();
+        for (key, _) in read {
+            tell(snapshots, Event::Project(key));
         }
         tell(
             snapshots,

@@ -445,31 +445,52 @@ impl Snapshots {
         )
     }
 
+    /// Does several writes as one, which takes the time of one and is either whole or not there.
+    ///
+    /// # Errors
+    ///
+    /// As `writes`, and where the whole cannot be written.
+    pub fn together(
+        &mut self,
+        writes: impl FnOnce(&mut Self) -> Result<(), SnapshotError>,
+    ) -> Result<(), SnapshotError> {
+        let run = |this: &Self, statement| {
+            let ran = this.database.execute_batch(statement);
+            ran.map_err(|error| failed(&this.path, error))
+        };
+        run(self, "BEGIN IMMEDIATE")?;
+        let written = writes(self).and_then(|()| run(self, "COMMIT"));
+        if written.is_err() {
+            run(self, "ROLLBACK").ok();
+        }
+        written
+    }
+
     /// Stores fresh numbers and forgets the trouble there was. Older numbers never replace newer ones.
     pub fn put<T: Viewed>(&mut self, key: &ProjectKey, value: &T) -> Result<(), SnapshotError> {
         let name = value.view().name();
-        let result = self.database.execute(
-            "INSERT INTO views (host, id, view, measured_at, json) VALUES (?1, ?2, ?3, ?4, ?5) \
-             ON CONFLICT (host, id, view) DO UPDATE \
-             SET measured_at = excluded.measured_at, json = excluded.json \
-             WHERE excluded.measured_at >= measured_at",
-            params![
-                key.host,
-                number(key.id),
-                name,
-                // Milliseconds: two reads within a second are told apart.
-                value.measured_at().as_millisecond(),
-                json(value)
-            ],
-        );
-        result.map_err(|error| failed(&self.path, error))?;
-        self.database
-            .execute(
-                "DELETE FROM troubles WHERE host = ?1 AND id = ?2 AND view = ?3",
-                params![key.host, number(key.id), name],
-            )
-            .map_err(|error| failed(&self.path, error))?;
-        Ok(())
+        let write = || -> rusqlite::Result<()> {
+            self.database
+                .prepare_cached(
+                    "INSERT INTO views (host, id, view, measured_at, json) VALUES (?1, ?2, ?3, ?4, ?5) \
+                     ON CONFLICT (host, id, view) DO UPDATE \
+                     SET measured_at = excluded.measured_at, json = excluded.json \
+                     WHERE excluded.measured_at >= measured_at",
+                )?
+                .execute(params![
+                    key.host,
+                    number(key.id),
+                    name,
+                    // Milliseconds: two reads within a second are told apart.
+                    value.measured_at().as_millisecond(),
+                    json(value)
+                ])?;
+            self.database
+                .prepare_cached("DELETE FROM troubles WHERE host = ?1 AND id = ?2 AND view = ?3")?
+                .execute(params![key.host, number(key.id), name])?;
+            Ok(())
+        };
+        write().map_err(|error| failed(&self.path, error))
     }
 
     /// Notes why a view could not be refreshed; its last numbers stay.
@@ -494,15 +515,15 @@ impl Snapshots {
         key: &ProjectKey,
         view: View,
     ) -> Result<Option<T>, SnapshotError> {
-        let found: Option<String> = self
-            .database
-            .query_row(
-                statement,
-                params![key.host, number(key.id), view.name()],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(|error| failed(&self.path, error))?;
+        let read = || -> rusqlite::Result<Option<String>> {
+            self.database
+                .prepare_cached(statement)?
+                .query_row(params![key.host, number(key.id), view.name()], |row| {
+                    row.get(0)
+                })
+                .optional()
+        };
+        let found = read().map_err(|error| failed(&self.path, error))?;
         // A value of another version is as good as none.
         Ok(found.and_then(|json| serde_json::from_str(&json).ok()))
     }
@@ -739,6 +760,33 @@ mod tests {
             .unwrap();
         assert!(Snapshots::open(&path).unwrap().set_aside().is_some());
         assert!(Snapshots::open(&path).unwrap().set_aside().is_none());
+    }
+
+    #[test]
+    fn of_writes_that_belong_together_all_are_there_or_none() {
+        let mut snapshots = Snapshots::in_memory().unwrap();
+        let breakdowns = Breakdowns {
+            measured_at: Timestamp::UNIX_EPOCH,
+            range: Range::Week,
+            lists: vec![],
+        };
+        let stored = |snapshots: &Snapshots, id| {
+            let view = View::Breakdowns(Range::Week);
+            let found: Option<Breakdowns> = snapshots.view(&project(id).key, view).unwrap();
+            found.is_some()
+        };
+        let broken = snapshots.together(|snapshots| {
+            snapshots.put(&project(1).key, &breakdowns)?;
+            Err(failed(Path::new("disk"), rusqlite::Error::InvalidQuery))
+        });
+        assert!(broken.is_err());
+        assert!(!stored(&snapshots, 1));
+        let sound = |snapshots: &mut Snapshots| {
+            snapshots.put(&project(1).key, &breakdowns)?;
+            snapshots.put(&project(2).key, &breakdowns)
+        };
+        snapshots.together(sound).unwrap();
+        assert!(stored(&snapshots, 1) && stored(&snapshots, 2));
     }
 
     #[test]

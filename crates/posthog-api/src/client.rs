@@ -6,6 +6,7 @@
 //! need not be the Host that was chosen.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use url::Url;
 
 use crate::bearer::{Bearer, Token};
 use crate::error::Error;
+use crate::one_connection::to_host;
 use crate::pace::{LONGEST_PAUSE, Lane, Pace};
 
 /// Longest answer that is read, in bytes: 50,000 rows of a query fit.
@@ -45,6 +47,7 @@ const MOST_PAGES: usize = 500;
 pub struct Client<B> {
     http: reqwest::Client,
     base: Url,
+    host: Arc<str>,
     bearer: B,
     pace: Pace,
 }
@@ -57,6 +60,7 @@ impl<B: Bearer> Client<B> {
     pub fn new(http: reqwest::Client, base: Url, bearer: B, pace: Pace) -> Self {
         Self {
             http,
+            host: base.as_str().into(),
             base,
             bearer,
             pace,
@@ -151,8 +155,7 @@ impl<B: Bearer> Client<B> {
         if let Some(body) = &call.body {
             request = request.json(body);
         }
-        let mut response = request
-            .send()
+        let mut response = to_host(Arc::clone(&self.host), request.send())
             .await
             .map_err(|error| Error::from_transport(&error))?;
         let status = response.status();

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`bearer`] | where tokens come from: a trait, so that this crate never stores or refreshes one |
 //! | [`client`] | one request: token, 401 retry, pauses, paging, size limits |
+//! | [`one_connection`] | that many requests at once to an HTTP/2 server share one connection |
 //! | [`pace`] | how many requests may run at once and per hour, and when PostHog asked to wait |
 //! | [`error`] | every way in which PostHog or the network says no |
 //! | [`organizations`], [`projects`] | what a credential reaches |
@@ -17,6 +18,7 @@ pub mod bearer;
 pub mod client;
 pub mod error;
 pub mod event_definitions;
+pub mod one_connection;
 mod optional;
 pub mod organizations;
 pub mod pace;
@@ -28,6 +30,7 @@ pub use bearer::{Bearer, BearerError, Token};
 pub use client::Client;
 pub use error::Error;
 pub use event_definitions::{EventDefinition, EventDefinitionPage, EventDefinitionSearch};
+pub use one_connection::OneConnection;
 pub use organizations::Organization;
 pub use pace::{Limits, Pace};
 pub use projects::Project;

@@ -86,13 +86,16 @@ pub async fn sign_in(_: &Path, report: &mut Report) -> Result<(), Box<dyn Error>
     // The events of each project are invented when first asked for, which is not the program's time.
     let warm = stage.sign_in(&program).await?;
     everything(&program, &[warm]).await?;
-    program.snapshots()?;
-    std::fs::remove_dir_all(&stage.folders().cache)?;
-    stage.set_latency(LATENCY);
-    let started = Instant::now();
-    let connection = stage.sign_in(&program).await?;
-    everything(&program, &[connection]).await?;
-    let whole = started.elapsed();
+    let mut took = Vec::new();
+    for latency in [LATENCY, Duration::ZERO] {
+        std::fs::remove_dir_all(&stage.folders().cache)?;
+        stage.set_latency(latency);
+        let started = Instant::now();
+        let connection = stage.sign_in(&program).await?;
+        everything(&program, &[connection]).await?;
+        took.push(started.elapsed());
+    }
+    let (whole, computing) = (took[0], took[1]);
     // Metadata, registration check, token, keys; the organizations; their lists, 64 at once; the
     // queries, 200 at once.
     let chain = 4 + 1 + 50_u32.div_ceil(64) + 2_000_u32.div_ceil(200);
@@ -100,9 +103,10 @@ pub async fn sign_in(_: &Path, report: &mut Report) -> Result<(), Box<dyn Error>
         "sign-in to complete dashboard, 50 organizations × 40 projects, 100 ms",
         "1.2 × the longest chain of answers",
         format!(
-            "{}, {:.2} × a chain of {chain} answers, the server's own time included",
+            "{}, {:.2} × a chain of {chain} answers, everything included; without latency {}",
             shown(whole),
-            whole.as_secs_f64() / (LATENCY * chain).as_secs_f64()
+            whole.as_secs_f64() / (LATENCY * chain).as_secs_f64(),
+            shown(computing),
         ),
     );
     Ok(())
@@ -144,17 +148,23 @@ pub async fn growth(program: &Path, report: &mut Report) -> Result<(), Box<dyn E
     Ok(())
 }
 
+/// Older than this, the crowd's numbers are read again. Longer than the largest crowd takes, so that what one
+/// of them has read serves all.
+const CROWD_AGE: Duration = Duration::from_secs(30);
+
 /// Many widgets that all find old numbers.
 pub async fn crowd(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let stage = Stage::of(14).await?;
     run(&stage.command(program, &["overview"]))?;
+    let max_age = format!("{}s", CROWD_AGE.as_secs());
     let mut rows = Vec::new();
     for widgets in [1, 10, 100, 1_000] {
+        tokio::time::sleep(CROWD_AGE + Duration::from_secs(1)).await;
         stage.queries();
         let started = Instant::now();
         let mut children = Vec::with_capacity(widgets);
         for _ in 0..widgets {
-            let arguments = ["widget", "--total", "--max-age", "0s"];
+            let arguments = ["widget", "--total", "--max-age", max_age.as_str()];
             children.push(stage.command(program, &arguments).spawn()?);
         }
         let mut failed = 0;

@@ -22,6 +22,7 @@ mod table;
 mod vault;
 mod widget;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -90,7 +91,8 @@ PocketHog is an independent client, not affiliated with PostHog, Inc.";
 
 /// Runs the program as its arguments say.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let typed = std::env::args_os().skip(1);
+    let arguments = match widget_alone(typed).map_or_else(Arguments::try_parse, Ok) {
         Ok(arguments) => arguments,
         Err(error) => return not_understood(&error),
     };
@@ -106,6 +108,29 @@ pub fn run() -> ExitCode {
             error.exit().into()
         }
     }
+}
+
+/// The arguments where the command is `widget`, read without the description of every other command: bars
+/// start it all day long. `None` where it is another one, and where the whole command line has to say what is
+/// wrong or to help.
+fn widget_alone(mut typed: impl Iterator<Item = OsString>) -> Option<Arguments> {
+    #[derive(Parser)]
+    #[command(no_binary_name = true)]
+    struct Alone {
+        #[command(flatten)]
+        widget: widget::Widget,
+        #[command(flatten)]
+        shared: Shared,
+    }
+    if typed.next()? != "widget" {
+        return None;
+    }
+    let Alone { widget, shared } = Alone::try_parse_from(typed).ok()?;
+    Some(Arguments {
+        command: Some(Command::Widget(widget)),
+        app: app::AppOptions::default(),
+        shared,
+    })
 }
 
 /// Help and version, which were asked for; anything else is wrong usage, in JSON too where that was
@@ -189,6 +214,42 @@ mod tests {
     #[test]
     fn the_description_of_the_commands_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_widget_alone_is_read_as_by_the_whole_command_line() {
+        for line in [
+            "widget",
+            "widget --json",
+            "widget Acorn us/12 --range 30d --format png --size large --output acorn.png",
+            "widget --favourites --format tmux --max-age 90s --timeout 2s --offline",
+            "widget --total --scheme fern --mode dark",
+            "widget --install waybar --write -- --odd",
+        ] {
+            let typed = || line.split(' ').map(OsString::from);
+            let alone = widget_alone(typed()).map(|arguments| format!("{arguments:?}"));
+            let whole = std::iter::once("pockethog".into()).chain(typed());
+            let whole = Arguments::try_parse_from(whole).ok();
+            assert_eq!(
+                alone,
+                whole.map(|arguments| format!("{arguments:?}")),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_sound_widget_is_left_to_the_whole_command_line() {
+        for line in [
+            "",
+            "status",
+            "--json widget",
+            "widget --help",
+            "widget --size huge",
+        ] {
+            let typed = line.split(' ').map(OsString::from);
+            assert!(widget_alone(typed).is_none(), "{line}");
+        }
     }
 
     #[test]

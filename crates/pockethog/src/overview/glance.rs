@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 
-use super::Counts;
+use super::{Counts, Point};
 
 /// Hours of a day on the clock; a day of 23 or 25 hours is put onto them by what the clock shows.
 const HOURS: usize = 24;
@@ -37,21 +37,9 @@ struct Stored {
     today: Counts,
     yesterday_by_now: Counts,
     online: u64,
-    days: Vec<Visitors>,
-    hours: Vec<Hour>,
-    hours_yesterday: Vec<Hour>,
-}
-
-/// A day without its start: parsing 30 instants per project would be most of the work.
-#[derive(Deserialize)]
-struct Visitors {
-    visitors: u64,
-}
-
-#[derive(Deserialize)]
-struct Hour {
-    start: Timestamp,
-    visitors: u64,
+    days: Vec<Point>,
+    hours: Vec<Point>,
+    hours_yesterday: Vec<Point>,
 }
 
 impl<'de> Deserialize<'de> for Glance {
@@ -74,7 +62,7 @@ impl<'de> Deserialize<'de> for Glance {
     }
 }
 
-fn by_clock(hours: &[Hour], zone: &TimeZone) -> Vec<u64> {
+fn by_clock(hours: &[Point], zone: &TimeZone) -> Vec<u64> {
     let mut places = Vec::with_capacity(HOURS);
     for hour in hours {
         let place = usize::try_from(zone.to_datetime(hour.start).hour()).unwrap_or(0);
@@ -90,7 +78,7 @@ fn by_clock(hours: &[Hour], zone: &TimeZone) -> Vec<u64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::overview::{Point, Today};
+    use crate::overview::Today;
 
     fn today(zone: &str, hours: &[&str]) -> Today {
         let points: Vec<Point> = hours

@@ -32,7 +32,11 @@ pub struct Counts {
 }
 
 /// Counts of one hour or day.
+///
+/// In a Snapshot it is three numbers, the start in Unix seconds: a widget reads a thousand of them before it
+/// prints, and parsing dates would be most of its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "(i64, u64, u64)", into = "(i64, u64, u64)")]
 pub struct Point {
     /// When the hour or day starts.
     pub start: Timestamp,
@@ -40,6 +44,24 @@ pub struct Point {
     pub visitors: u64,
     /// `$pageview` and `$screen` events.
     pub pageviews: u64,
+}
+
+impl TryFrom<(i64, u64, u64)> for Point {
+    type Error = jiff::Error;
+
+    fn try_from((start, visitors, pageviews): (i64, u64, u64)) -> Result<Self, jiff::Error> {
+        Ok(Self {
+            start: Timestamp::from_second(start)?,
+            visitors,
+            pageviews,
+        })
+    }
+}
+
+impl From<Point> for (i64, u64, u64) {
+    fn from(point: Point) -> Self {
+        (point.start.as_second(), point.visitors, point.pageviews)
+    }
 }
 
 /// Change against a comparison, in percent. `None` where there is nothing to compare with.

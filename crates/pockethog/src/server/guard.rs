@@ -22,6 +22,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use super::answer::{page, see_other};
@@ -40,7 +41,8 @@ pub fn guarded(routes: Router<Arc<State>>, state: &Arc<State>) -> Router<Arc<Sta
         .merge(assets::routes())
         .route("/open/{secret}", get(open))
         .route("/running", get(running))
-        .layer(CompressionLayer::new())
+        // The way is short: what matters is how soon the page is there, not its last byte saved.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(state), guard))
 }

@@ -123,11 +123,15 @@ impl Refresher {
     /// Looks after `interest` for a while: for a page without script, which opens no stream.
     pub fn glance(&self, interest: Interest) {
         let mut watched = lock(&self.0.watched);
-        watched.glances.retain(|(known, _)| *known != interest);
-        watched
-            .glances
-            .push((interest, Instant::now() + GLANCE_TIME));
-        self.0.wake.notify_one();
+        let until = Instant::now() + GLANCE_TIME;
+        let mut glances = watched.glances.iter_mut();
+        if let Some((_, known_until)) = glances.find(|(known, _)| *known == interest) {
+            // The page was read again; what is due is known.
+            *known_until = until;
+        } else {
+            watched.glances.push((interest, until));
+            self.0.wake.notify_one();
+        }
     }
 
     /// Thinks again about what is due: somebody signed in, or chose other conversions.

@@ -1,0 +1,132 @@
+//! Parts of the program inside one process: what a widget, a page and a refresh are made of. Whole processes
+//! are measured by `cargo xtask bench`, which runs this too.
+
+use divan::Bencher;
+use jiff::{SignedDuration, Timestamp};
+use pockethog::charts::image::{Figure, Size, WidgetImage};
+use pockethog::charts::png::png;
+use pockethog::overview::{Counts, Point, Today};
+use pockethog::pages::home::{self, Card, Home, Numbers, Total};
+use pockethog::project::ProjectKey;
+use pockethog::snapshot::Snapshots;
+use sign_in_with_posthog::AuthorizationResponse;
+
+fn main() {
+    divan::main();
+}
+
+/// What the home page reads when it is opened first.
+#[divan::bench(args = [14, 500, 2000])]
+fn read_snapshots(bencher: Bencher, projects: u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("snapshots.sqlite");
+    let mut snapshots = Snapshots::open(&path).expect("Snapshots");
+    for id in 0..projects {
+        snapshots.put(&key(id), &today(id)).expect("room");
+    }
+    bencher.bench_local(|| snapshots.all_glances());
+}
+
+/// From what is in memory to HTML.
+#[divan::bench(args = [14, 500, 2000])]
+fn render_home(bencher: Bencher, projects: u64) {
+    let view = Home {
+        total: Total {
+            visitors: Some(13_538),
+            before: 13_156,
+            hours: (0..20).map(|hour| 250 + hour * 40).collect(),
+            hours_before: (0..24).map(|hour| 220 + hour * 40).collect(),
+            online: Some(181),
+            ..Total::default()
+        },
+        cards: (0..projects).map(card).collect(),
+        ..Home::default()
+    };
+    bencher.bench_local(|| home::render(&view).0.len());
+}
+
+/// A widget's image, from its numbers to the bytes of the file.
+#[divan::bench(args = ["small", "medium", "large"])]
+fn draw_png(bencher: Bencher, size: &str) {
+    let image = image(size);
+    bencher.bench_local(|| png(&image, 2.0).map(|file| file.len()));
+}
+
+/// The same as an SVG.
+#[divan::bench(args = ["small", "medium", "large"])]
+fn draw_svg(bencher: Bencher, size: &str) {
+    let image = image(size);
+    bencher.bench_local(|| image.svg().len());
+}
+
+/// What comes back from PostHog in the browser's address.
+#[divan::bench]
+fn read_callback(bencher: Bencher) {
+    let address = "http://127.0.0.1:47113/callback?code=a1HBJSlkSrb88LVSqwA3U5GoYaXJFH\
+                   &state=zif8qQyTdqdfsjl8D02ddQTKiWHxPmU1b9N4KBi7HWg";
+    bencher.bench_local(|| AuthorizationResponse::parse_pasted(address).is_ok());
+}
+
+fn key(id: u64) -> ProjectKey {
+    ProjectKey {
+        host: "us".to_owned(),
+        id,
+    }
+}
+
+fn today(id: u64) -> Today {
+    let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(480_000);
+    let points = |count: u64| {
+        (0..count)
+            .map(|place| Point {
+                start: now,
+                visitors: id + place,
+                pageviews: 3 * (id + place),
+            })
+            .collect()
+    };
+    let counts = Counts {
+        visitors: id,
+        pageviews: 3 * id,
+    };
+    Today {
+        measured_at: now,
+        time_zone: "Europe/Berlin".to_owned(),
+        time_zone_known: true,
+        today: counts,
+        yesterday_by_now: counts,
+        online: 7,
+        days: points(30),
+        hours: points(13),
+        hours_yesterday: points(24),
+    }
+}
+
+fn card(id: u64) -> Card {
+    Card {
+        key: key(id),
+        name: format!("Project {id}"),
+        subtitle: format!("project-{id}.example"),
+        host: None,
+        favourite: false,
+        scheme: None,
+        numbers: Numbers::Known {
+            visitors: 1000 + id,
+            before: 990,
+            days: (0..30).map(|day| 900 + day * 7 % 200).collect(),
+            stale: None,
+        },
+    }
+}
+
+fn image(size: &str) -> WidgetImage {
+    WidgetImage {
+        size: Size::from_name(size).unwrap_or_default(),
+        title: "All projects".to_owned(),
+        caption: "visitors today".to_owned(),
+        figure: Figure::Number("13,538".to_owned(), None),
+        values: (0..30).map(|day| 900 + day * 7 % 200).collect(),
+        before: (0..30).map(|day| 880 + day * 11 % 200).collect(),
+        ..WidgetImage::default()
+    }
+}
