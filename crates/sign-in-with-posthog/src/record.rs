@@ -186,33 +186,35 @@ mod optional_secret {
     }
 }
 
+/// Tokens for tests.
+#[cfg(test)]
+pub(crate) fn sample_tokens() -> TokenSet {
+    TokenSet {
+        access_token: "pha_access".into(),
+        refresh_token: Some("phr_refresh".into()),
+        expires_at: 1_000,
+        obtained_at: 0,
+        scopes: Scopes::default(),
+        subject: "s".into(),
+        client_id: "c".into(),
+        registered_dynamically: true,
+        token_endpoint: "https://us.posthog.com/oauth/token/".parse().unwrap(),
+        revocation_endpoint: None,
+        not_before: 0,
+        trouble: None,
+        failures: 0,
+        refusals: 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn tokens() -> TokenSet {
-        TokenSet {
-            access_token: "pha_access".into(),
-            refresh_token: Some("phr_refresh".into()),
-            expires_at: 1_000,
-            obtained_at: 0,
-            scopes: Scopes::default(),
-            subject: "s".into(),
-            client_id: "c".into(),
-            registered_dynamically: true,
-            token_endpoint: "https://us.posthog.com/oauth/token/".parse().unwrap(),
-            revocation_endpoint: None,
-            not_before: 0,
-            trouble: None,
-            failures: 0,
-            refusals: 0,
-        }
-    }
-
     #[test]
     fn a_record_comes_back_and_hides_its_secrets() {
-        let record = Record::new(7, Content::Tokens(Box::new(tokens())));
+        let record = Record::new(7, Content::Tokens(Box::new(sample_tokens())));
         let back = Record::parse("k", &record.to_bytes()).unwrap();
         let Content::Tokens(tokens) = &back.content else {
             panic!("no tokens");
@@ -250,7 +252,7 @@ mod tests {
             not_before: i64::MAX,
             failures: u32::MAX,
             refusals: u32::MAX,
-            ..tokens()
+            ..sample_tokens()
         };
         let record = Record::new(u64::MAX, Content::Tokens(Box::new(tokens)));
         let length = record.to_bytes().len();
@@ -281,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_went_back_makes_a_token_due() {
-        let mut tokens = tokens();
+        let mut tokens = sample_tokens();
         tokens.obtained_at = 500;
         assert!(tokens.is_valid_for(30, 500));
         assert!(!tokens.is_valid_for(30, 100));
@@ -302,7 +304,7 @@ mod tests {
             expires_at: i64,
             obtained_at: i64,
         ) {
-            let mut tokens = tokens();
+            let mut tokens = sample_tokens();
             tokens.access_token = access.clone().into();
             tokens.refresh_token = refresh.clone().map(Into::into);
             (tokens.expires_at, tokens.obtained_at) = (expires_at, obtained_at);
@@ -321,7 +323,7 @@ mod tests {
 
         #[test]
         fn a_record_cut_anywhere_is_refused(part in 0.0..1.0_f64) {
-            let record = Record::new(1, Content::Tokens(Box::new(tokens())));
+            let record = Record::new(1, Content::Tokens(Box::new(sample_tokens())));
             let bytes = record.to_bytes();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of it")]
             let cut = (bytes.len() as f64 * part) as usize;

@@ -344,6 +344,26 @@ row!(
     }
 );
 
+row!(
+    tokens_refused_as_soon_as_renewed_are_no_endless_loop,
+    world,
+    {
+        // The first refresh is long after the sign-in: what counts is when the refused token was issued.
+        world.expire();
+        let mut token = world.session.access_token().await.unwrap();
+        for _ in 0..10 {
+            match world.session.access_token_after_refusal(&token).await {
+                Ok(next) => token = next,
+                Err(error) => {
+                    assert!(matches!(error, SessionError::Configuration(_)), "{error:?}");
+                    return;
+                }
+            }
+        }
+        panic!("ten refreshes in a row");
+    }
+);
+
 row!(a_clock_that_goes_back_refreshes, world, {
     world.posthog.clock.forward(-86_400);
     let token = world.session.access_token().await.unwrap();

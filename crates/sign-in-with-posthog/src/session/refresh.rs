@@ -19,6 +19,9 @@ const TRIES: u32 = 3;
 /// No further request once a transaction has taken this long.
 const TRANSACTION_TIME: Duration = Duration::from_secs(45);
 
+/// Before the second request; doubled before the third.
+const FIRST_WAIT: Duration = Duration::from_millis(300);
+
 /// A server that asks for a longer wait is left alone until then, and nobody is kept waiting for it.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
@@ -61,12 +64,10 @@ impl Session {
             return Ok(self.keep(&tokens));
         }
         let serves = valid && !refused;
-        let pause = tokens.not_before.saturating_sub(now);
-        if (1..=LONGEST_NOTED_PAUSE).contains(&pause) {
+        if let Some(wait) = pause_left(tokens.not_before, now) {
             if serves {
                 return Ok(self.keep(&tokens));
             }
-            let wait = Duration::from_secs(pause.unsigned_abs());
             return Err(SessionError::of(tokens.trouble, wait));
         }
         if tokens.refresh_token.is_none() {
@@ -76,8 +77,7 @@ impl Session {
             return self.end(generation, EndReason::RevokedOrExpired).await;
         }
         if refused {
-            let fresh = now.saturating_sub(tokens.obtained_at) < REFUSAL_SECONDS;
-            tokens.refusals = if fresh { tokens.refusals + 1 } else { 0 };
+            tokens.refusals = refusals_in_a_row(&tokens, now);
             if tokens.refusals >= MOST_REFUSALS {
                 return Err(SessionError::Configuration(
                     "it refuses a token that it has just issued".to_owned(),
@@ -120,20 +120,10 @@ impl Session {
                 Err(error) => error,
             };
             tracing::debug!(connection = %self.shared.id, %error, tries, "refresh failed");
-            let wait = error
-                .retry_after()
-                .unwrap_or(Duration::from_millis(150 << tries));
-            if !error.is_transient()
-                || tries == TRIES
-                || wait > LONGEST_WAIT
-                || started.elapsed() + wait + LEAST_TIME > TRANSACTION_TIME
-                || error.never_arrived()
-            {
-                break error;
+            match wait_before_retry(&error, tries, started.elapsed()) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => break error,
             }
-            // An answer may have been lost on the way: the same token again, at once, still under the
-            // lock, is answered with the same pair inside the grace.
-            tokio::time::sleep(wait).await;
         };
         let (trouble, retry_after) = match error {
             TokenError::InvalidGrant => return self.invalid_grant(generation).await,
@@ -178,16 +168,7 @@ impl Session {
             .scopes
             .as_ref()
             .is_some_and(|scopes| !scopes.missing_from(&old.scopes).is_empty());
-        let new = TokenSet {
-            access_token: answer.access_token,
-            refresh_token: answer.refresh_token.or(old.refresh_token),
-            expires_at: before.saturating_add(answer.expires_in),
-            obtained_at: before,
-            not_before: 0,
-            failures: 0,
-            trouble: None,
-            ..old
-        };
+        let new = renewed(old, answer, before);
         if narrowed {
             let ended = self.end(generation, EndReason::Narrowed).await;
             revoke(&self.inner.http, &new, Revoke::Everything).await;
@@ -267,6 +248,50 @@ impl Session {
     }
 }
 
+/// The tokens after a refresh that was asked for at `before`. A server that does not rotate sends no refresh
+/// token: the old one goes on. What went wrong before is over.
+fn renewed(old: TokenSet, answer: TokenAnswer, before: i64) -> TokenSet {
+    TokenSet {
+        access_token: answer.access_token,
+        refresh_token: answer.refresh_token.or(old.refresh_token),
+        expires_at: before.saturating_add(answer.expires_in),
+        obtained_at: before,
+        not_before: 0,
+        failures: 0,
+        trouble: None,
+        ..old
+    }
+}
+
+/// How long until the same token is sent again, still under the lock, where that is worth it: an answer may
+/// have been lost on the way, and inside PostHog's grace the same pair comes again.
+fn wait_before_retry(error: &TokenError, tries: u32, elapsed: Duration) -> Option<Duration> {
+    let wait = error
+        .retry_after()
+        .unwrap_or(FIRST_WAIT * 2_u32.pow(tries.saturating_sub(1)));
+    let worth_it = error.is_transient()
+        && !error.never_arrived()
+        && tries < TRIES
+        && wait <= LONGEST_WAIT
+        && elapsed + wait + LEAST_TIME <= TRANSACTION_TIME;
+    worth_it.then_some(wait)
+}
+
+/// What is left of a noted pause.
+fn pause_left(not_before: i64, now: i64) -> Option<Duration> {
+    let left = not_before.saturating_sub(now);
+    (1..=LONGEST_NOTED_PAUSE)
+        .contains(&left)
+        .then(|| Duration::from_secs(left.unsigned_abs()))
+}
+
+/// Refreshes in a row, with the one that is due now, that a token caused which was refused soon after it was
+/// issued.
+fn refusals_in_a_row(tokens: &TokenSet, now: i64) -> u32 {
+    let soon = now.saturating_sub(tokens.obtained_at) < REFUSAL_SECONDS;
+    if soon { tokens.refusals + 1 } else { 0 }
+}
+
 /// Rule T8: what an `id_token` beside refreshed tokens says against them. One that cannot be read says
 /// nothing: it is not needed here, and the tokens beside it are.
 fn foreign_id_token(old: &TokenSet, answer: &TokenAnswer) -> Option<IdTokenError> {
@@ -275,4 +300,102 @@ fn foreign_id_token(old: &TokenSet, answer: &TokenAnswer) -> Option<IdTokenError
     id_token::check_refreshed(token, &issuer, &old.client_id, &old.subject)
         .err()
         .filter(|error| *error != IdTokenError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::http::NoAnswer;
+
+    const LOST: fn() -> TokenError = || NoAnswer::Broken(String::new()).into();
+
+    fn busy(retry_after: Duration) -> TokenError {
+        TokenError::Busy {
+            status: 503,
+            retry_after: Some(retry_after),
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_for_twice_more_with_growing_waits() {
+        let wait = |tries| wait_before_retry(&LOST(), tries, Duration::ZERO);
+        let expected = [Some(300), Some(600), None].map(|wait| wait.map(Duration::from_millis));
+        assert_eq!([1, 2, 3].map(wait), expected);
+    }
+
+    #[test]
+    fn a_wait_of_more_than_two_seconds_is_left_to_the_next_transaction() {
+        let wait = |asked| wait_before_retry(&busy(asked), 1, Duration::ZERO);
+        assert_eq!(wait(LONGEST_WAIT), Some(LONGEST_WAIT));
+        assert_eq!(wait(LONGEST_WAIT + Duration::from_millis(1)), None);
+        assert_eq!(wait(LONGEST_WAIT * 2), None);
+    }
+
+    #[test]
+    fn a_request_that_would_have_less_than_five_seconds_is_not_sent() {
+        let last = TRANSACTION_TIME - LEAST_TIME - FIRST_WAIT;
+        let wait = |elapsed| wait_before_retry(&LOST(), 1, elapsed);
+        assert_eq!(wait(last), Some(FIRST_WAIT));
+        assert_eq!(wait(last + Duration::from_millis(1)), None);
+        assert_eq!(wait(TRANSACTION_TIME * 2), None);
+    }
+
+    #[test]
+    fn what_a_second_request_cannot_change_is_not_sent_twice() {
+        let unreachable = NoAnswer::Unreachable(String::new()).into();
+        for error in [TokenError::InvalidGrant, unreachable] {
+            assert_eq!(wait_before_retry(&error, 1, Duration::ZERO), None);
+        }
+    }
+
+    #[test]
+    fn renewed_tokens_keep_who_they_are_of_and_nothing_that_went_wrong() {
+        let old = || TokenSet {
+            not_before: 9_000,
+            failures: 3,
+            trouble: Some(Trouble::Busy),
+            refusals: 2,
+            ..crate::record::sample_tokens()
+        };
+        let answer = |refresh_token: Option<&str>| TokenAnswer {
+            access_token: "pha_new".into(),
+            refresh_token: refresh_token.map(Into::into),
+            expires_in: 3_600,
+            scopes: None,
+            id_token: None,
+            reach: None,
+        };
+        let new = renewed(old(), answer(Some("phr_new")), 5_000);
+        assert_eq!(new.access_token.expose_secret(), "pha_new");
+        assert_eq!((new.obtained_at, new.expires_at), (5_000, 8_600));
+        assert_eq!((new.not_before, new.failures, new.trouble), (0, 0, None));
+        // A row of refusals is only ended by time.
+        assert_eq!((new.refusals, new.subject), (2, old().subject));
+        assert_eq!(new.refresh_token.unwrap().expose_secret(), "phr_new");
+        let kept = renewed(old(), answer(None), 5_000).refresh_token.unwrap();
+        assert_eq!(kept.expose_secret(), "phr_refresh");
+    }
+
+    #[test]
+    fn a_noted_pause_is_kept_to_its_end_and_one_of_another_clock_is_not() {
+        let left = |seconds| pause_left(1_000 + seconds, 1_000).map(|left| left.as_secs());
+        assert_eq!(left(0), None);
+        assert_eq!(left(1), Some(1));
+        // An hour, the longest that is obeyed, with a quarter of jitter.
+        assert_eq!(left(4_500), Some(4_500));
+        assert_eq!(left(4_501), None);
+        assert_eq!(left(i64::MIN), None);
+    }
+
+    #[test]
+    fn refusals_are_in_a_row_within_a_minute_of_the_issue() {
+        let tokens = TokenSet {
+            obtained_at: 1_000,
+            refusals: 1,
+            ..crate::record::sample_tokens()
+        };
+        assert_eq!(refusals_in_a_row(&tokens, 1_059), 2);
+        assert_eq!(refusals_in_a_row(&tokens, 1_060), 0);
+    }
 }
