@@ -155,7 +155,7 @@ impl Session {
         generation: u64,
         old: TokenSet,
         serves: bool,
-        answer: TokenAnswer,
+        mut answer: TokenAnswer,
         before: i64,
     ) -> Result<AccessToken, SessionError> {
         if let Some(error) = foreign_id_token(&old, &answer) {
@@ -168,6 +168,7 @@ impl Session {
             .scopes
             .as_ref()
             .is_some_and(|scopes| !scopes.missing_from(&old.scopes).is_empty());
+        let reach = answer.reach.take();
         let new = renewed(old, answer, before);
         if narrowed {
             let ended = self.end(generation, EndReason::Narrowed).await;
@@ -182,7 +183,7 @@ impl Session {
         let record = Record::new(generation + 1, Content::Tokens(Box::new(new.clone())));
         self.write(record).await?;
         fail_point::reached("after_write");
-        let (id, reach, expires_at) = (self.shared.id.clone(), answer.reach, new.expires_at);
+        let (id, expires_at) = (self.shared.id.clone(), new.expires_at);
         self.update_index(move |index| {
             if let Some(connection) = index.connection_mut(&id) {
                 if let Some(reach) = reach {
