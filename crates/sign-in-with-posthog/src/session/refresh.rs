@@ -228,13 +228,7 @@ impl Session {
         trouble: Trouble,
         retry_after: Option<Duration>,
     ) -> Result<AccessToken, SessionError> {
-        let longest = match trouble {
-            Trouble::Offline { .. } => LONGEST_PAUSE_OFFLINE,
-            _ => LONGEST_PAUSE_BUSY,
-        };
-        let asked = retry_after.and_then(|wait| i64::try_from(wait.as_secs()).ok());
-        let pause = asked.unwrap_or((1_i64 << tokens.failures.min(8)).min(longest));
-        let pause = pause + fastrand::i64(0..=pause / 4);
+        let pause = jittered(pause_after(&trouble, tokens.failures, retry_after));
         tokens.failures = tokens.failures.saturating_add(1);
         tokens.not_before = self.inner.clock.unix_seconds().saturating_add(pause);
         tokens.trouble = Some(trouble.clone());
@@ -276,6 +270,21 @@ fn wait_before_retry(error: &TokenError, tries: u32, elapsed: Duration) -> Optio
         && wait <= LONGEST_WAIT
         && elapsed + wait + LEAST_TIME <= TRANSACTION_TIME;
     worth_it.then_some(wait)
+}
+
+/// Seconds until the next transaction: as PostHog asked, else longer with each failure.
+fn pause_after(trouble: &Trouble, failures: u32, retry_after: Option<Duration>) -> i64 {
+    let longest = match trouble {
+        Trouble::Offline { .. } => LONGEST_PAUSE_OFFLINE,
+        Trouble::Busy | Trouble::Configuration { .. } => LONGEST_PAUSE_BUSY,
+    };
+    let asked = retry_after.and_then(|wait| i64::try_from(wait.as_secs()).ok());
+    asked.unwrap_or_else(|| 2_i64.pow(failures.min(10)).min(longest))
+}
+
+/// Up to a quarter more: devices that lost PostHog at the same time do not come back at the same time.
+fn jittered(pause: i64) -> i64 {
+    pause + fastrand::i64(0..=pause / 4)
 }
 
 /// What is left of a noted pause.
@@ -376,6 +385,28 @@ mod tests {
         assert_eq!(new.refresh_token.unwrap().expose_secret(), "phr_new");
         let kept = renewed(old(), answer(None), 5_000).refresh_token.unwrap();
         assert_eq!(kept.expose_secret(), "phr_refresh");
+    }
+
+    #[test]
+    fn pauses_grow_with_each_failure_to_half_a_minute_offline_and_five_while_busy() {
+        let offline = Trouble::Offline {
+            sentence: String::new(),
+        };
+        let pauses = |trouble: &Trouble| {
+            [0, 1, 4, 5, 8, 9, u32::MAX].map(|failures| pause_after(trouble, failures, None))
+        };
+        assert_eq!(pauses(&offline), [1, 2, 16, 30, 30, 30, 30]);
+        assert_eq!(pauses(&Trouble::Busy), [1, 2, 16, 32, 256, 300, 300]);
+        let asked = Some(Duration::from_secs(57));
+        assert_eq!(pause_after(&Trouble::Busy, 9, asked), 57);
+    }
+
+    #[test]
+    fn jitter_adds_up_to_a_quarter_and_takes_nothing_away() {
+        let pauses: Vec<i64> = (0..1_000).map(|_| jittered(40)).collect();
+        assert!(pauses.iter().all(|pause| (40..=50).contains(pause)));
+        assert!(pauses.contains(&40) && pauses.contains(&50));
+        assert_eq!(jittered(0), 0);
     }
 
     #[test]
