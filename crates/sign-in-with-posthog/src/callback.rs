@@ -208,6 +208,33 @@ mod tests {
     }
 
     #[test]
+    fn rule_r8_the_bound_is_the_same_for_what_a_browser_brings_and_for_what_is_pasted() {
+        let filled =
+            |start: &str, length: usize| start.to_owned() + &"a".repeat(length - start.len());
+        let query = |length| AuthorizationResponse::parse_query(&filled("code=", length)).err();
+        assert_eq!(query(LONGEST_QUERY), None);
+        assert_eq!(query(LONGEST_QUERY + 1), Some(CallbackError::TooLong));
+        let pasted = |length| {
+            let address = filled("http://127.0.0.1:4711/callback?code=", length);
+            AuthorizationResponse::parse_pasted(&address).err()
+        };
+        assert_eq!(pasted(LONGEST_QUERY), None);
+        assert_eq!(pasted(LONGEST_QUERY + 1), Some(CallbackError::TooLong));
+        // However short what follows the question mark is.
+        let path = filled("http://127.0.0.1:4711/", LONGEST_QUERY * 2) + "?code=a&state=s";
+        let error = AuthorizationResponse::parse_pasted(&path).err();
+        assert_eq!(error, Some(CallbackError::TooLong));
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_code() {
+        let is_error =
+            |query| AuthorizationResponse::parse_query(query).map(|response| response.is_error());
+        assert_eq!(is_error("error=access_denied&state=s"), Ok(true));
+        assert_eq!(is_error("code=a&state=s"), Ok(false));
+    }
+
+    #[test]
     fn the_longest_real_response_is_accepted() {
         let query = format!("code={}&state=s", "a".repeat(4096));
         assert!(AuthorizationResponse::parse_query(&query).is_ok());
