@@ -227,6 +227,26 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_keeps_the_words_of_the_server() {
+        let query = "error=access_denied&error_description=Ada+said+no&state=s";
+        let response = AuthorizationResponse::parse_query(query);
+        let error = response.map(|response| response.result.err());
+        let words = |text: &str| text.to_owned();
+        let expected = AuthorizationError {
+            error: words("access_denied"),
+            description: words("Ada said no"),
+        };
+        assert!(error.is_ok_and(|error| error == Some(expected)));
+    }
+
+    #[test]
+    fn no_other_secret_is_taken_for_the_same() {
+        assert!(same_secret("state", "state"));
+        // So many that a comparison which lets one in two hundred pass is found out.
+        assert!((0..4_000).all(|number| !same_secret("state", &format!("state{number}"))));
+    }
+
+    #[test]
     fn a_refusal_is_told_from_a_code() {
         let is_error =
             |query| AuthorizationResponse::parse_query(query).map(|response| response.is_error());
@@ -281,9 +301,10 @@ mod tests {
 
     #[test]
     fn a_debug_print_holds_neither_code_nor_state() {
-        let print = AuthorizationResponse::parse_query("code=c0de&state=st4te")
+        let print = AuthorizationResponse::parse_query("code=c0de&state=st4te&iss=here")
             .map(|response| format!("{response:?}"))
             .unwrap_or_default();
+        assert!(print.contains("here"));
         assert!(!print.contains("c0de") && !print.contains("st4te"));
     }
 }
