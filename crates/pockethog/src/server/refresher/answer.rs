@@ -1,0 +1,165 @@
+//! Asking PostHog for one thing, and what the answer says about the connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use posthog_api::{BearerError, Error};
+use sign_in_with_posthog::{Connection, ConnectionId};
+
+use super::plan::{Job, cadence, is_fresh, measured_at};
+use crate::discovery::{Discovery, discover};
+use crate::notes::Notes;
+use crate::overview::{Breakdowns, Period, Today};
+use crate::preferences::Preferences;
+use crate::project::Project;
+use crate::refresh::{self, ReadError};
+use crate::server::state::State;
+use crate::snapshot::{SnapshotError, View};
+
+/// An answer.
+pub(super) struct Done {
+    pub(super) job: Job,
+    pub(super) connection: ConnectionId,
+    pub(super) answer: Answer,
+}
+
+pub(super) enum Answer {
+    /// Somebody else has asked meanwhile.
+    Known,
+    Found(Discovery),
+    Today(Box<Today>),
+    Period(Box<Period>),
+    Breakdowns(Box<Breakdowns>),
+    Notes(Box<Notes>),
+    Failed(ReadError),
+}
+
+/// Asks PostHog, unless somebody else just did.
+pub(super) async fn ask(
+    state: Arc<State>,
+    job: Job,
+    connection: Connection,
+    project: Option<Project>,
+    preferences: Preferences,
+) -> Done {
+    let client = state.program().client(&connection);
+    let answer = match (&job, &project) {
+        (Job::Discover(_), _) => Answer::Found(discover(&client, &connection).await),
+        (Job::Read(key, view), Some(project)) => {
+            let (key, view) = (key.clone(), *view);
+            let (cadence, chosen) = (cadence(&preferences), preferences.clone());
+            let known = state
+                .blocking(move |state| {
+                    let measured = measured_at(&state.snapshots(), &chosen, &key, view);
+                    is_fresh(measured, cadence, Timestamp::now())
+                })
+                .await;
+            let now = Timestamp::now();
+            if known {
+                Answer::Known
+            } else {
+                let read = match view {
+                    View::Today => refresh::today(&client, project, now)
+                        .await
+                        .map(|today| Answer::Today(Box::new(today))),
+                    View::Period(range) => {
+                        let events = preferences.project(&project.key).conversions;
+                        refresh::period(&client, project, range, &events, now)
+                            .await
+                            .map(|period| Answer::Period(Box::new(period)))
+                    }
+                    View::Breakdowns(range) => refresh::breakdowns(&client, project, range, now)
+                        .await
+                        .map(|breakdowns| Answer::Breakdowns(Box::new(breakdowns))),
+                    View::Notes => refresh::notes(&client, project, now)
+                        .await
+                        .map(|notes| Answer::Notes(Box::new(notes))),
+                };
+                read.unwrap_or_else(Answer::Failed)
+            }
+        }
+        (Job::Read(..), None) => Answer::Known,
+    };
+    Done {
+        job,
+        connection: connection.id,
+        answer,
+    }
+}
+
+pub(super) fn store(
+    state: &State,
+    job: &Job,
+    connection: &ConnectionId,
+    answer: Answer,
+) -> Result<(), SnapshotError> {
+    let now = Timestamp::now();
+    let mut snapshots = state.snapshots();
+    match (job, answer) {
+        (Job::Discover(_), Answer::Found(found)) => {
+            refresh::keep_discovery(state.program(), &mut snapshots, connection, &found)
+        }
+        (Job::Read(key, _), Answer::Today(today)) => snapshots.put(key, &*today),
+        (Job::Read(key, _), Answer::Period(period)) => snapshots.put(key, &*period),
+        (Job::Read(key, _), Answer::Breakdowns(breakdowns)) => snapshots.put(key, &*breakdowns),
+        (Job::Read(key, _), Answer::Notes(notes)) => snapshots.put(key, &*notes),
+        (Job::Read(key, view), Answer::Failed(error)) => {
+            snapshots.put_trouble(key, *view, &error.trouble(now))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What an answer says about the connection.
+pub(super) enum Verdict {
+    Answered,
+    Down {
+        busy: bool,
+        reason: String,
+        wait: Option<Duration>,
+    },
+    Nothing,
+}
+
+pub(super) fn judge(answer: &Answer) -> Verdict {
+    match answer {
+        Answer::Known => Verdict::Nothing,
+        Answer::Found(found) => {
+            // A host that answers nothing at all has one failure, of itself.
+            match found.failures.as_slice() {
+                [failure] if found.projects.is_empty() && failure.transient => Verdict::Down {
+                    busy: false,
+                    reason: failure.reason.clone(),
+                    wait: None,
+                },
+                _ => Verdict::Answered,
+            }
+        }
+        Answer::Today(_) | Answer::Period(_) | Answer::Breakdowns(_) | Answer::Notes(_) => {
+            Verdict::Answered
+        }
+        Answer::Failed(ReadError::Api(error)) => match error {
+            Error::Unreachable(_) | Error::Redirected(_) => Verdict::Down {
+                busy: false,
+                reason: error.to_string(),
+                wait: None,
+            },
+            Error::RateLimited { .. } | Error::BudgetSpent { .. } | Error::Busy { .. } => {
+                Verdict::Down {
+                    busy: true,
+                    reason: error.to_string(),
+                    wait: error.retry_after(),
+                }
+            }
+            Error::Bearer(BearerError::Unavailable { .. }) => Verdict::Down {
+                busy: error.to_string().contains("busy"),
+                reason: error.to_string(),
+                wait: error.retry_after(),
+            },
+            Error::Bearer(_) | Error::BadAnswer(_) | Error::Server { .. } => Verdict::Nothing,
+            _ => Verdict::Answered,
+        },
+        Answer::Failed(_) => Verdict::Answered,
+    }
+}

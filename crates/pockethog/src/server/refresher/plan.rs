@@ -1,0 +1,365 @@
+//! What is due, and in which order: from what pages look at, the age of the Snapshots, the cadence and the
+//! budgets.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sign_in_with_posthog::{Connection, ConnectionId};
+
+use super::Interest;
+use crate::notes::Notes;
+use crate::overview::{Breakdowns, Period, Range, Today};
+use crate::preferences::Preferences;
+use crate::project::{Project, ProjectKey};
+use crate::refresh::DISCOVERY_SECONDS;
+use crate::server::PageError;
+use crate::server::events::Change;
+use crate::server::state::{State, lock};
+use crate::snapshot::{Snapshots, Stamp, Trouble, View, Viewed};
+
+/// What nobody sees, but counts into the total, is read this often, in seconds.
+const UNSEEN_SECONDS: i64 = 900;
+
+/// What PostHog refuses for good is asked again this often, in seconds: permissions change.
+const REFUSED_SECONDS: i64 = 600;
+
+/// While a page is open, what other programs wrote is looked for this often.
+const LOOK_AROUND: Duration = Duration::from_secs(5);
+
+/// Something to be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Job {
+    Discover(ConnectionId),
+    Read(ProjectKey, View),
+}
+
+impl Job {
+    /// The project whose numbers of today this reads.
+    pub(super) fn today(&self) -> Option<&ProjectKey> {
+        match self {
+            Self::Read(key, View::Today) => Some(key),
+            _ => None,
+        }
+    }
+}
+
+/// What is due, and when to think about it again.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) jobs: VecDeque<(Job, ConnectionId, Option<Project>)>,
+    pub(super) next: Option<Duration>,
+    /// Projects whose numbers of today are missing or old.
+    pub(super) behind: Vec<ProjectKey>,
+    pub(super) connections: HashMap<ConnectionId, Connection>,
+    pub(super) preferences: Preferences,
+    pub(super) stamp: Option<Stamp>,
+}
+
+/// Lists what is due.
+pub(super) fn plan(
+    state: &State,
+    interests: &[Interest],
+    stamp: Option<Stamp>,
+    under_way: &HashSet<Job>,
+) -> Result<Plan, PageError> {
+    let (preferences, _) = state.preferences();
+    let connections: HashMap<ConnectionId, Connection> = state
+        .connections()?
+        .into_iter()
+        .filter(Connection::is_active)
+        .map(|connection| (connection.id.clone(), connection))
+        .collect();
+    let mut maker = Maker {
+        now: Timestamp::now(),
+        cadence: cadence(&preferences),
+        stretched: HashMap::new(),
+        connections: &connections,
+        down: lock(&state.refresher().0.health).keys().cloned().collect(),
+        under_way,
+        seen: HashSet::new(),
+        plan: Plan::default(),
+    };
+    if !interests.is_empty() {
+        let board = state.board()?;
+        let now = state.snapshots().stamp()?;
+        if stamp.is_some_and(|then| now.others_wrote_since(then)) {
+            tell_all(state, interests);
+        }
+        maker.plan.stamp = Some(now);
+        for (id, connection) in &connections {
+            let found = state.snapshots().discovery(id)?;
+            maker.discovery(connection, found.as_ref());
+        }
+        let by_key: HashMap<&ProjectKey, &Project> = board
+            .projects
+            .iter()
+            .map(|project| (&project.key, project))
+            .collect();
+        for interest in interests {
+            if let Interest::Project(key, range) = interest
+                && let Some(project) = by_key.get(key)
+            {
+                let snapshots = state.snapshots();
+                for view in views_of(*range) {
+                    let measured = measured_at(&snapshots, &preferences, key, view);
+                    let trouble = snapshots.trouble(key, view)?;
+                    maker.read(project, view, measured, trouble.as_ref(), true);
+                }
+            }
+        }
+        let mut at_home = false;
+        let seen: HashSet<&ProjectKey> = interests
+            .iter()
+            .flat_map(|interest| match interest {
+                Interest::Home(visible) => visible.as_slice(),
+                Interest::Project(key, _) => std::slice::from_ref(key),
+            })
+            .collect();
+        maker.stretched = stretch(state, &connections, &board.projects, &seen);
+        for interest in interests {
+            if let Interest::Home(visible) = interest {
+                at_home = true;
+                let visible = visible.iter().filter_map(|key| by_key.get(key));
+                let favourites = board
+                    .projects
+                    .iter()
+                    .filter(|project| preferences.project(&project.key).favourite);
+                for project in favourites.chain(visible.copied()) {
+                    let glance = board.glance(&project.key).map(|glance| glance.measured_at);
+                    maker.read(
+                        project,
+                        View::Today,
+                        glance,
+                        board.trouble(&project.key),
+                        true,
+                    );
+                }
+            }
+        }
+        if at_home {
+            let mut rest: Vec<&Project> = board.projects.iter().collect();
+            rest.sort_by_key(|project| board.asked_at(&project.key));
+            for project in rest {
+                let chosen = preferences.projects.get(&project.key.to_string());
+                if chosen.is_some_and(|chosen| chosen.hidden) {
+                    continue;
+                }
+                let glance = board.glance(&project.key).map(|glance| glance.measured_at);
+                maker.read(
+                    project,
+                    View::Today,
+                    glance,
+                    board.trouble(&project.key),
+                    false,
+                );
+            }
+        }
+    }
+    let mut plan = maker.plan;
+    if !interests.is_empty() {
+        plan.next = Some(plan.next.map_or(LOOK_AROUND, |next| next.min(LOOK_AROUND)));
+    }
+    plan.connections = connections;
+    plan.preferences = preferences;
+    Ok(plan)
+}
+
+/// What a project page shows, the first first.
+fn views_of(range: Range) -> [View; 4] {
+    [
+        View::Period(range),
+        View::Notes,
+        View::Breakdowns(range),
+        View::Today,
+    ]
+}
+
+/// Another program wrote something, and did not say what.
+fn tell_all(state: &State, interests: &[Interest]) {
+    state.announce(Change::Projects);
+    for interest in interests {
+        if let Interest::Project(key, range) = interest {
+            for view in views_of(*range) {
+                state.announce(Change::View(key.clone(), view));
+            }
+        }
+    }
+}
+
+/// Whose queries are counted together at most: a connection's in one organization.
+type Purse = (ConnectionId, Option<String>);
+
+fn purse(project: &Project) -> Purse {
+    (project.connection.clone(), project.organization.clone())
+}
+
+/// Seconds between two reads of a project, so that three quarters of each budget suffice for what is seen
+/// and a quarter for what is not.
+fn stretch(
+    state: &State,
+    connections: &HashMap<ConnectionId, Connection>,
+    projects: &[Project],
+    seen: &HashSet<&ProjectKey>,
+) -> HashMap<Purse, (i64, i64)> {
+    let mut counts: HashMap<Purse, (i64, i64)> = HashMap::new();
+    for project in projects {
+        let count = counts.entry(purse(project)).or_default();
+        if seen.contains(&project.key) {
+            count.0 += 1;
+        } else {
+            count.1 += 1;
+        }
+    }
+    for ((id, organization), (seen, unseen)) in &mut counts {
+        let per_hour = connections.get(id).map_or(1, |connection| {
+            let client = state.program().client(connection);
+            client.pace().queries_per_hour(organization.as_deref())
+        });
+        let per_hour = i64::from(per_hour).max(1);
+        *seen = *seen * 3600 * 4 / (per_hour * 3);
+        *unseen = *unseen * 3600 * 4 / per_hour;
+    }
+    counts
+}
+
+/// Collects what is due.
+struct Maker<'a> {
+    now: Timestamp,
+    cadence: i64,
+    /// How far the cadence of visible and of other projects is stretched, by purse.
+    stretched: HashMap<Purse, (i64, i64)>,
+    connections: &'a HashMap<ConnectionId, Connection>,
+    /// Connections that do not answer: what failed is due as soon as they may be tried again.
+    down: HashSet<ConnectionId>,
+    under_way: &'a HashSet<Job>,
+    seen: HashSet<Job>,
+    plan: Plan,
+}
+
+impl Maker<'_> {
+    fn discovery(
+        &mut self,
+        connection: &Connection,
+        found: Option<&crate::snapshot::KnownDiscovery>,
+    ) {
+        let due = match found {
+            None => 0,
+            // Signing in again may have changed what it reaches.
+            Some(found) if found.found_at.as_second() < connection.signed_in_at => 0,
+            Some(found) => {
+                let transient = found.failures.iter().any(|failure| failure.transient);
+                let patience = match transient {
+                    true if self.down.contains(&connection.id) => 0,
+                    true => self.cadence,
+                    false => DISCOVERY_SECONDS,
+                };
+                self.left(found.found_at, patience)
+            }
+        };
+        let job = Job::Discover(connection.id.clone());
+        self.put(job, &connection.id, None, due);
+    }
+
+    fn read(
+        &mut self,
+        project: &Project,
+        view: View,
+        measured: Option<Timestamp>,
+        trouble: Option<&Trouble>,
+        visible: bool,
+    ) {
+        let allowed = self
+            .connections
+            .get(&project.connection)
+            .is_some_and(|connection| connection.grant.scopes.allows(scope_of(view)));
+        if !allowed {
+            return;
+        }
+        let (seen, unseen) = self
+            .stretched
+            .get(&purse(project))
+            .copied()
+            .unwrap_or((0, 0));
+        let cadence = if visible {
+            self.cadence.max(seen)
+        } else {
+            self.cadence.max(UNSEEN_SECONDS).max(unseen)
+        };
+        let mut due = measured.map_or(0, |measured| self.left(measured, cadence));
+        if let Some(trouble) = trouble {
+            let patience = match trouble.transient {
+                true if self.down.contains(&project.connection) => 0,
+                true => cadence.min(self.cadence),
+                false => REFUSED_SECONDS,
+            };
+            due = due.max(self.left(trouble.at, patience));
+        }
+        let job = Job::Read(project.key.clone(), view);
+        let old = measured.is_none_or(|measured| self.left(measured, 3 * cadence) == 0);
+        if view == View::Today && due == 0 && old && !self.seen.contains(&job) {
+            self.plan.behind.push(project.key.clone());
+        }
+        let connection = project.connection.clone();
+        self.put(job, &connection, Some(project.clone()), due);
+    }
+
+    /// Seconds until something of `at` is older than `patience`. A clock that went back makes it due.
+    fn left(&self, at: Timestamp, patience: i64) -> i64 {
+        let age = self.now.as_second() - at.as_second();
+        if age < -5 { 0 } else { (patience - age).max(0) }
+    }
+
+    fn put(&mut self, job: Job, connection: &ConnectionId, project: Option<Project>, due: i64) {
+        if self.under_way.contains(&job) || !self.seen.insert(job.clone()) {
+            return;
+        }
+        if due == 0 {
+            self.plan.jobs.push_back((job, connection.clone(), project));
+            return;
+        }
+        let due = Duration::from_secs(due.unsigned_abs());
+        self.plan.next = Some(self.plan.next.map_or(due, |next| next.min(due)));
+    }
+}
+
+/// What has to be granted for a view.
+fn scope_of(view: View) -> &'static str {
+    match view {
+        View::Today | View::Period(_) | View::Breakdowns(_) => "query:read",
+        View::Notes => "annotation:read",
+    }
+}
+
+pub(super) fn cadence(preferences: &Preferences) -> i64 {
+    i64::try_from(preferences.refresh.seconds()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn is_fresh(measured: Option<Timestamp>, cadence: i64, now: Timestamp) -> bool {
+    measured
+        .is_some_and(|measured| (-5..cadence).contains(&(now.as_second() - measured.as_second())))
+}
+
+/// When a view was measured; never, where it counts other conversions than are chosen now.
+pub(super) fn measured_at(
+    snapshots: &Snapshots,
+    preferences: &Preferences,
+    key: &ProjectKey,
+    view: View,
+) -> Option<Timestamp> {
+    fn of<T: Viewed>(snapshots: &Snapshots, key: &ProjectKey, view: View) -> Option<Timestamp> {
+        let found: Option<T> = snapshots.view(key, view).ok()?;
+        found.map(|value| value.measured_at())
+    }
+    match view {
+        View::Today => of::<Today>(snapshots, key, view),
+        View::Period(_) => {
+            let period: Period = snapshots.view(key, view).ok()??;
+            let chosen = preferences.project(key).conversions;
+            let counted = period.conversions.iter().map(|figure| &figure.event);
+            counted.eq(chosen.iter()).then_some(period.measured_at)
+        }
+        View::Breakdowns(_) => of::<Breakdowns>(snapshots, key, view),
+        View::Notes => of::<Notes>(snapshots, key, view),
+    }
+}
