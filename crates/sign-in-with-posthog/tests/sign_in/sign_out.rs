@@ -3,7 +3,7 @@
 use sign_in_with_posthog::{ConnectionState, EndReason, SessionError};
 
 use crate::desk::Desk;
-use crate::posthog::{Fault, Kind};
+use crate::posthog::{Fault, Kind, refusal};
 use crate::server::Wire;
 
 const TOKEN: &str = "/oauth/token";
@@ -237,5 +237,29 @@ async fn rule_v3_a_refresh_that_was_overtaken_by_a_sign_out_brings_nothing_back(
             error,
             SessionError::SignedOut(EndReason::SignedOut)
         ));
+    }
+}
+
+/// Rule V3 again: what was refreshed meanwhile is followed, and the refusal of a spent token ends nothing.
+#[tokio::test]
+async fn rule_v3_a_refusal_counts_only_for_the_generation_that_was_used() {
+    for kind in Kind::BOTH {
+        let desk = Desk::new(kind);
+        let connection = desk.connect().await;
+        desk.leave(0);
+        desk.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Hang));
+        let refreshing = desk.another_program().session(&connection.id);
+        let before = desk.posthog.count(TOKEN);
+        let refresh = tokio::spawn(async move { refreshing.access_token().await });
+        while desk.posthog.count(TOKEN) == before {
+            tokio::task::yield_now().await;
+        }
+        let lock = format!("sign-in/locks/{}.lock", connection.id);
+        std::fs::remove_file(desk.folder().join(lock)).unwrap();
+        let new = desk.session(&connection).access_token().await.unwrap();
+        let spent = Fault::Before(|| Wire::Answer(refusal(400, "invalid_grant")));
+        desk.posthog.fail(TOKEN, 1, spent);
+        let followed = refresh.await.unwrap().unwrap();
+        assert_eq!(followed.expose(), new.expose(), "{kind:?}");
     }
 }
