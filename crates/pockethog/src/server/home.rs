@@ -314,7 +314,10 @@ fn view(
         let done = total - view.cards.iter().filter(missing).count();
         status = Status::Loading { done, total };
     }
-    let undiscovered = !known && view.cards.is_empty() && never_discovered(state, &active);
+    // A list that came in since the board was read has its projects on the next one.
+    let undiscovered = !known
+        && view.cards.is_empty()
+        && (never_discovered(state, &active) || state.board()?.revision != revision);
     if undiscovered && !matches!(status, Status::Offline(_) | Status::Busy(_)) {
         status = Status::Loading { done: 0, total: 0 };
     }
