@@ -298,15 +298,18 @@ pub async fn home(
                 }
             }
         }
-        snapshots.together(|snapshots| {
-            read.iter().try_for_each(|(key, result)| match result {
-                Ok(today) => snapshots.put(key, today),
-                Err(error) => {
-                    let trouble = error.trouble(Timestamp::now());
-                    snapshots.put_trouble(key, View::Today, &trouble)
-                }
-            })
-        })?;
+        // A list of projects alone is stored already.
+        if !read.is_empty() {
+            snapshots.together(|snapshots| {
+                read.iter().try_for_each(|(key, result)| match result {
+                    Ok(today) => snapshots.put(key, today),
+                    Err(error) => {
+                        let trouble = error.trouble(Timestamp::now());
+                        snapshots.put_trouble(key, View::Today, &trouble)
+                    }
+                })
+            })?;
+        }
         done += read.len();
         for (key, _) in read {
             tell(snapshots, Event::Project(key));

@@ -1,6 +1,7 @@
 //! Leaving: by the user's own hand, in PostHog's settings, on a sibling's word.
 
-use sign_in_with_posthog::{ConnectionState, EndReason, SessionError};
+use sign_in_with_posthog::{AccessToken, Connection, ConnectionState, EndReason, SessionError};
+use tokio::task::JoinHandle;
 
 use crate::desk::Desk;
 use crate::posthog::{Fault, Kind, refusal};
@@ -207,22 +208,32 @@ async fn a_refresh_outlives_the_caller_that_asked_for_it() {
     }
 }
 
-/// Rule V3, on a file system whose locks do not hold: the lock file is taken away under the refresh.
+/// A refresh of another program that has no answer yet, on a file system whose locks do not hold: the lock
+/// file is taken away under it.
+async fn refresh_without_lock(
+    desk: &Desk,
+    connection: &Connection,
+) -> JoinHandle<Result<AccessToken, SessionError>> {
+    desk.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Hang));
+    let refreshing = desk.another_program().session(&connection.id);
+    let before = desk.posthog.count(TOKEN);
+    let refresh = tokio::spawn(async move { refreshing.access_token().await });
+    while desk.posthog.count(TOKEN) == before {
+        tokio::task::yield_now().await;
+    }
+    let lock = format!("sign-in/locks/{}.lock", connection.id);
+    std::fs::remove_file(desk.folder().join(lock)).unwrap();
+    refresh
+}
+
+/// Rule V3: a refresh that ends after a sign-out brings nothing back.
 #[tokio::test]
 async fn rule_v3_a_refresh_that_was_overtaken_by_a_sign_out_brings_nothing_back() {
     for kind in Kind::BOTH {
         let desk = Desk::new(kind);
         let connection = desk.connect().await;
         desk.leave(0);
-        desk.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Hang));
-        let refreshing = desk.another_program().session(&connection.id);
-        let before = desk.posthog.count(TOKEN);
-        let refresh = tokio::spawn(async move { refreshing.access_token().await });
-        while desk.posthog.count(TOKEN) == before {
-            tokio::task::yield_now().await;
-        }
-        let lock = format!("sign-in/locks/{}.lock", connection.id);
-        std::fs::remove_file(desk.folder().join(lock)).unwrap();
+        let refresh = refresh_without_lock(&desk, &connection).await;
         // Nothing is revoked, so that the refresh succeeds.
         desk.posthog.fail(REVOKE, 2, Fault::Before(|| Wire::Close));
         desk.sign_in.sign_out(&connection.id).await.unwrap();
@@ -247,15 +258,7 @@ async fn rule_v3_a_refusal_counts_only_for_the_generation_that_was_used() {
         let desk = Desk::new(kind);
         let connection = desk.connect().await;
         desk.leave(0);
-        desk.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Hang));
-        let refreshing = desk.another_program().session(&connection.id);
-        let before = desk.posthog.count(TOKEN);
-        let refresh = tokio::spawn(async move { refreshing.access_token().await });
-        while desk.posthog.count(TOKEN) == before {
-            tokio::task::yield_now().await;
-        }
-        let lock = format!("sign-in/locks/{}.lock", connection.id);
-        std::fs::remove_file(desk.folder().join(lock)).unwrap();
+        let refresh = refresh_without_lock(&desk, &connection).await;
         let new = desk.session(&connection).access_token().await.unwrap();
         let spent = Fault::Before(|| Wire::Answer(refusal(400, "invalid_grant")));
         desk.posthog.fail(TOKEN, 1, spent);

@@ -14,6 +14,7 @@ use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};
 use crate::refresh::DISCOVERY_SECONDS;
 use crate::server::PageError;
+use crate::server::board::Board;
 use crate::server::events::Change;
 use crate::server::state::{State, lock};
 use crate::snapshot::{Snapshots, Stamp, Trouble, View, Viewed};
@@ -126,14 +127,7 @@ pub(super) fn plan(
                     .iter()
                     .filter(|project| preferences.project(&project.key).favourite);
                 for project in favourites.chain(visible.copied()) {
-                    let glance = board.glance(&project.key).map(|glance| glance.measured_at);
-                    maker.read(
-                        project,
-                        View::Today,
-                        glance,
-                        board.trouble(&project.key),
-                        true,
-                    );
+                    maker.read_today(&board, project, true);
                 }
             }
         }
@@ -145,14 +139,7 @@ pub(super) fn plan(
                 if chosen.is_some_and(|chosen| chosen.hidden) {
                     continue;
                 }
-                let glance = board.glance(&project.key).map(|glance| glance.measured_at);
-                maker.read(
-                    project,
-                    View::Today,
-                    glance,
-                    board.trouble(&project.key),
-                    false,
-                );
+                maker.read_today(&board, project, false);
             }
         }
     }
@@ -259,6 +246,12 @@ impl Maker<'_> {
         };
         let job = Job::Discover(connection.id.clone());
         self.put(job, &connection.id, None, due);
+    }
+
+    fn read_today(&mut self, board: &Board, project: &Project, visible: bool) {
+        let measured = board.glance(&project.key).map(|glance| glance.measured_at);
+        let trouble = board.trouble(&project.key);
+        self.read(project, View::Today, measured, trouble, visible);
     }
 
     fn read(
