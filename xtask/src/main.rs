@@ -30,7 +30,10 @@ enum Chore {
         runner_arguments: Vec<String>,
     },
     /// Measure the release build and write the figures to docs/performance.md.
-    Bench,
+    Bench {
+        /// Measure only these and print them: widgets, refreshes, sign-in, pages, idle, crowd, growth.
+        parts: Vec<String>,
+    },
     /// Install what the tests need, and prepare the test peers under `target/peers`.
     Prepare,
 }
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
     let root = workspace_root();
     let result = match Arguments::parse().chore {
         Chore::Test { runner_arguments } => test::run(&root, &runner_arguments),
-        Chore::Bench => bench::run(&root),
+        Chore::Bench { parts } => bench::run(&root, &parts),
         Chore::Prepare => prepare::everything(&root),
     };
     match result {

@@ -76,7 +76,7 @@ pub async fn refreshes(program: &Path, report: &mut Report) -> Result<(), Box<dy
 }
 
 /// From the browser's return to the last number of 2,000 projects in 50 organizations.
-pub async fn sign_in(_: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
+pub async fn sign_in(report: &mut Report) -> Result<(), Box<dyn Error>> {
     let stage = Stage::new(Size::Large {
         organizations: 50,
         projects_each: 40,
