@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::overview::{Counts, Period, Point, Today, change_percent};
@@ -9,89 +10,59 @@ use crate::preferences::Preferences;
 use crate::project::Project;
 use crate::snapshot::Trouble;
 
-/// A project with today's numbers, or the reason why it has none.
-pub fn today(
-    project: &Project,
-    preferences: &Preferences,
-    numbers: Option<&Today>,
-    trouble: Option<&Trouble>,
-) -> Value {
-    let mut value = head(project, preferences, trouble);
-    let Some(numbers) = numbers else {
-        return value;
-    };
-    put(
-        &mut value,
-        json!({
-            "measured_at": numbers.measured_at,
-            "time_zone": numbers.time_zone,
-            "time_zone_known": numbers.time_zone_known,
-            "visitors": numbers.today.visitors,
-            "visitors_before": numbers.yesterday_by_now.visitors,
-            "visitors_change_percent": rounded(numbers.visitors_change()),
-            "pageviews": numbers.today.pageviews,
-            "pageviews_before": numbers.yesterday_by_now.pageviews,
-            "pageviews_change_percent": rounded(change_percent(
-                numbers.today.pageviews,
-                numbers.yesterday_by_now.pageviews,
-            )),
-            "online": numbers.online,
-            "days": points(&numbers.days, &numbers.time_zone),
-            "hours": points(&numbers.hours, &numbers.time_zone),
-            "hours_before": points(&numbers.hours_yesterday, &numbers.time_zone),
-        }),
-    );
-    value
+/// A project with its numbers, or the reason why it has none. Borrows everything and makes each instant's
+/// text only when it is written: a thousand projects have a hundred thousand of them.
+#[derive(Debug, Serialize)]
+pub struct Entry<'a> {
+    host: &'a str,
+    id: u64,
+    key: String,
+    name: &'a str,
+    organization: Option<&'a str>,
+    trouble: Option<&'a Trouble>,
+    #[serde(flatten)]
+    numbers: Option<Numbers<'a>>,
 }
 
-/// A project with the numbers of a range, or the reason why it has none.
-pub fn period(
-    project: &Project,
-    preferences: &Preferences,
-    numbers: Option<&Period>,
-    trouble: Option<&Trouble>,
-) -> Value {
-    let mut value = head(project, preferences, trouble);
-    let Some(numbers) = numbers else {
-        return value;
-    };
-    let conversions: Vec<Value> = numbers
-        .conversions
-        .iter()
-        .map(|figure| {
-            json!({
-                "event": figure.event,
-                "persons": figure.persons,
-                "persons_before": figure.persons_before,
-                "rate_percent": rounded(rate_percent(figure.persons, numbers.now.visitors)),
-                "rate_before_percent": rounded(rate_percent(
-                    figure.persons_before,
-                    numbers.before.visitors,
-                )),
-            })
-        })
-        .collect();
-    put(
-        &mut value,
-        json!({
-            "measured_at": numbers.measured_at,
-            "time_zone": numbers.time_zone,
-            "time_zone_known": numbers.time_zone_known,
-            "visitors": numbers.now.visitors,
-            "visitors_before": numbers.before.visitors,
-            "visitors_change_percent": rounded(change_percent(numbers.now.visitors, numbers.before.visitors)),
-            "pageviews": numbers.now.pageviews,
-            "pageviews_before": numbers.before.pageviews,
-            "pageviews_change_percent": rounded(change_percent(numbers.now.pageviews, numbers.before.pageviews)),
-            "sessions": numbers.sessions,
-            "sessions_before": numbers.sessions_before,
-            "sessions_change_percent": rounded(change_percent(numbers.sessions, numbers.sessions_before)),
-            "points": points(&numbers.points, &numbers.time_zone),
-            "points_before": points(&numbers.points_before, &numbers.time_zone),
-            "conversions": conversions,
-        }),
-    );
-    value
+impl<'a> Entry<'a> {
+    /// A project with today's numbers.
+    pub fn today(
+        project: &'a Project,
+        preferences: &'a Preferences,
+        numbers: Option<&'a Today>,
+        trouble: Option<&'a Trouble>,
+    ) -> Self {
+        let numbers = numbers.map(|numbers| Numbers::Today(TodayNumbers::new(numbers)));
+        Self::new(project, preferences, numbers, trouble)
+    }
+
+    /// A project with the numbers of a range.
+    pub fn period(
+        project: &'a Project,
+        preferences: &'a Preferences,
+        numbers: Option<&'a Period>,
+        trouble: Option<&'a Trouble>,
+    ) -> Self {
+        let numbers = numbers.map(|numbers| Numbers::Period(PeriodNumbers::new(numbers)));
+        Self::new(project, preferences, numbers, trouble)
+    }
+
+    fn new(
+        project: &'a Project,
+        preferences: &'a Preferences,
+        numbers: Option<Numbers<'a>>,
+        trouble: Option<&'a Trouble>,
+    ) -> Self {
+        Self {
+            host: &project.key.host,
+            id: project.key.id,
+            key: project.key.to_string(),
+            name: preferences.name_of(project),
+            organization: project.organization_name.as_deref(),
+            trouble,
+            numbers,
+        }
+    }
 }
 
 /// Sums over projects. A person who visits two projects counts in both.
@@ -136,35 +107,136 @@ pub fn sparkline(values: impl Iterator<Item = u64> + Clone) -> String {
         .collect()
 }
 
-fn head(project: &Project, preferences: &Preferences, trouble: Option<&Trouble>) -> Value {
-    json!({
-        "host": project.key.host,
-        "id": project.key.id,
-        "key": project.key.to_string(),
-        "name": preferences.name_of(project),
-        "organization": project.organization_name,
-        "trouble": trouble,
-    })
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Numbers<'a> {
+    Today(TodayNumbers<'a>),
+    Period(PeriodNumbers<'a>),
 }
 
-fn put(value: &mut Value, more: Value) {
-    if let (Value::Object(fields), Value::Object(more)) = (value, more) {
-        fields.extend(more);
+#[derive(Debug, Serialize)]
+struct TodayNumbers<'a> {
+    measured_at: Timestamp,
+    time_zone: &'a str,
+    time_zone_known: bool,
+    visitors: u64,
+    visitors_before: u64,
+    visitors_change_percent: Option<f64>,
+    pageviews: u64,
+    pageviews_before: u64,
+    pageviews_change_percent: Option<f64>,
+    online: u64,
+    days: Points<'a>,
+    hours: Points<'a>,
+    hours_before: Points<'a>,
+}
+
+impl<'a> TodayNumbers<'a> {
+    fn new(numbers: &'a Today) -> Self {
+        let (now, before) = (numbers.today, numbers.yesterday_by_now);
+        let zone = zone(&numbers.time_zone);
+        Self {
+            measured_at: numbers.measured_at,
+            time_zone: &numbers.time_zone,
+            time_zone_known: numbers.time_zone_known,
+            visitors: now.visitors,
+            visitors_before: before.visitors,
+            visitors_change_percent: rounded(numbers.visitors_change()),
+            pageviews: now.pageviews,
+            pageviews_before: before.pageviews,
+            pageviews_change_percent: rounded(change_percent(now.pageviews, before.pageviews)),
+            online: numbers.online,
+            days: Points(&numbers.days, zone.clone()),
+            hours: Points(&numbers.hours, zone.clone()),
+            hours_before: Points(&numbers.hours_yesterday, zone),
+        }
     }
 }
 
-fn points(points: &[Point], zone: &str) -> Vec<Value> {
-    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
-    points
-        .iter()
-        .map(|point| {
-            json!({
-                "start": local(point.start, &zone),
-                "visitors": point.visitors,
-                "pageviews": point.pageviews,
-            })
-        })
-        .collect()
+#[derive(Debug, Serialize)]
+struct PeriodNumbers<'a> {
+    measured_at: Timestamp,
+    time_zone: &'a str,
+    time_zone_known: bool,
+    visitors: u64,
+    visitors_before: u64,
+    visitors_change_percent: Option<f64>,
+    pageviews: u64,
+    pageviews_before: u64,
+    pageviews_change_percent: Option<f64>,
+    sessions: u64,
+    sessions_before: u64,
+    sessions_change_percent: Option<f64>,
+    points: Points<'a>,
+    points_before: Points<'a>,
+    conversions: Vec<ConversionNumbers<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ConversionNumbers<'a> {
+    event: &'a str,
+    persons: u64,
+    persons_before: u64,
+    rate_percent: Option<f64>,
+    rate_before_percent: Option<f64>,
+}
+
+impl<'a> PeriodNumbers<'a> {
+    fn new(numbers: &'a Period) -> Self {
+        let (now, before) = (numbers.now, numbers.before);
+        let zone = zone(&numbers.time_zone);
+        let conversions = numbers.conversions.iter().map(|figure| ConversionNumbers {
+            event: &figure.event,
+            persons: figure.persons,
+            persons_before: figure.persons_before,
+            rate_percent: rounded(rate_percent(figure.persons, now.visitors)),
+            rate_before_percent: rounded(rate_percent(figure.persons_before, before.visitors)),
+        });
+        Self {
+            measured_at: numbers.measured_at,
+            time_zone: &numbers.time_zone,
+            time_zone_known: numbers.time_zone_known,
+            visitors: now.visitors,
+            visitors_before: before.visitors,
+            visitors_change_percent: rounded(change_percent(now.visitors, before.visitors)),
+            pageviews: now.pageviews,
+            pageviews_before: before.pageviews,
+            pageviews_change_percent: rounded(change_percent(now.pageviews, before.pageviews)),
+            sessions: numbers.sessions,
+            sessions_before: numbers.sessions_before,
+            sessions_change_percent: rounded(change_percent(
+                numbers.sessions,
+                numbers.sessions_before,
+            )),
+            points: Points(&numbers.points, zone.clone()),
+            points_before: Points(&numbers.points_before, zone),
+            conversions: conversions.collect(),
+        }
+    }
+}
+
+/// Points with the offset of the project's time zone in each instant.
+#[derive(Debug)]
+struct Points<'a>(&'a [Point], TimeZone);
+
+impl Serialize for Points<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct At {
+            start: String,
+            visitors: u64,
+            pageviews: u64,
+        }
+        serializer.collect_seq(self.0.iter().map(|point| At {
+            start: local(point.start, &self.1),
+            visitors: point.visitors,
+            pageviews: point.pageviews,
+        }))
+    }
+}
+
+fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
 /// An instant with the offset of the project's time zone.

@@ -211,15 +211,17 @@ impl Console {
         self.columns_of_words
     }
 
-    /// Prints the JSON document.
+    /// Prints the JSON document, piece by piece: ten thousand projects are a hundred megabytes of it.
     pub fn document<T: Serialize>(&self, document: &T) {
-        match serde_json::to_string_pretty(document) {
-            Ok(text) => {
-                self.line(&text);
-                self.flush();
-            }
-            Err(error) => self.say(&error.to_string()),
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        if output.failed.is_some() {
+            return;
         }
+        let written = serde_json::to_writer_pretty(&mut output.writer, document)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(output.writer))
+            .and_then(|()| output.writer.flush());
+        output.failed = written.err();
     }
 
     fn flush(&self) {

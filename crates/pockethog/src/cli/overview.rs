@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use clap::Args;
 use futures::future::join_all;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::cards::{self, Card};
 use super::console::{CliError, Console, Exit, Progress, Style};
@@ -19,7 +20,7 @@ use crate::preferences::Preferences;
 use crate::program::Program;
 use crate::project::Project;
 use crate::refresh::{self, Event};
-use crate::report;
+use crate::report::{self, Entry};
 use crate::snapshot::{Snapshots, Trouble, View};
 
 /// More projects than this are a table.
@@ -42,13 +43,25 @@ pub struct Overview {
     range: Option<String>,
 }
 
-/// Numbers of one project as they are to be printed.
+/// One project as it is to be printed.
 struct Line<'a> {
     project: &'a Project,
-    numbers: Option<(Counts, Counts)>,
-    curve: Vec<u64>,
+    numbers: Numbers,
     trouble: Option<Trouble>,
-    value: Value,
+}
+
+enum Numbers {
+    Today(Option<Today>),
+    Period(Option<Period>),
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    range: &'a str,
+    total: Value,
+    projects: Vec<Entry<'a>>,
+    failures: &'a [Failure],
 }
 
 /// Reads fresh numbers and prints them.
@@ -129,8 +142,8 @@ pub async fn run(
     let mut lines = Vec::with_capacity(projects.len());
     for project in &projects {
         lines.push(match range {
-            Some(range) => range_line(&snapshots, project, &preferences, range)?,
-            None => today_line(&snapshots, project, &preferences, started)?,
+            Some(range) => range_line(&snapshots, project, range)?,
+            None => today_line(&snapshots, project, started)?,
         });
     }
     if program.active_connections()?.is_empty() {
@@ -146,15 +159,13 @@ pub async fn run(
             cause: trouble.cause,
         })
     }));
-    let total = report::total(lines.iter().filter_map(|line| line.numbers));
     if console.is_json() {
-        let values: Vec<&Value> = lines.iter().map(|line| &line.value).collect();
-        console.document(&json!({
-            "range": range.map_or("today", Range::name),
-            "total": total,
-            "projects": values,
-            "failures": failures,
-        }));
+        console.document(&Document {
+            range: range.map_or("today", Range::name),
+            total: report::total(lines.iter().filter_map(Line::counts)),
+            projects: lines.iter().map(|line| line.entry(&preferences)).collect(),
+            failures: &failures,
+        });
     } else {
         let whose = if chosen.is_some() {
             counted(lines.len(), "project", "projects")
@@ -205,43 +216,74 @@ async fn read_range(
 fn today_line<'a>(
     snapshots: &Snapshots,
     project: &'a Project,
-    preferences: &Preferences,
     started: Timestamp,
 ) -> Result<Line<'a>, CliError> {
-    let numbers: Option<Today> = snapshots.view(&project.key, View::Today)?;
-    let trouble = snapshots
-        .trouble(&project.key, View::Today)?
-        .filter(|trouble| trouble.at.as_second() >= started.as_second());
+    let trouble = snapshots.trouble(&project.key, View::Today)?;
     Ok(Line {
-        value: report::today(project, preferences, numbers.as_ref(), trouble.as_ref()),
-        curve: numbers
-            .iter()
-            .flat_map(|numbers| numbers.days.iter().map(|day| day.visitors))
-            .collect(),
-        numbers: numbers.map(|numbers| (numbers.today, numbers.yesterday_by_now)),
+        numbers: Numbers::Today(snapshots.view(&project.key, View::Today)?),
         project,
-        trouble,
+        trouble: trouble.filter(|trouble| trouble.at.as_second() >= started.as_second()),
     })
 }
 
 fn range_line<'a>(
     snapshots: &Snapshots,
     project: &'a Project,
-    preferences: &Preferences,
     range: Range,
 ) -> Result<Line<'a>, CliError> {
-    let numbers: Option<Period> = snapshots.view(&project.key, View::Period(range))?;
-    let trouble = snapshots.trouble(&project.key, View::Period(range))?;
+    let view = View::Period(range);
     Ok(Line {
-        value: report::period(project, preferences, numbers.as_ref(), trouble.as_ref()),
-        curve: numbers
-            .iter()
-            .flat_map(|numbers| numbers.points.iter().map(|point| point.visitors))
-            .collect(),
-        numbers: numbers.map(|numbers| (numbers.now, numbers.before)),
+        numbers: Numbers::Period(snapshots.view(&project.key, view)?),
         project,
-        trouble,
+        trouble: snapshots.trouble(&project.key, view)?,
     })
+}
+
+impl<'a> Line<'a> {
+    /// Now and before.
+    fn counts(&self) -> Option<(Counts, Counts)> {
+        match &self.numbers {
+            Numbers::Today(numbers) => numbers
+                .as_ref()
+                .map(|numbers| (numbers.today, numbers.yesterday_by_now)),
+            Numbers::Period(numbers) => numbers
+                .as_ref()
+                .map(|numbers| (numbers.now, numbers.before)),
+        }
+    }
+
+    /// Visitors of each day, or of each point of the range.
+    fn curve(&self) -> Vec<u64> {
+        let points = match &self.numbers {
+            Numbers::Today(numbers) => numbers.as_ref().map(|numbers| &numbers.days),
+            Numbers::Period(numbers) => numbers.as_ref().map(|numbers| &numbers.points),
+        };
+        points
+            .into_iter()
+            .flatten()
+            .map(|point| point.visitors)
+            .collect()
+    }
+
+    /// Persons who are there now, where that was asked for.
+    fn online(&self) -> Option<u64> {
+        match &self.numbers {
+            Numbers::Today(numbers) => numbers.as_ref().map(|numbers| numbers.online),
+            Numbers::Period(_) => None,
+        }
+    }
+
+    fn entry(&'a self, preferences: &'a Preferences) -> Entry<'a> {
+        let trouble = self.trouble.as_ref();
+        match &self.numbers {
+            Numbers::Today(numbers) => {
+                Entry::today(self.project, preferences, numbers.as_ref(), trouble)
+            }
+            Numbers::Period(numbers) => {
+                Entry::period(self.project, preferences, numbers.as_ref(), trouble)
+            }
+        }
+    }
 }
 
 fn print(
@@ -294,10 +336,7 @@ fn print_cards(
     if lines.len() > 1 {
         let (now, before) = sum(lines);
         let change = Change::between(now, before);
-        let online: u64 = lines
-            .iter()
-            .filter_map(|line| line.value["online"].as_u64())
-            .sum();
+        let online: u64 = lines.iter().filter_map(Line::online).sum();
         let head = Card {
             title: format!(
                 "Visitors {} · {}",
@@ -321,7 +360,7 @@ fn print_cards(
         .iter()
         .map(|line| {
             let title = preferences.name_of(line.project).to_owned();
-            let (number, beside) = match &line.numbers {
+            let (number, beside) = match line.counts() {
                 None => ("–".to_owned(), (Style::Faint, "no numbers".to_owned())),
                 Some((now, before)) => {
                     let change = Change::between(now.visitors, before.visitors);
@@ -333,7 +372,7 @@ fn print_cards(
                 title,
                 number,
                 beside,
-                curve: line.curve.clone(),
+                curve: line.curve(),
             }
         })
         .collect();
@@ -342,7 +381,7 @@ fn print_cards(
 
 fn row(line: &Line<'_>, preferences: &Preferences) -> Vec<Cell> {
     let name = preferences.name_of(line.project);
-    let Some((now, before)) = &line.numbers else {
+    let Some((now, before)) = line.counts() else {
         return vec![
             Cell::styled(Style::Strong, name),
             Cell::styled(Style::Faint, "–"),
@@ -351,8 +390,9 @@ fn row(line: &Line<'_>, preferences: &Preferences) -> Vec<Cell> {
         ];
     };
     let change = Change::between(now.visitors, before.visitors);
-    let skip = line.curve.len().saturating_sub(30);
-    let curve = report::sparkline(line.curve.iter().skip(skip).copied());
+    let curve = line.curve();
+    let skip = curve.len().saturating_sub(30);
+    let curve = report::sparkline(curve.iter().skip(skip).copied());
     vec![
         Cell::styled(Style::Strong, name),
         Cell::new(grouped(now.visitors)),
@@ -373,7 +413,7 @@ fn direction(change: Change) -> Style {
 fn sum(lines: &[Line<'_>]) -> (u64, u64) {
     lines
         .iter()
-        .filter_map(|line| line.numbers.as_ref())
+        .filter_map(Line::counts)
         .fold((0, 0), |(now, before), (one, one_before)| {
             (now + one.visitors, before + one_before.visitors)
         })
