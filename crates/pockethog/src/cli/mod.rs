@@ -189,13 +189,21 @@ fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, Cli
 
 /// Logs to standard error where `POCKETHOG_LOG` asks for it, for example `POCKETHOG_LOG=debug`.
 fn start_log() {
-    let Ok(filter) = std::env::var("POCKETHOG_LOG") else {
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::prelude::*;
+
+    let Ok(wanted) = std::env::var("POCKETHOG_LOG") else {
         return;
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .init();
+    match wanted.parse::<Targets>() {
+        Ok(targets) => {
+            let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+            tracing_subscriber::registry()
+                .with(lines.with_filter(targets))
+                .init();
+        }
+        Err(error) => eprintln!("pockethog: POCKETHOG_LOG names no filter: {error}"),
+    }
 }
 
 #[cfg(test)]

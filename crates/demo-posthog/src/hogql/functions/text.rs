@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use regex::Regex;
+use regex_lite::Regex;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde_json::Value as Json;
@@ -246,15 +246,19 @@ fn json_at(a: &Arguments<'_, '_>) -> Option<Json> {
 
 /// The functions whose patterns are worth keeping between rows.
 pub(super) fn register(database: &Connection) -> rusqlite::Result<()> {
-    for (name, prefix) in [("h_like", "(?s)"), ("h_ilike", "(?si)")] {
+    for (name, any_case) in [("h_like", false), ("h_ilike", true)] {
         let patterns = Patterns::default();
+        // `(?i)` knows ASCII only.
+        let folded = move |text: String| {
+            if any_case { text.to_lowercase() } else { text }
+        };
         database.create_scalar_function(name, 2, deterministic(), move |context| {
             let a = Arguments(context);
             if a.is_null(0) || a.is_null(1) {
                 return Ok(None);
             }
-            let regex = patterns.get(&a.text(1), |pattern| like(prefix, pattern))?;
-            Ok(Some(regex.is_match(&a.text(0))))
+            let regex = patterns.get(&folded(a.text(1)), like)?;
+            Ok(Some(regex.is_match(&folded(a.text(0)))))
         })?;
     }
     let patterns = Patterns::default();
@@ -325,8 +329,8 @@ impl Patterns {
 }
 
 /// A LIKE pattern as a regular expression.
-fn like(prefix: &str, pattern: &str) -> String {
-    let mut regex = format!("{prefix}^");
+fn like(pattern: &str) -> String {
+    let mut regex = "(?s)^".to_owned();
     let mut letters = pattern.chars();
     while let Some(letter) = letters.next() {
         let literal = match letter {
@@ -341,7 +345,7 @@ fn like(prefix: &str, pattern: &str) -> String {
             '\\' => letters.next().unwrap_or('\\'),
             letter => letter,
         };
-        regex.push_str(&regex::escape(literal.encode_utf8(&mut [0; 4])));
+        regex.push_str(&regex_lite::escape(literal.encode_utf8(&mut [0; 4])));
     }
     regex.push('$');
     regex

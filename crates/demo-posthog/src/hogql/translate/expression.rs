@@ -517,7 +517,7 @@ impl Translator<'_> {
         }
         if let Some(pattern) = right.text_constant()
             && template.starts_with("h_regex")
-            && let Err(error) = regex::Regex::new(pattern)
+            && let Err(error) = regex_lite::Regex::new(pattern)
         {
             let first = error
                 .to_string()
