@@ -21,14 +21,23 @@ const BUSY_PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_s
 const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(3);
 
 impl SignIn {
-    /// Who signed in: the checked `id_token`, else userinfo.
+    /// The keys of the issuer as they are before there is anything to check. Not having them yet is no error.
+    pub(super) async fn early_keys(&self, attempt: &Attempt) -> Option<Keys> {
+        let jwks = attempt.metadata.jwks_uri.as_ref()?;
+        self.keys(jwks).await.ok()
+    }
+
+    /// Who signed in: the `id_token`, checked with these keys or newer ones, else userinfo.
     pub(super) async fn identify(
         &self,
         attempt: &Attempt,
         answer: &TokenAnswer,
+        keys: Option<Keys>,
     ) -> Result<Account, CompleteError> {
         if let (Some(id_token), Some(jwks)) = (&answer.id_token, &attempt.metadata.jwks_uri) {
-            let claims = self.check_id_token(attempt, answer, id_token, jwks).await?;
+            let claims = self
+                .check_id_token(attempt, answer, keys, id_token, jwks)
+                .await?;
             let mut account = account(claims);
             if account.name.is_none() && account.email.is_none() {
                 // The claims may lie in userinfo only; not knowing a name is no reason to fail.
@@ -57,6 +66,7 @@ impl SignIn {
         &self,
         attempt: &Attempt,
         answer: &TokenAnswer,
+        mut keys: Option<Keys>,
         id_token: &SecretString,
         jwks: &Url,
     ) -> Result<Claims, CompleteError> {
@@ -71,7 +81,10 @@ impl SignIn {
         let mut result = Err(IdTokenError::UnknownKey);
         // A key that is not published yet is asked for once more.
         for _ in 0..2 {
-            let keys: Keys = patiently(|| self.keys(jwks)).await?;
+            let keys = match keys.take() {
+                Some(keys) => keys,
+                None => patiently(|| self.keys(jwks)).await?,
+            };
             result = id_token::check(token, &keys, &expected);
             if result != Err(IdTokenError::UnknownKey) {
                 break;
