@@ -63,10 +63,10 @@ pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Afte
             Ok(Some(lock)) => break Some(lock),
             // A folder that cannot be written to has no lock, and no Snapshots to share either.
             Err(_) => break None,
-            Ok(None) if Instant::now() >= deadline => return (look(asked, &path), None),
+            Ok(None) if Instant::now() >= deadline => return (asked.look(), None),
             Ok(None) => std::thread::sleep(Duration::from_millis(fastrand::u64(LOOK_AGAIN))),
         }
-        let content = look(asked, &path);
+        let content = asked.look();
         if !content.is_due() {
             return (content, None);
         }
@@ -75,7 +75,7 @@ pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Afte
     drop(lock);
     refreshed.unwrap_or_else(|error| {
         // What is known is shown all the same.
-        let mut content = look(asked, &path);
+        let mut content = asked.look();
         let failed = Content::failed(asked.request, content.now, error.to_string());
         if content.rows.is_empty() {
             return (failed, None);
@@ -83,11 +83,6 @@ pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Afte
         (content.state, content.sentence) = (failed.state, failed.sentence);
         (content, None)
     })
-}
-
-fn look(asked: &Asked<'_>, path: &Path) -> Content {
-    let snapshots = Snapshots::open_to_read(path).ok().flatten();
-    asked.content(snapshots.as_ref())
 }
 
 fn try_lock(path: &Path) -> std::io::Result<Option<File>> {

@@ -101,12 +101,9 @@ pub fn show(folders: &Folders, request: &Request, resolve: Resolve<'_>) -> Shown
         preferences: &Preferences::load(&folders.preferences()).unwrap_or_default(),
         started: Timestamp::now(),
     };
-    // A database that cannot be read is set aside by the refresh, which opens it to write.
-    let snapshots = Snapshots::open_to_read(&folders.snapshots()).ok().flatten();
-    let mut content = asked.content(snapshots.as_ref());
+    let mut content = asked.look();
     let mut aftermath = None;
     if !request.offline && content.is_due() {
-        drop(snapshots);
         (content, aftermath) = freshen::run(&asked, deadline);
     }
     Shown {
@@ -126,6 +123,13 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// What is known now. A database that cannot be read is set aside by the refresh, which opens it to write.
+    fn look(&self) -> Content {
+        Snapshots::look(&self.folders.snapshots(), |snapshots| {
+            self.content(snapshots)
+        })
+    }
+
     /// What is known now, by a new look at the list of Connections.
     fn content(&self, snapshots: Option<&Snapshots>) -> Content {
         match SignIn::connections_in(&self.folders.state) {

@@ -1,0 +1,53 @@
+//! Projects for the tests of the Snapshots.
+#![allow(clippy::unwrap_used)]
+
+use sign_in_with_posthog::{ConnectionId, CredentialKind, Host, Region};
+
+use super::Snapshots;
+use crate::discovery::{Cause, Discovery, Failure};
+use crate::project::{Project, ProjectKey};
+
+pub(super) fn connection() -> ConnectionId {
+    ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::OAuth, "a")
+}
+
+pub(super) fn project(id: u64) -> Project {
+    Project {
+        key: ProjectKey {
+            host: "us".into(),
+            id,
+        },
+        name: format!("Project {id}"),
+        organization: None,
+        organization_name: None,
+        time_zone: "UTC".into(),
+        has_events: None,
+        website: None,
+        connection: connection(),
+    }
+}
+
+pub(super) fn discovery(ids: &[u64], transient: Option<bool>) -> Discovery {
+    Discovery {
+        projects: ids.iter().copied().map(project).collect(),
+        failures: transient
+            .map(|transient| Failure {
+                what: "Organization A".into(),
+                reason: "busy".into(),
+                transient,
+                needs_sign_in: false,
+                cause: Cause::Busy,
+            })
+            .into_iter()
+            .collect(),
+    }
+}
+
+pub(super) fn ids(snapshots: &Snapshots) -> Vec<u64> {
+    snapshots
+        .projects()
+        .unwrap()
+        .iter()
+        .map(|project| project.key.id)
+        .collect()
+}
