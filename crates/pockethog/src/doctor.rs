@@ -103,7 +103,7 @@ fn folders(program: &Program) -> Vec<Finding> {
     [
         ("Preferences folder", &folders.config, false),
         ("Sign-in folder", &folders.state, true),
-        ("Cache folder", &folders.cache, false),
+        ("Cache folder", &folders.cache, true),
     ]
     .into_iter()
     .map(|(what, path, private)| folder(what, path, private))

@@ -254,7 +254,9 @@ pub async fn home(
         let known = snapshots.discovery(&connection.id)?;
         let fresh = known.is_some_and(|known| {
             let age = now.as_second() - known.found_at.as_second();
-            (0..DISCOVERY_SECONDS).contains(&age) && known.failures.is_empty()
+            (0..DISCOVERY_SECONDS).contains(&age)
+                && known.failures.is_empty()
+                && !known.is_before(connection)
         });
         if !fresh {
             let client = program.client(connection);

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection as Database, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sign_in_with_posthog::Connection;
 
 use crate::discovery::{Cause, Failure};
 use crate::notes::Notes;
@@ -64,6 +65,14 @@ pub struct KnownDiscovery {
     pub failures: Vec<Failure>,
 }
 
+impl KnownDiscovery {
+    /// True where it was found before this sign-in, which may reach something else.
+    pub fn is_before(&self, connection: &Connection) -> bool {
+        let refused = self.failures.iter().any(|failure| failure.needs_sign_in);
+        is_before(self.found_at, refused, connection)
+    }
+}
+
 /// Why a view of a project could not be refreshed the last time it was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
@@ -79,6 +88,19 @@ pub struct Trouble {
     /// Before this instant nobody need ask again; PostHog's own word where it gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
+}
+
+impl Trouble {
+    /// True where it was met before this sign-in, which may be allowed more.
+    pub fn is_before(&self, connection: &Connection) -> bool {
+        is_before(self.at, self.cause == Cause::SignedOut, connection)
+    }
+}
+
+/// A sign-in is noted to the second. What ended within the same one was another, as this one has not ended.
+fn is_before(at: Timestamp, signed_out: bool, connection: &Connection) -> bool {
+    let (at, signed_in_at) = (at.as_second(), connection.signed_in_at);
+    at < signed_in_at || (at == signed_in_at && signed_out)
 }
 
 /// A view of a project that has Snapshots.

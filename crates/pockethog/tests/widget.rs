@@ -321,6 +321,40 @@ fn a_revoked_session_ends_with_its_reason_and_the_last_numbers() {
 }
 
 #[test]
+fn after_a_new_sign_in_nothing_of_the_old_one_is_left() {
+    run(async {
+        let device = Device::signed_in().await;
+        device.us().revoke_all();
+        // Nothing was listed yet, so that both the list and the numbers have to come.
+        assert_eq!(device.json(&[]).await["state"], "signed-out");
+        device.sign_in().await;
+        let listed = device.json(&[]).await;
+        assert_eq!(listed["state"], "fresh", "{listed:#}");
+        device.us().revoke_all();
+        assert_eq!(
+            device.json(&["--max-age", "0"]).await["state"],
+            "signed-out"
+        );
+        device.sign_in().await;
+        let read = device.json(&["--max-age", "0"]).await;
+        assert_eq!(read["state"], "fresh", "{read:#}");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn others_cannot_look_into_the_folder_that_a_widget_made() {
+    use std::os::unix::fs::PermissionsExt;
+    run(async {
+        let device = Device::signed_in().await;
+        device.widget(&[]).await;
+        let folder = device.home().join("cache");
+        let mode = std::fs::metadata(folder).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    });
+}
+
+#[test]
 fn an_unknown_project_is_named_and_a_known_one_found_by_a_part() {
     run(async {
         let device = Device::signed_in().await;

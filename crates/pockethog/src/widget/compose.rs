@@ -194,9 +194,10 @@ impl Known {
         };
         let numbers = self.numbers.remove(&project.key);
         let trouble = self.troubles.remove(&project.key).filter(|trouble| {
-            numbers
+            let newest = numbers
                 .as_ref()
-                .is_none_or(|numbers| numbers.measured_at < trouble.at)
+                .is_none_or(|numbers| numbers.measured_at < trouble.at);
+            newest && connection.is_none_or(|connection| !trouble.is_before(connection))
         });
         // What was measured since this process began is as fresh as can be.
         let old = numbers.as_ref().is_none_or(|numbers| {
@@ -240,7 +241,10 @@ impl Known {
         connections: &[Connection],
         now: Timestamp,
     ) -> HashSet<ConnectionId> {
-        let is_old = |found: &KnownDiscovery| {
+        let is_old = |connection: &Connection, found: &KnownDiscovery| {
+            if found.is_before(connection) {
+                return true;
+            }
             let healing = found.failures.iter().any(|failure| failure.transient);
             let limit = if healing {
                 PAUSE_SECONDS
@@ -252,7 +256,10 @@ impl Known {
             !(0..limit).contains(&age) && found.found_at.as_second() < asked.started.as_second()
         };
         active(connections)
-            .filter(|connection| self.discoveries.get(&connection.id).is_none_or(is_old))
+            .filter(|connection| {
+                let found = self.discoveries.get(&connection.id);
+                found.is_none_or(|found| is_old(connection, found))
+            })
             .map(|connection| connection.id.clone())
             .collect()
     }

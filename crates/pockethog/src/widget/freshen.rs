@@ -20,6 +20,7 @@ use super::Asked;
 use super::content::{Content, Row};
 use crate::accounts::Clouds;
 use crate::discovery::{Cause, Discovery, Failure, discover};
+use crate::folders::make_private;
 use crate::overview::{Period, Range, Today};
 use crate::program::Program;
 use crate::project::{Project, ProjectKey};
@@ -87,7 +88,7 @@ pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Afte
 
 fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        make_private(folder)?;
     }
     let mut options = OpenOptions::new();
     let file = options

@@ -232,8 +232,7 @@ impl Maker<'_> {
     ) {
         let due = match found {
             None => 0,
-            // Signing in again may have changed what it reaches.
-            Some(found) if found.found_at.as_second() < connection.signed_in_at => 0,
+            Some(found) if found.is_before(connection) => 0,
             Some(found) => {
                 let transient = found.failures.iter().any(|failure| failure.transient);
                 let patience = match transient {
@@ -262,13 +261,13 @@ impl Maker<'_> {
         trouble: Option<&Trouble>,
         visible: bool,
     ) {
-        let allowed = self
-            .connections
-            .get(&project.connection)
-            .is_some_and(|connection| connection.grant.scopes.allows(scope_of(view)));
-        if !allowed {
+        let Some(connection) = self.connections.get(&project.connection) else {
+            return;
+        };
+        if !connection.grant.scopes.allows(scope_of(view)) {
             return;
         }
+        let trouble = trouble.filter(|trouble| !trouble.is_before(connection));
         let (seen, unseen) = self
             .stretched
             .get(&purse(project))
