@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use futures::FutureExt;
-use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use posthog_api::{Bearer, Client, Error};
 use sign_in_with_posthog::{Connection, ConnectionId};
+use tokio::task::{JoinError, JoinSet};
 
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::notes::{self, Notes};
@@ -225,29 +224,27 @@ pub async fn home(
         Numbers(ProjectKey, Box<Result<Today, ReadError>>),
         Found(Box<(Connection, crate::discovery::Discovery)>),
     }
-    type Work<'a> = futures::future::BoxFuture<'a, Done>;
 
-    let numbers = |project: Project| -> Option<Work<'_>> {
-        let connection = connections
-            .iter()
-            .find(|known| known.id == project.connection)?;
-        let client = program.client(connection);
-        Some(Box::pin(async move {
-            let result = today(&client, &project, Timestamp::now()).await;
-            Done::Numbers(project.key, Box::new(result))
-        }))
-    };
-
-    let mut work: FuturesUnordered<Work<'_>> = FuturesUnordered::new();
+    // Tasks of their own: they go on while what has arrived is written down.
+    let mut work = JoinSet::new();
     let mut asked = HashSet::new();
+    let ask = |work: &mut JoinSet<Done>, asked: &mut HashSet<ProjectKey>, project: Project| {
+        let mut owners = connections.iter();
+        let Some(connection) = owners.find(|known| known.id == project.connection) else {
+            return;
+        };
+        if asked.insert(project.key.clone()) {
+            let client = program.client(connection);
+            work.spawn(async move {
+                let result = today(&client, &project, Timestamp::now()).await;
+                Done::Numbers(project.key, Box::new(result))
+            });
+        }
+    };
     let mut known = snapshots.projects()?;
     preferences.sort(&mut known);
     for project in known.into_iter().filter(|project| wanted(project)) {
-        let key = project.key.clone();
-        if let Some(task) = numbers(project) {
-            asked.insert(key);
-            work.push(task);
-        }
+        ask(&mut work, &mut asked, project);
     }
     let now = Timestamp::now();
     for connection in connections {
@@ -259,11 +256,11 @@ pub async fn home(
                 && !known.is_before(connection)
         });
         if !fresh {
-            let client = program.client(connection);
-            work.push(Box::pin(async move {
-                let found = discover(&client, connection).await;
-                Done::Found(Box::new((connection.clone(), found)))
-            }));
+            let (client, connection) = (program.client(connection), connection.clone());
+            work.spawn(async move {
+                let found = discover(&client, &connection).await;
+                Done::Found(Box::new((connection, found)))
+            });
         }
     }
     let mut done = 0;
@@ -274,12 +271,7 @@ pub async fn home(
             total: asked.len(),
         },
     );
-    while let Some(first) = work.next().await {
-        // Answers come in bursts: what is there already is written together.
-        let mut finished = vec![first];
-        while let Some(Some(next)) = work.next().now_or_never() {
-            finished.push(next);
-        }
+    while let Some(finished) = burst(&mut work).await {
         let mut read = Vec::new();
         for finished in finished {
             match finished {
@@ -290,11 +282,7 @@ pub async fn home(
                     let mut new = found.projects;
                     preferences.sort(&mut new);
                     for project in new.into_iter().filter(|project| wanted(project)) {
-                        if asked.insert(project.key.clone())
-                            && let Some(task) = numbers(project)
-                        {
-                            work.push(task);
-                        }
+                        ask(&mut work, &mut asked, project);
                     }
                     tell(snapshots, Event::Discovered);
                 }
@@ -325,4 +313,21 @@ pub async fn home(
         );
     }
     Ok(())
+}
+
+/// Waits for a task to end, and takes what else has ended by then: answers come in bursts, and are written
+/// together. `None` where there is no task.
+pub(crate) async fn burst<T: 'static>(tasks: &mut JoinSet<T>) -> Option<Vec<T>> {
+    let mut next = Some(tasks.join_next().await?);
+    let mut burst = Vec::new();
+    while let Some(joined) = next {
+        match joined.map_err(JoinError::try_into_panic) {
+            Ok(done) => burst.push(done),
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // Nobody cancels them.
+            Err(Err(_)) => {}
+        }
+        next = tasks.try_join_next();
+    }
+    Some(burst)
 }

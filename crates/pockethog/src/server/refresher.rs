@@ -17,12 +17,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use sign_in_with_posthog::ConnectionId;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::answer::{Answer, Done, Verdict, ask, judge, store};
@@ -34,6 +32,7 @@ use crate::overview::Range;
 use crate::pages::Status;
 use crate::preferences::Cadence;
 use crate::project::ProjectKey;
+use crate::refresh::burst;
 use crate::snapshot::Stamp;
 
 /// Requests under way at a time. The pace of each connection bounds them; this bounds the memory they take.
@@ -235,7 +234,7 @@ impl Drop for Watch {
 pub(super) async fn run(state: Arc<State>) {
     let mut task = Task {
         state,
-        running: FuturesUnordered::new(),
+        running: JoinSet::new(),
         under_way: HashSet::new(),
         plan: Plan::default(),
         round: HashMap::new(),
@@ -247,7 +246,8 @@ pub(super) async fn run(state: Arc<State>) {
 
 struct Task {
     state: Arc<State>,
-    running: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Tasks of their own: they go on while what has arrived is written down.
+    running: JoinSet<Done>,
     under_way: HashSet<Job>,
     plan: Plan,
     /// Projects whose numbers of today were missing or old, and whether they have been read since.
@@ -277,8 +277,8 @@ impl Task {
                     }
                 };
                 tokio::select! {
-                    Some(done) = self.running.next(), if !self.running.is_empty() => {
-                        if self.take(done).await { break; }
+                    Some(arrived) = burst(&mut self.running) => {
+                        if self.take(arrived).await { break; }
                     }
                     () = refresher.0.wake.notified() => break,
                     () = rest => break,
@@ -390,7 +390,7 @@ impl Task {
                 project,
                 self.plan.preferences.clone(),
             );
-            self.running.push(Box::pin(work));
+            self.running.spawn(work);
         }
         later.append(&mut self.plan.jobs);
         self.plan.jobs = later;
@@ -411,47 +411,64 @@ impl Task {
         })
     }
 
-    /// Stores an answer and tells of it. True where the plan has to be made anew.
-    async fn take(&mut self, done: Done) -> bool {
-        let Done {
-            job,
-            connection,
-            answer,
-        } = done;
-        self.under_way.remove(&job);
-        let refresher = self.state.refresher().clone();
-        match judge(&answer) {
+    /// Stores answers and tells of them. True where the plan has to be made anew.
+    async fn take(&mut self, arrived: Vec<Done>) -> bool {
+        let mut anew = false;
+        let mut changes = Vec::with_capacity(arrived.len());
+        for done in &arrived {
+            let Done {
+                job,
+                connection,
+                answer,
+            } = done;
+            self.under_way.remove(job);
+            self.note_health(connection, answer);
+            if let Some(read) = job.today().and_then(|key| self.round.get_mut(key)) {
+                *read = true;
+            }
+            anew |= ends_session(answer) || matches!(job, Job::Discover(_));
+            changes.push(match job {
+                Job::Discover(_) => Change::Projects,
+                Job::Read(key, view) => Change::View(key.clone(), *view),
+            });
+        }
+        self.end_round();
+        let stored = self
+            .state
+            .blocking(move |state| store(state, arrived))
+            .await;
+        if let Err(error) = stored {
+            tracing::warn!(%error, "answers could not be kept");
+        }
+        for change in changes {
+            self.state.announce(change);
+        }
+        anew
+    }
+
+    /// Notes what an answer says about its connection.
+    fn note_health(&self, connection: &ConnectionId, answer: &Answer) {
+        let refresher = self.state.refresher();
+        match judge(answer) {
             Verdict::Answered => {
-                if refresher.well(&connection) {
+                if refresher.well(connection) {
                     self.state.announce(Change::Status);
                 }
             }
             Verdict::Down { busy, reason, wait } => {
-                refresher.ill(&connection, busy, reason, wait);
+                refresher.ill(connection, busy, reason, wait);
                 self.state.announce(Change::Status);
             }
             Verdict::Nothing => {}
         }
-        let signed_out = matches!(&answer, Answer::Failed(error) if error.needs_sign_in())
-            || matches!(&answer, Answer::Found(found)
-                if found.failures.iter().any(|failure| failure.needs_sign_in));
-        let change = match &job {
-            Job::Discover(_) => Change::Projects,
-            Job::Read(key, view) => Change::View(key.clone(), *view),
-        };
-        if let Some(done) = job.today().and_then(|key| self.round.get_mut(key)) {
-            *done = true;
-            self.end_round();
-        }
-        let anew = signed_out || matches!(job, Job::Discover(_));
-        let stored = self
-            .state
-            .blocking(move |state| store(state, &job, &connection, answer))
-            .await;
-        if let Err(error) = stored {
-            tracing::warn!(%error, "an answer could not be kept");
-        }
-        self.state.announce(change);
-        anew
+    }
+}
+
+/// True where the answer shows that only signing in again helps.
+fn ends_session(answer: &Answer) -> bool {
+    match answer {
+        Answer::Failed(error) => error.needs_sign_in(),
+        Answer::Found(found) => found.failures.iter().any(|failure| failure.needs_sign_in),
+        _ => false,
     }
 }

@@ -18,6 +18,10 @@ const VERSION: i64 = 1;
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Pages of the log that are moved into the file at once, 16 MB: the disk has to confirm it, which takes it ten
+/// milliseconds, and the numbers of two thousand projects are not worth that a dozen times.
+const CHECKPOINT_PAGES: i64 = 4_000;
+
 /// A file that was changed longer ago than this is at rest: every later change shows in its time, whatever the
 /// grain of the file system's clock.
 const REST: Duration = Duration::from_secs(2);
@@ -101,6 +105,7 @@ impl Snapshots {
             return Ok(None);
         }
         database.pragma_update(None, "synchronous", "NORMAL")?;
+        database.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         Ok(Some(Self {
             database,
             path: path.to_owned(),

@@ -15,7 +15,7 @@ use crate::preferences::Preferences;
 use crate::project::Project;
 use crate::refresh::{self, ReadError};
 use crate::server::state::State;
-use crate::snapshot::{SnapshotError, View};
+use crate::snapshot::{SnapshotError, Snapshots, View};
 
 /// An answer.
 pub(super) struct Done {
@@ -88,26 +88,46 @@ pub(super) async fn ask(
     }
 }
 
-pub(super) fn store(
-    state: &State,
-    job: &Job,
-    connection: &ConnectionId,
-    answer: Answer,
-) -> Result<(), SnapshotError> {
+/// Keeps what has arrived together by one write.
+pub(super) fn store(state: &State, arrived: Vec<Done>) -> Result<(), SnapshotError> {
     let now = Timestamp::now();
     let mut snapshots = state.snapshots();
-    match (job, answer) {
-        (Job::Discover(_), Answer::Found(found)) => {
-            refresh::keep_discovery(state.program(), &mut snapshots, connection, &found)
+    let mut read = Vec::new();
+    for done in arrived {
+        match done.answer {
+            Answer::Found(found) => {
+                let program = state.program();
+                refresh::keep_discovery(program, &mut snapshots, &done.connection, &found)?;
+            }
+            Answer::Known => {}
+            answer => read.push((done.job, answer)),
         }
-        (Job::Read(key, _), Answer::Today(today)) => snapshots.put(key, &*today),
-        (Job::Read(key, _), Answer::Period(period)) => snapshots.put(key, &*period),
-        (Job::Read(key, _), Answer::Breakdowns(breakdowns)) => snapshots.put(key, &*breakdowns),
-        (Job::Read(key, _), Answer::Notes(notes)) => snapshots.put(key, &*notes),
-        (Job::Read(key, view), Answer::Failed(error)) => {
-            snapshots.put_trouble(key, *view, &error.trouble(now))
-        }
-        _ => Ok(()),
+    }
+    if read.is_empty() {
+        return Ok(());
+    }
+    snapshots.together(|snapshots| {
+        read.iter()
+            .try_for_each(|(job, answer)| keep(snapshots, job, answer, now))
+    })
+}
+
+fn keep(
+    snapshots: &mut Snapshots,
+    job: &Job,
+    answer: &Answer,
+    now: Timestamp,
+) -> Result<(), SnapshotError> {
+    let Job::Read(key, view) = job else {
+        return Ok(());
+    };
+    match answer {
+        Answer::Today(today) => snapshots.put(key, &**today),
+        Answer::Period(period) => snapshots.put(key, &**period),
+        Answer::Breakdowns(breakdowns) => snapshots.put(key, &**breakdowns),
+        Answer::Notes(notes) => snapshots.put(key, &**notes),
+        Answer::Failed(error) => snapshots.put_trouble(key, *view, &error.trouble(now)),
+        Answer::Known | Answer::Found(_) => Ok(()),
     }
 }
 

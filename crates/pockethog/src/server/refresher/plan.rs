@@ -134,7 +134,7 @@ pub(super) fn plan(
         if at_home {
             let mut rest: Vec<&Project> = board.projects.iter().collect();
             rest.sort_by_key(|project| board.asked_at(&project.key));
-            for project in rest {
+            for project in in_turn(rest) {
                 let chosen = preferences.projects.get(&project.key.to_string());
                 if chosen.is_some_and(|chosen| chosen.hidden) {
                     continue;
@@ -179,6 +179,18 @@ type Purse = (ConnectionId, Option<String>);
 
 fn purse(project: &Project) -> Purse {
     (project.connection.clone(), project.organization.clone())
+}
+
+/// The first of each organization, then the second of each, and so on. An organization lets only so many
+/// queries run at once; one that filled the queue would keep the others waiting.
+fn in_turn(mut projects: Vec<&Project>) -> Vec<&Project> {
+    let mut turns: HashMap<Purse, usize> = HashMap::new();
+    projects.sort_by_cached_key(|project| {
+        let turn = turns.entry(purse(project)).or_default();
+        *turn += 1;
+        *turn
+    });
+    projects
 }
 
 /// Seconds between two reads of a project, so that three quarters of each budget suffice for what is seen
