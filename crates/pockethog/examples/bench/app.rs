@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, header};
 
 use crate::measure::run;
+use crate::processes::LATENCY;
 use crate::report::{Report, megabytes, shown};
 use crate::stage::Stage;
 
@@ -47,6 +48,39 @@ pub async fn pages(program: &Path, report: &mut Report) -> Result<(), Box<dyn Er
             );
         }
     }
+    Ok(())
+}
+
+/// From the first look at the page to its last number, for somebody who has just signed in and has 2,000
+/// projects in 50 organizations.
+pub async fn first_dashboard(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let stage = Stage::of(2_000).await?;
+    // The events of each project are invented when first asked for, which is not the app's time.
+    run(&stage.command(program, &["overview"]))?;
+    let mut took = Vec::new();
+    for latency in [LATENCY, Duration::ZERO] {
+        fs::remove_dir_all(&stage.folders().cache)?;
+        let app = App::start(&stage, program).await?;
+        stage.set_latency(latency);
+        let started = Instant::now();
+        app.home().await?;
+        app.until_live().await?;
+        took.push(started.elapsed());
+        stage.set_latency(Duration::ZERO);
+    }
+    let (whole, computing) = (took[0], took[1]);
+    // The organizations; their lists, 64 at once; the queries, 200 at once.
+    let chain = 1 + 50_u32.div_ceil(64) + 2_000_u32.div_ceil(200);
+    report.bar(
+        "the same from the app's page to its last number",
+        "1.2 × the longest chain of answers",
+        format!(
+            "{}, {:.2} × a chain of {chain} answers, everything included; without latency {}",
+            shown(whole),
+            whole.as_secs_f64() / (LATENCY * chain).as_secs_f64(),
+            shown(computing),
+        ),
+    );
     Ok(())
 }
 
@@ -126,6 +160,23 @@ impl App {
     async fn get(&self, path: &str) -> Result<reqwest::Response, Box<dyn Error>> {
         let address = format!("{}{path}", self.origin);
         Ok(self.http.get(address).send().await?.error_for_status()?)
+    }
+
+    /// Follows the home page's stream until it has told of numbers and then that all are there.
+    async fn until_live(&self) -> Result<(), Box<dyn Error>> {
+        let mut stream = self.get("/events/home").await?;
+        let (mut told, mut some) = (String::new(), false);
+        while let Some(chunk) = stream.chunk().await? {
+            told.push_str(&String::from_utf8_lossy(&chunk));
+            while let Some(end) = told.find("\n\n") {
+                let event: String = told.drain(..end + 2).collect();
+                some |= event.contains("event: progress");
+                if some && event.contains("event: status") && event.contains("\"live\"") {
+                    return Ok(());
+                }
+            }
+        }
+        Err("the app closed the page's stream".into())
     }
 
     /// Fetches the home page and returns its size as sent.

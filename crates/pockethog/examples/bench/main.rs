@@ -109,7 +109,10 @@ impl Part {
         match self {
             Self::Widgets => processes::widgets(program, report).await,
             Self::Refreshes => processes::refreshes(program, report).await,
-            Self::SignIn => processes::sign_in(report).await,
+            Self::SignIn => {
+                processes::sign_in(report).await?;
+                app::first_dashboard(program, report).await
+            }
             Self::Pages => app::pages(program, report).await,
             Self::Idle => app::idle(program, report).await,
             Self::Crowd => processes::crowd(program, report).await,

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 
 /// What one run took.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,8 @@ pub struct Run {
     pub wall: Duration,
     /// Its largest resident set, in bytes.
     pub peak: u64,
+    /// What it computed, on all cores together, the kernel's work for it included.
+    pub computed: Duration,
     /// Its exit code.
     pub code: i32,
 }
@@ -32,6 +35,8 @@ pub struct Middle {
     pub worst: Duration,
     /// Median of the peaks, in bytes.
     pub peak: u64,
+    /// Median of what was computed.
+    pub computed: Duration,
 }
 
 /// The part of this program that starts `command` and tells what it took.
@@ -43,11 +48,14 @@ pub fn one(command: &[OsString]) -> Result<(), Box<dyn Error>> {
         .stdout(Stdio::null())
         .status()?;
     let wall = started.elapsed();
-    let kilobytes = u64::try_from(getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss())?;
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let kilobytes = u64::try_from(usage.max_rss())?;
+    let microseconds = (usage.user_time() + usage.system_time()).num_microseconds();
     println!(
-        "{} {} {}",
+        "{} {} {} {}",
         wall.as_nanos(),
         kilobytes * 1024,
+        microseconds,
         status.code().unwrap_or(-1)
     );
     Ok(())
@@ -73,6 +81,7 @@ pub fn run(command: &Command) -> Result<Run, Box<dyn Error>> {
     Ok(Run {
         wall: Duration::from_nanos(next()?.parse()?),
         peak: next()?.parse()?,
+        computed: Duration::from_micros(next()?.parse()?),
         code: next()?.parse()?,
     })
 }
@@ -94,11 +103,14 @@ pub fn runs(times: usize, expected: i32, command: &Command) -> Result<Middle, Bo
 fn middle(runs: &mut [Run]) -> Option<Middle> {
     runs.sort_by_key(|run| run.peak);
     let peak = runs.get(runs.len() / 2)?.peak;
+    runs.sort_by_key(|run| run.computed);
+    let computed = runs.get(runs.len() / 2)?.computed;
     runs.sort_by_key(|run| run.wall);
     Some(Middle {
         wall: runs.get(runs.len() / 2)?.wall,
         best: runs.first()?.wall,
         worst: runs.last()?.wall,
         peak,
+        computed,
     })
 }

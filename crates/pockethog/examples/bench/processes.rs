@@ -126,6 +126,7 @@ pub async fn growth(program: &Path, report: &mut Report) -> Result<(), Box<dyn E
         rows.push(vec![
             projects.to_string(),
             shown(refresh.wall),
+            shown(refresh.computed),
             megabytes(refresh.peak),
             shown(total.wall),
             megabytes(total.peak),
@@ -137,6 +138,7 @@ pub async fn growth(program: &Path, report: &mut Report) -> Result<(), Box<dyn E
         &[
             "projects",
             "`overview --json`, all fresh",
+            "computed by it",
             "its memory",
             "`widget --total`",
             "its memory",
