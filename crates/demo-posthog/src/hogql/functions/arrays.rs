@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use serde_json::Value as Json;
 
-use super::{Arguments, Plain, Returns, flag};
+use super::{Arguments, Plain, Returns, flag, of};
 
 pub(super) const FUNCTIONS: &[Plain] = &[
     of("has", (2, 2), Returns::Flag, |a| {
@@ -120,20 +120,6 @@ pub(super) const FUNCTIONS: &[Plain] = &[
         )
     }),
 ];
-
-const fn of(
-    name: &'static str,
-    arity: (usize, usize),
-    returns: Returns,
-    run: fn(&Arguments<'_, '_>) -> Option<Value>,
-) -> Plain {
-    Plain {
-        name,
-        arity,
-        returns,
-        run,
-    }
-}
 
 fn items(a: &Arguments<'_, '_>, at: usize) -> Vec<Json> {
     serde_json::from_str(&a.text(at)).unwrap_or_default()

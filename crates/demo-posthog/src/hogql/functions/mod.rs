@@ -32,6 +32,21 @@ pub(super) struct Plain {
     pub(super) run: fn(&Arguments<'_, '_>) -> Option<Value>,
 }
 
+/// A row of the tables of such functions.
+const fn of(
+    name: &'static str,
+    arity: (usize, usize),
+    returns: Returns,
+    run: fn(&Arguments<'_, '_>) -> Option<Value>,
+) -> Plain {
+    Plain {
+        name,
+        arity,
+        returns,
+        run,
+    }
+}
+
 /// The type of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Returns {

@@ -2,7 +2,7 @@
 
 use rusqlite::types::Value;
 
-use super::{Arguments, Plain, Returns, flag, whole};
+use super::{Arguments, Plain, Returns, flag, of, whole};
 
 pub(super) const FUNCTIONS: &[Plain] = &[
     of("abs", (1, 1), Returns::Same, |a| match a.value(0) {
@@ -107,20 +107,6 @@ pub(super) const FUNCTIONS: &[Plain] = &[
         Some(Value::Text(format!("{size:.2} {}", units[unit])))
     }),
 ];
-
-const fn of(
-    name: &'static str,
-    arity: (usize, usize),
-    returns: Returns,
-    run: fn(&Arguments<'_, '_>) -> Option<Value>,
-) -> Plain {
-    Plain {
-        name,
-        arity,
-        returns,
-        run,
-    }
-}
 
 fn real(number: f64) -> Option<Value> {
     Some(Value::Real(number))

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use serde_json::Value as Json;
 
-use super::{Arguments, Plain, Returns, deterministic, flag};
+use super::{Arguments, Plain, Returns, deterministic, flag, of};
 
 pub(super) const FUNCTIONS: &[Plain] = &[
     of("toString", (1, 1), Returns::Text, |a| text(a.text(0))),
@@ -187,20 +187,6 @@ pub(super) const FUNCTIONS: &[Plain] = &[
         flag(serde_json::from_str::<Json>(&a.text(0)).is_ok())
     }),
 ];
-
-const fn of(
-    name: &'static str,
-    arity: (usize, usize),
-    returns: Returns,
-    run: fn(&Arguments<'_, '_>) -> Option<Value>,
-) -> Plain {
-    Plain {
-        name,
-        arity,
-        returns,
-        run,
-    }
-}
 
 fn text(value: String) -> Option<Value> {
     Some(Value::Text(value))
