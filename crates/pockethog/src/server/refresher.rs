@@ -41,6 +41,9 @@ const MOST_AT_ONCE: usize = 256;
 /// A page that was read and opened no stream counts as looked at for this long.
 const GLANCE_TIME: Duration = Duration::from_secs(30);
 
+/// So long nobody looks whether another program has read what is about to be asked.
+const TRUST: Duration = Duration::from_secs(1);
+
 /// First wait after a connection did not answer, and the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(4);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -240,6 +243,7 @@ pub(super) async fn run(state: Arc<State>) {
         round: HashMap::new(),
         active: Vec::new(),
         stamp: None,
+        checked: Instant::now(),
     };
     task.run().await;
 }
@@ -255,6 +259,8 @@ struct Task {
     active: Vec<ConnectionId>,
     /// Of the Snapshots, when the last plan was made.
     stamp: Option<Stamp>,
+    /// When that was looked at last.
+    checked: Instant,
 }
 
 impl Task {
@@ -264,6 +270,9 @@ impl Task {
         loop {
             self.think().await;
             loop {
+                if self.is_outdated().await {
+                    break;
+                }
                 let blocked = self.start();
                 self.tell_progress();
                 let wait = match (blocked, self.plan.next) {
@@ -288,8 +297,23 @@ impl Task {
         }
     }
 
+    /// True where another program has written since the plan was made: what is still to be asked may be
+    /// known by now.
+    async fn is_outdated(&mut self) -> bool {
+        let Some(then) = self.stamp.filter(|_| !self.plan.jobs.is_empty()) else {
+            return false;
+        };
+        if self.checked.elapsed() < TRUST {
+            return false;
+        }
+        self.checked = Instant::now();
+        let now = self.state.blocking(|state| state.snapshots().stamp()).await;
+        now.is_ok_and(|now| now.others_wrote_since(then))
+    }
+
     /// Makes a new plan.
     async fn think(&mut self) {
+        self.checked = Instant::now();
         let interests = self.state.refresher().interests();
         let (under_way, stamp) = (self.under_way.clone(), self.stamp);
         let before = std::mem::take(&mut self.active);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use posthog_api::{BearerError, Error};
 use sign_in_with_posthog::{Connection, ConnectionId};
 
-use super::plan::{Job, cadence, is_fresh, measured_at};
+use super::plan::Job;
 use crate::discovery::{Discovery, discover};
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, Period, Today};
@@ -25,8 +25,8 @@ pub(super) struct Done {
 }
 
 pub(super) enum Answer {
-    /// Somebody else has asked meanwhile.
-    Known,
+    /// There was nothing to ask.
+    Nothing,
     Found(Discovery),
     Today(Box<Today>),
     Period(Box<Period>),
@@ -35,7 +35,7 @@ pub(super) enum Answer {
     Failed(ReadError),
 }
 
-/// Asks PostHog, unless somebody else just did.
+/// Asks PostHog.
 pub(super) async fn ask(
     state: Arc<State>,
     job: Job,
@@ -47,39 +47,27 @@ pub(super) async fn ask(
     let answer = match (&job, &project) {
         (Job::Discover(_), _) => Answer::Found(discover(&client, &connection).await),
         (Job::Read(key, view), Some(project)) => {
-            let (key, view) = (key.clone(), *view);
-            let (cadence, chosen) = (cadence(&preferences), preferences.clone());
-            let known = state
-                .blocking(move |state| {
-                    let measured = measured_at(&state.snapshots(), &chosen, &key, view);
-                    is_fresh(measured, cadence, Timestamp::now())
-                })
-                .await;
             let now = Timestamp::now();
-            if known {
-                Answer::Known
-            } else {
-                let read = match view {
-                    View::Today => refresh::today(&client, project, now)
+            let read = match *view {
+                View::Today => refresh::today(&client, project, now)
+                    .await
+                    .map(|today| Answer::Today(Box::new(today))),
+                View::Period(range) => {
+                    let events = preferences.project(key).conversions;
+                    refresh::period(&client, project, range, &events, now)
                         .await
-                        .map(|today| Answer::Today(Box::new(today))),
-                    View::Period(range) => {
-                        let events = preferences.project(&project.key).conversions;
-                        refresh::period(&client, project, range, &events, now)
-                            .await
-                            .map(|period| Answer::Period(Box::new(period)))
-                    }
-                    View::Breakdowns(range) => refresh::breakdowns(&client, project, range, now)
-                        .await
-                        .map(|breakdowns| Answer::Breakdowns(Box::new(breakdowns))),
-                    View::Notes => refresh::notes(&client, project, now)
-                        .await
-                        .map(|notes| Answer::Notes(Box::new(notes))),
-                };
-                read.unwrap_or_else(Answer::Failed)
-            }
+                        .map(|period| Answer::Period(Box::new(period)))
+                }
+                View::Breakdowns(range) => refresh::breakdowns(&client, project, range, now)
+                    .await
+                    .map(|breakdowns| Answer::Breakdowns(Box::new(breakdowns))),
+                View::Notes => refresh::notes(&client, project, now)
+                    .await
+                    .map(|notes| Answer::Notes(Box::new(notes))),
+            };
+            read.unwrap_or_else(Answer::Failed)
         }
-        (Job::Read(..), None) => Answer::Known,
+        (Job::Read(..), None) => Answer::Nothing,
     };
     Done {
         job,
@@ -99,7 +87,7 @@ pub(super) fn store(state: &State, arrived: Vec<Done>) -> Result<(), SnapshotErr
                 let program = state.program();
                 refresh::keep_discovery(program, &mut snapshots, &done.connection, &found)?;
             }
-            Answer::Known => {}
+            Answer::Nothing => {}
             answer => read.push((done.job, answer)),
         }
     }
@@ -127,7 +115,7 @@ fn keep(
         Answer::Breakdowns(breakdowns) => snapshots.put(key, &**breakdowns),
         Answer::Notes(notes) => snapshots.put(key, &**notes),
         Answer::Failed(error) => snapshots.put_trouble(key, *view, &error.trouble(now)),
-        Answer::Known | Answer::Found(_) => Ok(()),
+        Answer::Nothing | Answer::Found(_) => Ok(()),
     }
 }
 
@@ -144,7 +132,7 @@ pub(super) enum Verdict {
 
 pub(super) fn judge(answer: &Answer) -> Verdict {
     match answer {
-        Answer::Known => Verdict::Nothing,
+        Answer::Nothing => Verdict::Nothing,
         Answer::Found(found) => {
             // A host that answers nothing at all has one failure, of itself.
             match found.failures.as_slice() {

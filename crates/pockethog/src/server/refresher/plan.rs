@@ -339,13 +339,8 @@ pub(super) fn cadence(preferences: &Preferences) -> i64 {
     i64::try_from(preferences.refresh.seconds()).unwrap_or(i64::MAX)
 }
 
-pub(super) fn is_fresh(measured: Option<Timestamp>, cadence: i64, now: Timestamp) -> bool {
-    measured
-        .is_some_and(|measured| (-5..cadence).contains(&(now.as_second() - measured.as_second())))
-}
-
 /// When a view was measured; never, where it counts other conversions than are chosen now.
-pub(super) fn measured_at(
+fn measured_at(
     snapshots: &Snapshots,
     preferences: &Preferences,
     key: &ProjectKey,
