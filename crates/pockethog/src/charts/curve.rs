@@ -3,7 +3,7 @@
 //! Monotone cubic interpolation after Fritsch and Carlson (SIAM J. Numer. Anal. 17, 1980): between two
 //! points the line stays between their values, so a day without visitors never dips below zero.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// The `d` of an SVG path through `points`, which are ordered by x. Coordinates have two decimals.
 pub fn smooth_path(points: &[(f64, f64)]) -> String {
@@ -83,14 +83,31 @@ fn slopes(points: &[(f64, f64)]) -> Vec<f64> {
     slopes
 }
 
-/// At most two decimals, without trailing zeros.
-pub(super) fn short(number: f64) -> String {
-    let text = format!("{number:.2}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" {
-        "0".to_owned()
-    } else {
-        text.to_owned()
+/// At most two decimals, without trailing zeros. A page has tens of thousands of them, so they are written as
+/// whole hundredths: printing a float exactly is several times as much work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Short(i64);
+
+/// `number`, a place in a drawing.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a drawing is a few hundred units wide, and what is not saturates"
+)]
+pub(super) fn short(number: f64) -> Short {
+    Short((number * 100.0).round() as i64)
+}
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 0 {
+            f.write_str("-")?;
+        }
+        let (whole, part) = (self.0.unsigned_abs() / 100, self.0.unsigned_abs() % 100);
+        match part {
+            0 => write!(f, "{whole}"),
+            _ if part % 10 == 0 => write!(f, "{whole}.{}", part / 10),
+            _ => write!(f, "{whole}.{part:02}"),
+        }
     }
 }
 
@@ -98,6 +115,16 @@ pub(super) fn short(number: f64) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn places_have_no_more_digits_than_they_need() {
+        let text = |number| short(number).to_string();
+        assert_eq!(text(3.0), "3");
+        assert_eq!(text(-0.001), "0");
+        assert_eq!(text(2.5), "2.5");
+        assert_eq!(text(-2.05), "-2.05");
+        assert_eq!(text(119.999), "120");
+    }
 
     #[test]
     fn nothing_and_one_point_draw_no_curve() {
