@@ -44,6 +44,7 @@ pub async fn refreshes(program: &Path, report: &mut Report) -> Result<(), Box<dy
     let stage = Stage::of(12).await?;
     let overview = stage.command(program, &["overview", "--json"]);
     run(&overview)?;
+    Stage::within_one_minute().await;
     let without = runs(9, 0, &overview)?;
     stage.set_latency(LATENCY);
     let with = runs(9, 0, &overview)?;
@@ -85,6 +86,8 @@ pub async fn sign_in(report: &mut Report) -> Result<(), Box<dyn Error>> {
     let program = stage.program()?;
     // The events of each project are invented when first asked for, which is not the program's time.
     let warm = stage.sign_in(&program).await?;
+    everything(&program, std::slice::from_ref(&warm)).await?;
+    Stage::within_one_minute().await;
     everything(&program, &[warm]).await?;
     let mut took = Vec::new();
     for latency in [LATENCY, Duration::ZERO] {
@@ -119,6 +122,7 @@ pub async fn growth(program: &Path, report: &mut Report) -> Result<(), Box<dyn E
         let stage = Stage::of(projects).await?;
         let overview = stage.command(program, &["overview", "--json"]);
         run(&overview)?;
+        Stage::within_one_minute().await;
         let times = if projects > 1_000 { 1 } else { 3 };
         let refresh = runs(times, 0, &overview)?;
         let total = runs(20, 0, &stage.command(program, &["widget", "--total"]))?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use demo_posthog::{Consent, Demo, Endpoint, Instance, Options, Size};
 use pockethog::accounts::Clouds;
@@ -65,6 +65,18 @@ impl Stage {
     /// The region that everybody is signed in to.
     pub fn posthog(&self) -> &Instance {
         self.demo.us()
+    }
+
+    /// Waits for a new minute where too little of this one is left. PostHog keeps a query's result by the text,
+    /// which names the minute: what is asked again within it is answered from the cache, so that the embedded
+    /// PostHog computes on the same cores as little as it can.
+    pub async fn within_one_minute() {
+        const NEEDED: u64 = 25;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let left = 60 - now.unwrap_or_default().as_secs() % 60;
+        if left < NEEDED {
+            tokio::time::sleep(Duration::from_secs(left)).await;
+        }
     }
 
     /// Every answer from now on comes so much later.
