@@ -90,6 +90,9 @@ pub struct Trouble {
     pub retry_at: Option<Timestamp>,
 }
 
+/// Seconds that a clock may be behind without it being said to have gone back.
+const CLOCK_TOLERANCE: i64 = 5;
+
 impl Trouble {
     /// True where it was met before this sign-in, which may be allowed more.
     pub fn is_before(&self, connection: &Connection) -> bool {
@@ -98,8 +101,12 @@ impl Trouble {
 }
 
 /// A sign-in is noted to the second. What ended within the same one was another, as this one has not ended.
+/// Where the clock went back behind the sign-in, everything new would seem older than it.
 fn is_before(at: Timestamp, signed_out: bool, connection: &Connection) -> bool {
     let (at, signed_in_at) = (at.as_second(), connection.signed_in_at);
+    if signed_in_at > Timestamp::now().as_second() + CLOCK_TOLERANCE {
+        return false;
+    }
     at < signed_in_at || (at == signed_in_at && signed_out)
 }
 

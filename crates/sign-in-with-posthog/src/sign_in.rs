@@ -240,11 +240,11 @@ impl SignIn {
             Err(error) => return Err(CompleteError::Refused(error.clone())),
         };
         let before = self.0.clock.unix_seconds();
-        let exchanging = patiently(|| token_endpoint::exchange(&self.0.http, attempt, code));
         // The keys are public and needed in a moment; one wait serves both.
-        let keys = async { Ok(self.early_keys(attempt).await) };
-        let (answer, keys) = match tokio::try_join!(exchanging, keys) {
-            Ok(both) => both,
+        let keys = self.early_keys(attempt);
+        let answer = match patiently(|| token_endpoint::exchange(&self.0.http, attempt, code)).await
+        {
+            Ok(answer) => answer,
             Err(error) => {
                 self.forget_client(attempt, &error).await;
                 return Err(error.into());

@@ -5,7 +5,7 @@
 //! an open project page, favourites and visible cards, then everything else that counts into the total. With
 //! no page open the task sleeps and costs nothing.
 //!
-//! A Snapshot that a widget or another program has just written is not asked for again. A connection that
+//! A Snapshot that a widget or another program wrote more than a second ago is not asked for again. A connection that
 //! does not answer is left alone for a while that grows, then tried with one request. Each key and
 //! organization has a budget below PostHog's limits ([`posthog_api::Pace`]); where a refresh at the chosen
 //! cadence would spend it, the cadence is stretched. docs/limits.md has the figures.

@@ -77,11 +77,13 @@ impl Snapshots {
     /// with other processes costs more to make than everything is to read, and needs a folder that can be
     /// written to. Where the file changed meanwhile, `read` is called again with all the locks.
     pub fn look<T>(path: &Path, read: impl Fn(Option<&Self>) -> T) -> T {
-        if let Some(rest) = Rest::of(path)
-            && let Ok(Some(snapshots)) = Self::open_at_rest(path)
+        // SQLite's other files lie beside the file itself, not beside a link to it.
+        if let Ok(file) = fs::canonicalize(path)
+            && let Some(rest) = Rest::of(&file)
+            && let Ok(Some(snapshots)) = Self::open_at_rest(&file)
         {
             let answer = read(Some(&snapshots));
-            if Rest::of(path) == Some(rest) {
+            if Rest::of(&file) == Some(rest) {
                 return answer;
             }
         }
@@ -321,6 +323,12 @@ mod tests {
             .put_discovery(&connection(), &discovery(&[2], None), Timestamp::UNIX_EPOCH)
             .unwrap();
         assert_eq!(Snapshots::look(&path, |found| ids(found.unwrap())), [2]);
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link.sqlite");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            assert_eq!(Snapshots::look(&link, |found| ids(found.unwrap())), [2]);
+        }
     }
 
     #[test]

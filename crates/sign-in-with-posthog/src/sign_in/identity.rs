@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::task::JoinHandle;
 use url::Url;
 
 use super::{CompleteError, SignIn};
@@ -20,11 +21,18 @@ const BUSY_PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_s
 /// The longest pause that a user in front of a browser is made to wait.
 const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(3);
 
+/// How long the keys may take before they are needed.
+const EARLY_TIME: Duration = Duration::from_secs(5);
+
 impl SignIn {
-    /// The keys of the issuer as they are before there is anything to check. Not having them yet is no error.
-    pub(super) async fn early_keys(&self, attempt: &Attempt) -> Option<Keys> {
-        let jwks = attempt.metadata.jwks_uri.as_ref()?;
-        self.keys(jwks).await.ok()
+    /// Asks for the keys of the issuer before there is anything to check. Not having them in time is no error:
+    /// who needs them asks again.
+    pub(super) fn early_keys(&self, attempt: &Attempt) -> JoinHandle<Option<Keys>> {
+        let (sign_in, jwks) = (self.clone(), attempt.metadata.jwks_uri.clone());
+        tokio::spawn(async move {
+            let keys = sign_in.keys(jwks.as_ref()?);
+            tokio::time::timeout(EARLY_TIME, keys).await.ok()?.ok()
+        })
     }
 
     /// Who signed in: the `id_token`, checked with these keys or newer ones, else userinfo.
@@ -32,7 +40,7 @@ impl SignIn {
         &self,
         attempt: &Attempt,
         answer: &TokenAnswer,
-        keys: Option<Keys>,
+        keys: JoinHandle<Option<Keys>>,
     ) -> Result<Account, CompleteError> {
         if let (Some(id_token), Some(jwks)) = (&answer.id_token, &attempt.metadata.jwks_uri) {
             let claims = self
@@ -66,7 +74,7 @@ impl SignIn {
         &self,
         attempt: &Attempt,
         answer: &TokenAnswer,
-        mut keys: Option<Keys>,
+        early: JoinHandle<Option<Keys>>,
         id_token: &SecretString,
         jwks: &Url,
     ) -> Result<Claims, CompleteError> {
@@ -79,6 +87,7 @@ impl SignIn {
         };
         let token = id_token.expose_secret();
         let mut result = Err(IdTokenError::UnknownKey);
+        let mut keys = early.await.ok().flatten();
         // A key that is not published yet is asked for once more.
         for _ in 0..2 {
             let keys = match keys.take() {

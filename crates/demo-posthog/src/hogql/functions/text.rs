@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use regex_lite::Regex;
 use rusqlite::Connection;
@@ -294,22 +295,23 @@ pub(super) fn register(database: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// Patterns that have been read.
+/// Patterns that have been read. Unlike ClickHouse's they have no classes like `\\p{L}`, and `(?i)` folds ASCII.
 #[derive(Default)]
-struct Patterns(RefCell<HashMap<String, Regex>>);
+struct Patterns(RefCell<HashMap<String, Arc<Regex>>>);
 
 impl Patterns {
-    fn get(&self, pattern: &str, regex: impl Fn(&str) -> String) -> rusqlite::Result<Regex> {
+    fn get(&self, pattern: &str, regex: impl Fn(&str) -> String) -> rusqlite::Result<Arc<Regex>> {
         let mut known = self.0.borrow_mut();
         if let Some(known) = known.get(pattern) {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
         if known.len() > 100 {
             known.clear();
         }
         let read = Regex::new(&regex(pattern))
             .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))?;
-        known.insert(pattern.to_owned(), read.clone());
+        let read = Arc::new(read);
+        known.insert(pattern.to_owned(), Arc::clone(&read));
         Ok(read)
     }
 }

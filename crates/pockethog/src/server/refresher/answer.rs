@@ -76,28 +76,32 @@ pub(super) async fn ask(
     }
 }
 
-/// Keeps what has arrived together by one write.
+/// Keeps what has arrived together by one write. A list that cannot be kept takes no numbers with it.
 pub(super) fn store(state: &State, arrived: Vec<Done>) -> Result<(), SnapshotError> {
     let now = Timestamp::now();
     let mut snapshots = state.snapshots();
+    let mut kept = Ok(());
     let mut read = Vec::new();
     for done in arrived {
         match done.answer {
             Answer::Found(found) => {
                 let program = state.program();
-                refresh::keep_discovery(program, &mut snapshots, &done.connection, &found)?;
+                let stored =
+                    refresh::keep_discovery(program, &mut snapshots, &done.connection, &found);
+                kept = kept.and(stored);
             }
             Answer::Nothing => {}
             answer => read.push((done.job, answer)),
         }
     }
     if read.is_empty() {
-        return Ok(());
+        return kept;
     }
-    snapshots.together(|snapshots| {
+    let written = snapshots.together(|snapshots| {
         read.iter()
             .try_for_each(|(job, answer)| keep(snapshots, job, answer, now))
-    })
+    });
+    kept.and(written)
 }
 
 fn keep(

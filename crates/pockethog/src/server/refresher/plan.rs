@@ -133,12 +133,12 @@ pub(super) fn plan(
         }
         if at_home {
             let mut rest: Vec<&Project> = board.projects.iter().collect();
+            rest.retain(|project| {
+                let chosen = preferences.projects.get(&project.key.to_string());
+                !chosen.is_some_and(|chosen| chosen.hidden)
+            });
             rest.sort_by_key(|project| board.asked_at(&project.key));
             for project in in_turn(rest) {
-                let chosen = preferences.projects.get(&project.key.to_string());
-                if chosen.is_some_and(|chosen| chosen.hidden) {
-                    continue;
-                }
                 maker.read_today(&board, project, false);
             }
         }
@@ -183,14 +183,18 @@ fn purse(project: &Project) -> Purse {
 
 /// The first of each organization, then the second of each, and so on. An organization lets only so many
 /// queries run at once; one that filled the queue would keep the others waiting.
-fn in_turn(mut projects: Vec<&Project>) -> Vec<&Project> {
+fn in_turn(projects: Vec<&Project>) -> Vec<&Project> {
     let mut turns: HashMap<Purse, usize> = HashMap::new();
-    projects.sort_by_cached_key(|project| {
-        let turn = turns.entry(purse(project)).or_default();
-        *turn += 1;
-        *turn
-    });
-    projects
+    let mut placed: Vec<(usize, &Project)> = projects
+        .into_iter()
+        .map(|project| {
+            let turn = turns.entry(purse(project)).or_default();
+            *turn += 1;
+            (*turn, project)
+        })
+        .collect();
+    placed.sort_by_key(|(turn, _)| *turn);
+    placed.into_iter().map(|(_, project)| project).collect()
 }
 
 /// Seconds between two reads of a project, so that three quarters of each budget suffice for what is seen
