@@ -75,15 +75,9 @@ pub fn total(numbers: impl Iterator<Item = (Counts, Counts)>) -> Value {
         before.pageviews += one_before.pageviews;
         projects += 1;
     }
-    json!({
-        "projects": projects,
-        "visitors": now.visitors,
-        "visitors_before": before.visitors,
-        "visitors_change_percent": rounded(change_percent(now.visitors, before.visitors)),
-        "pageviews": now.pageviews,
-        "pageviews_before": before.pageviews,
-        "pageviews_change_percent": rounded(change_percent(now.pageviews, before.pageviews)),
-    })
+    let mut total = json!(Compared::new(now, before));
+    total["projects"] = projects.into();
+    total
 }
 
 /// Unique persons with an event over unique visitors, in percent. `None` without visitors.
@@ -114,17 +108,37 @@ enum Numbers<'a> {
     Period(PeriodNumbers<'a>),
 }
 
+/// Counts of now and before.
 #[derive(Debug, Serialize)]
-struct TodayNumbers<'a> {
-    measured_at: Timestamp,
-    time_zone: &'a str,
-    time_zone_known: bool,
+struct Compared {
     visitors: u64,
     visitors_before: u64,
     visitors_change_percent: Option<f64>,
     pageviews: u64,
     pageviews_before: u64,
     pageviews_change_percent: Option<f64>,
+}
+
+impl Compared {
+    fn new(now: Counts, before: Counts) -> Self {
+        Self {
+            visitors: now.visitors,
+            visitors_before: before.visitors,
+            visitors_change_percent: rounded(change_percent(now.visitors, before.visitors)),
+            pageviews: now.pageviews,
+            pageviews_before: before.pageviews,
+            pageviews_change_percent: rounded(change_percent(now.pageviews, before.pageviews)),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct TodayNumbers<'a> {
+    measured_at: Timestamp,
+    time_zone: &'a str,
+    time_zone_known: bool,
+    #[serde(flatten)]
+    counts: Compared,
     online: u64,
     days: Points<'a>,
     hours: Points<'a>,
@@ -133,18 +147,12 @@ struct TodayNumbers<'a> {
 
 impl<'a> TodayNumbers<'a> {
     fn new(numbers: &'a Today) -> Self {
-        let (now, before) = (numbers.today, numbers.yesterday_by_now);
         let zone = zone(&numbers.time_zone);
         Self {
             measured_at: numbers.measured_at,
             time_zone: &numbers.time_zone,
             time_zone_known: numbers.time_zone_known,
-            visitors: now.visitors,
-            visitors_before: before.visitors,
-            visitors_change_percent: rounded(numbers.visitors_change()),
-            pageviews: now.pageviews,
-            pageviews_before: before.pageviews,
-            pageviews_change_percent: rounded(change_percent(now.pageviews, before.pageviews)),
+            counts: Compared::new(numbers.today, numbers.yesterday_by_now),
             online: numbers.online,
             days: Points(&numbers.days, zone.clone()),
             hours: Points(&numbers.hours, zone.clone()),
@@ -158,12 +166,8 @@ struct PeriodNumbers<'a> {
     measured_at: Timestamp,
     time_zone: &'a str,
     time_zone_known: bool,
-    visitors: u64,
-    visitors_before: u64,
-    visitors_change_percent: Option<f64>,
-    pageviews: u64,
-    pageviews_before: u64,
-    pageviews_change_percent: Option<f64>,
+    #[serde(flatten)]
+    counts: Compared,
     sessions: u64,
     sessions_before: u64,
     sessions_change_percent: Option<f64>,
@@ -196,12 +200,7 @@ impl<'a> PeriodNumbers<'a> {
             measured_at: numbers.measured_at,
             time_zone: &numbers.time_zone,
             time_zone_known: numbers.time_zone_known,
-            visitors: now.visitors,
-            visitors_before: before.visitors,
-            visitors_change_percent: rounded(change_percent(now.visitors, before.visitors)),
-            pageviews: now.pageviews,
-            pageviews_before: before.pageviews,
-            pageviews_change_percent: rounded(change_percent(now.pageviews, before.pageviews)),
+            counts: Compared::new(now, before),
             sessions: numbers.sessions,
             sessions_before: numbers.sessions_before,
             sessions_change_percent: rounded(change_percent(

@@ -26,6 +26,26 @@ impl Report {
         self.bars.push([what.to_owned(), limit.to_owned(), figure]);
     }
 
+    /// A dashboard that depends on a chain of answers, each of which comes so late.
+    pub fn chain(
+        &mut self,
+        what: &str,
+        answers: u32,
+        latency: Duration,
+        [whole, computing]: [Duration; 2],
+    ) {
+        self.bar(
+            what,
+            "1.2 × the longest chain of answers",
+            format!(
+                "{}, {:.2} × a chain of {answers} answers, everything included; without latency {}",
+                shown(whole),
+                whole.as_secs_f64() / (latency * answers).as_secs_f64(),
+                shown(computing),
+            ),
+        );
+    }
+
     /// A table of its own.
     pub fn table(
         &mut self,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::hogql::{VIEWS, between, instant};
 use super::rows::{RowsError, Table};
 use super::window::DayClock;
-use super::{Counts, Point, change_percent};
+use super::{Counts, Point};
 
 /// Days of the sparkline, today included.
 const DAYS: i64 = 30;
@@ -130,11 +130,6 @@ impl Today {
         Ok(today)
     }
 
-    /// Change of today's visitors against yesterday by now, in percent.
-    pub fn visitors_change(&self) -> Option<f64> {
-        change_percent(self.today.visitors, self.yesterday_by_now.visitors)
-    }
-
     /// True where nothing happened for 30 days.
     pub fn is_empty(&self) -> bool {
         self.days.iter().all(|day| day.pageviews == 0)
@@ -239,7 +234,7 @@ mod tests {
         assert_eq!(today.days.len(), 30);
         assert_eq!(today.today.visitors, 5);
         assert_eq!(today.yesterday_by_now.pageviews, 10);
-        assert_eq!(today.visitors_change(), Some(25.0));
+        assert_eq!(today.yesterday_by_now.visitors, 4);
         assert_eq!(today.hours.len(), 12);
         assert_eq!(today.hours[1].visitors, 2);
         assert_eq!(today.online, 1);
@@ -263,6 +258,5 @@ mod tests {
         };
         let today = Today::from_rows(&clock, Timestamp::UNIX_EPOCH, &rows).unwrap();
         assert!(today.is_empty());
-        assert_eq!(today.visitors_change(), None);
     }
 }
