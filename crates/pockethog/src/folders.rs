@@ -67,6 +67,11 @@ impl Folders {
     pub fn running(&self) -> PathBuf {
         self.state.join("running.json")
     }
+
+    /// What the page server keeps from one run to the next.
+    pub fn page_server(&self) -> PathBuf {
+        self.state.join("page-server.json")
+    }
 }
 
 /// Makes a folder, and those above it that are missing, which other users of this machine cannot look into.

@@ -111,7 +111,8 @@ pub async fn idle(program: &Path, report: &mut Report) -> Result<(), Box<dyn Err
 /// A running app with a browser's cookie.
 struct App {
     child: Child,
-    origin: String,
+    /// The address of the home page, without the slash at its end.
+    home: String,
     http: Client,
 }
 
@@ -125,13 +126,18 @@ impl App {
         let output = child.stdout.take().ok_or("the app has no output")?;
         BufReader::new(output).read_line(&mut address)?;
         let address = address.trim().to_owned();
-        let origin: url::Url = address.parse()?;
         let first = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build()?
             .get(&address)
             .send()
             .await?;
+        let home = first
+            .headers()
+            .get(header::LOCATION)
+            .ok_or("the app leads nowhere")?
+            .to_str()?;
+        let home = address.parse::<url::Url>()?.join(home)?;
         let cookie = first
             .headers()
             .get(header::SET_COOKIE)
@@ -147,7 +153,7 @@ impl App {
         ];
         Ok(Self {
             child,
-            origin: origin.origin().ascii_serialization(),
+            home: home.as_str().trim_end_matches('/').to_owned(),
             http: Client::builder()
                 .default_headers(headers.into_iter().collect())
                 .no_gzip()
@@ -156,7 +162,7 @@ impl App {
     }
 
     async fn get(&self, path: &str) -> Result<reqwest::Response, Box<dyn Error>> {
-        let address = format!("{}{path}", self.origin);
+        let address = format!("{}{path}", self.home);
         Ok(self.http.get(address).send().await?.error_for_status()?)
     }
 

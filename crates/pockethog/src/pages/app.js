@@ -2,6 +2,8 @@
 "use strict";
 (() => {
   const body = document.body;
+  // Where the home page is.
+  const base = document.documentElement.dataset.base;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const el = (tag, className, text) => {
     const node = document.createElement(tag);
@@ -86,7 +88,7 @@
       on("part", (part) => swap(part.id, part.html));
       on("progress", (now) => progress(now.done, now.total));
       on("status", (now) => {
-        if (now.state === "signed-out") { close(); location.assign("/"); return; }
+        if (now.state === "signed-out") { close(); location.assign(base); return; }
         status(now.state, now.text);
       });
       stream.onerror = () => status("offline", "PocketHog is not running");
@@ -220,7 +222,7 @@
       list.querySelector("[autofocus]")?.focus();
     };
     const ready = () => { for (const item of list.querySelectorAll("[data-order] > li")) item.draggable = true; };
-    const send = (fields) => show("/settings/order", { method: "POST", body: new URLSearchParams(fields) });
+    const send = (fields) => show(`${base}settings/order`, { method: "POST", body: new URLSearchParams(fields) });
     ready();
 
     const search = document.querySelector("[data-search=project-list]");
@@ -228,7 +230,7 @@
     search?.addEventListener("input", () => {
       clearTimeout(pause);
       pause = setTimeout(() => {
-        const address = `/settings?filter=${encodeURIComponent(search.value.trim())}`;
+        const address = `${base}settings?filter=${encodeURIComponent(search.value.trim())}`;
         history.replaceState(null, "", address);
         show(address);
       }, 150);

@@ -107,7 +107,7 @@ impl Shell {
     pub fn page(&self, class: &str, content: &Markup) -> Markup {
         html! {
             (DOCTYPE)
-            html lang="en" data-scheme=(colours::name(self.scheme)) data-mode=(mode(self.mode)) {
+            html lang="en" data-base="/" data-scheme=(colours::name(self.scheme)) data-mode=(mode(self.mode)) {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";

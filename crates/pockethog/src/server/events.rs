@@ -13,11 +13,12 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use maud::Markup;
-use serde_json::json;
+use serde_json::{Value, json};
 use sign_in_with_posthog::ConnectionId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use super::mount::Mount;
 use super::refresher::{Interest, Watch};
 use super::state::State;
 use crate::pages::Status;
@@ -54,33 +55,62 @@ pub enum Change {
 
 /// A server-sent event for app.js.
 #[derive(Clone, Debug)]
-pub struct Part(Event);
+pub struct Part {
+    name: &'static str,
+    data: Data,
+}
+
+#[derive(Clone, Debug)]
+enum Data {
+    Plain(Value),
+    Markup { id: String, html: String },
+}
 
 /// Replaces the element `id` by `html`, whose outermost element carries the same id.
 pub fn part(id: &str, html: &Markup) -> Part {
-    named("part", &json!({ "id": id, "html": html.0 }))
+    Part {
+        name: "part",
+        data: Data::Markup {
+            id: id.to_owned(),
+            html: html.0.clone(),
+        },
+    }
 }
 
 /// Shows how far a refresh is.
 pub(super) fn progress(done: usize, total: usize) -> Part {
-    named("progress", &json!({ "done": done, "total": total }))
+    named("progress", json!({ "done": done, "total": total }))
 }
 
 /// Shows the state of the numbers.
 pub(super) fn status(status: &Status) -> Part {
     named(
         "status",
-        &json!({ "state": status.name(), "text": status.text() }),
+        json!({ "state": status.name(), "text": status.text() }),
     )
 }
 
 /// Leads the page to the sign-in screen.
 pub(super) fn signed_out() -> Part {
-    named("status", &json!({ "state": "signed-out", "text": "" }))
+    named("status", json!({ "state": "signed-out", "text": "" }))
 }
 
-fn named(name: &str, data: &serde_json::Value) -> Part {
-    Part(Event::default().event(name).data(data.to_string()))
+fn named(name: &'static str, data: Value) -> Part {
+    Part {
+        name,
+        data: Data::Plain(data),
+    }
+}
+
+impl Part {
+    /// As it is sent, with its addresses below `mount`.
+    fn event(self, mount: &Mount) -> Event {
+        let data = match self.data {
+            Data::Plain(data) => data,
+            Data::Markup { id, html } => json!({ "id": id, "html": mount.html(&html) }),
+        };
+        Event::default().event(self.name).data(data.to_string())
+    }
 }
 
 /// Answers with a stream. As long as it is open, the refresher looks after `interest`; `parts` makes the
@@ -143,13 +173,13 @@ pub(super) fn stream_watching(
         }
     });
     let events = stream::unfold(
-        (events, VecDeque::new()),
-        |(mut events, mut queue): (_, VecDeque<Part>)| async move {
+        (events, VecDeque::new(), Arc::clone(state)),
+        |(mut events, mut queue, state): (_, VecDeque<Part>, Arc<State>)| async move {
             while queue.is_empty() {
                 queue.extend(tokio::sync::mpsc::Receiver::recv(&mut events).await?);
             }
-            let Part(event) = queue.pop_front()?;
-            Some((Ok::<_, Infallible>(event), (events, queue)))
+            let event = queue.pop_front()?.event(state.mount());
+            Some((Ok::<_, Infallible>(event), (events, queue, state)))
         },
     );
     Sse::new(events)

@@ -11,13 +11,15 @@
 //!
 //! The cookie is `Lax` and not `Strict`: PostHog's page leads back to `/callback` and from there to the home
 //! page, and a browser sends no `Strict` cookie on the way from another site. What writes is a POST, on
-//! which other sites send no `Lax` cookie either. Its name holds the port, because the browser keeps
+//! which other sites send no `Lax` cookie either. Its path is that of [`Mount`], because the browser keeps
 //! cookies of 127.0.0.1 for all ports together.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{self, Body};
 use axum::extract::{DefaultBodyLimit, Path, Request, State as Extract};
+use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -26,6 +28,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use super::answer::{page, see_other};
+use super::mount::{ASSETS, Mount};
 use super::{State, assets};
 use crate::pages::message::{self, Message};
 
@@ -36,15 +39,20 @@ const LONGEST_BODY: usize = 256 * 1024;
 const LONGEST_ADDRESS: usize = 16 * 1024;
 
 /// Puts the guards around the routes.
-pub fn guarded(routes: Router<Arc<State>>, state: &Arc<State>) -> Router<Arc<State>> {
-    routes
+pub fn guarded(routes: Router<Arc<State>>, state: &Arc<State>) -> Router {
+    let routes = routes
         .merge(assets::routes())
         .route("/open/{secret}", get(open))
         .route("/running", get(running))
-        // The way is short: what matters is how soon the page is there, not its last byte saved.
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .with_state(Arc::clone(state));
+    // Only the fallback of a router is routed after the router's own layers, so that they may change the
+    // address.
+    Router::new()
+        .fallback_service(routes)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(state), guard))
+        // The way is short: what matters is how soon the page is there, not its last byte saved.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
 }
 
 /// Why a request is turned away.
@@ -57,15 +65,21 @@ enum Refusal {
 }
 
 async fn guard(Extract(state): Extract<Arc<State>>, request: Request, next: Next) -> Response {
-    let mut response = match check(&state, &request) {
-        Ok(()) => next.run(request).await,
+    let response = match check(&state, &request) {
+        Ok(uri) => {
+            let mut request = request;
+            *request.uri_mut() = uri;
+            next.run(request).await
+        }
         Err(refusal) => refusal.answer(),
     };
+    let mut response = mounted(state.mount(), response).await;
     harden(&state, response.headers_mut());
     response
 }
 
-fn check(state: &State, request: &Request) -> Result<(), Refusal> {
+/// Whether a request is answered, and as which address: the one that it asks for, without the prefix.
+fn check(state: &State, request: &Request) -> Result<Uri, Refusal> {
     let uri = request.uri();
     if uri.path_and_query().map_or(0, |path| path.as_str().len()) > LONGEST_ADDRESS {
         return Err(Refusal::AddressTooLong);
@@ -79,17 +93,59 @@ fn check(state: &State, request: &Request) -> Result<(), Refusal> {
     if !reads && !is_same_origin(request.headers(), host) {
         return Err(Refusal::ForeignSite);
     }
-    let path = uri.path();
-    let open_to_all = reads
-        && (path == "/callback"
-            || path == "/running"
-            || path.starts_with("/assets/")
-            || path.starts_with("/open/"));
-    if open_to_all || has_cookie(state, request.headers()) {
-        Ok(())
-    } else {
-        Err(Refusal::Locked)
+    if reads && is_open_to_all(uri.path()) {
+        return Ok(uri.clone());
     }
+    let below = state.mount().strip(uri.path()).ok_or(Refusal::Locked)?;
+    if !has_cookie(state, request.headers()) || is_open_to_all(below) {
+        return Err(Refusal::Locked);
+    }
+    with_path(uri, below).ok_or(Refusal::Locked)
+}
+
+/// Addresses at the root, which need no cookie.
+fn is_open_to_all(path: &str) -> bool {
+    path == "/callback"
+        || path == "/running"
+        || path.starts_with(ASSETS)
+        || path.starts_with("/open/")
+}
+
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let path_and_query = match uri.query() {
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        None => PathAndQuery::try_from(path),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path_and_query.ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+/// The answer with its addresses below the prefix.
+async fn mounted(mount: &Mount, response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let location = parts.headers.get(header::LOCATION);
+    let location = location.and_then(|location| location.to_str().ok());
+    if let Some(Ok(location)) = location.map(|location| mount.address(location).parse()) {
+        parts.headers.insert(header::LOCATION, location);
+    }
+    let is_page = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if !is_page {
+        return Response::from_parts(parts, body);
+    }
+    parts.headers.remove(header::CONTENT_LENGTH);
+    // A page is in memory already.
+    let Ok(page) = body::to_bytes(body, usize::MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let body = match std::str::from_utf8(&page) {
+        Ok(html) => Body::from(mount.html(html).into_owned()),
+        Err(_) => Body::from(page),
+    };
+    Response::from_parts(parts, body)
 }
 
 /// The value of a header that must occur once.
@@ -123,19 +179,17 @@ fn is_same_origin(headers: &HeaderMap, host: &str) -> bool {
     true
 }
 
-fn cookie_name(state: &State) -> String {
-    format!("pockethog-{}", state.port())
-}
+/// The name of the cookie.
+const COOKIE: &str = "pockethog";
 
 fn has_cookie(state: &State, headers: &HeaderMap) -> bool {
-    let name = cookie_name(state);
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|cookies| cookies.split(';'))
         .filter_map(|cookie| cookie.trim().split_once('='))
-        .any(|(known, value)| known == name && state.cookie().is(value))
+        .any(|(known, value)| known == COOKIE && state.cookie().is(value))
 }
 
 /// The opened address: its secret becomes a cookie, and the address is cleaned.
@@ -144,9 +198,9 @@ async fn open(Extract(state): Extract<Arc<State>>, Path(secret): Path<String>) -
         return Refusal::Locked.answer();
     }
     let cookie = format!(
-        "{}={}; Path=/; HttpOnly; SameSite=Lax",
-        cookie_name(&state),
-        state.cookie().expose()
+        "{COOKIE}={}; Path={}; HttpOnly; SameSite=Lax",
+        state.cookie().expose(),
+        state.mount().path()
     );
     let mut response = see_other("/");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {

@@ -4,19 +4,19 @@
 //! and its secret, so that a second `pockethog` can open it. The lock decides; the file only tells where.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use url::Url;
 
 use super::listener::Bounded;
+use super::persistent::write_private;
 use super::{State, refresher, router};
 use crate::program::Program;
 use crate::snapshot::SnapshotError;
@@ -186,17 +186,12 @@ fn open_address(origin: &str, secret: &str) -> String {
 }
 
 fn write(path: &Path, state: &State) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let note = Note {
         address: state.address().to_string(),
         secret: state.secret().expose().to_owned(),
         process: std::process::id(),
     };
-    // A temporary file is made for its owner alone, and keeps that when it is renamed.
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(&serde_json::to_vec(&note)?)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    write_private(path, &serde_json::to_vec(&note)?)
 }
 
 /// The address that opens the running app, once it says that it lives.

@@ -17,7 +17,9 @@ mod guard;
 mod home;
 mod launch;
 mod listener;
+mod mount;
 mod notes;
+mod persistent;
 mod project;
 mod refresher;
 mod secret;
@@ -49,5 +51,5 @@ pub fn router(state: &Arc<State>) -> Router {
         .merge(connections::routes())
         .merge(banner::routes())
         .fallback(answer::not_found);
-    guard::guarded(routes, state).with_state(Arc::clone(state))
+    guard::guarded(routes, state)
 }

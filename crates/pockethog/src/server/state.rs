@@ -14,7 +14,9 @@ use url::Url;
 use super::board::Board;
 use super::events::Change;
 use super::launch::LaunchError;
+use super::mount::Mount;
 use super::notes::Deleted;
+use super::persistent::Persistent;
 use super::refresher::Refresher;
 use super::secret::Secret;
 use super::sign_in::Waiting;
@@ -32,6 +34,7 @@ const BACKLOG: usize = 1024;
 pub struct State {
     program: Arc<Program>,
     address: Url,
+    persistent: Persistent,
     /// In the opened address; lets a browser in.
     secret: Secret,
     /// In the cookie of a browser that was let in.
@@ -89,10 +92,12 @@ impl State {
             .collect();
         let connections = program.sign_in.connections().unwrap_or_default();
         hosts.extend(connections.iter().map(|known| known.host.issuer()));
+        let persistent = Persistent::open(&program.folders.page_server())?;
         let random = || Secret::random().ok_or(LaunchError::NoRandomNumbers);
         Ok(Arc::new(Self {
             program,
             address,
+            persistent,
             secret: random()?,
             cookie: random()?,
             snapshots: Mutex::new(snapshots),
@@ -117,6 +122,11 @@ impl State {
     /// The app's own origin.
     pub fn address(&self) -> &Url {
         &self.address
+    }
+
+    /// The path that all pages are below.
+    pub fn mount(&self) -> &Mount {
+        &self.persistent.mount
     }
 
     /// The app's port.

@@ -44,7 +44,7 @@ async fn a_revocation_leads_to_the_sign_in_screen_and_signing_in_again_brings_al
     stage.browser.reload().await;
     stage
         .browser
-        .find("button[formaction=\"/sign-in/us\"]")
+        .find("button[formaction$=\"/sign-in/us\"]")
         .await;
     let said = stage.browser.text(".notice").await;
     assert!(said.contains("kept"), "{said}");
@@ -74,7 +74,7 @@ async fn open_pages_leave_by_themselves_once_the_access_was_revoked() {
     stage.browser.first_tab().await;
     stage
         .browser
-        .find("button[formaction=\"/sign-in/us\"]")
+        .find("button[formaction$=\"/sign-in/us\"]")
         .await;
     stage.browser.shows(reason).await;
     stage.browser.finish_without_errors().await;

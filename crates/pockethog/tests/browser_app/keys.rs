@@ -10,7 +10,7 @@ async fn connect(stage: &Stage, address: &str, key: &str) {
     stage.browser.fill("input[name=key]", key).await;
     stage
         .browser
-        .click("form[action='/api-key'] button[type=submit]")
+        .click("form[action$='/api-key'] button[type=submit]")
         .await;
 }
 
@@ -26,7 +26,7 @@ async fn a_self_hosted_posthog_is_reached_by_key_and_never_urged_to_sign_in() {
         scoped_teams: stage.quiet().iter().map(|project| project.id).collect(),
         ..ApiKeyOptions::default()
     });
-    stage.browser.click("a[href='/api-key']").await;
+    stage.browser.click("a[href$='/api-key']").await;
     connect(&stage, own.eu().address(), &key).await;
     stage.at("/").await;
     stage.complete(stage.quiet().len()).await;
@@ -37,7 +37,7 @@ async fn a_self_hosted_posthog_is_reached_by_key_and_never_urged_to_sign_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_is_said_beside_the_form_and_the_address_stays() {
     let stage = Stage::set().await;
-    stage.browser.click("a[href='/api-key']").await;
+    stage.browser.click("a[href$='/api-key']").await;
     let address = stage.us().address().to_owned();
     connect(&stage, &address, "phx_this_is_not_a_key_of_anybody").await;
     stage.browser.find(".notice.bad, [role=alert]").await;

@@ -54,7 +54,7 @@ async fn scheme_and_mode_hold_on_every_page() {
         .await;
     stage
         .browser
-        .click("form[action='/settings'] button[type=submit]")
+        .click("form[action$='/settings'] button[type=submit]")
         .await;
     for path in ["/settings", "/", "/connections"] {
         stage.go(path).await;
@@ -249,7 +249,7 @@ async fn what_was_exported_is_imported_again() {
         .await;
     stage
         .browser
-        .click("form[action='/settings'] button[type=submit]")
+        .click("form[action$='/settings'] button[type=submit]")
         .await;
     stage
         .browser
@@ -258,7 +258,7 @@ async fn what_was_exported_is_imported_again() {
     let exported = stage
         .browser
         .run_to_its_end(
-            "const done = arguments[arguments.length - 1]; fetch('/settings/export').then((answer) => answer.text()).then(done)",
+            "const done = arguments[arguments.length - 1]; fetch(document.querySelector('a[download]').href).then((answer) => answer.text()).then(done)",
             vec![],
         )
         .await;
@@ -270,7 +270,7 @@ async fn what_was_exported_is_imported_again() {
         .await;
     stage
         .browser
-        .click("form[action='/settings'] button[type=submit]")
+        .click("form[action$='/settings'] button[type=submit]")
         .await;
     stage
         .browser
@@ -279,7 +279,7 @@ async fn what_was_exported_is_imported_again() {
     stage.browser.choose_file("input[type=file]", &copy).await;
     stage
         .browser
-        .click("form[action='/settings/import'] button[type=submit]")
+        .click("form[action$='/settings/import'] button[type=submit]")
         .await;
     stage
         .browser
@@ -310,7 +310,7 @@ async fn a_file_that_cannot_be_imported_changes_nothing() {
     stage.browser.choose_file("input[type=file]", &copy).await;
     stage
         .browser
-        .click("form[action='/settings/import'] button[type=submit]")
+        .click("form[action$='/settings/import'] button[type=submit]")
         .await;
     stage.browser.shows("line 2").await;
     stage.go("/").await;

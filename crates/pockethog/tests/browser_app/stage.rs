@@ -14,6 +14,8 @@ use crate::browser::Browser;
 pub struct Stage {
     demo: Option<Demo>,
     app: App,
+    /// The path that all pages are below.
+    mount: String,
     home: TempDir,
     /// The person's browser.
     pub browser: Browser,
@@ -61,9 +63,13 @@ impl Stage {
         let app = App::start(home.path(), demo.us().address(), demo.eu().address());
         let browser = Browser::start().await;
         browser.open(&app.opening).await;
+        let home_page = browser.address().await.path().to_owned();
+        let mount = home_page.trim_end_matches('/').to_owned();
+        assert!(mount.starts_with("/~"), "{mount}");
         Self {
             demo: Some(demo),
             app,
+            mount,
             home,
             browser,
         }
@@ -113,15 +119,22 @@ impl Stage {
         address.origin().ascii_serialization()
     }
 
+    /// The whole address of one of the program's pages, of which the path below the mount is known, or all
+    /// of it from a link.
+    pub fn page(&self, path: &str) -> String {
+        let path = path.strip_prefix(&self.mount).unwrap_or(path);
+        format!("{}{}{path}", self.origin(), self.mount)
+    }
+
     /// Goes to one of the program's pages.
     pub async fn go(&self, path: &str) {
-        self.browser.open(&format!("{}{path}", self.origin())).await;
+        self.browser.open(&self.page(path)).await;
     }
 
     /// Waits until the browser is back at one of the program's own pages.
     pub async fn at(&self, path: &str) {
         let origin = serde_json::json!(self.origin());
-        let path = serde_json::json!(path);
+        let path = serde_json::json!(format!("{}{path}", self.mount));
         self.browser
             .until(&format!(
                 "location.origin === {origin} && location.pathname === {path} && document.readyState === 'complete'"
@@ -147,7 +160,7 @@ impl Stage {
     /// From the sign-in screen through PostHog's page to the home screen.
     pub async fn sign_in(&self, region: &str, allow: &Allow) {
         self.browser
-            .click(&format!("button[formaction=\"/sign-in/{region}\"]"))
+            .click(&format!("button[formaction$=\"/sign-in/{region}\"]"))
             .await;
         self.consent(allow).await;
         self.at("/").await;

@@ -43,7 +43,7 @@ async fn everything_is_links_and_forms() {
     stage.go("/settings").await;
     browser.click("label:has([name=mode][value=dark])").await;
     browser
-        .click("form[action='/settings'] button[type=submit]")
+        .click("form[action$='/settings'] button[type=submit]")
         .await;
     browser
         .until("document.documentElement.dataset.mode === 'dark'")

@@ -78,6 +78,8 @@ impl Desk {
 pub struct App {
     pub state: Arc<State>,
     pub origin: String,
+    /// The path that all pages are below.
+    pub mount: String,
     pub open_address: String,
     pub cookie: String,
     pub browser: Client,
@@ -100,11 +102,13 @@ impl App {
         let browser = browser();
         let opened = browser.get(&open_address).send().await.unwrap();
         assert_eq!(opened.status(), StatusCode::SEE_OTHER);
+        let mount = state.mount().path().to_owned();
         let cookie = opened.headers()[SET_COOKIE].to_str().unwrap();
         let cookie = cookie.split(';').next().unwrap().to_owned();
         Self {
             state,
             origin,
+            mount,
             open_address,
             cookie,
             browser,
@@ -123,9 +127,17 @@ impl App {
             .unwrap();
     }
 
+    /// The whole address of a page, or of what is at the root.
+    pub fn address(&self, path: &str) -> String {
+        if path.starts_with("/assets/") || path.starts_with("/callback") {
+            return format!("{}{path}", self.origin);
+        }
+        format!("{}{}{path}", self.origin, self.mount)
+    }
+
     pub fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
         self.browser
-            .request(method, format!("{}{path}", self.origin))
+            .request(method, self.address(path))
             .header(COOKIE, &self.cookie)
     }
 
@@ -136,8 +148,10 @@ impl App {
             .unwrap()
     }
 
+    /// A page, with its addresses as its template has them.
     pub async fn text(&self, path: &str) -> String {
-        self.get(path).await.text().await.unwrap()
+        let text = self.get(path).await.text().await.unwrap();
+        text.replace(&self.mount, "")
     }
 
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
@@ -181,6 +195,7 @@ impl App {
         Stream {
             answer,
             left: String::new(),
+            mount: self.mount.clone(),
         }
     }
 }
@@ -189,6 +204,7 @@ impl App {
 pub struct Stream {
     answer: Response,
     left: String,
+    mount: String,
 }
 
 impl Stream {
@@ -206,7 +222,7 @@ impl Stream {
                             .map(|value| value.trim_start().to_owned())
                     };
                     if let (Some(name), Some(data)) = (field("event:"), field("data:")) {
-                        return (name, data);
+                        return (name, data.replace(&self.mount, ""));
                     }
                     continue;
                 }
@@ -244,6 +260,11 @@ pub fn browser() -> Client {
         .unwrap()
 }
 
+/// Where an answer leads; a page of the app by its path below the mount.
 pub fn location(answer: &Response) -> String {
-    answer.headers()[LOCATION].to_str().unwrap().to_owned()
+    let location = answer.headers()[LOCATION].to_str().unwrap();
+    match location.strip_prefix("/~") {
+        Some(mounted) => format!("/{}", mounted.split_once('/').unwrap().1),
+        None => location.to_owned(),
+    }
 }

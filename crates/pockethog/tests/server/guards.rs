@@ -6,7 +6,7 @@ use demo_posthog::Endpoint;
 use reqwest::header::{HOST, ORIGIN, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 
-use crate::desk::Desk;
+use crate::desk::{App, Desk};
 
 #[tokio::test]
 async fn without_the_cookie_a_page_says_how_to_open_pockethog_and_nothing_else() {
@@ -14,7 +14,7 @@ async fn without_the_cookie_a_page_says_how_to_open_pockethog_and_nothing_else()
     let project = &desk.demo.us().world().projects[0].name;
     desk.app.home_until(|page| page.contains(project)).await;
     for path in ["/", "/settings", "/events/home", "/api-key", "/nowhere"] {
-        let address = format!("{}{path}", desk.app.origin);
+        let address = desk.app.address(path);
         let answer = desk.app.browser.get(address).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
         let text = answer.text().await.unwrap();
@@ -30,12 +30,12 @@ async fn a_cookie_of_another_value_opens_nothing() {
     for cookie in [
         format!("{name}="),
         format!("{name}=AAAA"),
-        desk.app.cookie.replace('-', "_"),
+        desk.app.cookie.replacen("pockethog", "pockethog2", 1),
     ] {
         let answer = desk
             .app
             .browser
-            .get(&desk.app.origin)
+            .get(desk.app.address("/"))
             .header("cookie", &cookie)
             .send()
             .await
@@ -174,4 +174,69 @@ async fn what_is_too_long_is_not_read() {
         .post("/api-key", &[("address", "us"), ("key", &long)])
         .await;
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn pages_are_below_a_path_that_no_other_server_of_the_machine_knows() {
+    let desk = Desk::signed_in().await;
+    let answer = desk.app.browser.get(&desk.app.open_address).send();
+    let answer = answer.await.unwrap();
+    let cookie = answer.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(desk.app.mount.len() > 20, "{}", desk.app.mount);
+    assert!(
+        cookie.contains(&format!("; Path={};", desk.app.mount)),
+        "other ports of 127.0.0.1 get no cookie with another path: {cookie}"
+    );
+    let home = desk
+        .app
+        .home_until(|page| page.contains("id=\"cards\""))
+        .await;
+    let project = home.split("href=\"/project/").nth(1).unwrap();
+    let project = format!("/project/{}", project.split('"').next().unwrap());
+    for path in [
+        "/",
+        "/settings",
+        "/connections",
+        "/api-key",
+        "/sign-in",
+        &project,
+    ] {
+        let page = desk.app.get(path).await.text().await.unwrap();
+        // What a form sends back to us is no address that a browser follows.
+        let page = page.replace(" value=\"/", "");
+        for link in page.split("=\"").skip(1) {
+            let elsewhere = !link.starts_with('/') || link.starts_with("/assets/");
+            assert!(
+                elsewhere || link.starts_with(&desk.app.mount),
+                "{path}: {link:.80}"
+            );
+        }
+    }
+    let mut stream = desk.app.get("/events/home").await;
+    let first = stream.chunk().await.unwrap().unwrap();
+    assert!(!String::from_utf8_lossy(&first).contains("href=\\\"/project"));
+    // The same page at the root is nobody's.
+    let root = desk
+        .app
+        .browser
+        .get(format!("{}/settings", desk.app.origin));
+    let root = root
+        .header("cookie", &desk.app.cookie)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(root.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn addresses_stay_the_same_from_run_to_run() {
+    let mut desk = Desk::new().await;
+    let before = desk.app.mount.clone();
+    let (us, eu) = (desk.demo.us().address(), desk.demo.eu().address());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = App::start(elsewhere.path(), us, eu).await;
+    assert_ne!(other.mount, before, "every home has its own");
+    std::mem::replace(&mut desk.app, other).end().await;
+    let again = App::start(desk.home.path(), us, eu).await;
+    assert_eq!(again.mount, before);
 }
