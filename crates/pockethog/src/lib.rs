@@ -15,6 +15,7 @@ pub mod notes;
 pub mod numerals;
 pub mod overview;
 pub mod pages;
+pub mod plain;
 pub mod preferences;
 pub mod program;
 pub mod project;

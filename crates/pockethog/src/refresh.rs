@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use posthog_api::{Bearer, Client, Error};
 use sign_in_with_posthog::{Connection, ConnectionId};
@@ -194,12 +195,16 @@ pub async fn discoveries(
     snapshots: &mut Snapshots,
     connections: &[Connection],
 ) -> Result<Vec<Failure>, SnapshotError> {
-    let reading = connections.iter().map(|connection| async move {
-        let client = program.client(connection);
-        (connection, discover(&client, connection).await)
-    });
+    let mut reading: FuturesUnordered<_> = connections
+        .iter()
+        .map(|connection| async move {
+            let client = program.client(connection);
+            (connection, discover(&client, connection).await)
+        })
+        .collect();
     let mut failures = Vec::new();
-    for (connection, found) in futures::future::join_all(reading).await {
+    // Each is stored as it arrives: whoever asks may have to leave before the last one does.
+    while let Some((connection, found)) = reading.next().await {
         keep_discovery(program, snapshots, &connection.id, &found)?;
         failures.extend(found.failures);
     }

@@ -9,10 +9,12 @@ use jiff::{Timestamp, ToSpan};
 use posthog_api::annotations::LONGEST_CONTENT;
 use serde_json::{Value, json};
 
-use super::console::{CliError, Console, Exit, Progress, Style};
+use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::editor;
+use super::patience::Patience;
 use super::select::Target;
 use super::table::{self, Cell, Column};
+use super::text::cut;
 use crate::format::date_time;
 use crate::notes::{self, ChangeError, Draft, Note};
 use crate::program::Program;
@@ -38,6 +40,8 @@ Days and times are those of the project's time zone."
 pub struct Annotations {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    pub(super) patience: Patience,
 }
 
 #[derive(Debug, Subcommand)]
@@ -188,8 +192,8 @@ async fn list(program: &Program, console: &Console, list: &List) -> Result<Exit,
     let progress = Progress::new(format!("Reading the annotations of {} …", target.name));
     let reading = target.client.annotations(target.project.key.id, from, end);
     let found = console
-        .watch(&progress, reading)
-        .await
+        .watch_in_time(&progress, reading)
+        .await?
         .map_err(|error| target.refused(&error))?;
     let notes: Vec<Note> = found
         .iter()
@@ -250,8 +254,8 @@ async fn add(program: &Program, console: &Console, add: &Add) -> Result<Exit, Cl
     let progress = Progress::new("Adding the annotation …");
     let adding = notes::add(&target.client, target.project.key.id, &draft);
     let note = console
-        .watch(&progress, adding)
-        .await
+        .watch_in_time(&progress, adding)
+        .await?
         .map_err(|error| target.refused(&error))?;
     if let Some(remark) = draft.remark(&zone) {
         console.say(&remark);
@@ -279,8 +283,8 @@ async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit,
     let project = target.project.key.id;
     let progress = Progress::new("Reading the annotation …");
     let annotation = console
-        .watch(&progress, target.client.annotation(project, edit.id))
-        .await
+        .watch_in_time(&progress, target.client.annotation(project, edit.id))
+        .await?
         .map_err(|error| refused(&target, edit.id, ChangeError::Api(error), None))?;
     let note = Note::from_annotation(&annotation)
         .ok_or_else(|| CliError::failed(format!("annotation {} marks no time", edit.id)))?;
@@ -307,8 +311,8 @@ async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit,
     let progress = Progress::new("Changing the annotation …");
     let changing = notes::edit(&target.client, project, edit.id, version, &draft, &zone);
     let note = console
-        .watch(&progress, changing)
-        .await
+        .watch_in_time(&progress, changing)
+        .await?
         .map_err(|error| refused(&target, edit.id, error, Some(&draft.text)))?;
     if let Some(remark) = draft.remark(&zone) {
         console.say(&remark);
@@ -335,8 +339,8 @@ async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result
     let progress = Progress::new("Deleting the annotation …");
     let deleting = notes::delete(&target.client, target.project.key.id, delete.id);
     let note = console
-        .watch(&progress, deleting)
-        .await
+        .watch_in_time(&progress, deleting)
+        .await?
         .map_err(|error| refused(&target, delete.id, error, None))?;
     let undo = format!("pockethog annotations restore {key} {}", delete.id);
     if console.is_json() {
@@ -350,7 +354,7 @@ async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result
             "Deleted {} of {}: {}",
             note.id,
             target.name,
-            super::console::cut(&note.text, 60)
+            cut(&note.text, 60)
         ));
         console.say(&format!("`{undo}` brings it back."));
     } else {
@@ -369,8 +373,8 @@ async fn restore(
     let progress = Progress::new("Bringing the annotation back …");
     let restoring = notes::bring_back(&target.client, project, restore.id);
     let note = console
-        .watch(&progress, restoring)
-        .await
+        .watch_in_time(&progress, restoring)
+        .await?
         .map_err(|error| refused(&target, restore.id, ChangeError::Api(error), None))?;
     if console.is_json() {
         console.document(&json!({
@@ -456,16 +460,21 @@ fn refused(target: &Target, id: u64, error: ChangeError, draft: Option<&str>) ->
         }
         ChangeError::Api(error) => target.refused(&error),
         ChangeError::Conflict(now) => {
-            let mut more = format!("It says now, at version {}:\n{}", now.version, now.text);
+            let mut more = Text::from(format!("It says now, at version {}:", now.version))
+                .below(indented(&now.text));
             if let Some(draft) = draft.filter(|draft| **draft != now.text) {
-                more.push_str("\nYou wrote:\n");
-                more.push_str(draft);
+                more = more.below("You wrote:").below(indented(draft));
             }
             CliError::failed("somebody changed this annotation meanwhile; nothing was changed")
                 .with_details(more, json!({ "version": now.version, "text": now.text }))
         }
         other => CliError::failed(other),
     }
+}
+
+/// A note with its lines, each set in, so that none of them looks like one of ours.
+fn indented(text: &str) -> Text {
+    text.lines().map(|line| format!("  {line}")).collect()
 }
 
 /// An annotation in JSON; field names are documented in docs/cli.md.

@@ -13,7 +13,12 @@ use crate::server::{App, Launch, launch};
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct AppOptions {
     /// Port of 127.0.0.1 to use; any free one without it.
-    #[arg(long, env = "POCKETHOG_PORT", value_name = "PORT")]
+    #[arg(
+        long,
+        env = "POCKETHOG_PORT",
+        hide_env_values = true,
+        value_name = "PORT"
+    )]
     port: Option<u16>,
     /// Print the address instead of opening a browser.
     #[arg(long)]

@@ -2,7 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::console::{Console, Style, cut, left, right};
+use super::console::{Console, Style, Text};
+use super::text::{cut, left, right};
 
 /// Rows of a curve.
 const ROWS: usize = 2;
@@ -29,18 +30,20 @@ pub struct Card {
 /// Prints one card over the whole width, without a curve, its last word on the right.
 pub fn print_head(console: &Console, columns: usize, card: &Card, note: &str, last: &str) {
     let inner = columns.saturating_sub(4);
-    console.line(&top(console, &card.title, columns));
+    console.line(top(&card.title, columns));
     let used = card.number.width() + card.beside.1.width() + 4;
     let note = left(note, inner.saturating_sub(used + last.width() + 2));
-    console.line(&format!(
-        "{bar} {}  {}  {}  {} {bar}",
-        console.paint(Style::Strong, &card.number),
-        console.paint(card.beside.0, &card.beside.1),
-        console.paint(Style::Faint, &note),
-        console.paint(Style::Good, last),
-        bar = console.paint(Style::Faint, "│"),
-    ));
-    console.line(&bottom(console, columns));
+    let parts = [
+        Text::styled(Style::Strong, &card.number),
+        Text::styled(card.beside.0, &card.beside.1),
+        Text::styled(Style::Faint, note),
+        Text::styled(Style::Good, last),
+    ];
+    let inside = parts
+        .into_iter()
+        .reduce(|line, part| line.and("  ").and(part));
+    console.line(framed(inside.unwrap_or_else(|| "".into())));
+    console.line(bottom(columns));
 }
 
 /// Prints cards side by side, as many as fit.
@@ -48,51 +51,51 @@ pub fn print(console: &Console, columns: usize, cards: &[Card]) {
     let side_by_side = (columns / LIKED).clamp(1, 4);
     let width = (columns - GAP * (side_by_side - 1)) / side_by_side;
     for row in cards.chunks(side_by_side) {
-        let drawn: Vec<Vec<String>> = row.iter().map(|card| draw(console, card, width)).collect();
-        for line in 0..ROWS + 3 {
-            let parts: Vec<&str> = drawn.iter().map(|card| card[line].as_str()).collect();
-            console.line(&parts.join(&" ".repeat(GAP)));
+        let drawn = row.iter().map(|card| draw(card, width));
+        let side_by_side = drawn.reduce(|left, right| {
+            let pairs = left.into_iter().zip(right);
+            let joined = pairs.map(|(left, right)| left.and(" ".repeat(GAP)).and(right));
+            joined.collect()
+        });
+        for line in side_by_side.into_iter().flatten() {
+            console.line(line);
         }
     }
 }
 
-fn draw(console: &Console, card: &Card, width: usize) -> Vec<String> {
+fn draw(card: &Card, width: usize) -> Vec<Text> {
     let inner = width.saturating_sub(4);
-    let bar = console.paint(Style::Faint, "│");
     let number = cut(&card.number, inner);
     let beside = right(&card.beside.1, inner.saturating_sub(number.width()));
     let mut lines = vec![
-        top(console, &card.title, width),
-        format!(
-            "{bar} {}{} {bar}",
-            console.paint(Style::Strong, &number),
-            console.paint(card.beside.0, &beside)
-        ),
+        top(&card.title, width),
+        framed(Text::styled(Style::Strong, &number).and(Text::styled(card.beside.0, &beside))),
     ];
     for row in curve(&card.curve, inner) {
-        lines.push(format!(
-            "{bar} {} {bar}",
-            console.paint(Style::Accent, &row)
-        ));
+        lines.push(framed(Text::styled(Style::Accent, row)));
     }
-    lines.push(bottom(console, width));
+    lines.push(bottom(width));
     lines
 }
 
-fn top(console: &Console, title: &str, width: usize) -> String {
-    let title = cut(title, width.saturating_sub(5));
-    let rest = "─".repeat(width.saturating_sub(title.width() + 4));
-    format!(
-        "{} {} {}",
-        console.paint(Style::Faint, "╭"),
-        console.paint(Style::Strong, &title),
-        console.paint(Style::Faint, &format!("{rest}╮"))
-    )
+fn framed(inside: Text) -> Text {
+    let bar = || Text::styled(Style::Faint, "│");
+    bar().and(" ").and(inside).and(" ").and(bar())
 }
 
-fn bottom(console: &Console, width: usize) -> String {
+fn top(title: &str, width: usize) -> Text {
+    let title = cut(title, width.saturating_sub(5));
+    let rest = "─".repeat(width.saturating_sub(title.width() + 4));
+    Text::styled(Style::Faint, "╭")
+        .and(" ")
+        .and(Text::styled(Style::Strong, title))
+        .and(" ")
+        .and(Text::styled(Style::Faint, format!("{rest}╮")))
+}
+
+fn bottom(width: usize) -> Text {
     let line = "─".repeat(width.saturating_sub(2));
-    console.paint(Style::Faint, &format!("╰{line}╯"))
+    Text::styled(Style::Faint, format!("╰{line}╯"))
 }
 
 /// A curve of exactly `width` columns in [`ROWS`] rows, the newest value on the right. Few values are

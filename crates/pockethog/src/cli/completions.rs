@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::Arguments;
-use super::console::{CliError, Console, Exit};
+use super::console::{CliError, Console, Exit, Text};
 
 /// Print a script that lets a shell complete commands and options.
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub fn completions(console: &Console, completions: &Completions) -> Exit {
         "pockethog",
         &mut script,
     );
-    console.line(String::from_utf8_lossy(&script).trim_end());
+    console.line(Text::block(String::from_utf8_lossy(&script).trim_end()));
     Exit::Done
 }
 
@@ -59,7 +59,7 @@ pub fn man(console: &Console, man: &ManPages) -> Result<Exit, CliError> {
     let Some(folder) = &man.dir else {
         let mut page = Vec::new();
         Man::new(command).render(&mut page)?;
-        console.line(String::from_utf8_lossy(&page).trim_end());
+        console.line(Text::block(String::from_utf8_lossy(&page).trim_end()));
         return Ok(Exit::Done);
     };
     let wrong = |error| CliError::failed(format!("{}: {error}", folder.display()));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::console::{CliError, Console, Exit};
+use super::console::{CliError, Console, Exit, Text};
 use super::editor;
 use super::select;
 use crate::preferences::{Preferences, PreferencesError};
@@ -169,7 +169,7 @@ fn get(
         if console.is_json() {
             console.document(&preferences);
         } else {
-            console.line(preferences.to_text().trim_end());
+            console.line(Text::block(preferences.to_text().trim_end()));
         }
         return Ok(Exit::Done);
     };

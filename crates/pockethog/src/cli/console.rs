@@ -1,15 +1,27 @@
 //! What is printed where: data on standard output, words about it on standard error.
+//!
+//! Everything goes through [`Text`], which takes away what could steer a terminal, or through the escapes of a JSON
+//! document. Nothing else in the command line writes to these two streams.
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use unicode_width::UnicodeWidthStr;
+
+use super::json::write_document;
+use super::text::cut;
+pub use super::text::{Style, Text};
+use crate::discovery::{Cause, Failure};
+use crate::plain::plain;
+
+/// How long PostHog is waited for in one run, all requests together, unless `--timeout` says otherwise. With what
+/// is left to do then, a run ends within 30 s.
+pub const PATIENCE: Duration = Duration::from_secs(25);
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +36,19 @@ pub enum Exit {
     SignInNeeded,
     /// Done in part; the failures are listed.
     Partly,
+}
+
+impl TimeIsUp {
+    /// The failure of `what` for this reason.
+    pub fn failure(self, what: impl Into<String>) -> Failure {
+        Failure {
+            what: what.into(),
+            reason: self.to_string(),
+            transient: true,
+            needs_sign_in: false,
+            cause: Cause::Busy,
+        }
+    }
 }
 
 impl Exit {
@@ -60,7 +85,7 @@ pub struct CliError {
     exit: Exit,
     sentence: String,
     /// Lines for people below the sentence.
-    more: Option<String>,
+    more: Option<Text>,
     /// The same for programs, beside `kind` and `message`.
     details: Option<Value>,
 }
@@ -92,7 +117,7 @@ impl CliError {
 
     /// The same, with lines for people and with fields for programs.
     #[must_use]
-    pub fn with_details(mut self, more: String, details: Value) -> Self {
+    pub fn with_details(mut self, more: Text, details: Value) -> Self {
         self.more = Some(more);
         self.details = Some(details);
         self
@@ -121,6 +146,9 @@ pub struct Console {
     columns: Option<usize>,
     columns_of_words: Option<usize>,
     output: Mutex<Output>,
+    patience: Option<Duration>,
+    /// How long PostHog has been waited for.
+    waited: Mutex<Duration>,
 }
 
 #[derive(Debug)]
@@ -129,19 +157,12 @@ struct Output {
     failed: Option<io::Error>,
 }
 
-/// How a piece of text is set off.
-#[derive(Clone, Copy, Debug)]
-pub enum Style {
-    /// Bold.
-    Strong,
-    /// Grey.
-    Faint,
-    /// Green.
-    Good,
-    /// Red.
-    Bad,
-    /// The accent.
-    Accent,
+/// PostHog took longer than the run may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("PostHog did not answer within {} s{}", limit.as_secs(), if *can_be_longer { "; --timeout waits longer" } else { "" })]
+pub struct TimeIsUp {
+    limit: Duration,
+    can_be_longer: bool,
 }
 
 /// How far something long is: set by those who work, shown by [`Console::watch`].
@@ -156,20 +177,18 @@ impl Progress {
 
     /// Says how far it is now.
     pub fn set(&self, text: impl Into<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
+        *lock(&self.0) = text.into();
     }
 
     fn text(&self) -> String {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.0).clone()
     }
 }
 
 impl Console {
-    /// The console of this process. Colours on a terminal only, and not with `NO_COLOR`.
-    pub fn new(json: bool) -> Self {
+    /// The console of this process. Colours on a terminal only, and not with `NO_COLOR`. `patience` is how long
+    /// PostHog is waited for, where the command lets a person say so.
+    pub fn new(json: bool, patience: Option<Duration>) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let plain = no_colour || is_dumb();
         let width = |size: Option<(terminal_size::Width, terminal_size::Height)>| {
@@ -192,6 +211,8 @@ impl Console {
                 writer: BufWriter::new(io::stdout()),
                 failed: None,
             }),
+            patience,
+            waited: Mutex::new(Duration::ZERO),
         }
     }
 
@@ -213,31 +234,43 @@ impl Console {
 
     /// Prints the JSON document, piece by piece: ten thousand projects are a hundred megabytes of it.
     pub fn document<T: Serialize>(&self, document: &T) {
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        if output.failed.is_some() {
-            return;
-        }
-        let written = serde_json::to_writer_pretty(&mut output.writer, document)
-            .map_err(io::Error::from)
-            .and_then(|()| writeln!(output.writer))
-            .and_then(|()| output.writer.flush());
-        output.failed = written.err();
+        self.print(|writer| {
+            write_document(&mut *writer, document)?;
+            writer.flush()
+        });
     }
 
-    fn flush(&self) {
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-        if output.failed.is_none()
-            && let Err(error) = output.writer.flush()
-        {
-            output.failed = Some(error);
+    /// Prints data.
+    pub fn line(&self, text: impl Into<Text>) {
+        let shown = text.into().rendered(self.colour);
+        self.print(|writer| writeln!(writer, "{shown}"));
+    }
+
+    /// Prints data whose long lines break between words on a terminal, what follows `hang` columns further in.
+    pub fn hanging(&self, text: impl Into<Text>, hang: usize) {
+        match self.columns {
+            Some(columns) => self.line(text.into().wrapped(columns, hang)),
+            None => self.line(text),
         }
     }
 
-    /// Prints a line of data.
-    pub fn line(&self, text: &str) {
+    /// Prints a record for a program, byte by byte as it is; on a terminal it is a harmless line.
+    pub fn record(&self, record: &str) {
+        match self.columns {
+            Some(_) => self.line(record),
+            None => self.print(|writer| writeln!(writer, "{record}")),
+        }
+    }
+
+    /// Brings what was printed to its reader.
+    pub fn flush(&self) {
+        self.print(Write::flush);
+    }
+
+    fn print(&self, write: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) {
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         if output.failed.is_none()
-            && let Err(error) = writeln!(output.writer, "{text}")
+            && let Err(error) = write(&mut output.writer)
         {
             output.failed = Some(error);
         }
@@ -269,14 +302,44 @@ impl Console {
     }
 
     /// Says something to the person.
-    pub fn say(&self, text: &str) {
+    pub fn say(&self, text: impl Into<Text>) {
         // What was printed first appears first, and an app that goes on running keeps nothing back.
         self.flush();
-        let text = match self.columns_of_words() {
-            Some(columns) => wrapped(text, columns, 0),
-            None => text.to_owned(),
-        };
-        writeln!(io::stderr().lock(), "{text}").ok();
+        let mut text = text.into();
+        if let Some(columns) = self.columns_of_words() {
+            text = text.wrapped(columns, 0);
+        }
+        let shown = text.rendered(self.colour_of_words);
+        writeln!(io::stderr().lock(), "{shown}").ok();
+    }
+
+    /// As [`Console::watch`], until the run has waited for PostHog as long as it may.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeIsUp`]; `work` is dropped then.
+    pub async fn watch_in_time<T>(
+        &self,
+        progress: &Progress,
+        work: impl Future<Output = T>,
+    ) -> Result<T, TimeIsUp> {
+        let limit = self.patience.unwrap_or(PATIENCE);
+        let started = Instant::now();
+        let left = limit.saturating_sub(*lock(&self.waited));
+        let ended = self
+            .watch(progress, tokio::time::timeout(left, work))
+            .await
+            .map_err(|_| TimeIsUp {
+                limit,
+                can_be_longer: self.patience.is_some(),
+            });
+        *lock(&self.waited) += started.elapsed();
+        ended
+    }
+
+    /// Whether the run has waited for PostHog as long as it may.
+    pub fn time_is_up(&self) -> bool {
+        *lock(&self.waited) >= self.patience.unwrap_or(PATIENCE)
     }
 
     /// Does `work`, and shows `progress` on standard error once it takes longer than half a second: one
@@ -323,21 +386,28 @@ impl Console {
             }
             self.document(&json!({ "error": fields }));
         }
-        let title = self.paint_words(Style::Bad, "pockethog:");
-        self.say(&format!("{title} {}", error.sentence));
+        let title = Text::styled(Style::Bad, "pockethog:");
+        self.say(title.and(" ").and(&error.sentence));
         if let Some(more) = &error.more {
-            self.say(more);
+            self.say(more.clone());
         }
     }
+}
 
-    /// Sets a piece of data off, where colours are wanted.
-    pub fn paint(&self, style: Style, text: &str) -> String {
-        painted(self.colour, style, text)
+/// Standard error for the log: each entry is one harmless line, whatever a server wrote into it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogWriter;
+
+impl Write for LogWriter {
+    /// Takes one whole entry.
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(entry);
+        writeln!(io::stderr().lock(), "{}", plain(text.trim_end()))?;
+        Ok(entry.len())
     }
 
-    /// Sets a piece of what is said off, where colours are wanted.
-    pub fn paint_words(&self, style: Style, text: &str) -> String {
-        painted(self.colour_of_words, style, text)
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -346,121 +416,6 @@ fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-fn painted(colour: bool, style: Style, text: &str) -> String {
-    if !colour || text.is_empty() {
-        return text.to_owned();
-    }
-    let code = match style {
-        Style::Strong => "1",
-        Style::Faint => "2",
-        Style::Good => "32",
-        Style::Bad => "31",
-        Style::Accent => "38;5;209",
-    };
-    format!("\x1b[{code}m{text}\x1b[0m")
-}
-
-/// A text whose lines break between words where they are longer than `width` columns. What follows
-/// stands `hang` columns further in than its line began. Words themselves, such as addresses, stay whole.
-pub fn wrapped(text: &str, width: usize, hang: usize) -> String {
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        if visible_width(line) <= width {
-            lines.push(line.to_owned());
-            continue;
-        }
-        let (blanks, words) = line.split_at(line.len() - line.trim_start().len());
-        let mut begun = blanks.to_owned();
-        for (place, word) in words.split(' ').enumerate() {
-            if place > 0 && visible_width(&begun) + 1 + visible_width(word) > width {
-                let next = " ".repeat(blanks.len() + hang);
-                lines.push(std::mem::replace(&mut begun, next));
-            } else if place > 0 {
-                begun.push(' ');
-            }
-            begun.push_str(word);
-        }
-        lines.push(begun);
-    }
-    lines.join("\n")
-}
-
-/// Columns that a text takes, its colours left out.
-fn visible_width(text: &str) -> usize {
-    let mut pieces = text.split('\x1b');
-    let first = pieces.next().map_or(0, UnicodeWidthStr::width);
-    let rest = pieces.map(|piece| piece.split_once('m').map_or(0, |(_, shown)| shown.width()));
-    first + rest.sum::<usize>()
-}
-
-/// A text cut to `width` columns and filled up with blanks on the right.
-pub fn left(text: &str, width: usize) -> String {
-    let text = cut(text, width);
-    let fill = width.saturating_sub(text.width());
-    format!("{text}{}", " ".repeat(fill))
-}
-
-/// A text cut to `width` columns and filled up with blanks on the left.
-pub fn right(text: &str, width: usize) -> String {
-    let text = cut(text, width);
-    let fill = width.saturating_sub(text.width());
-    format!("{}{text}", " ".repeat(fill))
-}
-
-/// A text without what could steer a terminal or turn its reading direction.
-pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c })
-        .filter(|&c| {
-            !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        })
-        .collect()
-}
-
-/// A text of at most `width` columns, cleaned.
-pub fn cut(text: &str, width: usize) -> String {
-    let text = clean(text);
-    if text.width() <= width {
-        return text;
-    }
-    let mut kept = String::new();
-    for c in text.chars() {
-        if kept.width() + c.to_string().width() + 1 > width {
-            break;
-        }
-        kept.push(c);
-    }
-    kept + "…"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wide_characters_count_twice() {
-        assert_eq!(left("猫カフェ", 10), "猫カフェ  ");
-        assert_eq!(cut("猫カフェ", 5), "猫カ…");
-    }
-
-    #[test]
-    fn long_lines_break_between_words() {
-        assert_eq!(
-            wrapped("  one two three\nfour", 9, 2),
-            "  one two\n    three\nfour"
-        );
-        assert_eq!(
-            wrapped("a https://127.0.0.1/long", 6, 0),
-            "a\nhttps://127.0.0.1/long"
-        );
-        assert_eq!(
-            wrapped("\x1b[1mone\x1b[0m two", 7, 0),
-            "\x1b[1mone\x1b[0m two"
-        );
-    }
-
-    #[test]
-    fn control_characters_never_reach_the_terminal() {
-        assert_eq!(cut("a\x1b[31mb\nc\u{202e}d", 20), "a[31mb cd");
-    }
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

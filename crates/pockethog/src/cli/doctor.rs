@@ -3,7 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
-use super::console::{CliError, Console, Exit, Progress, Style, left, wrapped};
+use super::console::{CliError, Console, Exit, Progress, Style, Text};
+use super::text::left;
 use crate::doctor::{Health, examine};
 use crate::program::Program;
 
@@ -43,22 +44,11 @@ pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError>
                 Health::Fail => ("✗ fail", Style::Bad),
             };
             let indent = width + 10;
-            let line = format!(
-                "{}  {}  {}",
-                console.paint(style, sign),
-                console.paint(Style::Strong, &left(&finding.what, width)),
-                finding.saw
-            );
-            let advice = finding.advice.iter();
-            let advice = advice.map(|advice| format!("{}→ {advice}", " ".repeat(indent)));
-            for (line, hang) in [(line, indent)]
-                .into_iter()
-                .chain(advice.map(|line| (line, 2)))
-            {
-                match console.columns() {
-                    Some(columns) => console.line(&wrapped(&line, columns, hang)),
-                    None => console.line(&line),
-                }
+            let what = Text::styled(Style::Strong, left(&finding.what, width));
+            let line = Text::styled(style, sign).and("  ").and(what).and("  ");
+            console.hanging(line.and(&finding.saw), indent);
+            if let Some(advice) = &finding.advice {
+                console.hanging(format!("{}→ {advice}", " ".repeat(indent)), 2);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::console::CliError;
+use crate::plain::plain;
 
 /// Lets the person change `text`, and returns what it became.
 ///
@@ -21,11 +22,25 @@ pub fn edit_text(what: &str, text: &str) -> Result<String, CliError> {
         .prefix(&format!("pockethog-{what}-"))
         .suffix(".txt")
         .tempfile()?;
-    file.write_all(text.as_bytes())?;
+    // An editor need not be careful with what others wrote.
+    let shown: Vec<_> = text.lines().map(harmless).collect();
+    let shown = shown.join("\n");
+    file.write_all(shown.as_bytes())?;
     file.flush()?;
     open(file.path())?;
     // Editors replace the file, so it is read by its name.
-    Ok(std::fs::read_to_string(file.path())?)
+    let edited = std::fs::read_to_string(file.path())?;
+    // What cannot be seen stays where nothing else was changed.
+    if edited.trim_end() == shown.trim_end() {
+        return Ok(text.to_owned());
+    }
+    Ok(edited)
+}
+
+/// A line with its tabs and nothing else that steers a terminal.
+fn harmless(line: &str) -> String {
+    let parts: Vec<_> = line.split('\t').map(plain).collect();
+    parts.join("\t")
 }
 
 /// Opens a file in the editor and waits for its end.

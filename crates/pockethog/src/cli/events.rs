@@ -7,6 +7,7 @@ use posthog_api::{Error, EventDefinition, EventDefinitionSearch};
 use serde_json::{Value, json};
 
 use super::console::{CliError, Console, Exit, Progress, Style};
+use super::patience::Patience;
 use super::projects::print_failures;
 use super::select::Target;
 use super::table::{self, Cell, Column};
@@ -47,6 +48,8 @@ pub struct Events {
     /// How many to show.
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     limit: usize,
+    #[command(flatten)]
+    pub(super) patience: Patience,
 }
 
 /// Lists events.
@@ -59,22 +62,34 @@ pub async fn run(program: &Program, console: &Console, events: &Events) -> Resul
     let progress = Progress::new(format!("Reading the events of {} …", target.name));
     let organization = target.project.organization.as_deref();
     let ranking = volume_query();
+    let (mut listed, mut volumes) = (None, None);
     let reading = async {
         tokio::join!(
-            definitions(&target, events),
-            target
-                .client
-                .query(target.project.key.id, organization, &ranking)
-        )
+            async { listed = Some(definitions(&target, events).await) },
+            async {
+                let asking = target
+                    .client
+                    .query(target.project.key.id, organization, &ranking);
+                volumes = Some(asking.await);
+            }
+        );
     };
-    let (definitions, volumes) = console.watch(&progress, reading).await;
-    let (definitions, more_to_read) = definitions.map_err(|error| target.refused(&error))?;
+    let in_time = console.watch_in_time(&progress, reading).await;
+    // The list is of use without the volumes.
+    let (definitions, more_to_read) = match (listed, in_time) {
+        (Some(listed), _) => listed.map_err(|error| target.refused(&error))?,
+        (None, in_time) => return Err(in_time.err().map_or_else(nothing_read, CliError::from)),
+    };
     let mut failures = Vec::new();
-    let volumes = match volumes {
-        Ok(rows) => Some(conversions::volumes_of(&rows)),
-        Err(error) if error.needs_sign_in() => return Err(target.refused(&error)),
-        Err(error) => {
+    let volumes = match (volumes, in_time) {
+        (Some(Ok(rows)), _) => Some(conversions::volumes_of(&rows)),
+        (Some(Err(error)), _) if error.needs_sign_in() => return Err(target.refused(&error)),
+        (Some(Err(error)), _) => {
             failures.push(Failure::new("Volumes", &error));
+            None
+        }
+        (None, in_time) => {
+            failures.extend(in_time.err().map(|time| time.failure("Volumes")));
             None
         }
     };
@@ -108,6 +123,10 @@ pub async fn run(program: &Program, console: &Console, events: &Events) -> Resul
     } else {
         Exit::Partly
     })
+}
+
+fn nothing_read() -> CliError {
+    CliError::failed("the list of events was not read")
 }
 
 /// Every definition that fits the search, and whether some were left unread.

@@ -13,7 +13,7 @@ use sign_in_with_posthog::{
 };
 use tokio::sync::mpsc;
 
-use super::console::{CliError, Console, Exit, Progress};
+use super::console::{CliError, Console, Exit, Progress, Text};
 use super::{api_key, status};
 use crate::accounts::{self, EMAIL_SCOPE};
 use crate::browser;
@@ -52,7 +52,7 @@ pub async fn run(program: &Program, console: &Console, login: &Login) -> Result<
         let key = api_key::read(console, &host)?;
         let progress = Progress::new(format!("Asking {} about the key …", host.name()));
         let adding = program.sign_in.add_api_key(&host, &key);
-        console.watch(&progress, adding).await?
+        console.watch_in_time(&progress, adding).await??
     } else {
         by_browser(program, console, login, &host).await?
     };
@@ -71,7 +71,7 @@ async fn by_browser(
     let redirect_uri = listener.redirect_uri();
     let progress = Progress::new(format!("Preparing the sign-in at {} …", host.name()));
     let beginning = program.sign_in.begin(host, &redirect_uri, &extra);
-    let attempt = console.watch(&progress, beginning).await?;
+    let attempt = console.watch_in_time(&progress, beginning).await??;
     let address = attempt.authorization_url();
     let opened =
         !login.no_browser && browser::can_open() && browser::open(address.as_str()).is_ok();
@@ -83,7 +83,7 @@ async fn by_browser(
     } else {
         console.say("Open this address in a browser:");
     }
-    console.say(&format!("\n  {address}\n"));
+    console.say(Text::from("").below(format!("  {address}")).below(""));
     let may_paste = login.no_browser || io::stdin().is_terminal();
     if may_paste {
         console.say(

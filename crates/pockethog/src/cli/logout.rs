@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use sign_in_with_posthog::Connection;
 
-use super::console::{CliError, Console, Exit, Progress};
+use super::console::{CliError, Console, Exit, Progress, Text};
 use super::select;
 use crate::program::Program;
 
@@ -53,10 +53,10 @@ pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Resul
                     )
                 })
                 .collect();
-            return Err(CliError::usage(format!(
-                "say which of these, or --all:\n{}",
-                names.join("\n")
-            )));
+            let ids: Vec<&str> = active.iter().map(|known| known.id.as_str()).collect();
+            let choices = json!({ "choices": ids });
+            return Err(CliError::usage("say which of these, or --all:")
+                .with_details(names.into_iter().collect::<Text>(), choices));
         }
     };
     for connection in &chosen {

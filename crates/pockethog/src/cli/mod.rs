@@ -11,23 +11,30 @@ mod demo;
 mod doctor;
 mod editor;
 mod events;
+mod json;
 mod login;
 mod logout;
 mod overview;
+mod patience;
 mod projects;
 mod query;
 mod select;
 mod status;
 mod table;
+mod text;
 mod vault;
 mod widget;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 pub use console::{CliError, Console, Exit};
+use console::{LogWriter, Style, Text};
+use patience::in_time;
 
 use crate::numerals::Numerals;
 use crate::program::Program;
@@ -92,13 +99,18 @@ PocketHog is an independent client, not affiliated with PostHog, Inc.";
 /// Runs the program as its arguments say.
 pub fn run() -> ExitCode {
     let typed = std::env::args_os().skip(1);
-    let arguments = match widget_alone(typed).map_or_else(Arguments::try_parse, Ok) {
+    let whole = || {
+        // What the program was started as is nothing to print.
+        let typed = std::env::args_os().skip(1);
+        Arguments::try_parse_from(std::iter::once(OsString::from("pockethog")).chain(typed))
+    };
+    let arguments = match widget_alone(typed).map_or_else(whole, Ok) {
         Ok(arguments) => arguments,
         Err(error) => return not_understood(&error),
     };
-    start_log();
+    let console = Console::new(arguments.shared.json, arguments.patience());
+    start_log(&console);
     Numerals::of_environment().choose();
-    let console = Console::new(arguments.shared.json);
     let ended = dispatch(arguments, &console);
     match ended.and_then(|exit| console.finish().map(|()| exit)) {
         Ok(exit) => exit.into(),
@@ -140,18 +152,40 @@ fn not_understood(error: &clap::Error) -> ExitCode {
         error.print().ok();
         return Exit::Done.into();
     }
-    if std::env::args_os().any(|argument| argument == "--json") {
-        let message = error.to_string();
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let console = Console::new(json, None);
+    // It repeats arguments, which a script may have had from anywhere.
+    let message = error.to_string();
+    let message = message.trim_end();
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    if json {
         let message = message.lines().next().unwrap_or_default();
-        let message = message.strip_prefix("error: ").unwrap_or(message);
-        let console = Console::new(true);
         console.document(&serde_json::json!({
             "error": { "kind": "usage", "message": message }
         }));
         console.finish().ok();
     }
-    error.print().ok();
+    let said = Text::block(message);
+    console.say(match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => said,
+        _ => Text::styled(Style::Bad, "error:").and(" ").and(said),
+    });
     Exit::Usage.into()
+}
+
+impl Arguments {
+    /// How long PostHog is waited for, in the commands where a person can say so.
+    fn patience(&self) -> Option<Duration> {
+        let patience = match self.command.as_ref()? {
+            Command::Projects(projects) => &projects.patience,
+            Command::Overview(overview) => &overview.patience,
+            Command::Query(query) => &query.patience,
+            Command::Events(events) => &events.patience,
+            Command::Annotations(annotations) => &annotations.patience,
+            _ => return None,
+        };
+        Some(patience.timeout)
+    }
 }
 
 fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
@@ -160,16 +194,40 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
         Some(Command::Login(login)) => block_on(login::run(&open()?, console, &login)),
         Some(Command::Logout(logout)) => block_on(logout::run(&open()?, console, &logout)),
         Some(Command::Status(_)) => status::run(&open()?, console),
-        Some(Command::Projects(_)) => block_on(projects::run(&open()?, console)),
-        Some(Command::Overview(overview)) => block_on(overview::run(&open()?, console, &overview)),
-        Some(Command::Query(query)) => block_on(query::run(&open()?, console, &query)),
-        Some(Command::Events(events)) => block_on(events::run(&open()?, console, &events)),
+        Some(Command::Projects(_)) => {
+            let program = open()?;
+            in_time(&program, console, projects::run(&program, console))
+        }
+        Some(Command::Overview(overview)) => {
+            let program = open()?;
+            in_time(
+                &program,
+                console,
+                overview::run(&program, console, &overview),
+            )
+        }
+        Some(Command::Query(query)) => {
+            let program = open()?;
+            in_time(&program, console, query::run(&program, console, &query))
+        }
+        Some(Command::Events(events)) => {
+            let program = open()?;
+            in_time(&program, console, events::run(&program, console, &events))
+        }
         Some(Command::Annotations(annotations)) => {
-            block_on(annotations::run(&open()?, console, &annotations))
+            let program = open()?;
+            in_time(
+                &program,
+                console,
+                annotations::run(&program, console, &annotations),
+            )
         }
         Some(Command::Demo(options)) => block_on(demo::run(console, options)),
         Some(Command::Widget(widget)) => widget::run(console, &widget),
-        Some(Command::Config(config)) => block_on(config::run(&open()?, console, &config)),
+        Some(Command::Config(config)) => {
+            let program = open()?;
+            in_time(&program, console, config::run(&program, console, &config))
+        }
         Some(Command::Vault(vault)) => block_on(vault::run(&open()?, console, &vault)),
         Some(Command::Doctor(_)) => block_on(doctor::run(&open()?, console)),
         Some(Command::Completions(shell)) => Ok(completions::completions(console, &shell)),
@@ -179,16 +237,17 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(CliError::from)?
-        .block_on(work)
+    runtime()?.block_on(work)
 }
 
-/// Logs to standard error where `POCKETHOG_LOG` asks for it, for example `POCKETHOG_LOG=debug`.
-fn start_log() {
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all();
+    runtime.build().map_err(CliError::from)
+}
+
+/// Logs to standard error if `POCKETHOG_LOG` asks for it, for example `POCKETHOG_LOG=debug`.
+fn start_log(console: &Console) {
     use tracing_subscriber::filter::Targets;
     use tracing_subscriber::prelude::*;
 
@@ -197,12 +256,14 @@ fn start_log() {
     };
     match wanted.parse::<Targets>() {
         Ok(targets) => {
-            let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+            let lines = tracing_subscriber::fmt::layer()
+                .with_ansi(false)
+                .with_writer(LogWriter::default);
             tracing_subscriber::registry()
                 .with(lines.with_filter(targets))
                 .init();
         }
-        Err(error) => eprintln!("pockethog: POCKETHOG_LOG names no filter: {error}"),
+        Err(error) => console.say(format!("pockethog: POCKETHOG_LOG names no filter: {error}")),
     }
 }
 

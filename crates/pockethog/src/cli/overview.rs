@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use clap::Args;
-use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::cards::{self, Card};
 use super::console::{CliError, Console, Exit, Progress, Style};
+use super::patience::{OLD_LISTS, Patience, give_up_numbers, unread_lists};
 use super::projects::{nobody, print_failures, signed_in};
 use super::select;
 use super::table::{self, Cell, Column};
@@ -41,6 +42,8 @@ pub struct Overview {
     /// The last 24 hours, or 7, 30 or 90 days, against the period before; today where absent.
     #[arg(long, value_name = "RANGE", value_parser = ["24h", "7d", "30d", "90d"])]
     range: Option<String>,
+    #[command(flatten)]
+    pub(super) patience: Patience,
 }
 
 /// One project as it is to be printed.
@@ -117,7 +120,9 @@ pub async fn run(
         &today_wanted,
         &mut tell,
     );
-    console.watch(&progress, reading).await?;
+    let in_time = console.watch_in_time(&progress, reading).await;
+    let mut time_is_up = in_time.as_ref().err().copied();
+    in_time.ok().transpose()?;
     let mut projects = snapshots.projects()?;
     projects.retain(|project| {
         wanted(project)
@@ -130,10 +135,18 @@ pub async fn run(
         let total = counted(projects.len(), "project", "projects");
         let progress = Progress::new(format!("Reading {} of {total} …", range.name()));
         let reading = read_range(program, &mut snapshots, &projects, &preferences, range);
-        console.watch(&progress, reading).await?;
+        let in_time = console.watch_in_time(&progress, reading).await;
+        time_is_up = time_is_up.or(in_time.as_ref().err().copied());
+        in_time.ok().transpose()?;
     }
 
     let mut failures = Vec::new();
+    if let Some(time) = time_is_up {
+        let view = range.map_or(View::Today, View::Period);
+        give_up_numbers(&mut snapshots, &projects, view, started, time)?;
+        let unread = unread_lists(&snapshots, &connections, OLD_LISTS, started, time)?;
+        failures.extend(unread);
+    }
     for connection in &connections {
         if let Some(found) = snapshots.discovery(&connection.id)? {
             failures.extend(found.failures);
@@ -192,19 +205,24 @@ async fn read_range(
 ) -> Result<(), CliError> {
     let connections = program.active_connections()?;
     let now = Timestamp::now();
-    let answers = join_all(projects.iter().map(|project| async {
-        let connection = connections
-            .iter()
-            .find(|known| known.id == project.connection)?;
-        let conversions = preferences.project(&project.key).conversions;
-        let client = program.client(connection);
-        Some(refresh::period(&client, project, range, &conversions, now).await)
-    }))
-    .await;
-    for (project, answer) in projects.iter().zip(answers) {
+    let connections = &connections;
+    let mut answers: FuturesUnordered<_> = projects
+        .iter()
+        .map(|project| async move {
+            let connection = connections
+                .iter()
+                .find(|known| known.id == project.connection)?;
+            let conversions = preferences.project(&project.key).conversions;
+            let client = program.client(connection);
+            let answer = refresh::period(&client, project, range, &conversions, now).await;
+            Some((project, answer))
+        })
+        .collect();
+    // Each is stored as it arrives: the run may have to end before the last one does.
+    while let Some(answer) = answers.next().await {
         match answer {
-            Some(Ok(period)) => snapshots.put(&project.key, &period)?,
-            Some(Err(error)) => {
+            Some((project, Ok(period))) => snapshots.put(&project.key, &period)?,
+            Some((project, Err(error))) => {
                 snapshots.put_trouble(&project.key, View::Period(range), &error.trouble(now))?;
             }
             None => {}

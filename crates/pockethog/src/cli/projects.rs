@@ -1,9 +1,11 @@
 //! `pockethog projects`.
 
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::console::{CliError, Console, Exit, Progress, Style};
+use super::console::{CliError, Console, Exit, Progress, Style, Text};
+use super::patience::{Patience, unread_lists};
 use super::table::{self, Cell, Column};
 use crate::discovery::Failure;
 use crate::preferences::Preferences;
@@ -18,7 +20,10 @@ Examples:
   pockethog projects
   pockethog projects --json | jq -r '.projects[] | .key + \" \" + .name'
 The key in front, like us/12, names a project in every command.")]
-pub struct Projects {}
+pub struct Projects {
+    #[command(flatten)]
+    pub(super) patience: Patience,
+}
 
 /// Reads the projects of every Connection anew and lists them.
 ///
@@ -29,8 +34,21 @@ pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError>
     let connections = signed_in(program)?;
     let mut snapshots = program.snapshots()?;
     let progress = Progress::new("Reading the projects …");
+    let started = Timestamp::now();
     let reading = refresh::discoveries(program, &mut snapshots, &connections);
-    let failures = console.watch(&progress, reading).await?;
+    let failures = match console.watch_in_time(&progress, reading).await {
+        Ok(failures) => failures?,
+        // What was listed before, and by those that answered, is there all the same.
+        Err(time) => {
+            let mut failures = unread_lists(&snapshots, &connections, 0, started, time)?;
+            for connection in &connections {
+                if let Some(known) = snapshots.discovery(&connection.id)? {
+                    failures.extend(known.failures);
+                }
+            }
+            failures
+        }
+    };
     let (preferences, _) = program.preferences();
     let mut projects = snapshots.projects()?;
     projects.retain(|project| {
@@ -114,8 +132,8 @@ pub fn describe(project: &Project, preferences: &Preferences) -> Value {
 /// Names what could not be read, on standard error.
 pub fn print_failures(console: &Console, failures: &[Failure]) {
     for failure in failures {
-        let what = console.paint_words(Style::Bad, &format!("{}:", failure.what));
-        console.say(&format!("{what} {}", failure.reason));
+        let what = Text::styled(Style::Bad, format!("{}:", failure.what));
+        console.say(what.and(" ").and(&failure.reason));
     }
 }
 

@@ -10,10 +10,12 @@ use posthog_api::{HogQl, Rows};
 use serde_json::{Map, Value, json};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::console::{CliError, Console, Exit, Progress, Style, clean};
+use super::console::{CliError, Console, Exit, Progress, Style, Text};
+use super::patience::Patience;
 use super::select::Target;
 use super::table::{self, Cell, Column};
 use crate::format::grouped;
+use crate::plain::is_hidden;
 use crate::program::Program;
 
 /// Longest query text, in bytes.
@@ -28,6 +30,7 @@ const MOST_ROWS: usize = 50_000;
 Examples:
   pockethog query Acorn 'SELECT event, count() FROM events GROUP BY event ORDER BY 2 DESC LIMIT 10'
   pockethog query us/12 --file busiest.sql --csv > busiest.csv
+  pockethog query us/12 --file busiest.sql --csv-guard > for-a-spreadsheet.csv
   pockethog query 12 'SELECT count() FROM events WHERE event = {ev}' --set 'ev=signed_up'
   echo 'SELECT 1' | pockethog query Acorn --json
 
@@ -49,9 +52,14 @@ pub struct Query {
     /// Print comma-separated values (RFC 4180), with a line of column names first.
     #[arg(long)]
     csv: bool,
+    /// The same for a spreadsheet: an apostrophe keeps a text from being run as a formula.
+    #[arg(long, conflicts_with = "csv")]
+    csv_guard: bool,
     /// Compute anew, where PostHog would answer from its cache of six hours.
     #[arg(long)]
     fresh: bool,
+    #[command(flatten)]
+    pub(super) patience: Patience,
 }
 
 /// Runs the query.
@@ -61,8 +69,8 @@ pub struct Query {
 /// A text that cannot be read, a project that cannot be found, and whatever PostHog refuses: then
 /// with the place in the text, where PostHog tells it.
 pub async fn run(program: &Program, console: &Console, query: &Query) -> Result<Exit, CliError> {
-    if query.csv && console.is_json() {
-        return Err(CliError::usage("--csv and --json exclude each other"));
+    if (query.csv || query.csv_guard) && console.is_json() {
+        return Err(CliError::usage("CSV and --json exclude each other"));
     }
     let mut ask = HogQl::new("pockethog query", text(query)?);
     ask.fresh = query.fresh;
@@ -78,7 +86,7 @@ pub async fn run(program: &Program, console: &Console, query: &Query) -> Result<
     let asking = target
         .client
         .query(target.project.key.id, organization, &ask);
-    let rows = match console.watch(&progress, asking).await {
+    let rows = match console.watch_in_time(&progress, asking).await? {
         Ok(rows) => rows,
         Err(error) => return Err(explained(console, &target, &ask, &error).await),
     };
@@ -92,7 +100,9 @@ pub async fn run(program: &Program, console: &Console, query: &Query) -> Result<
             "is_cached": rows.is_cached,
         }));
     } else if query.csv {
-        print_csv(console, &rows);
+        print_csv(console, &rows, csv_field);
+    } else if query.csv_guard {
+        print_csv(console, &rows, |text| csv_field(&guarded(text)));
     } else {
         print_table(console, &rows);
     }
@@ -166,7 +176,7 @@ async fn explained(console: &Console, target: &Target, query: &HogQl, error: &Er
         .client
         .check_query(target.project.key.id, &query.text);
     // Only the place is lost where this fails.
-    let Ok(check) = console.watch(&progress, checking).await else {
+    let Ok(Ok(check)) = console.watch_in_time(&progress, checking).await else {
         return refused;
     };
     let mut notices = check.errors;
@@ -191,7 +201,7 @@ async fn explained(console: &Console, target: &Target, query: &HogQl, error: &Er
             })
         })
         .collect();
-    let shown: Vec<String> = notices
+    let shown: Vec<Text> = notices
         .iter()
         .take(3)
         .filter_map(|notice| {
@@ -205,7 +215,7 @@ async fn explained(console: &Console, target: &Target, query: &HogQl, error: &Er
     }
     let mut fields = Map::new();
     fields.insert("query_errors".to_owned(), Value::Array(places));
-    refused.with_details(shown.join("\n"), Value::Object(fields))
+    refused.with_details(shown.into_iter().collect(), Value::Object(fields))
 }
 
 /// Line and column, both from 1, of a character counted from 0.
@@ -217,7 +227,7 @@ fn position(text: &str, character: usize) -> (usize, usize) {
 }
 
 /// The line of the text that a notice is about, with a caret below the place.
-fn pointed(text: &str, notice: &QueryNotice, with_message: bool, width: usize) -> Option<String> {
+fn pointed(text: &str, notice: &QueryNotice, with_message: bool, width: usize) -> Option<Text> {
     /// Columns before the place that are shown of a long line.
     const BEFORE: usize = 30;
     let start = notice.start?;
@@ -227,7 +237,7 @@ fn pointed(text: &str, notice: &QueryNotice, with_message: bool, width: usize) -
         .nth(line_number - 1)
         .unwrap_or_default()
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_hidden(c) { ' ' } else { c })
         .collect();
     let at = (column - 1).min(line.len());
     let length = notice.end.unwrap_or(start + 1).saturating_sub(start).max(1);
@@ -254,14 +264,13 @@ fn pointed(text: &str, notice: &QueryNotice, with_message: bool, width: usize) -
     }
     let carets = "^".repeat(below.max(1));
     let message = if with_message {
-        format!(": {}", clean(&notice.message))
+        format!(": {}", notice.message)
     } else {
         String::new()
     };
-    Some(format!(
-        "  line {line_number}, column {column}{message}\n    {shown}\n    {}{carets}",
-        " ".repeat(before)
-    ))
+    let place = Text::from(format!("  line {line_number}, column {column}{message}"));
+    let carets = format!("    {}{carets}", " ".repeat(before));
+    Some(place.below(format!("    {shown}")).below(carets))
 }
 
 fn print_table(console: &Console, rows: &Rows) {
@@ -294,9 +303,9 @@ fn cell(value: &Value) -> Cell {
     }
 }
 
-fn print_csv(console: &Console, rows: &Rows) {
-    let line = |fields: Vec<String>| console.line(&fields.join(","));
-    line(rows.columns.iter().map(|title| csv_field(title)).collect());
+fn print_csv(console: &Console, rows: &Rows, field: fn(&str) -> String) {
+    let line = |fields: Vec<String>| console.record(&fields.join(","));
+    line(rows.columns.iter().map(|title| field(title)).collect());
     for row in &rows.rows {
         if console.is_closed() {
             return;
@@ -305,8 +314,9 @@ fn print_csv(console: &Console, rows: &Rows) {
             row.iter()
                 .map(|value| match value {
                     Value::Null => String::new(),
-                    Value::String(text) => csv_field(text),
-                    other => csv_field(&other.to_string()),
+                    Value::String(text) => field(text),
+                    Value::Array(_) | Value::Object(_) => field(&value.to_string()),
+                    Value::Bool(_) | Value::Number(_) => value.to_string(),
                 })
                 .collect(),
         );
@@ -321,6 +331,31 @@ fn csv_field(text: &str) -> String {
     } else {
         text.to_owned()
     }
+}
+
+/// A text that no spreadsheet takes for a formula: an apostrophe is put before every character that could begin one,
+/// at the start of the field and of each part that another separator, or a line end, would make of it. A number
+/// stays a number.
+fn guarded(text: &str) -> String {
+    if text.trim().parse::<f64>().is_ok_and(f64::is_finite) {
+        return text.to_owned();
+    }
+    let mut safe = String::with_capacity(text.len() + 1);
+    let mut begins = true;
+    for letter in text.chars() {
+        let is_separator = matches!(letter, ';' | '|' | ',' | '"' | '\t' | '\r' | '\n');
+        let starts_formula = matches!(
+            letter,
+            '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'
+        );
+        if begins && starts_formula {
+            safe.push('\'');
+        }
+        safe.push(letter);
+        // Blanks and what cannot be seen are skipped by those that look for formulas.
+        begins = is_separator || (begins && (letter.is_whitespace() || is_hidden(letter)));
+    }
+    safe
 }
 
 fn remark(console: &Console, rows: &Rows) {
@@ -377,18 +412,23 @@ mod tests {
         }
     }
 
+    fn shown(text: &str, notice: &QueryNotice, with_message: bool, width: usize) -> String {
+        let shown = pointed(text, notice, with_message, width);
+        shown.unwrap().rendered(false)
+    }
+
     #[test]
     fn the_caret_stands_below_the_place() {
         let text = "SELECT\n  猫, foo FROM events";
         assert_eq!(
-            pointed(text, &notice(12, 15), true, 80).unwrap(),
+            shown(text, &notice(12, 15), true, 80),
             "  line 2, column 6: no\n      猫, foo FROM events\n          ^^^"
         );
     }
 
     #[test]
     fn a_place_behind_the_text_is_its_end() {
-        let shown = pointed("SELECT", &notice(6, 7), false, 80).unwrap();
+        let shown = shown("SELECT", &notice(6, 7), false, 80);
         assert!(shown.ends_with("    SELECT\n          ^"), "{shown}");
         assert!(pointed("", &notice(900, 901), true, 80).is_some());
     }
@@ -396,7 +436,7 @@ mod tests {
     #[test]
     fn a_long_line_is_shown_around_the_place() {
         let text = format!("{} bad {}", "a".repeat(500), "b".repeat(500));
-        let shown = pointed(&text, &notice(501, 504), true, 60).unwrap();
+        let shown = shown(&text, &notice(501, 504), true, 60);
         assert!(shown.lines().all(|line| line.width() <= 60), "{shown}");
         assert!(shown.contains(" bad "));
     }
@@ -405,5 +445,27 @@ mod tests {
     fn csv_is_quoted_where_it_has_to_be() {
         let shown = ["plain", "a,b", "say \"hi\"", ""].map(csv_field);
         assert_eq!(shown, ["plain", "\"a,b\"", "\"say \"\"hi\"\"\"", "\"\""]);
+    }
+
+    #[test]
+    fn a_guarded_text_is_no_formula_and_a_number_stays_one() {
+        for (text, expected) in [
+            ("plain = text", "plain = text"),
+            ("=1+1", "'=1+1"),
+            ("+cmd", "'+cmd"),
+            ("-2+3", "'-2+3"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t'=1"),
+            (" \u{200b}=1", " \u{200b}'=1"),
+            ("a;=1", "a;'=1"),
+            ("a\"=1", "a\"'=1"),
+            ("a\n=1", "a\n'=1"),
+            ("＝1", "'＝1"),
+            ("-5", "-5"),
+            ("-1.5e3", "-1.5e3"),
+            ("/a-b", "/a-b"),
+        ] {
+            assert_eq!(guarded(text), expected, "{text:?}");
+        }
     }
 }

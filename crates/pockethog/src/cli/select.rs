@@ -2,9 +2,10 @@
 
 use posthog_api::Error;
 use posthog_api::error::Forbidden;
+use serde_json::json;
 use sign_in_with_posthog::{Connection, CredentialKind};
 
-use super::console::{CliError, Console, Progress};
+use super::console::{CliError, Console, Progress, Text};
 use super::projects::signed_in;
 use crate::accounts::ApiClient;
 use crate::preferences::Preferences;
@@ -113,12 +114,16 @@ pub async fn projects(
     };
     match find_all(&reachable(snapshots)?) {
         Err(NotFound::Unknown(_)) => {}
-        Err(several @ NotFound::Several(_)) => return Err(CliError::usage(several)),
+        Err(several @ NotFound::Several { .. }) => return Err(several.listed()),
         Ok(found) => return Ok(found),
     }
     let progress = Progress::new("Reading the list of projects …");
     let reading = refresh::discoveries(program, snapshots, connections);
-    let failures = console.watch(&progress, reading).await?;
+    let read = console.watch_in_time(&progress, reading).await;
+    let failures = match read {
+        Ok(failures) => failures?,
+        Err(time) => vec![time.failure("The list of projects")],
+    };
     find_all(&reachable(snapshots)?).map_err(|error| {
         // Without the list nobody knows whether there is such a project.
         match failures.iter().find(|failure| failure.transient) {
@@ -129,7 +134,7 @@ pub async fn projects(
             {
                 super::projects::nobody(program)
             }
-            None => CliError::usage(error),
+            None => error.listed(),
         }
     })
 }
@@ -140,9 +145,44 @@ pub enum NotFound {
     /// There is none.
     #[error("there is no project “{0}”; `pockethog projects` lists them")]
     Unknown(String),
-    /// There are several; they are named.
-    #[error("{0}")]
-    Several(String),
+    /// There are several; the first ten are named.
+    #[error("“{typed}” may be one of these: {}{}", choices.join(", "), and_more(*more))]
+    Several {
+        /// What was typed.
+        typed: String,
+        /// Keys and names.
+        choices: Vec<String>,
+        /// How many others there are.
+        more: usize,
+    },
+}
+
+impl NotFound {
+    /// The same for the command line, which has room for a line per project.
+    fn listed(self) -> CliError {
+        let Self::Several {
+            typed,
+            choices,
+            more,
+        } = self
+        else {
+            return CliError::usage(self);
+        };
+        let listed = choices.iter().map(|choice| format!("  {choice}"));
+        let rest = (more > 0).then(|| format!("  and {more} more"));
+        let lines: Text = listed.chain(rest).collect();
+        CliError::usage(format!(
+            "“{typed}” may be one of these; say which by what stands in front:"
+        ))
+        .with_details(lines, json!({ "choices": choices, "more_choices": more }))
+    }
+}
+
+fn and_more(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    }
 }
 
 /// The project that `typed` names: `us/12`, a number, a name, or part of one.
@@ -192,16 +232,13 @@ pub fn project<'a>(
             let choices: Vec<String> = several
                 .iter()
                 .take(10)
-                .map(|project| format!("  {}  {}", project.key, preferences.name_of(project)))
+                .map(|project| format!("{}  {}", project.key, preferences.name_of(project)))
                 .collect();
-            let more = match several.len().saturating_sub(choices.len()) {
-                0 => String::new(),
-                more => format!("\n  and {more} more"),
-            };
-            Err(NotFound::Several(format!(
-                "“{typed}” may be one of these; say which by what stands in front:\n{}{more}",
-                choices.join("\n")
-            )))
+            Err(NotFound::Several {
+                typed: typed.to_owned(),
+                more: several.len().saturating_sub(choices.len()),
+                choices,
+            })
         }
     }
 }

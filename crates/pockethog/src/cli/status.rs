@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind, Reach};
 
-use super::console::{CliError, Console, Exit, Style};
+use super::console::{CliError, Console, Exit, Style, Text};
 use crate::accounts;
 use crate::format::counted;
 use crate::program::Program;
@@ -51,7 +51,7 @@ pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
         print(console, connection);
     }
     if let Some(problem) = problem {
-        console.line(&console.paint(Style::Bad, &problem.to_string()));
+        console.line(Text::styled(Style::Bad, problem.to_string()));
     }
     if let Some(vault) = program.sign_in.vault()? {
         console.line(&format!("Sign-ins     kept in {vault}"));
@@ -113,16 +113,10 @@ fn print(console: &Console, connection: &Connection) {
         connection.host.name(),
         connection.account.label()
     );
-    console.line(&format!(
-        "{}  {}",
-        console.paint(Style::Strong, &title),
-        console.paint(Style::Faint, &format!("({how})"))
-    ));
+    let how = Text::styled(Style::Faint, format!("({how})"));
+    console.line(Text::styled(Style::Strong, title).and("  ").and(how));
     if let ConnectionState::Ended(reason) = connection.state {
-        console.line(&format!(
-            "  {}",
-            console.paint(Style::Bad, reason.sentence())
-        ));
+        console.line(Text::from("  ").and(Text::styled(Style::Bad, reason.sentence())));
     }
     let missing = accounts::missing_scopes(connection);
     if !missing.is_empty() {

@@ -5,7 +5,9 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::console::{Console, Style, clean, left, right};
+use super::console::{Console, Style, Text};
+use super::text::{left, right};
+use crate::plain::plain;
 
 /// Columns are not made narrower than this.
 const NARROWEST: usize = 6;
@@ -22,15 +24,15 @@ pub struct Cell {
 
 impl Cell {
     /// Plain text.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub fn new(text: impl AsRef<str>) -> Self {
         Self {
-            text: clean(&text.into()),
+            text: plain(text.as_ref()).into_owned(),
             style: None,
         }
     }
 
     /// Text that is set off.
-    pub fn styled(style: Style, text: impl Into<String>) -> Self {
+    pub fn styled(style: Style, text: impl AsRef<str>) -> Self {
         Self {
             style: Some(style),
             ..Self::new(text)
@@ -86,7 +88,7 @@ pub fn print(console: &Console, columns: &[Column<'_>], rows: &[Vec<Cell>]) {
             let cells = rows.iter().filter_map(|row| row.get(place));
             cells
                 .map(|cell| cell.text.width())
-                .chain([column.title.width()])
+                .chain([plain(column.title).width()])
                 .max()
                 .unwrap_or(0)
         })
@@ -110,7 +112,7 @@ pub fn print(console: &Console, columns: &[Column<'_>], rows: &[Vec<Cell>]) {
 }
 
 fn print_row(console: &Console, columns: &[Column<'_>], widths: &[usize], row: &[Cell]) {
-    let mut line = String::new();
+    let mut line = Text::from("");
     let last = columns.len().saturating_sub(1);
     for (place, ((column, cell), &width)) in columns.iter().zip(row).zip(widths).enumerate() {
         let text = match (column.on_the_right, place == last) {
@@ -119,15 +121,15 @@ fn print_row(console: &Console, columns: &[Column<'_>], widths: &[usize], row: &
             (false, true) => left(&cell.text, width).trim_end().to_owned(),
             (false, false) => left(&cell.text, width),
         };
-        line.push_str(&match cell.style {
-            Some(style) => console.paint(style, &text),
-            None => text,
-        });
+        line = match cell.style {
+            Some(style) => line.and(Text::styled(style, text)),
+            None => line.and(text),
+        };
         if place != last {
-            line.push_str(&" ".repeat(GAP));
+            line = line.and(" ".repeat(GAP));
         }
     }
-    console.line(line.trim_end());
+    console.line(line.trimmed());
 }
 
 fn print_blocks(console: &Console, columns: &[Column<'_>], rows: &[Vec<Cell>]) {
@@ -145,8 +147,8 @@ fn print_blocks(console: &Console, columns: &[Column<'_>], rows: &[Vec<Cell>]) {
             console.line("");
         }
         for (column, cell) in columns.iter().zip(row) {
-            let title = console.paint(Style::Faint, &left(column.title, title_width));
-            console.line(format!("{title}  {}", cell.text).trim_end());
+            let title = Text::styled(Style::Faint, left(column.title, title_width));
+            console.line(title.and("  ").and(&cell.text).trimmed());
         }
     }
 }

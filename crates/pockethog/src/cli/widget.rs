@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use etcetera::BaseStrategy;
 
-use super::console::{CliError, Console, Exit};
+use super::console::{CliError, Console, Exit, Text};
+use super::json::write_document;
 use super::select;
 use crate::charts::image::Size;
 use crate::folders::Folders;
@@ -194,8 +195,8 @@ impl Widget {
         Ok(match format {
             Format::Text => widget::text(content).into_bytes(),
             Format::Json => {
-                let mut bytes = serde_json::to_vec_pretty(&widget::json(content))?;
-                bytes.push(b'\n');
+                let mut bytes = Vec::new();
+                write_document(&mut bytes, &widget::json(content))?;
                 bytes
             }
             Format::Waybar => widget::waybar(content).into_bytes(),
@@ -295,10 +296,12 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
         }
     } else {
         for piece in &plan.pieces {
-            console.line(&format!("{}:\n\n{}", piece.path.display(), piece.text));
+            console.line(format!("{}:", piece.path.display()));
+            console.line("");
+            console.line(Text::block(&piece.text));
         }
     }
-    console.say(&plan.then);
+    console.say(Text::block(&plan.then));
     if !arguments.write {
         console.say("With --write these files are made.");
     }
@@ -331,7 +334,7 @@ fn scheme(name: &str) -> Result<Scheme, String> {
 }
 
 /// `90s`, `15m`, `2h`, `1d`, or seconds without a unit.
-fn duration(typed: &str) -> Result<Duration, String> {
+pub(super) fn duration(typed: &str) -> Result<Duration, String> {
     let typed = typed.trim();
     let digits = typed.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &typed[digits.len()..] {

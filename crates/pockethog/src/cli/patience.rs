@@ -1,0 +1,126 @@
+//! One bound of time around a whole run, however many requests it makes and however slowly they are answered.
+
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use sign_in_with_posthog::Connection;
+
+use super::console::{CliError, Console, Exit, TimeIsUp};
+use crate::discovery::{Cause, Failure};
+use crate::overview::{Period, Today};
+use crate::program::Program;
+use crate::project::Project;
+use crate::refresh::DISCOVERY_SECONDS;
+use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
+
+/// How long a token that is being renewed may take once a run's time is over. PostHog takes a spent refresh token
+/// again for two minutes, so one that takes longer is renewed by the next run.
+const TOKEN_GRACE: Duration = Duration::from_secs(3);
+
+/// How long files that are being written may take once a run's time is over.
+const LAST_WRITES: Duration = Duration::from_secs(1);
+
+/// The option of the commands that ask PostHog.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Patience {
+    /// How long to wait for PostHog in all, for example 10s or 2m.
+    #[arg(long, value_name = "TIME", value_parser = super::widget::duration, default_value = "25s")]
+    pub(super) timeout: Duration,
+}
+
+/// Runs a command that gives up once it has waited for PostHog long enough. What works on for it is left alone
+/// then, but for a token that is being renewed: it is waited for a moment, so that it is stored and not thrown away.
+pub(super) fn in_time(
+    program: &Program,
+    console: &Console,
+    work: impl Future<Output = Result<Exit, CliError>>,
+) -> Result<Exit, CliError> {
+    let runtime = super::runtime()?;
+    let ended = runtime.block_on(work);
+    if console.time_is_up() {
+        console.flush();
+        let connections = program.active_connections().unwrap_or_default();
+        let renewed = connections.iter().map(|connection| async {
+            // Whoever asks while a renewal is under way gets its outcome. Errors were shown already.
+            let session = program.sign_in.session(&connection.id);
+            session.access_token().await.ok();
+        });
+        let renewed = futures::future::join_all(renewed);
+        runtime.block_on(async { tokio::time::timeout(TOKEN_GRACE, renewed).await.ok() });
+        runtime.shutdown_timeout(LAST_WRITES);
+    }
+    ended
+}
+
+/// Notes beside the last numbers of each project that they could not be read again in time.
+///
+/// # Errors
+///
+/// Snapshots that cannot be read or written.
+pub(super) fn give_up_numbers(
+    snapshots: &mut Snapshots,
+    projects: &[Project],
+    view: View,
+    started: Timestamp,
+    time: TimeIsUp,
+) -> Result<(), SnapshotError> {
+    let trouble = Trouble {
+        at: Timestamp::now(),
+        reason: time.to_string(),
+        transient: true,
+        cause: Cause::Busy,
+        retry_at: None,
+    };
+    for project in projects {
+        let measured = match view {
+            View::Today => {
+                let known: Option<Today> = snapshots.view(&project.key, view)?;
+                known.map(|known| known.measured_at)
+            }
+            _ => {
+                let known: Option<Period> = snapshots.view(&project.key, view)?;
+                known.map(|known| known.measured_at)
+            }
+        };
+        let refused = snapshots.trouble(&project.key, view)?;
+        let answered = [measured, refused.map(|refused| refused.at)];
+        if answered
+            .into_iter()
+            .flatten()
+            .all(|at| at.as_second() < started.as_second())
+        {
+            snapshots.put_trouble(&project.key, view, &trouble)?;
+        }
+    }
+    Ok(())
+}
+
+/// The lists of projects that were due and could not be read again in time.
+///
+/// # Errors
+///
+/// Snapshots that cannot be read.
+pub(super) fn unread_lists(
+    snapshots: &Snapshots,
+    connections: &[Connection],
+    due_after: i64,
+    started: Timestamp,
+    time: TimeIsUp,
+) -> Result<Vec<Failure>, SnapshotError> {
+    let mut failures = Vec::new();
+    for connection in connections {
+        let known = snapshots.discovery(&connection.id)?;
+        let is_read = known.is_some_and(|known| {
+            known.found_at.as_second() >= started.as_second() - due_after
+                && !known.is_before(connection)
+        });
+        if !is_read {
+            failures.push(time.failure(format!("Projects at {}", connection.host.name())));
+        }
+    }
+    Ok(failures)
+}
+
+/// Lists of projects younger than this need not be read again for an overview.
+pub(super) const OLD_LISTS: i64 = DISCOVERY_SECONDS;
