@@ -16,6 +16,7 @@
 //! | `scope`, `connection` | what was granted, to whom, and why a session ended |
 //! | `metadata`, `registration` | what the Host offers; a client id for this device |
 //! | `attempt`, `callback`, `loopback` | one run of the flow, and the browser's response |
+//! | `peer` | whose program is at the other end of a connection |
 //! | `token_endpoint`, `id_token`, `revocation` | the three exchanges with PostHog |
 //! | `session` | hands out tokens; `session::refresh` is the refresh transaction |
 //! | `record`, `vault`, `index`, `file` | what lies on disk: secrets, list, locks |
@@ -38,6 +39,7 @@ mod id_token;
 mod index;
 mod loopback;
 mod metadata;
+mod peer;
 mod record;
 mod registration;
 mod revocation;
@@ -62,6 +64,7 @@ pub use id_token::IdTokenError;
 pub use index::IndexError;
 pub use loopback::{Arrival, LoopbackListener, Page};
 pub use metadata::MetadataError;
+pub use peer::Peer;
 pub use registration::RegistrationError;
 pub use scope::Scopes;
 pub use session::{EARLY_SECONDS, Session, SessionError};

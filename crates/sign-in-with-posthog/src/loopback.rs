@@ -19,6 +19,7 @@ use url::Url;
 use crate::attempt::{ATTEMPT_SECONDS, Attempt};
 use crate::callback::AuthorizationResponse;
 use crate::connection::Connection;
+use crate::peer::Peer;
 use crate::sign_in::CompleteError;
 
 /// Longest request head, in bytes (rule R8).
@@ -132,11 +133,16 @@ impl LoopbackListener {
                 }
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => {
-                    let Ok((stream, _)) = accepted else {
+                    let Ok((stream, remote)) = accepted else {
                         // Out of file descriptors, for example: not worth a busy loop.
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                         continue;
                     };
+                    // Another user of this machine has no part in the sign-in.
+                    if Peer::of(address, remote) == Peer::Other {
+                        tracing::debug!("a connection of another user was turned away");
+                        continue;
+                    }
                     let (sender, outcome) = (sender.clone(), outcome.clone());
                     let task = connections.spawn(serve(stream, address, sender, outcome));
                     reading.retain(|task: &AbortHandle| !task.is_finished());

@@ -17,6 +17,7 @@ mod id_tokens;
 mod loopback;
 mod month;
 mod network;
+mod other_user;
 mod posthog;
 mod secrets;
 mod server;
