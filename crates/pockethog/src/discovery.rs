@@ -66,7 +66,9 @@ impl Cause {
             | Error::Server { .. }
             | Error::Bearer(BearerError::Unavailable { .. }) => Self::Busy,
             Error::Forbidden(_) => Self::Forbidden,
-            Error::RateLimited { .. } | Error::BudgetSpent { .. } => Self::Throttled,
+            Error::RateLimited { .. } | Error::ReadBudget { .. } | Error::BudgetSpent { .. } => {
+                Self::Throttled
+            }
             error if error.needs_sign_in() => Self::SignedOut,
             _ => Self::Other,
         }

@@ -1,28 +1,46 @@
-//! One request: token, 401 retry, pauses, paging, size limits.
+//! One request: token, 401 retry, pauses, paging, and bounds on bytes, items and time.
 //!
 //! A refused token is replaced once and the request repeated once; a 403 never asks for a new token.
 //! Redirects are errors, because following one would carry the token to another address. The `next`
 //! link of a list is reduced to its query: it is built from the server's own idea of its address, which
 //! need not be the Host that was chosen.
+//!
+//! Nothing that a server sends is without end here: an answer has a size, a request and a list have a time as
+//! a whole ([`Patience`]), and a list ends at a page that was read already, whatever its `count` says.
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, DATE, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use url::Url;
 
+use crate::answer::Answer;
 use crate::bearer::{Bearer, Token};
 use crate::error::Error;
 use crate::one_connection::to_host;
-use crate::pace::{LONGEST_PAUSE, Lane, Pace};
+use crate::pace::{LONGEST_PAUSE, Lane, Pace, Reading};
 
-/// Longest answer that is read, in bytes: 50,000 rows of a query fit.
-const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// Longest rows of a query that are read, in bytes: 50,000 of them fit.
+const LONGEST_ROWS: usize = 64 * MEBIBYTE;
+
+/// Longest other answer that is read, in bytes: an organization comes with all its projects and features, so
+/// that one page of a list may have some megabytes.
+const LONGEST_DOCUMENT: usize = 16 * MEBIBYTE;
+
+/// The pages of one list together, in bytes.
+const LONGEST_LIST: usize = 64 * MEBIBYTE;
+
+/// The items of one list: an organization may have 2,000 projects.
+const MOST_ITEMS: usize = 20_000;
+
+const MEBIBYTE: usize = 1024 * 1024;
 
 /// How much of a refusal is read, in bytes: its status says most, and PostHog's words are short.
 const LONGEST_REFUSAL: usize = 64 * 1024;
@@ -33,14 +51,41 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// How often a request is sent at most, the first time included.
 const MOST_TRIES: u32 = 3;
 
-/// How long one answer may take. PostHog ends an interactive query after 60 s.
-const ANSWER_TIME: Duration = Duration::from_secs(70);
+/// The same for a query that PostHog refuses for being too many at once: each time fewer are sent.
+const MOST_TRIES_IN_A_CROWD: u32 = 8;
+
+/// The first wait of such a query; it doubles.
+const FIRST_WAIT_IN_A_CROWD: Duration = Duration::from_millis(250);
 
 /// Items asked for per page of a list. PostHog honours any number; pages are read one after the other.
 const PAGE: usize = 1000;
 
-/// A page count no real list reaches: a server whose `next` never ends is stopped here.
+/// A page count no real list reaches.
 const MOST_PAGES: usize = 500;
+
+/// How long is waited for what PostHog sends, its drips and drops included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For one answer to anything but a query.
+    pub answer: Duration,
+    /// For one answer to a query. PostHog ends an interactive one after 60 s.
+    pub rows: Duration,
+    /// For one request as a whole, the waits between its tries included and the wait for a place not.
+    pub request: Duration,
+    /// For all pages of a list together.
+    pub list: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(30),
+            rows: Duration::from_secs(70),
+            request: Duration::from_secs(90),
+            list: Duration::from_secs(120),
+        }
+    }
+}
 
 /// Talks to one Host as one signed-in account. Clones share the connection and the pace.
 #[derive(Clone, Debug)]
@@ -50,6 +95,9 @@ pub struct Client<B> {
     host: Arc<str>,
     bearer: B,
     pace: Pace,
+    patience: Patience,
+    /// False once the Host has refused a query for its name: it is older than these.
+    takes_names: Arc<AtomicBool>,
 }
 
 impl<B: Bearer> Client<B> {
@@ -64,12 +112,31 @@ impl<B: Bearer> Client<B> {
             base,
             bearer,
             pace,
+            patience: Patience::default(),
+            takes_names: Arc::new(AtomicBool::new(true)),
         }
+    }
+
+    /// The same client with another patience.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// The pace of this client.
     pub fn pace(&self) -> &Pace {
         &self.pace
+    }
+
+    /// Whether queries carry a name.
+    pub(crate) fn takes_names(&self) -> bool {
+        self.takes_names.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that the Host refuses names.
+    pub(crate) fn drop_names(&self) {
+        self.takes_names.store(false, Ordering::Relaxed);
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
@@ -78,80 +145,150 @@ impl<B: Bearer> Client<B> {
     }
 
     /// Follows the pages of a list to its end.
-    pub(crate) async fn list<T: DeserializeOwned>(&self, call: Call) -> Result<Vec<T>, Error> {
-        let mut all = Vec::new();
-        let mut call = call.with("limit", &PAGE.to_string());
+    pub(crate) async fn list<T>(&self, call: Call) -> Result<Vec<T>, Error>
+    where
+        T: DeserializeOwned + PartialEq,
+    {
+        self.list_so_far(call).await.whole()
+    }
+
+    /// Follows the pages of a list until one of them fails, or leads nowhere.
+    pub(crate) async fn list_so_far<T>(&self, call: Call) -> Listed<T>
+    where
+        T: DeserializeOwned + PartialEq,
+    {
+        let mut items = Vec::new();
+        let pages = self.read_pages(call, &mut items);
+        let patience = self.patience.list;
+        let error = match tokio::time::timeout(patience, pages).await {
+            Ok(read) => read.err(),
+            Err(_) => Some(Error::BadAnswer(format!(
+                "the list did not end within {} seconds",
+                patience.as_secs()
+            ))),
+        };
+        Listed { items, error }
+    }
+
+    async fn read_pages<T>(&self, call: Call, items: &mut Vec<T>) -> Result<(), Error>
+    where
+        T: DeserializeOwned + PartialEq,
+    {
+        let endless = |why: &str| Err(Error::BadAnswer(why.to_owned()));
+        let mut call = call.with_page_size();
         let mut seen = HashSet::new();
+        let mut bytes = 0;
         for _ in 0..MOST_PAGES {
-            let page: Page<T> = self.get(call.clone()).await?;
-            all.extend(page.results);
+            let answer = self.send(call.clone()).await?;
+            bytes += answer.len();
+            let page: Page<T> = answer.read()?;
+            let is_known = page.results.iter().all(|item| items.contains(item));
+            if !is_known {
+                items.extend(page.results);
+            }
             let Some(next) = page.next.as_deref().and_then(query_of) else {
-                return Ok(all);
+                return Ok(());
             };
+            if is_known {
+                return endless("the list repeats itself and does not end");
+            }
+            if items.len() >= MOST_ITEMS {
+                return endless("the list has more than 20,000 entries");
+            }
+            if bytes >= LONGEST_LIST {
+                return endless("the list is longer than 64 MiB");
+            }
             seen.insert(std::mem::replace(&mut call.query, next));
-            // A page that was read already leads nowhere.
             if seen.contains(&call.query) {
-                return Ok(all);
+                return endless("the list leads back to a page that was read already");
             }
         }
-        Err(Error::BadAnswer("a list without end".to_owned()))
+        endless("the list has more than 500 pages")
     }
 
     /// Sends a call, with one replacement of a refused token and a few short waits.
     pub(crate) async fn send(&self, call: Call) -> Result<Answer, Error> {
-        let _place = self.pace.place(&call.lane).await;
+        let mut place = self.pace.place(&call.lane).await;
+        let end = Instant::now() + self.patience.request;
         let mut tries = 1;
         loop {
-            let error = match self.send_with_token(&call).await {
-                Ok(answer) => return Ok(answer),
+            let sent = Instant::now();
+            let error = match self.send_with_token(&call, end).await {
+                Ok(answer) => {
+                    place.answered();
+                    return Ok(answer);
+                }
                 Err(error) => error,
             };
             match &error {
                 Error::RateLimited {
                     retry_after: Some(wait),
                 } => self.pace.throttled(&call.lane, *wait),
+                Error::ReadBudget {
+                    retry_after: Some(wait),
+                } => self.pace.has_read_too_much(&call.lane, *wait),
                 Error::Busy {
                     retry_after: Some(wait),
                     ..
                 } => self.pace.pause_all(*wait),
                 _ => {}
             }
-            let Some(wait) = call.wait_before_retry(&error, tries) else {
-                return Err(error);
+            let was_slow = sent.elapsed() >= self.patience.answer / 2;
+            let wait = match call.wait_before_retry(&error, tries) {
+                // What has just taken that long takes as long again.
+                Some(_) if was_slow && matches!(error, Error::Unreachable(_)) => return Err(error),
+                Some(wait) if Instant::now() + wait < end => wait,
+                _ => return Err(error),
             };
             tracing::debug!(call = call.name, ?wait, "trying again");
-            tokio::time::sleep(wait).await;
+            if call.is_one_too_many(&error) {
+                // Fewer run at once from now on, and this one waits until it is among them.
+                place.refused();
+                drop(place);
+                tokio::time::sleep(wait).await;
+                place = self.pace.place(&call.lane).await;
+                if Instant::now() >= end {
+                    return Err(error);
+                }
+            } else {
+                tokio::time::sleep(wait).await;
+            }
             tries += 1;
         }
     }
 
-    async fn send_with_token(&self, call: &Call) -> Result<Answer, Error> {
+    async fn send_with_token(&self, call: &Call, end: Instant) -> Result<Answer, Error> {
         let token = self.bearer.token().await?;
-        match self.send_once(call, token.expose()).await {
-            Err(Error::Unauthorized(detail)) => {
+        match self.send_once(call, token.expose(), end).await {
+            Err(Error::Unauthorized(detail)) if !call.probes => {
                 tracing::debug!(call = call.name, "the token was refused");
                 let replacement = self.bearer.replacement(&token).await?;
                 if replacement.expose() == token.expose() {
                     return Err(Error::Unauthorized(detail));
                 }
-                self.send_once(call, replacement.expose()).await
+                self.send_once(call, replacement.expose(), end).await
             }
             other => other,
         }
     }
 
-    async fn send_once(&self, call: &Call, token: &str) -> Result<Answer, Error> {
+    async fn send_once(&self, call: &Call, token: &str, end: Instant) -> Result<Answer, Error> {
         self.pace.admit(&call.lane).await?;
         let mut authorization = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| Error::Unauthorized("the token holds characters of no token".into()))?;
         authorization.set_sensitive(true);
         let url = call.url(&self.base)?;
+        let (answer_time, longest) = match call.lane {
+            Lane::Query { .. } => (self.patience.rows, LONGEST_ROWS),
+            Lane::Request => (self.patience.answer, LONGEST_DOCUMENT),
+        };
+        let answer_time = answer_time.min(end.saturating_duration_since(Instant::now()));
         let mut request = self
             .http
             .request(call.method.clone(), url.clone())
             .header(AUTHORIZATION, authorization)
             .header(ACCEPT, "application/json")
-            .timeout(ANSWER_TIME);
+            .timeout(answer_time);
         if let Some(body) = &call.body {
             request = request.json(body);
         }
@@ -163,9 +300,11 @@ impl<B: Bearer> Client<B> {
             // The given client followed a redirect after all.
             return Err(Error::Redirected(status.as_u16()));
         }
+        self.pace
+            .note_reading(&call.lane, Reading::of(response.headers()));
         let retry_after = retry_after(&response);
         let longest = if status.is_success() {
-            LONGEST_ANSWER
+            longest
         } else {
             LONGEST_REFUSAL
         };
@@ -176,7 +315,17 @@ impl<B: Bearer> Client<B> {
                     body.extend_from_slice(&chunk);
                 }
                 Ok(Some(_)) if status.is_success() => {
-                    return Err(Error::BadAnswer("it is longer than 64 MiB".to_owned()));
+                    let mebibytes = longest / MEBIBYTE;
+                    return Err(Error::BadAnswer(format!(
+                        "it is longer than {mebibytes} MiB"
+                    )));
+                }
+                Err(error) if status.is_success() && error.is_timeout() => {
+                    let host = url.host_str().unwrap_or("PostHog");
+                    let seconds = answer_time.as_secs();
+                    return Err(Error::Unreachable(format!(
+                        "{host} did not end its answer within {seconds} seconds"
+                    )));
                 }
                 Err(error) if status.is_success() => return Err(Error::from_transport(&error)),
                 // A refusal is one whether its words arrive or not.
@@ -190,9 +339,32 @@ impl<B: Bearer> Client<B> {
             "answered"
         );
         if status.is_success() {
-            Ok(Answer { status, body })
+            Ok(Answer::new(status, body))
         } else {
             Err(Error::from_answer(status.as_u16(), retry_after, &body))
+        }
+    }
+}
+
+/// A list as far as it could be read.
+#[derive(Clone, Debug)]
+pub struct Listed<T> {
+    /// What the pages before the failing one hold; everything if none failed.
+    pub items: Vec<T>,
+    /// Why the rest is missing.
+    pub error: Option<Error>,
+}
+
+impl<T> Listed<T> {
+    /// The whole list.
+    ///
+    /// # Errors
+    ///
+    /// A page that could not be read.
+    pub fn whole(self) -> Result<Vec<T>, Error> {
+        match self.error {
+            None => Ok(self.items),
+            Some(error) => Err(error),
         }
     }
 }
@@ -208,6 +380,9 @@ pub(crate) struct Call {
     lane: Lane,
     /// A write is repeated only where PostHog certainly did not act on it.
     writes: bool,
+    /// A refusal says nothing about the credential.
+    probes: bool,
+    page_size: usize,
 }
 
 impl Call {
@@ -240,7 +415,26 @@ impl Call {
             body: None,
             lane,
             writes: false,
+            probes: false,
+            page_size: PAGE,
         }
+    }
+
+    /// A 401 is not taken for a refusal of the token.
+    pub(crate) fn probing(mut self) -> Self {
+        self.probes = true;
+        self
+    }
+
+    /// Asks for so many items per page: fewer, where each is long.
+    pub(crate) fn in_pages_of(mut self, items: usize) -> Self {
+        self.page_size = items;
+        self
+    }
+
+    fn with_page_size(self) -> Self {
+        let size = self.page_size.to_string();
+        self.with("limit", &size)
     }
 
     pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
@@ -268,13 +462,26 @@ impl Call {
         Ok(url)
     }
 
-    /// How long to wait before sending again, where that is sensible at all.
+    /// Whether PostHog has refused this query because too many run at once: a 429 without a time.
+    fn is_one_too_many(&self, error: &Error) -> bool {
+        matches!(self.lane, Lane::Query { .. })
+            && matches!(error, Error::RateLimited { retry_after: None })
+    }
+
+    /// How long to wait before sending again, if that is sensible at all.
     fn wait_before_retry(&self, error: &Error, tries: u32) -> Option<Duration> {
+        if self.is_one_too_many(error) {
+            let doubled = FIRST_WAIT_IN_A_CROWD * 2_u32.saturating_pow(tries - 1);
+            let jittered = doubled
+                .min(LONGEST_PAUSE)
+                .mul_f64(0.75 + fastrand::f64() / 2.0);
+            return (tries < MOST_TRIES_IN_A_CROWD).then_some(jittered);
+        }
         if tries >= MOST_TRIES {
             return None;
         }
         let wait = match error {
-            // Without a time it is the limit of queries at once: wait for one to end, not all at once.
+            // Not all at once.
             Error::RateLimited { retry_after } => retry_after.unwrap_or_else(|| {
                 Duration::from_secs(1 << tries) + Duration::from_millis(fastrand::u64(..1000))
             }),
@@ -291,30 +498,6 @@ impl Call {
             _ => return None,
         };
         (wait <= LONGEST_PAUSE).then_some(wait)
-    }
-}
-
-/// A successful answer.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        // The position is told, the content is not: it may hold what no log should.
-        serde_json::from_slice(&self.body).map_err(|error| {
-            let what = match error.classify() {
-                serde_json::error::Category::Data => "it has other fields than expected",
-                _ => "it is no JSON",
-            };
-            Error::BadAnswer(format!(
-                "{what} (line {}, column {})",
-                error.line(),
-                error.column()
-            ))
-        })
     }
 }
 

@@ -14,6 +14,15 @@ use crate::optional::or_absent;
 /// Longest piece of a server's own words that is repeated to the user, in characters.
 const LONGEST_DETAIL: usize = 300;
 
+/// PostHog's code for a project whose read budget is used up.
+const READ_BUDGET_CODE: &str = "api_queries_budget_exceeded";
+
+/// PostHog's code for a query that needs too much memory; older servers have a sentence only.
+const MEMORY_CODE: &str = "clickhouse_memory_limit_exceeded";
+
+/// What stands in [`Error::Invalid`] as the code if PostHog does not know a member of the request.
+pub(crate) const UNKNOWN_MEMBER_CODE: &str = "extra_forbidden";
+
 /// Why a request gave no answer to work with.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -48,7 +57,8 @@ pub enum Error {
     Invalid {
         /// The HTTP status.
         status: u16,
-        /// PostHog's machine-readable code, for example `invalid_input`.
+        /// PostHog's machine-readable code, for example `invalid_input`; `extra_forbidden` if a member of the
+        /// request is unknown to the server, however it says so.
         code: String,
         /// PostHog's own words, shortened.
         detail: String,
@@ -58,6 +68,13 @@ pub enum Error {
     /// 404.
     #[error("PostHog does not know it{}", colon(.0))]
     NotFound(String),
+    /// The queries of a personal API key have read, or nearly, what PostHog lets them read in this project:
+    /// refused with 429, or not sent. Other projects have budgets of their own.
+    #[error("this project's hourly read budget for API keys is used up{}", wait(*.retry_after))]
+    ReadBudget {
+        /// When there is some of it again.
+        retry_after: Option<Duration>,
+    },
     /// 429.
     #[error("PostHog asks to slow down{}", wait(*.retry_after))]
     RateLimited {
@@ -70,6 +87,15 @@ pub enum Error {
     /// 500 and other server errors.
     #[error("PostHog failed ({status}){}", colon(.detail))]
     Server {
+        /// The HTTP status.
+        status: u16,
+        /// PostHog's own words, shortened.
+        detail: String,
+    },
+    /// The query needs more memory, or more time, than PostHog gives any query: 504, 512 or 513. A shorter
+    /// range needs less; the same query again does not.
+    #[error("the query is too large for this PostHog ({status}); choose a shorter range{}", colon(.detail))]
+    TooLarge {
         /// The HTTP status.
         status: u16,
         /// PostHog's own words, shortened.
@@ -91,6 +117,7 @@ impl Error {
             Self::BudgetSpent { .. }
                 | Self::Busy { .. }
                 | Self::RateLimited { .. }
+                | Self::ReadBudget { .. }
                 | Self::Server { .. }
                 | Self::Unreachable(_)
                 | Self::BadAnswer(_)
@@ -112,6 +139,7 @@ impl Error {
         match self {
             Self::Busy { retry_after, .. }
             | Self::RateLimited { retry_after }
+            | Self::ReadBudget { retry_after }
             | Self::Bearer(BearerError::Unavailable { retry_after, .. }) => *retry_after,
             Self::BudgetSpent { retry_after }
             | Self::Bearer(BearerError::Offline { retry_after, .. }) => Some(*retry_after),
@@ -135,9 +163,15 @@ impl Error {
         match status {
             300..400 => Self::Redirected(status),
             401 => Self::Unauthorized(detail),
-            403 => Self::Forbidden(Forbidden::from_detail(detail)),
+            403 => Self::Forbidden(Forbidden::new(answer.code.as_deref(), detail)),
             404 => Self::NotFound(detail),
+            429 if answer.code.as_deref() == Some(READ_BUDGET_CODE) => {
+                Self::ReadBudget { retry_after }
+            }
             429 => Self::RateLimited { retry_after },
+            504 | 512 | 513 if is_too_large(answer.code.as_deref(), &detail) => {
+                Self::TooLarge { status, detail }
+            }
             408 | 425 | 502..=504 | 512 | 513 => Self::Busy {
                 status,
                 detail,
@@ -145,7 +179,11 @@ impl Error {
             },
             400..500 => Self::Invalid {
                 status,
-                code: answer.code.unwrap_or_default(),
+                code: if names_unknown_member(body) {
+                    UNKNOWN_MEMBER_CODE.to_owned()
+                } else {
+                    answer.code.unwrap_or_default()
+                },
                 detail,
                 attr: answer.attr,
             },
@@ -179,23 +217,32 @@ impl Error {
 pub enum Forbidden {
     /// The credential lacks a scope, for example `query:read`.
     MissingScope(String),
-    /// The credential's Reach leaves this project or organization out.
+    /// The credential's Reach leaves this project or organization out. Where a project is named, it may also
+    /// be the organization that was last opened in the web app which the Reach leaves out.
     OutOfReach(String),
+    /// The credential is for single projects, and lists are not for those.
+    ProjectsOnly,
+    /// The organization lets in addresses of its verified e-mail domains alone, and this account has none.
+    VerifiedDomain,
     /// Anything else PostHog said: access rules, an organization that forbids personal keys.
     Other(String),
 }
 
 impl Forbidden {
-    fn from_detail(detail: String) -> Self {
+    fn new(code: Option<&str>, detail: String) -> Self {
+        if code == Some("verified_domain_required") || detail.contains("verified email domain") {
+            return Self::VerifiedDomain;
+        }
         if let Some(scope) = detail
             .split_once("missing required scope '")
             .and_then(|(_, rest)| rest.split_once('\''))
         {
             return Self::MissingScope(scope.0.to_owned());
         }
-        if detail.contains("does not have access to the requested")
-            || detail.contains("only supported on project-based endpoints")
-        {
+        if detail.contains("only supported on project-based endpoints") {
+            return Self::ProjectsOnly;
+        }
+        if detail.contains("does not have access to the requested") {
             return Self::OutOfReach(detail);
         }
         Self::Other(detail)
@@ -208,11 +255,35 @@ impl fmt::Display for Forbidden {
             Self::MissingScope(scope) => {
                 write!(f, "the sign-in does not include the permission {scope}")
             }
+            Self::ProjectsOnly => f.write_str("the sign-in is for single projects only"),
+            Self::VerifiedDomain => f.write_str(
+                "the organization only lets in members with an address of its verified e-mail domains; \
+                 ask one of its admins, or sign in with such an address",
+            ),
             Self::OutOfReach(detail) => write!(f, "the sign-in does not reach it: {detail}"),
             Self::Other(detail) if detail.is_empty() => f.write_str("PostHog does not allow it"),
             Self::Other(detail) => write!(f, "PostHog does not allow it: {detail}"),
         }
     }
+}
+
+/// Whether PostHog says that the query itself is too large, and not that the servers have too much to do.
+pub(crate) fn is_too_large(code: Option<&str>, detail: &str) -> bool {
+    let says = |words: &str| detail.contains(words);
+    if says("heavy load") {
+        return false;
+    }
+    code == Some(MEMORY_CODE)
+        || says("max memory limit")
+        || says("ran out of memory")
+        || says("Estimated query execution time is too long")
+}
+
+/// Pydantic's words for a member that a model does not have, anywhere in the body: of the many things that do
+/// not fit, it may be named last.
+fn names_unknown_member(body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body);
+    body.contains("Extra inputs are not permitted") || body.contains("extra fields not permitted")
 }
 
 #[derive(Default, Deserialize)]
@@ -312,6 +383,78 @@ mod tests {
             panic!("not a Forbidden");
         };
         assert_eq!(why, Forbidden::MissingScope("query:read".to_owned()));
+    }
+
+    #[test]
+    fn a_429_is_about_the_read_budget_if_posthog_says_so() {
+        let hour = Some(Duration::from_secs(1800));
+        let body =
+            br#"{"type":"throttled_error","code":"api_queries_budget_exceeded","detail":"x"}"#;
+        let error = Error::from_answer(429, hour, body);
+        assert!(matches!(error, Error::ReadBudget { .. }), "{error:?}");
+        assert_eq!(error.retry_after(), hour);
+        let body = br#"{"type":"throttled_error","code":"throttled","detail":"x"}"#;
+        let error = Error::from_answer(429, hour, body);
+        assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_query_that_needs_too_much_memory_is_too_large_and_not_a_busy_server() {
+        let old = "Query has reached the max memory limit before completing. See our docs.";
+        let new = "This query ran out of memory before it could finish.";
+        let load = "We're under heavy load right now and couldn't finish this query.";
+        let slow = "Query has hit the max execution time before completing.";
+        for (status, code, detail, too_large) in [
+            (504, "error", old, true),
+            (513, MEMORY_CODE, new, true),
+            (512, MEMORY_CODE, new, true),
+            (513, MEMORY_CODE, load, false),
+            (504, "error", slow, false),
+        ] {
+            let body = format!(r#"{{"type":"server_error","code":"{code}","detail":"{detail}"}}"#);
+            let error = Error::from_answer(status, None, body.as_bytes());
+            assert_eq!(
+                matches!(error, Error::TooLarge { .. }),
+                too_large,
+                "{error:?}"
+            );
+            assert_eq!(error.is_transient(), !too_large, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_403s_that_are_about_the_credential_are_told_apart() {
+        for (code, detail, expected) in [
+            (
+                "verified_domain_required",
+                "Your organization only allows members with a verified email domain.",
+                Forbidden::VerifiedDomain,
+            ),
+            (
+                "permission_denied",
+                "API keys with scoped projects are only supported on project-based endpoints.",
+                Forbidden::ProjectsOnly,
+            ),
+        ] {
+            let body = format!(r#"{{"code":"{code}","detail":"{detail}"}}"#);
+            let Error::Forbidden(why) = Error::from_answer(403, None, body.as_bytes()) else {
+                panic!("not a Forbidden");
+            };
+            assert_eq!(why, expected);
+        }
+    }
+
+    #[test]
+    fn an_unknown_member_is_found_at_the_end_of_long_words() {
+        let detail = format!(
+            "{}Extra inputs are not permitted",
+            "Field required. ".repeat(200)
+        );
+        let body = format!(r#"{{"code":"parse_error","detail":"{detail}"}}"#);
+        let Error::Invalid { code, .. } = Error::from_answer(400, None, body.as_bytes()) else {
+            panic!("not an Invalid");
+        };
+        assert_eq!(code, UNKNOWN_MEMBER_CODE);
     }
 
     #[test]

@@ -3,17 +3,19 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`bearer`] | where tokens come from: a trait, so that this crate never stores or refreshes one |
-//! | [`client`] | one request: token, 401 retry, pauses, paging, size limits |
+//! | [`client`] | one request: token, 401 retry, pauses, paging, bounds on bytes, items and time |
 //! | [`one_connection`] | that many requests at once to an HTTP/2 server share one connection |
-//! | [`pace`] | how many requests may run at once and per hour, and when PostHog asked to wait |
+//! | [`pace`] | how many requests may run at once and per hour, when PostHog asked to wait, and what a key may still read |
 //! | [`error`] | every way in which PostHog or the network says no |
-//! | [`organizations`], [`projects`] | what a credential reaches |
+//! | [`organizations`], [`projects`], [`api_keys`] | what a credential reaches |
 //! | [`query`] | `HogQL` in, rows out, with the asynchronous detour when PostHog asks for it |
 //! | [`event_definitions`], [`annotations`] | what they say |
 //!
 //! The facts about PostHog that this crate relies on are listed in docs/limits.md and docs/metrics.md of the project.
 
 pub mod annotations;
+mod answer;
+pub mod api_keys;
 pub mod bearer;
 pub mod client;
 pub mod error;
@@ -26,8 +28,9 @@ pub mod projects;
 pub mod query;
 
 pub use annotations::{Annotation, AnnotationChange, AnnotationScope, NewAnnotation};
+pub use api_keys::KeyReach;
 pub use bearer::{Bearer, BearerError, Token};
-pub use client::Client;
+pub use client::{Client, Listed, Patience};
 pub use error::Error;
 pub use event_definitions::{EventDefinition, EventDefinitionPage, EventDefinitionSearch};
 pub use one_connection::OneConnection;

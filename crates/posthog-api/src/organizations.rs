@@ -6,8 +6,11 @@
 use serde::Deserialize;
 
 use crate::bearer::Bearer;
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, Listed};
 use crate::error::Error;
+
+/// Organizations per page. Each comes with all its projects and features, tens or hundreds of kilobytes.
+const PAGE: usize = 50;
 
 /// An organization that the credential reaches.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -21,8 +24,13 @@ pub struct Organization {
 impl<B: Bearer> Client<B> {
     /// Every organization that the credential reaches. A credential for single projects gets 403.
     pub async fn organizations(&self) -> Result<Vec<Organization>, Error> {
-        self.list(Call::read("organizations", &["organizations"]))
-            .await
+        self.organizations_so_far().await.whole()
+    }
+
+    /// As [`Client::organizations`]; if a page fails, the pages before it are kept.
+    pub async fn organizations_so_far(&self) -> Listed<Organization> {
+        let call = Call::read("organizations", &["organizations"]);
+        self.list_so_far(call.in_pages_of(PAGE)).await
     }
 
     /// One organization.

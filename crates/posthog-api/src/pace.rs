@@ -1,21 +1,32 @@
 //! How many requests run at once, how many an hour, and when PostHog asked to wait.
 //!
-//! PostHog sends no `X-RateLimit` headers to steer by, so the client keeps bounds of its own, below
-//! PostHog's: requests that would be refused anyway cost both sides. What is bounded depends on the
-//! credential ([`Limits`]). A personal API key is counted by the minute and by the hour; a token is not
-//! counted today, which nobody promises, so it has a budget per organization all the same.
+//! PostHog counts requests and says nothing about how many are left, so the client keeps bounds of its own,
+//! below PostHog's: requests that would be refused anyway cost both sides. What is bounded depends on the
+//! credential ([`Limits`]). A personal API key is counted by the minute and by the hour, and its queries have
+//! a budget of bytes per project, of which the answers tell (`X-PostHog-Query-Budget-Remaining-Bytes`); a token
+//! is not counted today, which nobody promises, so it has a budget per organization all the same.
 //!
-//! Queries and other requests are counted apart at PostHog, so a pause of the one does not stop the other.
+//! A refusal reaches as far as what it is about. Queries and other requests are counted apart at PostHog, so a
+//! pause of the one does not stop the other; a query that is refused with a time pauses its own project; one
+//! that is refused without a time was one too many at that moment, and fewer run at once from then on. Nothing
+//! is concluded about the hourly limit of all projects from a single one.
+//!
 //! Times are monotonic: over a suspended laptop's night a window seems shorter than it was, which errs on
 //! PostHog's side.
 
-use std::collections::{HashMap, VecDeque};
+mod read_budget;
+mod slots;
+
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use self::read_budget::ReadBudget;
+pub(crate) use self::read_budget::Reading;
+use self::slots::{Slot, Slots};
 use crate::error::Error;
 
 /// Queries per hour in projects that are still on PostHog's old limit of 120.
@@ -97,9 +108,9 @@ pub struct Pace(Arc<Inner>);
 struct Inner {
     limits: Limits,
     requests: Arc<Semaphore>,
-    queries: Arc<Semaphore>,
-    organizations: Mutex<HashMap<String, Arc<Semaphore>>>,
-    projects: Mutex<HashMap<u64, Arc<Semaphore>>>,
+    queries: Arc<Slots>,
+    organizations: Mutex<HashMap<String, Arc<Slots>>>,
+    projects: Mutex<HashMap<u64, Arc<Slots>>>,
     state: Mutex<State>,
 }
 
@@ -110,6 +121,16 @@ struct State {
     requests: Window,
     /// By organization, or one with an empty name.
     queries: HashMap<String, Window>,
+    projects: HashMap<u64, ProjectState>,
+}
+
+/// What PostHog has said about the queries of one project.
+#[derive(Debug, Default)]
+struct ProjectState {
+    paused: Option<Instant>,
+    /// Whether the pause is about what was read, and not about how often was asked.
+    has_read_too_much: bool,
+    read_budget: ReadBudget,
 }
 
 /// What is about to be sent.
@@ -127,10 +148,9 @@ pub(crate) enum Lane {
 impl Pace {
     /// A pace within these limits.
     pub fn new(limits: Limits) -> Self {
-        let semaphore = |places: usize| Arc::new(Semaphore::new(places.max(1)));
         Self(Arc::new(Inner {
-            requests: semaphore(limits.requests_at_once),
-            queries: semaphore(limits.queries_at_once),
+            requests: Arc::new(Semaphore::new(limits.requests_at_once.max(1))),
+            queries: Slots::new(limits.queries_at_once),
             organizations: Mutex::default(),
             projects: Mutex::default(),
             state: Mutex::new(State {
@@ -138,14 +158,40 @@ impl Pace {
                 queries_paused: None,
                 requests: Window::new(limits.requests_per_minute, limits.requests_per_hour),
                 queries: HashMap::new(),
+                projects: HashMap::new(),
             }),
             limits,
         }))
     }
 
-    /// How long PostHog still wants to hear no query.
+    /// How long PostHog still wants to hear no query at all.
     pub fn pause(&self) -> Option<Duration> {
         left(self.state().queries_paused)
+    }
+
+    /// How long PostHog still wants to hear no query of this project.
+    pub fn pause_of(&self, project: u64) -> Option<Duration> {
+        let state = self.state();
+        let known = state.projects.get(&project);
+        left(state.queries_paused).max(left(known.and_then(|known| known.paused)))
+    }
+
+    /// How long the next query of this project had better wait: PostHog's pause, or until its read budget has
+    /// recovered. Whoever refreshes on a timeline asks no sooner.
+    pub fn rest_of(&self, project: u64) -> Duration {
+        let pause = self.pause_of(project).unwrap_or_default();
+        let state = self.state();
+        let known = state.projects.get(&project);
+        pause.max(known.map_or(Duration::ZERO, |known| known.read_budget.rest()))
+    }
+
+    /// How many queries of this organization run at once at most, as far as PostHog has let them.
+    pub fn queries_at_once(&self, organization: &str) -> usize {
+        let organizations = lock(&self.0.organizations);
+        let most = self.0.limits.queries_at_once_per_organization.max(1);
+        organizations
+            .get(organization)
+            .map_or(most, |slots| slots.limit())
     }
 
     /// Queries per hour that the budget of `organization` has. Falls to [`OLD_QUERIES_PER_HOUR`] once
@@ -171,26 +217,38 @@ impl Pace {
             organization,
         } = lane
         else {
-            return Place(vec![acquire(&inner.requests).await]);
+            let requests = Arc::clone(&inner.requests);
+            // The semaphore is never closed; `None` would only mean one bound less.
+            return Place::Request(requests.acquire_owned().await.ok());
         };
-        let mut place = Vec::with_capacity(3);
         // The narrow bounds first: who waits for one of them must not hold a place that others could use.
         let at_once = inner.limits.queries_at_once_per_project;
-        place.push(acquire(&of(&inner.projects, *project, at_once)).await);
-        if let Some(organization) = organization {
+        let of_project = of(&inner.projects, *project, at_once).take().await;
+        let of_organization = if let Some(organization) = organization {
             let at_once = inner.limits.queries_at_once_per_organization;
-            let organization = of(&inner.organizations, organization.clone(), at_once);
-            place.push(acquire(&organization).await);
+            let slots = of(&inner.organizations, organization.clone(), at_once);
+            Some(slots.take().await)
+        } else {
+            None
+        };
+        let of_all = inner.queries.take().await;
+        // PostHog counts the queries of tokens by organization, those of keys by project.
+        let (bound, other) = match (inner.limits.budget, of_organization) {
+            (Budget::Organization, Some(of_organization)) => (of_organization, Some(of_project)),
+            (_, other) => (of_project, other),
+        };
+        Place::Query {
+            bound,
+            others: (other, of_all),
         }
-        place.push(acquire(&inner.queries).await);
-        Place(place)
     }
 
     /// Waits until one more may be sent, and counts it.
     ///
     /// # Errors
     ///
-    /// [`Error::RateLimited`] where PostHog's pause is long, [`Error::BudgetSpent`] where the hour is.
+    /// [`Error::RateLimited`] if PostHog's pause is long, [`Error::ReadBudget`] if the project has nearly
+    /// read what it may, [`Error::BudgetSpent`] if the hour is spent.
     pub(crate) async fn admit(&self, lane: &Lane) -> Result<(), Error> {
         loop {
             let wait = match self.ask(lane) {
@@ -200,26 +258,61 @@ impl Pace {
                         retry_after: Some(wait),
                     });
                 }
+                Err(Refusal::ReadBudget(wait)) if wait > LONGEST_PAUSE => {
+                    return Err(Error::ReadBudget {
+                        retry_after: Some(wait),
+                    });
+                }
                 Err(Refusal::Hour(wait)) => return Err(Error::BudgetSpent { retry_after: wait }),
-                Err(Refusal::Paused(wait) | Refusal::Minute(wait)) => wait,
+                Err(Refusal::Paused(wait) | Refusal::ReadBudget(wait) | Refusal::Minute(wait)) => {
+                    wait
+                }
             };
             tokio::time::sleep(wait).await;
         }
     }
 
-    /// PostHog refuses what is in this lane for `wait` from now on. A longer pause already under way stays.
+    /// PostHog refuses what is in this lane for `wait` from now on: all other requests, or the queries of this
+    /// one project. A longer pause already under way stays.
     pub(crate) fn throttled(&self, lane: &Lane, wait: Duration) {
         let until = Instant::now() + wait;
         let mut state = self.state();
-        match lane {
-            Lane::Request => extend(&mut state.requests_paused, until),
-            Lane::Query { organization, .. } => {
-                extend(&mut state.queries_paused, until);
-                if wait > MINUTE {
-                    self.window(&mut state, organization.as_deref())
-                        .hourly_limit_hit();
-                }
-            }
+        let Lane::Query {
+            project,
+            organization,
+        } = lane
+        else {
+            extend(&mut state.requests_paused, until);
+            return;
+        };
+        let known = state.projects.entry(*project).or_default();
+        extend(&mut known.paused, until);
+        known.has_read_too_much = false;
+        // Where PostHog keeps a read budget, an hour's pause is about that.
+        if wait > MINUTE && !known.read_budget.is_known() {
+            self.window(&mut state, organization.as_deref())
+                .refused_for_long(*project);
+        }
+    }
+
+    /// PostHog refuses the queries of this project for `wait`: it has read what it may.
+    pub(crate) fn has_read_too_much(&self, lane: &Lane, wait: Duration) {
+        if let Lane::Query { project, .. } = lane {
+            let mut state = self.state();
+            let known = state.projects.entry(*project).or_default();
+            extend(&mut known.paused, Instant::now() + wait);
+            known.has_read_too_much = true;
+        }
+    }
+
+    /// What the headers of an answer said about the read budget of its project.
+    pub(crate) fn note_reading(&self, lane: &Lane, reading: Reading) {
+        if let Lane::Query { project, .. } = lane
+            && reading != Reading::default()
+        {
+            let mut state = self.state();
+            let known = state.projects.entry(*project).or_default();
+            known.read_budget.note(reading);
         }
     }
 
@@ -233,19 +326,33 @@ impl Pace {
 
     fn ask(&self, lane: &Lane) -> Result<(), Refusal> {
         let mut state = self.state();
-        let paused = match lane {
-            Lane::Request => state.requests_paused,
-            Lane::Query { .. } => state.queries_paused,
+        let Lane::Query {
+            project,
+            organization,
+        } = lane
+        else {
+            return match left(state.requests_paused) {
+                Some(left) => Err(Refusal::Paused(left)),
+                None => state.requests.take(),
+            };
         };
-        if let Some(left) = left(paused) {
+        if let Some(left) = left(state.queries_paused) {
             return Err(Refusal::Paused(left));
         }
-        match lane {
-            Lane::Request => state.requests.take(),
-            Lane::Query { organization, .. } => {
-                self.window(&mut state, organization.as_deref()).take()
+        if let Some(known) = state.projects.get(project) {
+            if let Some(left) = left(known.paused) {
+                return Err(if known.has_read_too_much {
+                    Refusal::ReadBudget(left)
+                } else {
+                    Refusal::Paused(left)
+                });
+            }
+            let rest = known.read_budget.rest();
+            if !rest.is_zero() {
+                return Err(Refusal::ReadBudget(rest));
             }
         }
+        self.window(&mut state, organization.as_deref()).take()
     }
 
     fn window<'a>(&self, state: &'a mut State, organization: Option<&str>) -> &'a mut Window {
@@ -267,14 +374,39 @@ impl Pace {
 
 /// A place among the running requests; given back on drop.
 #[derive(Debug)]
-pub(crate) struct Place(
-    #[expect(dead_code, reason = "held for its drop")] Vec<Option<OwnedSemaphorePermit>>,
-);
+pub(crate) enum Place {
+    /// Among those that are no queries.
+    Request(#[expect(dead_code, reason = "held for its drop")] Option<OwnedSemaphorePermit>),
+    /// Among the queries.
+    Query {
+        /// What PostHog counts: the organization's, or the project's.
+        bound: Slot,
+        #[expect(dead_code, reason = "held for its drop")]
+        others: (Option<Slot>, Slot),
+    },
+}
+
+impl Place {
+    /// PostHog answered what was in this place.
+    pub(crate) fn answered(&self) {
+        if let Self::Query { bound, .. } = self {
+            bound.answered();
+        }
+    }
+
+    /// PostHog refused what was in this place for being too many at once.
+    pub(crate) fn refused(&self) {
+        if let Self::Query { bound, .. } = self {
+            bound.refused();
+        }
+    }
+}
 
 /// Why not now, and for how long.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
     Paused(Duration),
+    ReadBudget(Duration),
     Minute(Duration),
     Hour(Duration),
 }
@@ -285,6 +417,9 @@ struct Window {
     per_minute: u32,
     per_hour: u32,
     sent: VecDeque<Instant>,
+    /// The projects that were refused for longer than a minute within the last hour.
+    refused_for_long: HashSet<u64>,
+    refused_since: Option<Instant>,
 }
 
 impl Window {
@@ -293,6 +428,8 @@ impl Window {
             per_minute: per_minute.max(1),
             per_hour: per_hour.max(1),
             sent: VecDeque::new(),
+            refused_for_long: HashSet::new(),
+            refused_since: None,
         }
     }
 
@@ -324,31 +461,33 @@ impl Window {
         }
     }
 
-    /// PostHog has refused a query for longer than a minute: an hourly limit. Far from the usual one, it
-    /// can only be the old one.
-    fn hourly_limit_hit(&mut self) {
-        self.forget_old(Instant::now());
-        if self.sent.len() < self.per_hour as usize / 2 {
+    /// PostHog has refused queries of a project for longer than a minute. One project may have limits of its
+    /// own. If a second one is refused as well, it is an hourly limit of all; far from the usual one, it can
+    /// only be the old one.
+    fn refused_for_long(&mut self, project: u64) {
+        let now = Instant::now();
+        if self
+            .refused_since
+            .is_none_or(|since| now.duration_since(since) >= HOUR)
+        {
+            self.refused_since = Some(now);
+            self.refused_for_long.clear();
+        }
+        self.refused_for_long.insert(project);
+        self.forget_old(now);
+        if self.refused_for_long.len() > 1 && self.sent.len() < self.per_hour as usize / 2 {
             self.per_hour = self.per_hour.min(OLD_QUERIES_PER_HOUR);
         }
     }
 }
 
 fn of<K: Eq + std::hash::Hash>(
-    semaphores: &Mutex<HashMap<K, Arc<Semaphore>>>,
+    all: &Mutex<HashMap<K, Arc<Slots>>>,
     key: K,
     places: usize,
-) -> Arc<Semaphore> {
-    let mut semaphores = lock(semaphores);
-    let semaphore = semaphores
-        .entry(key)
-        .or_insert_with(|| Arc::new(Semaphore::new(places.max(1))));
-    Arc::clone(semaphore)
-}
-
-async fn acquire(semaphore: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    // The semaphores are never closed; `None` would only mean one bound less.
-    Arc::clone(semaphore).acquire_owned().await.ok()
+) -> Arc<Slots> {
+    let mut all = lock(all);
+    Arc::clone(all.entry(key).or_insert_with(|| Slots::new(places)))
 }
 
 fn left(until: Option<Instant>) -> Option<Duration> {
@@ -385,11 +524,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_ends_by_itself() {
         let pace = Pace::new(Limits::OAUTH);
-        assert_eq!(pace.pause(), None);
+        assert_eq!(pace.pause_of(1), None);
         pace.throttled(&query(1, "a"), Duration::from_secs(57));
-        assert_eq!(pace.pause(), Some(Duration::from_secs(57)));
+        assert_eq!(pace.pause_of(1), Some(Duration::from_secs(57)));
         tokio::time::advance(Duration::from_secs(58)).await;
-        assert_eq!(pace.pause(), None);
+        assert_eq!(pace.pause_of(1), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -397,19 +536,64 @@ mod tests {
         let pace = Pace::new(Limits::OAUTH);
         pace.throttled(&query(1, "a"), Duration::from_secs(57));
         pace.throttled(&query(1, "a"), Duration::from_secs(1));
-        assert_eq!(pace.pause(), Some(Duration::from_secs(57)));
+        assert_eq!(pace.pause_of(1), Some(Duration::from_secs(57)));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_of_queries_leaves_other_requests_alone() {
+    async fn a_pause_of_one_project_leaves_everything_else_alone() {
         let pace = Pace::new(Limits::API_KEY);
-        pace.throttled(&query(1, "a"), Duration::from_secs(57));
+        pace.throttled(&query(1, "a"), Duration::from_secs(3600));
         assert!(pace.admit(&Lane::Request).await.is_ok());
-        let refused = pace.admit(&query(2, "b")).await;
+        assert!(pace.admit(&query(2, "a")).await.is_ok());
+        let refused = pace.admit(&query(1, "a")).await;
         assert!(matches!(refused, Err(Error::RateLimited { .. })));
+        assert_eq!(pace.pause(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_of_the_other_requests_leaves_queries_alone() {
+        let pace = Pace::new(Limits::API_KEY);
+        pace.throttled(&Lane::Request, Duration::from_secs(57));
+        assert!(pace.admit(&query(2, "b")).await.is_ok());
         pace.pause_all(Duration::from_secs(57));
-        let refused = pace.admit(&Lane::Request).await;
-        assert!(matches!(refused, Err(Error::RateLimited { .. })));
+        for lane in [Lane::Request, query(2, "b")] {
+            let refused = pace.admit(&lane).await;
+            assert!(matches!(refused, Err(Error::RateLimited { .. })));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_spent_read_budget_is_named_and_is_its_projects_own() {
+        let pace = Pace::new(Limits::API_KEY);
+        pace.has_read_too_much(&query(1, "a"), Duration::from_secs(1800));
+        let Err(Error::ReadBudget { retry_after }) = pace.admit(&query(1, "a")).await else {
+            panic!("the budget is not spent");
+        };
+        assert_eq!(retry_after, Some(Duration::from_secs(1800)));
+        assert_eq!(pace.rest_of(1), Duration::from_secs(1800));
+        assert!(pace.admit(&query(2, "a")).await.is_ok());
+        let usual = Limits::API_KEY.queries_per_hour;
+        assert_eq!(pace.queries_per_hour(Some("a")), usual);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_budget_that_runs_low_slows_its_project_down_before_the_refusal() {
+        let pace = Pace::new(Limits::API_KEY);
+        let reading = |remaining| Reading {
+            read: Some(142_000_000),
+            remaining: Some(remaining),
+        };
+        pace.note_reading(&query(1, "a"), reading(480_000_000_000));
+        assert_eq!(pace.rest_of(1), Duration::ZERO);
+        pace.note_reading(&query(1, "a"), reading(142_000_000));
+        assert!(pace.rest_of(1) >= Duration::from_secs(25));
+        assert!(matches!(
+            pace.admit(&query(1, "a")).await,
+            Err(Error::ReadBudget { .. })
+        ));
+        assert_eq!(pace.rest_of(2), Duration::ZERO);
+        tokio::time::advance(Duration::from_secs(120)).await;
+        assert!(pace.admit(&query(1, "a")).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -477,12 +661,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_old_hourly_limit_is_learnt_from_the_refusal() {
+    async fn the_old_hourly_limit_is_learnt_from_the_refusals_of_two_projects() {
         let pace = Pace::new(Limits::API_KEY);
         for _ in 0..120 {
             pace.admit(&query(1, "a")).await.unwrap();
         }
-        pace.throttled(&query(1, "a"), Duration::from_secs(3_590));
+        let usual = Limits::API_KEY.queries_per_hour;
+        for _ in 0..3 {
+            pace.throttled(&query(1, "a"), Duration::from_secs(3_590));
+            assert_eq!(pace.queries_per_hour(Some("a")), usual, "one project");
+        }
+        pace.throttled(&query(2, "a"), Duration::from_secs(3_590));
         assert_eq!(pace.queries_per_hour(Some("a")), OLD_QUERIES_PER_HOUR);
         assert_eq!(pace.queries_left(Some("a")), 0);
     }
@@ -491,6 +680,7 @@ mod tests {
     async fn a_refusal_for_some_seconds_teaches_nothing() {
         let pace = Pace::new(Limits::API_KEY);
         pace.throttled(&query(1, "a"), Duration::from_secs(57));
+        pace.throttled(&query(2, "a"), Duration::from_secs(57));
         let usual = Limits::API_KEY.queries_per_hour;
         assert_eq!(pace.queries_per_hour(Some("a")), usual);
     }

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use crate::bearer::Bearer;
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, Listed};
 use crate::error::Error;
 use crate::optional::or_absent;
 
@@ -34,24 +34,47 @@ pub struct Project {
 }
 
 impl<B: Bearer> Client<B> {
-    /// Every project of an organization, all pages.
+    /// Every project of an organization, all pages. None for a person who is no member of it (any more).
     pub async fn projects_of(&self, organization: &str) -> Result<Vec<Project>, Error> {
+        self.projects_of_so_far(organization).await.whole()
+    }
+
+    /// As [`Client::projects_of`]; if a page fails, the pages before it are kept.
+    pub async fn projects_of_so_far(&self, organization: &str) -> Listed<Project> {
         let path = ["organizations", organization, "projects"];
-        self.list(Call::read("projects of organization", &path))
+        self.list_so_far(Call::read("projects of organization", &path))
             .await
     }
 
     /// Every project the credential reaches, over all organizations, all pages.
     ///
-    /// Some versions list the current organization alone; it is the second choice after
-    /// [`Client::projects_of`].
+    /// Some versions list the current organization alone, and a credential for other organizations is refused;
+    /// it is the second choice after [`Client::projects_of`].
     pub async fn projects(&self) -> Result<Vec<Project>, Error> {
-        self.list(Call::read("projects", &["projects"])).await
+        self.projects_so_far().await.whole()
+    }
+
+    /// As [`Client::projects`]; if a page fails, the pages before it are kept.
+    pub async fn projects_so_far(&self) -> Listed<Project> {
+        self.list_so_far(Call::read("projects", &["projects"]))
+            .await
     }
 
     /// One project by its number.
+    ///
+    /// Refused to a credential for other organizations than the one that its person last opened in the web app;
+    /// [`Client::project_of`] is not.
     pub async fn project(&self, id: u64) -> Result<Project, Error> {
         self.get(Call::read("project", &["projects", &id.to_string()]))
             .await
+    }
+
+    /// One project by the path of its organization, or if that path is closed, by its number alone.
+    pub async fn project_of(&self, organization: &str, id: u64) -> Result<Project, Error> {
+        let path = ["organizations", organization, "projects", &id.to_string()];
+        match self.get(Call::read("project of organization", &path)).await {
+            Err(Error::NotFound(_) | Error::Forbidden(_)) => self.project(id).await,
+            answered => answered,
+        }
     }
 }

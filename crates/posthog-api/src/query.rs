@@ -5,6 +5,10 @@
 //! and `blocking` may use the cache within it. When PostHog would rather work in the background (202,
 //! or 504 with a personal API key, whose queries end after 10 s), the query is started asynchronously
 //! and polled.
+//!
+//! PostHog refuses a request with a member that it does not know. All that is sent here is older than any
+//! server that is likely to be met, but for the name of a query (February 2025): a server that refuses it is
+//! asked again without, and is not sent a name again.
 
 use std::time::Duration;
 
@@ -14,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bearer::Bearer;
 use crate::client::{Call, Client};
-use crate::error::Error;
+use crate::error::{Error, UNKNOWN_MEMBER_CODE, is_too_large};
 use crate::optional::or_absent;
 
 /// First pause between two looks at a query that runs in the background.
@@ -60,17 +64,20 @@ impl HogQl {
         self
     }
 
-    fn body(&self, refresh: &str) -> Value {
+    fn body(&self, refresh: &str, named: bool) -> Value {
         let refresh = if self.fresh {
             format!("force_{refresh}")
         } else {
             refresh.to_owned()
         };
-        let mut query = json!({ "kind": "HogQLQuery", "query": self.text, "name": self.name });
+        let mut query = json!({ "kind": "HogQLQuery", "query": self.text });
+        if named {
+            query["name"] = self.name.into();
+        }
         if !self.values.is_empty() {
             query["values"] = Value::Object(self.values.clone());
         }
-        json!({ "query": query, "refresh": refresh, "name": self.name })
+        json!({ "query": query, "refresh": refresh })
     }
 }
 
@@ -149,8 +156,20 @@ impl<B: Bearer> Client<B> {
         query: &HogQl,
         refresh: &str,
     ) -> Result<Started, Error> {
-        let call = Call::query("query", project, organization).body(query.body(refresh));
-        let answer = self.send(call).await?;
+        let send = |named| {
+            let call = Call::query("query", project, organization);
+            self.send(call.body(query.body(refresh, named)))
+        };
+        let named = self.takes_names();
+        let answer = match send(named).await {
+            Err(Error::Invalid { code, .. }) if named && code == UNKNOWN_MEMBER_CODE => {
+                tracing::debug!("the Host is older than names of queries");
+                let answer = send(false).await?;
+                self.drop_names();
+                answer
+            }
+            answered => answered?,
+        };
         let body: QueryAnswer = answer.read()?;
         match body.query_status {
             Some(status) if answer.status == StatusCode::ACCEPTED || body.results.is_none() => {
@@ -256,6 +275,13 @@ impl QueryAnswer {
 
 impl QueryStatus {
     fn into_started(self) -> Result<Started, Error> {
+        let detail = self.error_message.as_deref().unwrap_or_default();
+        if self.error && is_too_large(None, detail) {
+            return Err(Error::TooLarge {
+                status: 504,
+                detail: detail.to_owned(),
+            });
+        }
         if self.error {
             return Err(Error::Invalid {
                 status: 400,
@@ -326,16 +352,16 @@ mod tests {
     #[test]
     fn a_fresh_query_does_not_ask_the_cache() {
         let mut query = HogQl::new("test", "SELECT 1");
-        assert_eq!(query.body("blocking")["refresh"], "blocking");
+        assert_eq!(query.body("blocking", true)["refresh"], "blocking");
         query.fresh = true;
-        assert_eq!(query.body("blocking")["refresh"], "force_blocking");
-        assert_eq!(query.body("async")["refresh"], "force_async");
+        assert_eq!(query.body("blocking", true)["refresh"], "force_blocking");
+        assert_eq!(query.body("async", true)["refresh"], "force_async");
     }
 
     #[test]
     fn values_travel_beside_the_text() {
         let query = HogQl::new("test", "SELECT {event} LIMIT 1").set("event", "a' OR 1=1");
-        let body = query.body("blocking");
+        let body = query.body("blocking", true);
         assert_eq!(body["query"]["query"], "SELECT {event} LIMIT 1");
         assert_eq!(body["query"]["values"]["event"], "a' OR 1=1");
     }

@@ -335,7 +335,7 @@ fn status_of(error: &Error) -> StatusCode {
     match error {
         Error::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
-        Error::RateLimited { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::RateLimited { .. } | Error::ReadBudget { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_GATEWAY,
     }
 }

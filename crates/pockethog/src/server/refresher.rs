@@ -65,6 +65,8 @@ pub struct Refresher(Arc<Inner>);
 struct Inner {
     watched: Mutex<Watched>,
     health: Mutex<HashMap<ConnectionId, Health>>,
+    /// Until when PostHog wants to hear no query of single projects, whose connections answer otherwise.
+    slowed: Mutex<HashMap<ProjectKey, Instant>>,
     /// Read so far and to be read in all, while numbers are missing or old.
     progress: Mutex<Option<(usize, usize)>>,
     wake: Notify,
@@ -160,6 +162,10 @@ impl Refresher {
             return Status::Loading { done, total };
         }
         let fresh = i64::try_from(cadence.seconds()).unwrap_or(i64::MAX) * 2 + 15;
+        let is_old = oldest.is_none_or(|oldest| now.as_second() - oldest.as_second() > fresh);
+        if is_old && self.slows_down() {
+            return Status::Busy(age.unwrap_or_else(|| "trying again".to_owned()));
+        }
         match (oldest, age) {
             (Some(oldest), Some(age)) if now.as_second() - oldest.as_second() > fresh => {
                 Status::Updated(age)
@@ -179,6 +185,21 @@ impl Refresher {
             .chain(watched.glances.iter().map(|(interest, _)| interest))
             .cloned()
             .collect()
+    }
+
+    /// Notes for how long PostHog wants to hear no query of a project; `None` if it has answered one.
+    fn slow_down(&self, project: &ProjectKey, wait: Option<Duration>) {
+        let mut slowed = lock(&self.0.slowed);
+        match wait {
+            Some(wait) => drop(slowed.insert(project.clone(), Instant::now() + wait)),
+            None => drop(slowed.remove(project)),
+        }
+    }
+
+    /// Whether PostHog wants to hear no query of some project now.
+    fn slows_down(&self) -> bool {
+        let now = Instant::now();
+        lock(&self.0.slowed).values().any(|until| *until > now)
     }
 
     /// Notes that a connection answered. True where it had not before.
@@ -446,7 +467,7 @@ impl Task {
                 answer,
             } = done;
             self.under_way.remove(job);
-            self.note_health(connection, answer);
+            self.note_health(job, connection, answer);
             if let Some(read) = job.today().and_then(|key| self.round.get_mut(key)) {
                 *read = true;
             }
@@ -471,13 +492,23 @@ impl Task {
     }
 
     /// Notes what an answer says about its connection.
-    fn note_health(&self, connection: &ConnectionId, answer: &Answer) {
+    fn note_health(&self, job: &Job, connection: &ConnectionId, answer: &Answer) {
         let refresher = self.state.refresher();
         match judge(answer) {
             Verdict::Answered => {
+                if let Job::Read(key, _) = job {
+                    refresher.slow_down(key, None);
+                }
                 if refresher.well(connection) {
                     self.state.announce(Change::Status);
                 }
+            }
+            Verdict::SlowDown { wait } => {
+                if let Job::Read(key, _) = job {
+                    refresher.slow_down(key, Some(wait.unwrap_or(LONGEST_WAIT)));
+                }
+                refresher.well(connection);
+                self.state.announce(Change::Status);
             }
             Verdict::Down { busy, reason, wait } => {
                 refresher.ill(connection, busy, reason, wait);

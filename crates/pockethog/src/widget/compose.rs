@@ -7,7 +7,6 @@ use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState};
 
 use super::content::{self, Content, Numbers, Row, State};
 use super::{Asked, Request, Which};
-use crate::discovery::Cause;
 use crate::notes::Notes;
 use crate::preferences::{Preferences, Scheme};
 use crate::project::{Project, ProjectKey};
@@ -55,8 +54,6 @@ struct Known {
     /// Of the only project.
     notes: Vec<Timestamp>,
     discoveries: HashMap<ConnectionId, KnownDiscovery>,
-    /// Until when PostHog wants to be left alone, by Connection.
-    paused: HashMap<ConnectionId, Timestamp>,
 }
 
 impl Known {
@@ -77,10 +74,6 @@ impl Known {
                 known.discoveries.insert(connection.id.clone(), found);
             }
         }
-        let owners: HashMap<ProjectKey, ConnectionId> = projects
-            .iter()
-            .map(|project| (project.key.clone(), project.connection.clone()))
-            .collect();
         known.choose(asked, projects);
         let view = asked.request.range.map_or(View::Today, View::Period);
         for project in &known.chosen {
@@ -100,20 +93,6 @@ impl Known {
             let notes: Option<Notes> = snapshots.view(&project.key, View::Notes)?;
             let notes = notes.into_iter().flat_map(|notes| notes.notes);
             known.notes = notes.map(|note| note.at).collect();
-        }
-        // Told to wait about one project, the others of the account wait too.
-        let troubles = snapshots.all_trouble()?;
-        for (key, trouble) in troubles
-            .iter()
-            .map(|(key, trouble)| (key, trouble))
-            .chain(&known.troubles)
-        {
-            if let (Cause::Throttled, Some(until), Some(owner)) =
-                (trouble.cause, trouble.retry_at, owners.get(key))
-            {
-                let paused = known.paused.entry(owner.clone()).or_insert(until);
-                *paused = until.max(*paused);
-            }
         }
         Ok(known)
     }
@@ -203,17 +182,12 @@ impl Known {
         let old = numbers.as_ref().is_none_or(|numbers| {
             content.is_stale(numbers.measured_at) && numbers.measured_at < asked.started
         });
-        let paused = self.paused.get(&project.connection).copied();
         let resting = trouble
             .as_ref()
-            .is_some_and(|trouble| rests(trouble, paused, asked, content.now))
-            || paused.is_some_and(|until| until > content.now);
+            .is_some_and(|trouble| rests(trouble, asked, content.now));
         let state = match (&ended, old, &trouble, &numbers) {
             (Some(_), ..) => State::SignedOut,
             (None, true, Some(trouble), _) => State::of(trouble.cause),
-            (None, true, None, _) if paused.is_some_and(|until| until > content.now) => {
-                State::Throttled
-            }
             (None, true, None, _) => State::Stale,
             (None, false, _, Some(numbers)) if !numbers.has_events => State::Empty,
             (None, false, ..) => State::Fresh,
@@ -265,12 +239,9 @@ impl Known {
     }
 }
 
-/// True where it is too early to ask again.
-fn rests(trouble: &Trouble, paused: Option<Timestamp>, asked: &Asked<'_>, now: Timestamp) -> bool {
-    if trouble.at >= asked.started
-        || trouble.retry_at.is_some_and(|until| until > now)
-        || paused.is_some_and(|until| until > now)
-    {
+/// Whether it is too early to ask for a project again. What PostHog said about one does not hold others up.
+fn rests(trouble: &Trouble, asked: &Asked<'_>, now: Timestamp) -> bool {
+    if trouble.at >= asked.started || trouble.retry_at.is_some_and(|until| until > now) {
         return true;
     }
     let max_age = i64::try_from(asked.request.max_age.as_secs()).unwrap_or(i64::MAX);

@@ -1,10 +1,12 @@
 //! Paging: by `next`, at the same Host, to its end and no further.
 
-use posthog_api::{Error, EventDefinitionSearch};
+use std::time::Duration;
+
+use posthog_api::{Error, EventDefinitionSearch, Patience};
 use serde_json::{Value, json};
 
 use crate::desk::client;
-use crate::server::{Answer, Request, Server};
+use crate::server::{Answer, Gate, Reply, Request, Server};
 
 fn parameter(request: &Request, name: &str) -> Option<String> {
     url::form_urlencoded::parse(request.query.as_bytes())
@@ -61,7 +63,7 @@ async fn a_next_at_another_host_gets_no_token() {
 }
 
 #[tokio::test]
-async fn a_list_that_leads_back_ends() {
+async fn a_list_that_leads_back_ends_and_says_so() {
     for back in ["limit=1000", "offset=1", "offset=2"] {
         let server = Server::start(move |request| {
             let next = match request.number {
@@ -72,9 +74,106 @@ async fn a_list_that_leads_back_ends() {
             page(&[request.number as u64], Some(&next)).into()
         })
         .await;
-        let projects = client(&server).projects().await.unwrap();
-        assert_eq!(projects.len(), 3, "{back}");
-        assert_eq!(server.count(), 3, "{back}");
+        let listed = client(&server).projects_so_far().await;
+        assert_eq!((listed.items.len(), server.count()), (3, 3), "{back}");
+        let error = listed.error.unwrap().to_string();
+        assert!(error.contains("leads back"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_whose_pages_repeat_ends_whatever_its_next_and_its_count_say() {
+    let server = Server::start(|request| {
+        let next = format!("http://127.0.0.1/?offset={}", request.number + 1);
+        let mut answer = page(&[request.number as u64 % 2], Some(&next));
+        answer.body = answer
+            .body
+            .replace("\"count\":3", "\"count\":1000000000000");
+        answer.into()
+    })
+    .await;
+    let listed = client(&server).projects_so_far().await;
+    assert_eq!((listed.items.len(), server.count()), (2, 3));
+    let error = listed.error.unwrap().to_string();
+    assert!(error.contains("repeats itself"), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_of_empty_pages_ends() {
+    let server = Server::start(|request| {
+        let next = format!("http://127.0.0.1/?offset={}", request.number + 1);
+        page(&[], Some(&next)).into()
+    })
+    .await;
+    let listed = client(&server).projects_so_far().await;
+    assert_eq!((listed.items.len(), server.count()), (0, 1));
+    assert!(listed.error.is_some());
+}
+
+#[tokio::test]
+async fn a_list_without_end_is_bounded_by_its_items() {
+    let server = Server::start(|request| {
+        let next = format!("http://127.0.0.1/?offset={}", request.number + 1);
+        let first = request.number as u64 * 5_000;
+        let ids: Vec<u64> = (first..first + 5_000).collect();
+        page(&ids, Some(&next)).into()
+    })
+    .await;
+    let listed = client(&server).projects_so_far().await;
+    assert_eq!((listed.items.len(), server.count()), (20_000, 4));
+    let error = listed.error.unwrap().to_string();
+    assert!(error.contains("more than 20,000 entries"), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_without_end_is_bounded_by_its_time_as_a_whole() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let server = Server::start(move |request| match request.number {
+        0 => page(&[1], Some("http://127.0.0.1/?offset=1")).into(),
+        _ => Reply::Gated(held.clone(), page(&[2], None)),
+    })
+    .await;
+    let client = client(&server).with_patience(Patience {
+        list: Duration::from_millis(300),
+        ..Patience::default()
+    });
+    let listed = client.projects_so_far().await;
+    assert_eq!(listed.items.len(), 1, "what was read is kept");
+    let error = listed.error.unwrap().to_string();
+    assert!(error.contains("did not end within"), "{error}");
+}
+
+#[tokio::test]
+async fn organizations_of_megabytes_are_read_in_small_pages() {
+    let server = Server::start(|_| {
+        let features: Vec<Value> = (0..20_000)
+            .map(|n| json!({"key": format!("feature_{n}"), "description": "x".repeat(300)}))
+            .collect();
+        let results = json!([{"id": "o", "name": "Large", "available_product_features": features}]);
+        Answer::json(200, &json!({"next": null, "results": results})).into()
+    })
+    .await;
+    let organizations = client(&server).organizations().await.unwrap();
+    assert_eq!(organizations[0].name, "Large");
+    assert_eq!(parameter(&server.seen()[0], "limit").as_deref(), Some("50"));
+}
+
+#[tokio::test]
+async fn a_project_is_asked_for_by_its_organization_and_by_its_number_where_that_is_closed() {
+    for open in ["/api/organizations/o/projects/7/", "/api/projects/7/"] {
+        let server = Server::start(move |request| {
+            if request.path == open {
+                return Answer::json(200, &json!({"id": 7, "name": "Rocket"})).into();
+            }
+            let detail = "API key does not have access to the requested organization: ID x.";
+            Answer::refusal(403, "permission_denied", detail).into()
+        })
+        .await;
+        let project = client(&server).project_of("o", 7).await.unwrap();
+        assert_eq!(project.name, "Rocket");
+        let first = &server.seen()[0].path;
+        assert_eq!(first, "/api/organizations/o/projects/7/");
     }
 }
 
@@ -87,6 +186,18 @@ async fn a_page_that_fails_fails_the_list() {
     .await;
     let error = client(&server).projects().await.unwrap_err();
     assert!(matches!(error, Error::Server { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_pages_before_one_that_fails_are_kept() {
+    let server = Server::start(|request| match request.number {
+        0 => page(&[1, 2], Some("http://127.0.0.1/?offset=2")).into(),
+        _ => Answer::html(500).into(),
+    })
+    .await;
+    let listed = client(&server).projects_of_so_far("o").await;
+    assert_eq!(listed.items.len(), 2);
+    assert!(matches!(listed.error, Some(Error::Server { .. })));
 }
 
 #[tokio::test]

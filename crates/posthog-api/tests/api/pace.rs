@@ -1,10 +1,14 @@
 //! How many requests are on the wire at once, seen from the server.
 
-use posthog_api::{Client, HogQl, Limits};
-use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use crate::desk::{Credential, Replacement, client_with};
-use crate::server::{Answer, Gate, Reply, Server};
+use posthog_api::{Client, Error, HogQl, Limits};
+use serde_json::{Value, json};
+
+use crate::desk::{Credential, Replacement, client_of, client_with};
+use crate::server::{Answer, Ending, Gate, Reply, Server};
 
 /// A server whose queries wait for a gate.
 async fn gated() -> (Server, Gate) {
@@ -86,4 +90,109 @@ async fn a_caller_who_goes_away_gives_its_place_back() {
     gate.has(2).await;
     gate.open();
     assert!(second.await.unwrap());
+}
+
+fn rows() -> Value {
+    json!({"results": [[1]], "columns": ["n"], "types": ["UInt64"]})
+}
+
+#[tokio::test]
+async fn an_organization_that_lets_fewer_run_is_asked_less_and_every_query_is_answered() {
+    for at_once in [10, 3, 1] {
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (counted, seen) = (Arc::clone(&running), Arc::clone(&most));
+        let server = Server::start(move |_| {
+            if counted.fetch_add(1, Ordering::SeqCst) >= at_once {
+                counted.fetch_sub(1, Ordering::SeqCst);
+                let detail = "Exceeded maximum concurrency limit: 10 for key: app:query:per-org:a";
+                return Answer::refusal(429, "throttled", detail).into();
+            }
+            seen.fetch_max(counted.load(Ordering::SeqCst), Ordering::SeqCst);
+            let counted = Arc::clone(&counted);
+            let ending = Ending(Arc::new(move || {
+                counted.fetch_sub(1, Ordering::SeqCst);
+            }));
+            let answer = Answer::json(200, &rows());
+            Reply::Later(Duration::from_millis(30), answer, ending)
+        })
+        .await;
+        let client = client_of(&server, Credential::new(Replacement::Next));
+        let calls: Vec<_> = (0..30).map(|project| ask(&client, project, "a")).collect();
+        for call in calls {
+            assert!(call.await.unwrap(), "{at_once} at once");
+        }
+        let refused = server.count() - 30;
+        assert!(refused <= 30, "{refused} refusals with {at_once} at once");
+        assert!(client.pace().queries_at_once("a") <= 10);
+        assert_eq!(client.pace().queries_at_once("b"), 14);
+    }
+}
+
+#[tokio::test]
+async fn a_project_that_has_read_too_much_waits_alone_and_is_not_asked_again() {
+    let server = Server::start(|request| {
+        if request.path.contains("/1/") {
+            return Answer::refusal(429, "api_queries_budget_exceeded", "Query budget exceeded.")
+                .with("Retry-After", "3600")
+                .with("X-PostHog-Query-Budget-Remaining-Bytes", "0")
+                .into();
+        }
+        Answer::json(200, &rows())
+            .with("X-PostHog-Query-Bytes-Read", "1000")
+            .with("X-PostHog-Query-Budget-Remaining-Bytes", "480000000000")
+            .into()
+    })
+    .await;
+    let client = client_with(&server, Credential::new(Replacement::Next), Limits::API_KEY);
+    let question = HogQl::new("n", "SELECT 1 AS n");
+    for _ in 0..3 {
+        let error = client.query(1, Some("a"), &question).await.unwrap_err();
+        assert!(matches!(error, Error::ReadBudget { .. }), "{error:?}");
+        assert!(error.to_string().contains("read budget"), "{error}");
+        client.query(2, Some("a"), &question).await.unwrap();
+    }
+    assert_eq!(server.count(), 1 + 3);
+    let usual = Limits::API_KEY.queries_per_hour;
+    assert_eq!(client.pace().queries_per_hour(Some("a")), usual);
+}
+
+#[tokio::test]
+async fn a_long_pause_without_a_reason_is_its_projects_own_too() {
+    let server = Server::start(|request| {
+        if request.path.contains("/1/") {
+            return Answer::refusal(429, "throttled", "Request was throttled.")
+                .with("Retry-After", "1800")
+                .into();
+        }
+        Answer::json(200, &rows()).into()
+    })
+    .await;
+    let client = client_with(&server, Credential::new(Replacement::Next), Limits::API_KEY);
+    let question = HogQl::new("n", "SELECT 1 AS n");
+    for _ in 0..2 {
+        let error = client.query(1, Some("a"), &question).await.unwrap_err();
+        assert!(matches!(error, Error::RateLimited { .. }), "{error:?}");
+        client.query(2, Some("a"), &question).await.unwrap();
+    }
+    assert_eq!(server.count(), 1 + 2);
+}
+
+#[tokio::test]
+async fn a_budget_that_runs_low_slows_its_project_down_before_it_is_refused() {
+    let server = Server::start(|request| {
+        let left = 400_000_000_u64.saturating_sub(request.number as u64 * 142_000_000);
+        Answer::json(200, &rows())
+            .with("X-PostHog-Query-Bytes-Read", "142000000")
+            .with("X-PostHog-Query-Budget-Remaining-Bytes", left.to_string())
+            .into()
+    })
+    .await;
+    let client = client_with(&server, Credential::new(Replacement::Next), Limits::API_KEY);
+    let question = HogQl::new("n", "SELECT 1 AS n");
+    client.query(1, Some("a"), &question).await.unwrap();
+    let error = client.query(1, Some("a"), &question).await.unwrap_err();
+    assert!(matches!(error, Error::ReadBudget { .. }), "{error:?}");
+    assert!(client.pace().rest_of(1) > Duration::from_secs(10));
+    assert_eq!(server.count(), 1);
+    client.query(2, Some("a"), &question).await.unwrap();
 }

@@ -49,6 +49,80 @@ async fn a_query_is_one_request_with_its_values_beside_the_text() {
 }
 
 #[tokio::test]
+async fn a_query_has_no_member_that_older_servers_do_not_know_but_its_name() {
+    let (_, server) = asked(|_| Answer::json(200, &rows(42)).into()).await;
+    let body = &server.seen()[0].body;
+    let members = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(members(body), ["query", "refresh"]);
+    assert_eq!(members(&body["query"]), ["kind", "name", "query", "values"]);
+}
+
+#[tokio::test]
+async fn a_server_that_knows_no_names_is_asked_again_without_once_and_for_good() {
+    let server = Server::start(|request| {
+        if request.body["query"].get("name").is_none() {
+            return Answer::json(200, &rows(42)).into();
+        }
+        let detail = "JSON parse error - 1 validation error for QueryRequest\nquery.HogQLQuery.name\n  \
+                      Extra inputs are not permitted [type=extra_forbidden]";
+        Answer::refusal(400, "parse_error", detail).into()
+    })
+    .await;
+    let client = client(&server);
+    for asked in [2, 3, 4] {
+        let rows = client.clone().query(7, None, &question()).await.unwrap();
+        assert_eq!(rows.rows[0][0], 42);
+        assert_eq!(server.count(), asked);
+    }
+}
+
+#[tokio::test]
+async fn what_else_a_server_does_not_know_is_told_and_asked_twice_at_most() {
+    let refusal = || Answer::refusal(400, "parse_error", "Extra inputs are not permitted");
+    let (result, server) = asked(move |_| refusal().into()).await;
+    assert!(matches!(result, Err(Error::Invalid { .. })), "{result:?}");
+    assert_eq!(server.count(), 2);
+}
+
+#[tokio::test]
+async fn a_polled_answer_may_hold_nan() {
+    let server = Server::start(|request| {
+        if request.number == 0 {
+            return Answer::json(202, &json!({"query_status": status(false)})).into();
+        }
+        let mut done = status(true);
+        done["results"] = json!({
+            "results": [["NaN", "@", 7]], "columns": ["name", "rate", "n"],
+            "types": ["String", "Float64", "UInt64"],
+        });
+        let mut answer = Answer::json(200, &json!({"query_status": done}));
+        answer.body = answer.body.replace("\"@\"", "NaN");
+        answer.into()
+    })
+    .await;
+    let rows = client(&server).query(7, None, &question()).await.unwrap();
+    assert_eq!(rows.rows, [[json!("NaN"), Value::Null, json!(7)]]);
+}
+
+#[tokio::test]
+async fn a_query_that_needs_too_much_memory_is_not_sent_again() {
+    let detail = "Query has reached the max memory limit before completing.";
+    let (result, server) = asked(move |_| Answer::refusal(504, "error", detail).into()).await;
+    let error = result.unwrap_err();
+    assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
+    assert!(!error.is_transient());
+    assert!(error.to_string().contains("too large"), "{error}");
+    assert_eq!(server.count(), 1);
+}
+
+#[tokio::test]
 async fn types_are_pairs_or_plain_names() {
     for types in [json!([["visitors", "UInt64"]]), json!(["UInt64"])] {
         let mut answer = rows(1);

@@ -1,6 +1,8 @@
 //! Every status and every broken answer: what it is called, and how often it is asked again.
 
-use posthog_api::{AnnotationChange, Client, Error, Limits, NewAnnotation, Pace};
+use std::time::Duration;
+
+use posthog_api::{AnnotationChange, Client, Error, Limits, NewAnnotation, Pace, Patience};
 use serde_json::json;
 
 use crate::desk::{Credential, Replacement, client, http_builder};
@@ -232,8 +234,39 @@ async fn an_unreachable_host_is_named() {
 #[tokio::test]
 async fn an_answer_without_end_is_cut() {
     let (error, asked) = refused(Reply::Endless(200)).await;
-    assert!(error.to_string().contains("64 MiB"), "{error}");
+    assert!(error.to_string().contains("16 MiB"), "{error}");
     assert_eq!(asked, 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_is_bounded_by_its_time_as_a_whole() {
+    let server = Server::start(|_| Reply::Dripping(200)).await;
+    let client = client(&server).with_patience(Patience {
+        answer: Duration::from_millis(300),
+        ..Patience::default()
+    });
+    let error = client.project(7).await.unwrap_err();
+    assert!(
+        error.to_string().contains("did not end its answer"),
+        "{error}"
+    );
+    assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
+    assert_eq!(server.count(), 1, "it would take as long again");
+}
+
+#[tokio::test]
+async fn a_request_ends_in_its_time_however_often_it_is_tried() {
+    let server = Server::start(|_| Answer::html(503).into()).await;
+    let client = client(&server).with_patience(Patience {
+        request: Duration::from_millis(500),
+        ..Patience::default()
+    });
+    let error = client.project(7).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Busy { status: 503, .. }),
+        "{error:?}"
+    );
+    assert_eq!(server.count(), 1, "the next try would begin too late");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,8 +32,22 @@ pub enum Reply {
     Half(Answer),
     /// This status, and a body that never ends.
     Endless(u16),
+    /// The head, and a byte of the body now and then, without end.
+    Dripping(u16),
+    /// The answer after this time, once this has been called.
+    Later(Duration, Answer, Ending),
     /// Nothing until the gate opens, then the answer.
     Gated(Gate, Answer),
+}
+
+/// What a test does when an answer goes out.
+#[derive(Clone)]
+pub struct Ending(pub Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ending")
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -176,6 +191,20 @@ async fn serve(
         Reply::Gated(gate, answer) => {
             gate.pass().await;
             write(&mut stream, &answer, answer.body.len()).await?;
+        }
+        Reply::Later(time, answer, ending) => {
+            tokio::time::sleep(time).await;
+            ending.0();
+            write(&mut stream, &answer, answer.body.len()).await?;
+        }
+        Reply::Dripping(status) => {
+            let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).await?;
+            let mut drips = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                drips.tick().await;
+                stream.write_all(b" ").await?;
+            }
         }
         Reply::Endless(status) => {
             let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\n\r\n");

@@ -120,7 +120,7 @@ async fn a_403_never_asks_for_another_token() {
         ),
         (
             "API keys with scoped projects are only supported on project-based endpoints.",
-            "the sign-in does not reach it: API keys with scoped projects are only supported on project-based endpoints.",
+            "the sign-in is for single projects only",
         ),
         (
             "Organization 'Acme' does not allow using personal API keys.",

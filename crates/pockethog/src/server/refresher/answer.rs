@@ -126,6 +126,10 @@ fn keep(
 /// What an answer says about the connection.
 pub(super) enum Verdict {
     Answered,
+    /// It answers, and wants to hear less of what was asked for.
+    SlowDown {
+        wait: Option<Duration>,
+    },
     Down {
         busy: bool,
         reason: String,
@@ -157,13 +161,14 @@ pub(super) fn judge(answer: &Answer) -> Verdict {
                 reason: error.to_string(),
                 wait: None,
             },
-            Error::RateLimited { .. } | Error::BudgetSpent { .. } | Error::Busy { .. } => {
-                Verdict::Down {
-                    busy: true,
-                    reason: error.to_string(),
-                    wait: error.retry_after(),
-                }
-            }
+            Error::RateLimited { .. } | Error::ReadBudget { .. } => Verdict::SlowDown {
+                wait: error.retry_after(),
+            },
+            Error::BudgetSpent { .. } | Error::Busy { .. } => Verdict::Down {
+                busy: true,
+                reason: error.to_string(),
+                wait: error.retry_after(),
+            },
             Error::Bearer(BearerError::Unavailable { .. }) => Verdict::Down {
                 busy: error.to_string().contains("busy"),
                 reason: error.to_string(),

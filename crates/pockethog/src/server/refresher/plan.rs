@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::Interest;
+use crate::discovery::Cause;
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, Period, Range, Today};
 use crate::preferences::Preferences;
@@ -75,6 +76,7 @@ pub(super) fn plan(
         now: Timestamp::now(),
         cadence: cadence(&preferences),
         stretched: HashMap::new(),
+        state,
         connections: &connections,
         down: lock(&state.refresher().0.health).keys().cloned().collect(),
         under_way,
@@ -232,6 +234,7 @@ struct Maker<'a> {
     cadence: i64,
     /// How far the cadence of visible and of other projects is stretched, by purse.
     stretched: HashMap<Purse, (i64, i64)>,
+    state: &'a State,
     connections: &'a HashMap<ConnectionId, Connection>,
     /// Connections that do not answer: what failed is due as soon as they may be tried again.
     down: HashSet<ConnectionId>,
@@ -302,6 +305,19 @@ impl Maker<'_> {
                 false => REFUSED_SECONDS,
             };
             due = due.max(self.left(trouble.at, patience));
+            // PostHog has said when: to this program or to another one.
+            if trouble.cause == Cause::Throttled
+                && let Some(retry_at) = trouble.retry_at
+            {
+                due = due.max(retry_at.as_second() - self.now.as_second());
+            }
+        }
+        if view != View::Notes {
+            let client = self.state.program().client(connection);
+            let rest = client.pace().rest_of(project.key.id).as_secs_f64().ceil();
+            #[expect(clippy::cast_possible_truncation, reason = "an hour at most")]
+            let rest = rest as i64;
+            due = due.max(rest);
         }
         let job = Job::Read(project.key.clone(), view);
         let old = measured.is_none_or(|measured| self.left(measured, 3 * cadence) == 0);
