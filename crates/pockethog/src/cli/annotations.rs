@@ -461,9 +461,9 @@ fn refused(target: &Target, id: u64, error: ChangeError, draft: Option<&str>) ->
         ChangeError::Api(error) => target.refused(&error),
         ChangeError::Conflict(now) => {
             let mut more = Text::from(format!("It says now, at version {}:", now.version))
-                .below(indented(&now.text));
+                .below(quoted(&now.text));
             if let Some(draft) = draft.filter(|draft| **draft != now.text) {
-                more = more.below("You wrote:").below(indented(draft));
+                more = more.below("You wrote:").below(quoted(draft));
             }
             CliError::failed("somebody changed this annotation meanwhile; nothing was changed")
                 .with_details(more, json!({ "version": now.version, "text": now.text }))
@@ -472,9 +472,9 @@ fn refused(target: &Target, id: u64, error: ChangeError, draft: Option<&str>) ->
     }
 }
 
-/// A note with its lines, each set in, so that none of them looks like one of ours.
-fn indented(text: &str) -> Text {
-    text.lines().map(|line| format!("  {line}")).collect()
+/// A note with its lines, each behind a bar, so that none of them looks like one of ours.
+fn quoted(text: &str) -> Text {
+    text.lines().map(|line| format!("  | {line}")).collect()
 }
 
 /// An annotation in JSON; field names are documented in docs/cli.md.

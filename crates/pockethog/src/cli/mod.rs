@@ -37,6 +37,7 @@ use console::{LogWriter, Style, Text};
 use patience::in_time;
 
 use crate::numerals::Numerals;
+use crate::plain::plain;
 use crate::program::Program;
 
 /// Every PostHog project you have, at a glance.
@@ -99,14 +100,10 @@ PocketHog is an independent client, not affiliated with PostHog, Inc.";
 /// Runs the program as its arguments say.
 pub fn run() -> ExitCode {
     let typed = std::env::args_os().skip(1);
-    let whole = || {
-        // What the program was started as is nothing to print.
-        let typed = std::env::args_os().skip(1);
-        Arguments::try_parse_from(std::iter::once(OsString::from("pockethog")).chain(typed))
-    };
+    let whole = || parse(std::env::args_os().skip(1));
     let arguments = match widget_alone(typed).map_or_else(whole, Ok) {
         Ok(arguments) => arguments,
-        Err(error) => return not_understood(&error),
+        Err(error) => return not_understood(&presentable(error)),
     };
     let console = Console::new(arguments.shared.json, arguments.patience());
     start_log(&console);
@@ -145,6 +142,21 @@ fn widget_alone(mut typed: impl Iterator<Item = OsString>) -> Option<Arguments> 
     })
 }
 
+/// Reads the whole command line. What the program was started as is nothing to print.
+fn parse(typed: impl Iterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    Arguments::try_parse_from(std::iter::once(OsString::from("pockethog")).chain(typed))
+}
+
+/// The same error about the same arguments, each of them one harmless line: a script may have had them from anywhere.
+fn presentable(error: clap::Error) -> clap::Error {
+    let typed = std::env::args_os().skip(1);
+    let harmless = typed.map(|typed| plain(&typed.to_string_lossy()).into_owned().into());
+    match parse(harmless) {
+        Err(presentable) if presentable.kind() == error.kind() => presentable,
+        _ => error,
+    }
+}
+
 /// Help and version, which were asked for; anything else is wrong usage, in JSON too where that was
 /// asked for.
 fn not_understood(error: &clap::Error) -> ExitCode {
@@ -154,7 +166,6 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     }
     let json = std::env::args_os().any(|argument| argument == "--json");
     let console = Console::new(json, None);
-    // It repeats arguments, which a script may have had from anywhere.
     let message = error.to_string();
     let message = message.trim_end();
     let message = message.strip_prefix("error: ").unwrap_or(message);

@@ -25,7 +25,13 @@ const LAST_WRITES: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Patience {
     /// How long to wait for PostHog in all, for example 10s or 2m.
-    #[arg(long, value_name = "TIME", value_parser = super::widget::duration, default_value = "25s")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        value_parser = super::widget::duration,
+        default_value = "25s"
+    )]
     pub(super) timeout: Duration,
 }
 
@@ -124,3 +130,14 @@ pub(super) fn unread_lists(
 
 /// Lists of projects younger than this need not be read again for an overview.
 pub(super) const OLD_LISTS: i64 = DISCOVERY_SECONDS;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::console::PATIENCE;
+
+    #[test]
+    fn a_run_ends_within_half_a_minute() {
+        assert!(PATIENCE + TOKEN_GRACE + LAST_WRITES < Duration::from_secs(30));
+    }
+}

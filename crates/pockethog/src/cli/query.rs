@@ -344,11 +344,10 @@ fn guarded(text: &str) -> String {
     let mut begins = true;
     for letter in text.chars() {
         let is_separator = matches!(letter, ';' | '|' | ',' | '"' | '\t' | '\r' | '\n');
-        let starts_formula = matches!(
-            letter,
-            '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'
-        );
-        if begins && starts_formula {
+        let starts_formula = matches!(letter, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠');
+        // Some take a field that begins with a tab or a line end for one, too.
+        let is_first = safe.is_empty() && letter.is_control();
+        if begins && (starts_formula || is_first) {
             safe.push('\'');
         }
         safe.push(letter);
@@ -460,6 +459,7 @@ mod tests {
             ("a;=1", "a;'=1"),
             ("a\"=1", "a\"'=1"),
             ("a\n=1", "a\n'=1"),
+            ("a\r\nb", "a\r\nb"),
             ("＝1", "'＝1"),
             ("-5", "-5"),
             ("-1.5e3", "-1.5e3"),

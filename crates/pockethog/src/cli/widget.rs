@@ -15,7 +15,7 @@ use crate::folders::Folders;
 use crate::overview::Range;
 use crate::preferences::{Mode, Preferences, Scheme};
 use crate::widget::install::{Call, Target};
-use crate::widget::{self, Content, Request, State, Which};
+use crate::widget::{self, Content, MenuHost, Request, State, Which};
 
 /// Device pixels per CSS pixel of a PNG.
 const SCALE: f32 = 2.0;
@@ -200,7 +200,10 @@ impl Widget {
                 bytes
             }
             Format::Waybar => widget::waybar(content).into_bytes(),
-            Format::Xbar => widget::xbar(content, &program().display().to_string()).into_bytes(),
+            Format::Xbar => {
+                let host = MenuHost::of_environment(|name| std::env::var_os(name).is_some());
+                widget::xbar(content, host, &program().display().to_string()).into_bytes()
+            }
             Format::Tmux => widget::tmux(content).into_bytes(),
             Format::Svg => (widget::svg(content, size, scheme, dark) + "\n").into_bytes(),
             Format::Png => widget::png(content, size, scheme, dark, SCALE)?,
@@ -286,7 +289,7 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
         arguments: arguments.again(),
         environment,
     };
-    let plan = target.plan(&call, &folders.config_dir(), folders.home_dir());
+    let plan = target.plan(&call, &folders.config_dir(), folders.home_dir())?;
     if arguments.write {
         let written = plan.write()?;
         for piece in &plan.pieces {

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::content::{Content, Numbers, State};
-use super::words::{change, figure, plain, remark, sum_remark};
+use super::words::{change, figure, remark, sum_remark};
 use crate::charts::image::{Figure, Size, WidgetImage};
 use crate::charts::png::PngError;
 use crate::format::{Change, day, hour};
 use crate::overview::Range;
+use crate::plain::plain;
 use crate::preferences::Scheme;
 
 /// Names below the curve.
@@ -40,7 +41,7 @@ pub fn image(content: &Content, size: Size, scheme: Scheme, dark: bool) -> Widge
         size,
         scheme,
         dark,
-        title: plain(&content.title),
+        title: plain(&content.title).into_owned(),
         ..WidgetImage::default()
     };
     let sum = content.sum();
@@ -52,7 +53,7 @@ pub fn image(content: &Content, size: Size, scheme: Scheme, dark: bool) -> Widge
         None => Figure::Message(message(content)),
     };
     image.remark = match content.rows.as_slice() {
-        _ if sum.is_none() => content.sentence.as_deref().map(plain).unwrap_or_default(),
+        _ if sum.is_none() => plain(content.sentence.as_deref().unwrap_or_default()).into_owned(),
         [row] if !content.summed => remark(content, row),
         _ => sum_remark(content),
     };
@@ -68,7 +69,7 @@ pub fn image(content: &Content, size: Size, scheme: Scheme, dark: bool) -> Widge
                     Some(numbers) => (figure(numbers), change(numbers)),
                     None => ("–".to_owned(), Change::NoData),
                 };
-                (plain(&row.name), number, change)
+                (plain(&row.name).into_owned(), number, change)
             })
             .collect();
     }

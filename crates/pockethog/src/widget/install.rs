@@ -60,6 +60,22 @@ pub enum InstallError {
     /// There is one that says something else.
     #[error("{} is there already and says something else; move it away first", .0.display())]
     Exists(PathBuf),
+    /// A word that the other program's file cannot hold.
+    #[error(
+        "{what} holds a control character, which cannot be written into the file of another program"
+    )]
+    Control {
+        /// Which word.
+        what: String,
+    },
+    /// tmux takes a closing parenthesis for the end of the command.
+    #[error(
+        "tmux cannot take parentheses that do not pair; name the project by its key, like us/12"
+    )]
+    Parentheses,
+    /// The path of the program is no text.
+    #[error("the path of this program, {}, is not UTF-8", .0.display())]
+    NotText(PathBuf),
     /// The system said no.
     #[error("{}: {source}", path.display())]
     Io {
@@ -72,13 +88,18 @@ pub enum InstallError {
 
 impl Target {
     /// What has to be made for this program. `config` is the folder of configurations, `home` the user's.
-    pub fn plan(self, call: &Call, config: &Path, home: &Path) -> Plan {
-        match self {
-            Self::Tmux => tmux(call, config),
+    ///
+    /// # Errors
+    ///
+    /// A word that cannot be written into such a file.
+    pub fn plan(self, call: &Call, config: &Path, home: &Path) -> Result<Plan, InstallError> {
+        call.check()?;
+        Ok(match self {
+            Self::Tmux => tmux(call, config)?,
             Self::Systemd => systemd(call, config),
             Self::Waybar => waybar(call, config),
             Self::Xbar => xbar(call, config, home),
-        }
+        })
     }
 }
 
@@ -175,8 +196,11 @@ fn waybar(call: &Call, config: &Path) -> Plan {
     }
 }
 
-fn tmux(call: &Call, config: &Path) -> Plan {
+fn tmux(call: &Call, config: &Path) -> Result<Plan, InstallError> {
     let path = config.join("tmux").join("pockethog.conf");
+    if !parentheses_pair(&call.shell("tmux")) {
+        return Err(InstallError::Parentheses);
+    }
     // tmux reads `#` and `%` of the command as formats, and `$`, `\` and `"` of the string.
     let command = call.shell("tmux").replace('#', "##").replace('%', "%%");
     let command = command
@@ -192,10 +216,26 @@ fn tmux(call: &Call, config: &Path) -> Plan {
         "In ~/.tmux.conf, add\n  source-file {}\nThen `tmux source-file ~/.tmux.conf`.",
         path.display()
     );
-    Plan {
+    Ok(Plan {
         pieces: vec![Piece::new(path, text)],
         then,
+    })
+}
+
+/// tmux counts them to find the end of a command, quotes or not.
+fn parentheses_pair(command: &str) -> bool {
+    let mut open = 0_usize;
+    for letter in command.chars() {
+        match letter {
+            '(' => open += 1,
+            ')' => match open.checked_sub(1) {
+                Some(left) => open = left,
+                None => return false,
+            },
+            _ => {}
+        }
     }
+    open == 0
 }
 
 fn xbar(call: &Call, config: &Path, home: &Path) -> Plan {
@@ -232,7 +272,8 @@ fn systemd(call: &Call, config: &Path) -> Plan {
         let output = ["--output", WIDGET_IMAGE].map(ToOwned::to_owned);
         arguments.splice(1..1, output);
     }
-    let mut command = systemd_quoted(&call.program.display().to_string());
+    // Neither here nor in the environment is a dollar expanded.
+    let mut command = systemd_quoted(&call.program.display().to_string()).replace("$$", "$");
     for argument in &arguments {
         command.push(' ');
         // The specifier for the home folder is ours and stays.
@@ -244,7 +285,6 @@ fn systemd(call: &Call, config: &Path) -> Plan {
     }
     let mut environment = String::new();
     for (name, value) in &call.environment {
-        // Here a dollar means itself.
         let pair = systemd_quoted(&format!("{name}={value}")).replace("$$", "$");
         environment += "Environment=";
         environment += &pair;
@@ -268,6 +308,29 @@ fn systemd(call: &Call, config: &Path) -> Plan {
 }
 
 impl Call {
+    /// Files of other programs are made of lines, and escapes for what ends one differ or are missing.
+    fn check(&self) -> Result<(), InstallError> {
+        let Some(program) = self.program.to_str() else {
+            return Err(InstallError::NotText(self.program.clone()));
+        };
+        let arguments = self
+            .arguments
+            .iter()
+            .map(|word| (word.as_str(), word.as_str()));
+        let environment = self.environment.iter();
+        let environment = environment.map(|(name, value)| (name.as_str(), value.as_str()));
+        let program = [("the path of this program", program)];
+        let words = arguments.chain(environment).chain(program);
+        for (what, word) in words {
+            if word.chars().any(char::is_control) {
+                return Err(InstallError::Control {
+                    what: what.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn arguments(&self, format: &str) -> Vec<String> {
         let mut arguments = vec!["widget".to_owned()];
         arguments.push("--format".to_owned());
@@ -306,7 +369,7 @@ impl Call {
 }
 
 /// One word for a POSIX shell.
-fn shell_quoted(word: &str) -> String {
+pub(super) fn shell_quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-=:,+@".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
@@ -320,8 +383,7 @@ fn systemd_quoted(word: &str) -> String {
         .replace('\\', "\\\\")
         .replace('"', "\\\"")
         .replace('%', "%%")
-        .replace('$', "$$")
-        .replace('\n', "\\n");
+        .replace('$', "$$");
     format!("\"{safe}\"")
 }
 
@@ -344,16 +406,43 @@ mod tests {
     }
 
     fn shown(target: Target) -> String {
-        let plan = target.plan(
-            &call(),
-            Path::new("/home/ada/.config"),
-            Path::new("/home/ada"),
-        );
+        let plan = planned(target, &call()).unwrap();
         let pieces = plan
             .pieces
             .iter()
             .map(|piece| format!("# {}\n{}\n", piece.path.display(), piece.text));
         pieces.chain([plan.then.clone()]).collect()
+    }
+
+    fn planned(target: Target, call: &Call) -> Result<Plan, InstallError> {
+        target.plan(call, Path::new("/home/ada/.config"), Path::new("/home/ada"))
+    }
+
+    #[test]
+    fn no_word_adds_a_line_to_a_file_or_ends_a_command() {
+        let with = |argument: &str| Call {
+            arguments: vec![argument.to_owned()],
+            ..call()
+        };
+        let targets = [Target::Tmux, Target::Systemd, Target::Waybar, Target::Xbar];
+        for target in targets {
+            for word in ["a\rExecStart=/bin/false", "a\nb", "a\u{85}b", "a\u{1b}b"] {
+                let refused = planned(target, &with(word));
+                assert!(
+                    matches!(refused, Err(InstallError::Control { .. })),
+                    "{word:?}"
+                );
+            }
+            let odd = Call {
+                environment: vec![("POCKETHOG_HOME".into(), "a\rb".into())],
+                ..call()
+            };
+            assert!(planned(target, &odd).is_err());
+        }
+        let refused = planned(Target::Tmux, &with("Acorn :) x"));
+        assert!(matches!(refused, Err(InstallError::Parentheses)));
+        assert!(planned(Target::Tmux, &with("Acorn (new)")).is_ok());
+        assert!(planned(Target::Systemd, &with("Acorn :) x")).is_ok());
     }
 
     #[test]
@@ -374,7 +463,9 @@ mod tests {
     #[test]
     fn a_file_that_says_something_else_is_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let plan = Target::Waybar.plan(&call(), folder.path(), folder.path());
+        let plan = Target::Waybar
+            .plan(&call(), folder.path(), folder.path())
+            .unwrap();
         assert_eq!(plan.write().unwrap().len(), 2);
         assert_eq!(plan.write().unwrap().len(), 0);
         std::fs::write(&plan.pieces[1].path, "mine").unwrap();
@@ -404,7 +495,9 @@ mod tests {
             .unwrap();
         let mut call = call();
         call.program = printer;
-        let plan = Target::Xbar.plan(&call, folder.path(), folder.path());
+        let plan = Target::Xbar
+            .plan(&call, folder.path(), folder.path())
+            .unwrap();
         plan.write().unwrap();
         let output = std::process::Command::new(&plan.pieces[0].path)
             .output()

@@ -43,7 +43,7 @@ pub use json::json;
 pub use text::text;
 pub use tmux::tmux;
 pub use waybar::waybar;
-pub use xbar::xbar;
+pub use xbar::{MenuHost, xbar};
 
 use crate::folders::Folders;
 use crate::overview::Range;

@@ -1,7 +1,8 @@
 //! Plain text: a line per project, or one for the sum. For terminals, prompts, conky and scripts.
 
 use super::content::{Content, Numbers, State};
-use super::words::{change, figure, plain, remark, sentence, sum_remark};
+use super::words::{change, figure, remark, sentence, sum_remark};
+use crate::plain::plain;
 use crate::report::sparkline;
 
 /// Points of the curve: two weeks of days.
@@ -27,11 +28,13 @@ pub fn text(content: &Content) -> String {
             lines.push(line(&row.name, row.numbers.as_ref(), &remark(content, row)));
         }
     }
-    lines.iter().flat_map(|line| [line, "\n"]).collect()
+    // One line each, whatever a name or a reason holds.
+    let lines = lines.iter().map(|line| plain(line) + "\n");
+    lines.collect()
 }
 
 fn line(name: &str, numbers: Option<&Numbers>, remark: &str) -> String {
-    let mut parts = vec![plain(name)];
+    let mut parts = vec![name.to_owned()];
     if let Some(numbers) = numbers {
         let skip = numbers.curve.len().saturating_sub(CURVE);
         parts.push(figure(numbers));

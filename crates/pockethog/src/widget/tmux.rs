@@ -4,7 +4,7 @@
 //! and `##{` prints `#{`.
 
 use super::content::{Content, Numbers, Row, State};
-use super::words::{change, figure, placeholder, remark, sentence, short_name, sum_remark};
+use super::words::{Marked, change, figure, placeholder, remark, sentence, short_name, sum_remark};
 use crate::format::Change;
 
 /// Columns of a name.
@@ -15,62 +15,70 @@ const PROJECTS: usize = 4;
 
 /// The widget as one line, with its line feed.
 pub fn tmux(content: &Content) -> String {
+    shown(content).line() + "\n"
+}
+
+fn shown(content: &Content) -> Marked {
     let signed_out = sentence(content).filter(|_| content.state == State::SignedOut);
     let Some(sum) = content.sum() else {
-        let words = match sentence(content) {
+        return warning(&match sentence(content) {
             Some(sentence) if content.rows.is_empty() => format!("PocketHog: {sentence}"),
             _ => placeholder(content),
-        };
-        return format!("#[fg=yellow]{}#[default]\n", safe(&words));
+        });
+    };
+    let mut line = if content.summed {
+        item(&content.title, Some(&sum), &sum_remark(content))
+    } else {
+        let mut line = line();
+        for (place, row) in content.rows.iter().take(PROJECTS).enumerate() {
+            let Row { name, numbers, .. } = row;
+            let gap = if place > 0 { "  " } else { "" };
+            let item = item(name, numbers.as_ref(), &remark(content, row));
+            line = line.own(gap).and(&item);
+        }
+        match content.rows.len().saturating_sub(PROJECTS) {
+            0 => line,
+            more => line.text(format!("  +{more}")),
+        }
     };
     // There is no tooltip, and only the user can help.
-    let reason = signed_out.map_or(String::new(), |sentence| {
-        format!(" #[fg=yellow]{}#[default]", safe(&sentence))
-    });
-    if content.summed {
-        let item = item(&content.title, Some(&sum), &sum_remark(content));
-        return format!("{item}{reason}\n");
+    if let Some(sentence) = signed_out {
+        line = line.own(" ").and(&warning(&sentence));
     }
-    let project = |row: &Row| item(&row.name, row.numbers.as_ref(), &remark(content, row));
-    let items: Vec<String> = content.rows.iter().take(PROJECTS).map(project).collect();
-    let more = content.rows.len().saturating_sub(PROJECTS);
-    let more = if more > 0 {
-        format!("  +{more}")
-    } else {
-        String::new()
-    };
-    format!("{}{more}{reason}\n", items.join("  "))
+    line
 }
 
-fn item(name: &str, numbers: Option<&Numbers>, remark: &str) -> String {
-    let name = safe(&short_name(name, NAME));
-    let numbers = match numbers {
+fn item(name: &str, numbers: Option<&Numbers>, remark: &str) -> Marked {
+    let line = line().text(short_name(name, NAME)).own(" ");
+    let line = match numbers {
         Some(numbers) => {
-            let change = change(numbers);
-            format!("#[bold]{}#[nobold] {}", figure(numbers), coloured(change))
+            let figure = line.own("#[bold]").text(figure(numbers));
+            figure.own("#[nobold] ").and(&coloured(change(numbers)))
         }
-        None => "–".to_owned(),
+        None => line.own("–"),
     };
-    let remark = if remark.is_empty() {
-        String::new()
-    } else {
-        format!(" #[fg=yellow]({})#[default]", safe(remark))
-    };
-    format!("{name} {numbers}{remark}")
+    if remark.is_empty() {
+        return line;
+    }
+    line.own(" ").and(&warning(&format!("({remark})")))
 }
 
-fn coloured(change: Change) -> String {
-    let colour = match change.direction() {
-        1 => "green",
-        -1 => "red",
-        _ => return change.arrow(),
+fn coloured(change: Change) -> Marked {
+    let line = match change.direction() {
+        1 => line().own("#[fg=green]"),
+        -1 => line().own("#[fg=red]"),
+        _ => return line().text(change.arrow()),
     };
-    format!("#[fg={colour}]{}#[default]", change.arrow())
+    line.text(change.arrow()).own("#[default]")
 }
 
-/// Neither a style nor a format. `short_name` has taken control characters away.
-fn safe(text: &str) -> String {
-    text.replace('#', "##")
+fn warning(words: &str) -> Marked {
+    line().own("#[fg=yellow]").text(words).own("#[default]")
+}
+
+/// A line in which text is neither a style nor a format.
+fn line() -> Marked {
+    Marked::new(|text| text.replace('#', "##"))
 }
 
 #[cfg(test)]

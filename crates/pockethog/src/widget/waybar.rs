@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::content::{Content, Numbers, State};
 use super::words::{
-    change, figure, placeholder, plain, remark, sentence, short_name, sum_remark, trend,
+    Marked, change, figure, placeholder, remark, sentence, short_name, sum_remark, trend,
 };
 
 /// Columns of a name in the bar.
@@ -29,7 +29,7 @@ pub fn waybar(content: &Content) -> String {
         }
     }
     let line = json!({
-        "text": escaped(&bar(content, sum.as_ref())),
+        "text": markup().text(bar(content, sum.as_ref())).line(),
         "alt": content.state.name(),
         "tooltip": tooltip(content, sum.as_ref()),
         "class": classes,
@@ -77,40 +77,42 @@ fn item(name: &str, numbers: &Numbers, remark: &str) -> String {
 }
 
 fn tooltip(content: &Content, sum: Option<&Numbers>) -> String {
-    let mut lines = vec![format!(
-        "<b>{}</b> · {}",
-        escaped(&plain(&content.title)),
-        content.caption()
-    )];
+    let title = markup().own("<b>").text(&content.title);
+    let mut lines = vec![title.own("</b> · ").text(content.caption())];
     if let Some(sum) = sum.filter(|_| content.rows.len() > 1) {
-        lines.push(format!("Total  {}  {}", figure(sum), change(sum).arrow()));
+        lines.push(markup().text(format!("Total  {}  {}", figure(sum), change(sum).arrow())));
     }
     for row in content.rows.iter().take(IN_TOOLTIP) {
         let numbers = match &row.numbers {
             Some(numbers) => format!("{}  {}", figure(numbers), change(numbers).arrow()),
             None => "–".to_owned(),
         };
+        let line = markup().text(format!("{}  {numbers}", row.name));
         let remark = remark(content, row);
-        let remark = if remark.is_empty() {
-            String::new()
+        lines.push(if remark.is_empty() {
+            line
         } else {
-            format!("  ({remark})")
-        };
-        let name = escaped(&plain(&row.name));
-        lines.push(format!("{name}  {numbers}{}", escaped(&remark)));
+            line.text(format!("  ({remark})"))
+        });
     }
     let more = content.rows.len().saturating_sub(IN_TOOLTIP);
     if more > 0 {
-        lines.push(format!("and {more} more"));
+        lines.push(markup().text(format!("and {more} more")));
     }
     if let Some(sum) = sum {
         let age = crate::format::ago(sum.measured_at, content.now);
-        lines.push(format!("<small>Measured {age}</small>"));
+        let line = markup().own("<small>Measured ").text(age);
+        lines.push(line.own("</small>"));
     }
     if let Some(sentence) = sentence(content) {
-        lines.push(format!("<i>{}</i>", escaped(&sentence)));
+        lines.push(markup().own("<i>").text(sentence).own("</i>"));
     }
+    let lines: Vec<String> = lines.into_iter().map(Marked::line).collect();
     lines.join("\n")
+}
+
+fn markup() -> Marked {
+    Marked::new(escaped)
 }
 
 /// Escaped for Pango markup, which is XML.

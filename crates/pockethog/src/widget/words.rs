@@ -4,6 +4,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::content::{Content, Numbers, Row, State};
 use crate::format::{self, Change, ago, counted};
+use crate::plain::plain;
 
 /// The number of visitors.
 pub(super) fn figure(numbers: &Numbers) -> String {
@@ -91,18 +92,51 @@ pub(super) fn placeholder(content: &Content) -> String {
     format!("PocketHog: {words}")
 }
 
-/// The text in one line without control characters, which steer terminals and end lines, and without
-/// those that turn the direction of the text around them.
-pub(super) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|letter| if letter.is_whitespace() { ' ' } else { letter })
-        .filter(|letter| !letter.is_control() && !is_direction(*letter))
-        .collect()
+/// A line for a program that reads markup. What is ours goes in as it is; everything else is made harmless and
+/// escaped on its way in, so that nothing can be forgotten.
+#[derive(Clone, Debug)]
+pub(super) struct Marked {
+    line: String,
+    escape: fn(&str) -> String,
+}
+
+impl Marked {
+    /// An empty line for the program whose escapes these are.
+    pub(super) fn new(escape: fn(&str) -> String) -> Self {
+        Self {
+            line: String::new(),
+            escape,
+        }
+    }
+
+    /// Markup of our own.
+    pub(super) fn own(mut self, markup: &'static str) -> Self {
+        self.line.push_str(markup);
+        self
+    }
+
+    /// Anything else.
+    pub(super) fn text(mut self, text: impl AsRef<str>) -> Self {
+        let text = plain(text.as_ref());
+        self.line.push_str(&(self.escape)(&text));
+        self
+    }
+
+    /// Another line behind this one.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        self.line.push_str(&other.line);
+        self
+    }
+
+    /// The line, without a line feed.
+    pub(super) fn line(self) -> String {
+        self.line
+    }
 }
 
 /// A name for a narrow place.
 pub(super) fn short_name(name: &str, columns: usize) -> String {
-    let name = plain(name);
+    let name = plain(name).into_owned();
     let wide = |letter: char| letter.width().unwrap_or(0);
     if name.chars().map(wide).sum::<usize>() <= columns {
         return name;
@@ -119,10 +153,6 @@ pub(super) fn short_name(name: &str, columns: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-fn is_direction(letter: char) -> bool {
-    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 fn joined<const N: usize>(parts: [String; N]) -> String {
     let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     said.join(" · ")
@@ -133,8 +163,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_cannot_steer_what_shows_it() {
-        assert_eq!(plain("a\x1b[31m\nb\u{202e}c\u{7}"), "a[31m bc");
+    fn only_our_own_markup_stays_markup() {
+        let line = Marked::new(|text| text.replace('<', "&lt;"));
+        let line = line
+            .own("<b>")
+            .text("a<b>\x1b[31m\nb\u{202e}c\u{7}")
+            .own("</b>");
+        assert_eq!(line.line(), "<b>a&lt;b>[31m bc</b>");
     }
 
     #[test]

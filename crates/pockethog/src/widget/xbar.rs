@@ -1,13 +1,17 @@
 //! xbar, SwiftBar and Argos: a line for the menu bar, `---`, then the lines of the menu, each with its
 //! parameters after a bar.
 //!
-//! A name could end its line, begin its parameters or be taken for a separator; [`safe`] prevents it.
+//! A name could end its line, begin its parameters, be taken for a separator or for markup; [`line`] prevents it.
+//! The three read different parameters, and xbar shows an error in place of the menu if it meets one that it does
+//! not know, so each gets its own.
 //! These programs show an error sign in place of the output where a program fails, so this format never
 //! ends with an error.
 
 use super::content::{Content, Numbers};
-use super::words::{change, figure, placeholder, plain, remark, sentence, short_name, sum_remark};
+use super::install::shell_quoted;
+use super::words::{change, figure, placeholder, remark, sentence, short_name, sum_remark};
 use crate::format::ago;
+use crate::plain::plain;
 
 /// Columns of a name in the menu bar.
 const NAME: usize = 18;
@@ -16,24 +20,66 @@ const NAME: usize = 18;
 const IN_BAR: usize = 3;
 const IN_MENU: usize = 25;
 
-/// Names are shown as they are: no `:emoji:`, no symbols, no colour codes.
-const AS_IS: &str = "emojize=false symbolize=false ansi=false";
+/// The program that shows the menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MenuHost {
+    /// Argos, in the panel of GNOME: reads Pango markup and backslash escapes unless told otherwise.
+    Argos,
+    /// SwiftBar, on macOS.
+    SwiftBar,
+    /// xbar, on macOS.
+    Xbar,
+}
 
-/// The widget as a menu; `program` is what opens the app.
-pub fn xbar(content: &Content, program: &str) -> String {
+impl MenuHost {
+    /// The one that started this program, by the variables that each sets; without any, the usual one of this
+    /// system.
+    pub fn of_environment(is_set: impl Fn(&str) -> bool) -> Self {
+        if is_set("ARGOS_VERSION") {
+            Self::Argos
+        } else if is_set("SWIFTBAR") || is_set("SWIFTBAR_VERSION") {
+            Self::SwiftBar
+        } else if cfg!(target_os = "macos") || is_set("XBARDarkMode") {
+            Self::Xbar
+        } else {
+            Self::Argos
+        }
+    }
+
+    /// Names are shown as they are: no markup, no `:emoji:`, no symbols, no colour codes.
+    fn as_is(self) -> &'static str {
+        match self {
+            Self::Argos => "emojize=false ansi=false useMarkup=false unescape=false",
+            Self::SwiftBar => "emojize=false symbolize=false ansi=false",
+            Self::Xbar => "emojize=false ansi=false",
+        }
+    }
+
+    /// What opens the app. Argos hands the command to a shell.
+    fn command(self, program: &str) -> String {
+        let program = program.replace(['"', '|'], "");
+        let program = match self {
+            Self::Argos => shell_quoted(&plain(&program)),
+            Self::SwiftBar | Self::Xbar => plain(&program).into_owned(),
+        };
+        format!("bash=\"{program}\" terminal=false")
+    }
+}
+
+/// The widget as a menu for `host`; `program` is what opens the app.
+pub fn xbar(content: &Content, host: MenuHost, program: &str) -> String {
     let sum = content.sum();
-    let mut lines = vec![format!("{} | {AS_IS}", safe(&bar(content, sum.as_ref())))];
+    let as_is = host.as_is();
+    let mut lines = vec![line("", &bar(content, sum.as_ref()), as_is)];
     lines.push("---".to_owned());
     let title = format!("{} · {}", content.title, content.caption());
-    lines.push(format!("{} | size=12 {AS_IS}", safe(&title)));
+    lines.push(line("", &title, &format!("size=12 {as_is}")));
     if let Some(sentence) = sentence(content) {
-        lines.push(format!("{} | color=#c0392b {AS_IS}", safe(&sentence)));
+        lines.push(line("", &sentence, &format!("color=#c0392b {as_is}")));
     }
     if let Some(sum) = sum.as_ref().filter(|_| content.rows.len() > 1) {
-        lines.push(format!(
-            "{} | {AS_IS}",
-            safe(&entry("Total", Some(sum), &sum_remark(content)))
-        ));
+        let total = entry("Total", Some(sum), &sum_remark(content));
+        lines.push(line("", &total, as_is));
     }
     for (place, row) in content.rows.iter().enumerate() {
         if place == IN_MENU {
@@ -41,29 +87,18 @@ pub fn xbar(content: &Content, program: &str) -> String {
             lines.push(format!("{more} more"));
         }
         let level = if place < IN_MENU { "" } else { "--" };
-        let entry = safe(&entry(
-            &row.name,
-            row.numbers.as_ref(),
-            &remark(content, row),
-        ));
-        let href = row
-            .address
-            .as_ref()
-            .map_or(String::new(), |address| format!("href={address} "));
-        lines.push(format!("{level}{entry} | {href}{AS_IS}"));
+        let entry = entry(&row.name, row.numbers.as_ref(), &remark(content, row));
+        let address = row.address.as_deref().filter(|address| is_plain(address));
+        let href = address.map_or(String::new(), |address| format!("href={address} "));
+        lines.push(line(level, &entry, &format!("{href}{as_is}")));
     }
     lines.push("---".to_owned());
     if let Some(sum) = &sum {
-        lines.push(format!(
-            "Measured {} | size=12",
-            ago(sum.measured_at, content.now)
-        ));
+        let age = ago(sum.measured_at, content.now);
+        lines.push(line("", &format!("Measured {age}"), "size=12"));
     }
-    lines.push(format!(
-        "Open PocketHog | bash=\"{}\" terminal=false",
-        program.replace(['"', '\n', '\r', '|'], "")
-    ));
-    lines.push("Look again | refresh=true".to_owned());
+    lines.push(line("", "Open PocketHog", &host.command(program)));
+    lines.push(line("", "Look again", "refresh=true"));
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
@@ -99,14 +134,22 @@ fn entry(name: &str, numbers: Option<&Numbers>, remark: &str) -> String {
     format!("{name}  {numbers}{remark}")
 }
 
-/// One line that is neither a separator nor a submenu and has no parameters.
-fn safe(text: &str) -> String {
+/// One line whose text is neither a separator nor a submenu and brings no parameters.
+fn line(level: &'static str, text: &str, parameters: &str) -> String {
     let text = plain(text).replace('|', "❘");
     let text = text.trim_start();
-    match text.strip_prefix('-') {
+    let text = match text.strip_prefix('-') {
         Some(rest) => format!("‐{rest}"),
         None => text.to_owned(),
-    }
+    };
+    format!("{level}{text} | {parameters}")
+}
+
+/// An address that is one word for each of them.
+fn is_plain(address: &str) -> bool {
+    let plain =
+        |letter: char| letter.is_ascii_alphanumeric() || "-._~:/?#[]@!&*+,;=%".contains(letter);
+    address.chars().all(plain)
 }
 
 #[cfg(test)]
@@ -118,7 +161,36 @@ mod tests {
 
     #[test]
     fn every_state_in_xbar() {
-        insta::assert_snapshot!(printed(|content| xbar(content, "/usr/bin/pockethog")));
+        let program = "/usr/bin/pockethog";
+        insta::assert_snapshot!(printed(|content| xbar(content, MenuHost::Argos, program)));
+    }
+
+    #[test]
+    fn each_program_gets_the_parameters_that_it_knows() {
+        let by = |name: &'static str| MenuHost::of_environment(|variable| variable == name);
+        assert_eq!(by("ARGOS_VERSION"), MenuHost::Argos);
+        assert_eq!(by("SWIFTBAR"), MenuHost::SwiftBar);
+        assert_eq!(by("XBARDarkMode"), MenuHost::Xbar);
+        let (_, content) = all().remove(0);
+        // These are all that xbar knows; with another one it shows an error instead of the menu.
+        let known = [
+            "href", "color", "size", "bash", "terminal", "refresh", "emojize", "ansi",
+        ];
+        let menu = xbar(&content, MenuHost::Xbar, "/usr/bin/pockethog");
+        for parameter in menu.lines().filter_map(|line| line.split_once(" | ")) {
+            for pair in parameter.1.split(' ') {
+                let name = pair.split('=').next().unwrap();
+                assert!(known.contains(&name), "{menu}");
+            }
+        }
+        let menu = xbar(&content, MenuHost::Argos, "/opt/my tools/pockethog");
+        for line in menu.lines().filter(|line| line.contains("Acorn")) {
+            assert!(line.contains("useMarkup=false unescape=false"), "{line}");
+        }
+        assert!(
+            menu.contains("bash=\"'/opt/my tools/pockethog'\""),
+            "{menu}"
+        );
     }
 
     #[test]
@@ -134,7 +206,7 @@ mod tests {
             None,
         );
         let shape = |content: &Content| -> Vec<usize> {
-            let menu = xbar(content, "pockethog");
+            let menu = xbar(content, MenuHost::Argos, "pockethog");
             menu.lines().map(|line| line.matches('|').count()).collect()
         };
         assert_eq!(shape(&hostile), shape(&harmless));

@@ -3,6 +3,8 @@
 
 mod annotations;
 mod desk;
+mod hostile;
+mod patience;
 mod preferences;
 mod projects;
 mod queries;
