@@ -6,13 +6,13 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::connection::{Account, Grant, Reach};
 use crate::host::Host;
 use crate::http::{self, Answer, NoAnswer};
 use crate::index::IndexError;
+use crate::key_reach;
 use crate::scope::Scopes;
 use crate::sign_in::ReplaceError;
 
@@ -27,6 +27,17 @@ pub enum ApiKeyError {
         host: String,
         /// HTTP status.
         status: u16,
+    },
+    /// It is limited, and an old server does not say to what.
+    #[error(
+        "this API key is limited to {limit}, and this version of PostHog does not say which; \
+         make a key without that limit{remedy}"
+    )]
+    LimitUnknown {
+        /// What it is limited to.
+        limit: &'static str,
+        /// Another way out, if there is one.
+        remedy: &'static str,
     },
     /// PostHog is overloaded or restarting.
     #[error("{host} is busy ({status}); try again in a moment")]
@@ -102,7 +113,10 @@ pub(crate) async fn look_up(
     } else {
         None
     };
-    let reach = current.reach();
+    let reach = match current.reach() {
+        Some(reach) => reach,
+        None => key_reach::by_trying(http, host, &key, me.as_ref()).await?,
+    };
     Ok(KnownKey {
         key,
         account: Account {
@@ -114,33 +128,26 @@ pub(crate) async fn look_up(
     })
 }
 
-/// What an old version tells: that it takes the key, and at best whose it is. What the key may do
-/// shows when it is used.
+/// What an old version tells: that it takes the key, at best whose it is, and what it opens. What the key may
+/// do shows when it is used.
 async fn look_up_at_old_host(
     http: &reqwest::Client,
     host: &Host,
     key: SecretString,
 ) -> Result<KnownKey, ApiKeyError> {
-    let mut answer = ask(http, host, "/api/users/@me/", &key).await?;
+    let answer = ask(http, host, "/api/users/@me/", &key).await?;
     let me: Option<Me> = match answer.status.as_u16() {
-        200 => answer.json(),
-        // A key with scopes, and without `user:read`.
-        403 => {
-            answer = ask(http, host, "/api/projects/", &key).await?;
-            None
-        }
-        _ => None,
-    };
-    match answer.status.as_u16() {
-        200 if answer.json::<IgnoredAny>().is_some() => {}
+        200 => Some(answer.json().ok_or_else(|| bad_answer(host, &answer))?),
         401 => return Err(ApiKeyError::Rejected(host.name())),
-        403 => return Err(ApiKeyError::MissingScopes(vec!["project:read".to_owned()])),
+        // A key with scopes, and without `user:read`.
+        403 => None,
         _ => return Err(bad_answer(host, &answer)),
-    }
+    };
+    let reach = key_reach::by_trying(http, host, &key, me.as_ref()).await?;
     Ok(KnownKey {
         key,
         account: Account {
-            // One such account per Host, where it stays nameless.
+            // One such account per Host, if it stays nameless.
             subject: me
                 .as_ref()
                 .and_then(|me| me.uuid.clone())
@@ -150,21 +157,21 @@ async fn look_up_at_old_host(
         },
         grant: Grant {
             scopes: Scopes::parse("*"),
-            reach: Reach::All,
+            reach,
         },
     })
 }
 
-async fn ask(
+pub(crate) async fn ask(
     http: &reqwest::Client,
     host: &Host,
     path: &str,
     key: &SecretString,
 ) -> Result<Answer, NoAnswer> {
-    http::send(http.get(host.join(path)).bearer_auth(key.expose_secret())).await
+    http::send_to_api(http.get(host.join(path)).bearer_auth(key.expose_secret())).await
 }
 
-fn bad_answer(host: &Host, answer: &Answer) -> ApiKeyError {
+pub(crate) fn bad_answer(host: &Host, answer: &Answer) -> ApiKeyError {
     let (host, status) = (host.name(), answer.status.as_u16());
     if matches!(status, 408 | 425 | 429 | 500..) {
         ApiKeyError::Busy { host, status }
@@ -207,14 +214,20 @@ impl Current {
         }
     }
 
-    fn reach(&self) -> Reach {
+    /// What it is limited to; `None` if what stands there makes no sense, which must not be taken for
+    /// everything.
+    fn reach(&self) -> Option<Reach> {
         let (teams, organizations) = (&self.scoped_teams, &self.scoped_organizations);
-        Reach::from_json(teams.as_ref(), organizations.as_ref()).unwrap_or_default()
+        if teams.is_none() && organizations.is_none() {
+            // Nothing was written down, so nothing is limited.
+            return Some(Reach::All);
+        }
+        Reach::from_json(teams.as_ref(), organizations.as_ref())
     }
 }
 
 #[derive(Deserialize)]
-struct Me {
+pub(crate) struct Me {
     #[serde(default)]
     uuid: Option<String>,
     #[serde(default)]
@@ -223,9 +236,18 @@ struct Me {
     last_name: Option<String>,
     #[serde(default)]
     email: Option<String>,
+    #[serde(default)]
+    organizations: Option<Value>,
 }
 
 impl Me {
+    /// The organizations that the person belongs to, whatever the key reaches.
+    pub(crate) fn organizations(&self) -> impl Iterator<Item = &str> {
+        let all = self.organizations.as_ref().and_then(Value::as_array);
+        let ids = all.into_iter().flatten().map(|known| known.get("id"));
+        ids.filter_map(|id| id.and_then(Value::as_str))
+    }
+
     fn name(&self) -> Option<String> {
         let parts = [&self.first_name, &self.last_name].into_iter().flatten();
         let name: Vec<&str> = parts.map(|part| part.trim()).collect();

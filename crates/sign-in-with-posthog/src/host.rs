@@ -168,6 +168,12 @@ pub enum HostError {
     /// Something follows the host name.
     #[error("only the address of your PostHog is needed, without what follows; write {0}")]
     NotAnOrigin(String),
+    /// The address where sign-ins of all regions begin.
+    #[error(
+        "oauth.posthog.com only sends people on to their region and has no projects; \
+         write https://us.posthog.com or https://eu.posthog.com"
+    )]
+    RegionUnknown,
     /// Plain http would send the key readable by all.
     #[error(
         "plain http would send your sign-in readable by everyone on the way; write https://{0}"
@@ -213,6 +219,9 @@ fn parse_base(typed: &str) -> Result<Url, HostError> {
     }
     if url.scheme() == "http" && !is_loopback(&url) {
         return Err(HostError::PlainHttp(authority(&url)));
+    }
+    if url.host_str() == Some("oauth.posthog.com") {
+        return Err(HostError::RegionUnknown);
     }
     let bare = url.path() == "/"
         && url.query().is_none()
@@ -292,6 +301,19 @@ mod tests {
             Host::self_hosted("https://eu.i.posthog.com").unwrap(),
             Host::cloud(Region::Eu)
         );
+    }
+
+    #[test]
+    fn the_address_where_sign_ins_begin_is_no_host() {
+        for typed in [
+            "https://oauth.posthog.com",
+            "https://OAuth.PostHog.com/oauth/authorize",
+        ] {
+            let error = Host::self_hosted(typed).unwrap_err();
+            assert_eq!(error, HostError::RegionUnknown);
+            assert!(error.to_string().contains("https://eu.posthog.com"));
+        }
+        assert!(Host::cloud_at(Region::Us, "https://oauth.posthog.com").is_err());
     }
 
     #[test]

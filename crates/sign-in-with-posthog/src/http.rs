@@ -1,7 +1,8 @@
 //! One exchange with an OAuth endpoint: bounded, never redirected, read as JSON whatever it claims.
 //!
 //! Rule T1: no redirect is followed (code, verifier and tokens would leak), the body is at most
-//! 64 KiB, an answer takes at most 20 seconds. PostHog has sent JSON errors as `text/html`, so the
+//! 64 KiB (16 MiB where PostHog's API answers and not its OAuth endpoints: a person comes with all their
+//! organizations, their projects and their features), an answer takes at most 20 seconds as a whole. PostHog has sent JSON errors as `text/html`, so the
 //! header is not believed; a proxy's HTML shows as an answer without JSON.
 
 use std::time::Duration;
@@ -16,6 +17,9 @@ use crate::http_date;
 
 /// Longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// Longest answer of PostHog's API that is read, in bytes.
+const LONGEST_DOCUMENT: usize = 16 * 1024 * 1024;
 
 /// How long one exchange may take.
 pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(20);
@@ -42,7 +46,7 @@ impl Answer {
 #[non_exhaustive]
 pub enum NoAnswer {
     /// The answer is longer than any answer of this kind.
-    #[error("{0} sent an answer without end")]
+    #[error("{0} sent an answer longer than any of this kind")]
     TooLong(String),
     /// The connection was there and broke, or no answer came in time: it may have taken effect.
     #[error("{0}")]
@@ -57,10 +61,23 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Answer, NoAnswer> {
     send_within(request, ANSWER_TIME).await
 }
 
+/// Sends a request to PostHog's API, whose answers may have some megabytes.
+pub(crate) async fn send_to_api(request: RequestBuilder) -> Result<Answer, NoAnswer> {
+    exchange(request, ANSWER_TIME, LONGEST_DOCUMENT).await
+}
+
 /// Sends a request that may take `time`.
 pub(crate) async fn send_within(
     request: RequestBuilder,
     time: Duration,
+) -> Result<Answer, NoAnswer> {
+    exchange(request, time, LONGEST_ANSWER).await
+}
+
+async fn exchange(
+    request: RequestBuilder,
+    time: Duration,
+    longest: usize,
 ) -> Result<Answer, NoAnswer> {
     let mut response = request
         .header(ACCEPT, "application/json")
@@ -76,7 +93,7 @@ pub(crate) async fn send_within(
         .await
         .map_err(|error| unreachable(&error))?
     {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
+        if body.len() + chunk.len() > longest {
             let host = response.url().host_str().unwrap_or("PostHog").to_owned();
             return Err(NoAnswer::TooLong(host));
         }

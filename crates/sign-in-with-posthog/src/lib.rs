@@ -37,6 +37,7 @@ mod http;
 mod http_date;
 mod id_token;
 mod index;
+mod key_reach;
 mod loopback;
 mod metadata;
 mod peer;

@@ -83,6 +83,127 @@ async fn an_old_host_whose_keys_cannot_ask_about_themselves_takes_them() {
 }
 
 #[tokio::test]
+async fn a_person_with_megabytes_of_organizations_is_read() {
+    let desk = Desk::new(Kind::Keeping);
+    let large = Fault::Edit(|body| {
+        body["organization"] = serde_json::json!({"teams": vec!["x".repeat(1000); 3000]});
+    });
+    desk.posthog.fail("/api/users/@me", 1, large);
+    let connection = add(&desk, "phx_right").await.unwrap();
+    assert_eq!(connection.account.label(), "ada@example.com");
+}
+
+/// Adds a key at an old host whose API answers so, and tells what it was stored as reaching.
+async fn reach_at_old_host(
+    key: &str,
+    answers: &[(&str, fn() -> Wire)],
+) -> Result<Reach, ApiKeyError> {
+    let desk = Desk::new(Kind::Keeping);
+    let current = Fault::Before(|| Wire::Answer(Answer::html(404)));
+    desk.posthog
+        .fail("/api/personal_api_keys/@current", 1, current);
+    for (path, answer) in answers {
+        desk.posthog.fail(path, 1, Fault::Before(*answer));
+    }
+    let host = Host::self_hosted(desk.posthog.base()).unwrap();
+    let key = SecretString::from(key);
+    let added = desk.sign_in.add_api_key(&host, &key).await?;
+    Ok(added.grant.reach)
+}
+
+fn denied(detail: &str) -> Wire {
+    let body = serde_json::json!({"type": "authentication_error", "code": "permission_denied",
+        "detail": detail, "attr": null});
+    Wire::Answer(Answer::json(403, &body))
+}
+
+fn projects_only() -> Wire {
+    denied("API keys with scoped projects are only supported on project-based endpoints.")
+}
+
+fn listed(ids: &[&str]) -> Wire {
+    let results: Vec<_> = ids
+        .iter()
+        .map(|id| serde_json::json!({"id": id, "name": id}))
+        .collect();
+    Wire::Answer(Answer::json(
+        200,
+        &serde_json::json!({"next": null, "results": results}),
+    ))
+}
+
+#[tokio::test]
+async fn a_key_for_projects_at_an_old_host_is_not_taken_for_one_without_project_read() {
+    let reach = reach_at_old_host(
+        "phx_projects",
+        &[
+            ("/api/organizations", projects_only),
+            ("/api/projects/@current", || {
+                Wire::Answer(Answer::json(
+                    200,
+                    &serde_json::json!({"id": 7, "name": "x"}),
+                ))
+            }),
+        ],
+    )
+    .await;
+    assert_eq!(reach.unwrap(), Reach::Projects(vec![7]));
+    let error = reach_at_old_host(
+        "phx_projects",
+        &[
+            ("/api/organizations", || {
+                denied("API key missing required scope 'organization:read'")
+            }),
+            ("/api/projects", projects_only),
+            ("/api/projects/@current", || {
+                denied("API key does not have access to the requested project: ID 1.")
+            }),
+        ],
+    )
+    .await
+    .unwrap_err();
+    assert!(error.to_string().contains("single projects"), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_for_organizations_at_an_old_host_is_not_stored_as_reaching_all() {
+    let reach =
+        reach_at_old_host("phx_projects", &[("/api/organizations", || listed(&["a"]))]).await;
+    assert_eq!(reach.unwrap(), Reach::Organizations(vec!["a".to_owned()]));
+    let error = reach_at_old_host(
+        "phx_projects",
+        &[
+            ("/api/organizations", || {
+                denied("API key missing required scope 'organization:read'")
+            }),
+            ("/api/projects", || {
+                denied("API key does not have access to the requested organization: ID b.")
+            }),
+        ],
+    )
+    .await
+    .unwrap_err();
+    assert!(error.to_string().contains("organization:read"), "{error}");
+}
+
+#[tokio::test]
+async fn a_limit_that_makes_no_sense_is_not_taken_for_none() {
+    let desk = Desk::new(Kind::Keeping);
+    let odd = Fault::Edit(|body| body["scoped_organizations"] = serde_json::json!("a"));
+    desk.posthog.fail("/api/personal_api_keys/@current", 1, odd);
+    let organizations = Fault::Before(|| listed(&["a"]));
+    desk.posthog.fail("/api/organizations", 1, organizations);
+    let me =
+        Fault::Edit(|body| body["organizations"] = serde_json::json!([{"id": "a"}, {"id": "b"}]));
+    desk.posthog.fail("/api/users/@me", 1, me);
+    let connection = add(&desk, "phx_right").await.unwrap();
+    assert_eq!(
+        connection.grant.reach,
+        Reach::Organizations(vec!["a".to_owned()])
+    );
+}
+
+#[tokio::test]
 async fn a_busy_host_is_told_from_one_that_is_no_posthog() {
     let error = add_at_old_host("phx_right", || Wire::Answer(Answer::html(503))).await;
     assert!(matches!(error, Err(ApiKeyError::Busy { status: 503, .. })));
