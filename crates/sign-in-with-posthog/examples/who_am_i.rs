@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = LoopbackListener::bind().await?;
     let (host, redirect) = (Host::cloud(Region::Us), listener.redirect_uri());
     let attempt = sign_in.begin(&host, &redirect, &Scopes::default()).await?;
-    println!("Open {}", attempt.authorization_url());
+    println!("Open {}", attempt.printed_start_url());
     let arrival = listener.wait(&attempt).await.ok_or("nobody came")?;
     let result = sign_in.complete(&attempt, &arrival.response).await;
     arrival.finish(Page::of(&result)).await;

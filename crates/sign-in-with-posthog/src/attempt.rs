@@ -14,6 +14,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::browser::Browser;
 use crate::callback::{AuthorizationResponse, CallbackError, same_secret};
 use crate::host::Host;
 use crate::metadata::Metadata;
@@ -37,6 +38,7 @@ pub struct Attempt {
     state: SecretString,
     redirect_uri: Url,
     authorization_url: Url,
+    browser: Browser,
     taken: Arc<Mutex<bool>>,
 }
 
@@ -57,15 +59,69 @@ impl Attempt {
             started_at: request.started_at,
             state,
             redirect_uri: request.redirect_uri,
+            browser: Browser::new(),
             taken: Arc::default(),
         };
         attempt.authorization_url = attempt.build_authorization_url();
         attempt
     }
 
-    /// The address to open in the user's browser.
+    /// PostHog's page. It holds `state`, so it belongs neither in the arguments of a program nor in a log:
+    /// a browser on this device is started with [`Attempt::start_url`]. On another device the user opens
+    /// this address and brings back the redirect address by hand.
     pub fn authorization_url(&self) -> &Url {
         &self.authorization_url
+    }
+
+    /// The address to start the user's browser with: whoever serves [`Attempt::redirect_uri`] serves it too.
+    /// It gives the browser the cookie that the callback requires, and leads on to PostHog. It serves one
+    /// browser: after a second one it serves nobody.
+    pub fn start_url(&self) -> Url {
+        self.beside_callback(&self.browser.opened_path())
+    }
+
+    /// As [`Attempt::start_url`], to be printed and opened by hand. It is another one, so that it serves even
+    /// if somebody else has opened the first.
+    pub fn printed_start_url(&self) -> Url {
+        self.beside_callback(&self.browser.printed_path())
+    }
+
+    /// Whether `id` is the last segment of [`Attempt::start_url`].
+    pub fn starts_at(&self, id: &str) -> bool {
+        self.browser.is_opened_id(id)
+    }
+
+    /// Binds the Attempt to a browser that the caller knows to be the user's own. Returns the value of a
+    /// `Set-Cookie` header; only responses with that cookie are accepted from a browser.
+    pub fn bind_browser(&self) -> String {
+        self.browser.bind()
+    }
+
+    /// The value of a `Set-Cookie` header that removes the cookie of this Attempt.
+    pub fn farewell_cookie(&self) -> String {
+        self.browser.farewell()
+    }
+
+    /// Ready once a second browser has opened [`Attempt::start_url`]: one of the two was not the user's.
+    /// The Attempt goes on waiting, for [`Attempt::printed_start_url`] or a pasted address.
+    pub async fn contested(&self) {
+        self.browser.contested().await;
+    }
+
+    /// Whether its client id is the address of a metadata document, which all devices share.
+    pub(crate) fn has_shared_client(&self) -> bool {
+        is_address(&self.client_id)
+    }
+
+    /// Which browser it belongs to.
+    pub(crate) fn browser(&self) -> &Browser {
+        &self.browser
+    }
+
+    fn beside_callback(&self, path: &str) -> Url {
+        let mut url = self.redirect_uri.clone();
+        url.set_path(path);
+        url
     }
 
     /// Where the response is expected.
@@ -92,6 +148,25 @@ impl Attempt {
             Some(issuer) if issuer != self.metadata.issuer => Err(CallbackError::IssuerMismatch),
             None if self.metadata.sends_iss => Err(CallbackError::IssuerMissing),
             _ => Ok(()),
+        }
+    }
+
+    /// As [`Attempt::accepts`], for a response that came over HTTP, with the values of its `Cookie` headers:
+    /// it also has to come from the browser that began.
+    ///
+    /// # Errors
+    ///
+    /// As [`Attempt::accepts`], and [`CallbackError::OtherBrowser`] after those.
+    pub fn accepts_from_browser(
+        &self,
+        response: &AuthorizationResponse,
+        cookies: &[&str],
+    ) -> Result<(), CallbackError> {
+        self.accepts(response)?;
+        if self.browser.is(cookies) {
+            Ok(())
+        } else {
+            Err(CallbackError::OtherBrowser)
         }
     }
 
@@ -143,8 +218,13 @@ pub(crate) struct AttemptRequest {
     pub(crate) started_at: i64,
 }
 
+/// Whether a client id is the address of a metadata document.
+pub(crate) fn is_address(client_id: &str) -> bool {
+    client_id.contains("://")
+}
+
 /// 32 random bytes as 43 characters, as a PKCE verifier wants them (RFC 7636, section 4.1).
-fn random() -> SecretString {
+pub(crate) fn random() -> SecretString {
     let mut bytes = [0_u8; 32];
     SystemRandom::new()
         .fill(&mut bytes)
@@ -265,6 +345,37 @@ pub(crate) mod tests {
         let attempt = attempt(true);
         let without = response(&attempt, "code=c");
         assert_eq!(attempt.accepts(&without), Err(CallbackError::IssuerMissing));
+    }
+
+    #[test]
+    fn a_response_counts_only_from_the_browser_that_began() {
+        let attempt = attempt(false);
+        let right = response(&attempt, "code=c");
+        let other = Err(CallbackError::OtherBrowser);
+        assert_eq!(attempt.accepts_from_browser(&right, &[]), other);
+        let set = attempt.bind_browser();
+        let cookie = set.split(';').next().unwrap();
+        assert_eq!(attempt.accepts_from_browser(&right, &[]), other);
+        assert_eq!(attempt.accepts_from_browser(&right, &[cookie]), Ok(()));
+        let denied = response(&attempt, "error=access_denied");
+        assert_eq!(attempt.accepts_from_browser(&denied, &[]), other);
+        // The state is compared first: a stranger does not learn whether one waits.
+        let forged = AuthorizationResponse::parse_query("code=c&state=x").unwrap();
+        assert_eq!(
+            attempt.accepts_from_browser(&forged, &[cookie]),
+            Err(CallbackError::StateMismatch)
+        );
+    }
+
+    #[test]
+    fn the_start_address_is_beside_the_callback_and_holds_no_state() {
+        let attempt = attempt(false);
+        let start = attempt.start_url();
+        assert!(start.as_str().starts_with("http://127.0.0.1:4711/start/"));
+        let id = start.path().strip_prefix("/start/").unwrap();
+        assert!(attempt.starts_at(id) && !attempt.starts_at("x"));
+        assert_ne!(start, attempt.printed_start_url());
+        assert!(!start.as_str().contains(attempt.state.expose_secret()));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The response that the browser brings back, parsed strictly.
 //!
 //! All three ways in end here: the one-shot listener, the app's own page server, and an address that a
-//! person pasted. What belongs to which Attempt is decided by [`crate::Attempt::accepts`].
+//! person pasted. What belongs to which Attempt is decided by [`crate::Attempt::accepts`] and, for a
+//! response that a browser brings, [`crate::Attempt::accepts_from_browser`].
 
 use std::fmt;
 
@@ -19,33 +20,36 @@ const LONGEST_QUERY: usize = 8 * 1024;
 #[non_exhaustive]
 pub enum CallbackError {
     /// Rule R3: both an answer and an error.
-    #[error("rule R3: the response holds both a code and an error")]
+    #[error("PostHog's answer holds both a code and an error, so it is not used")]
     CodeAndError,
     /// Rule R3: a parameter occurs twice.
-    #[error("rule R3: the response holds {0} twice")]
+    #[error("PostHog's answer holds {0} twice, so it is not used")]
     Duplicate(&'static str),
     /// Neither an answer nor an error.
-    #[error("the response holds neither a code nor an error")]
+    #[error("this address holds no answer from PostHog")]
     Empty,
     /// Rule R4: it comes from another server.
-    #[error("rule R4: the response names another issuer")]
+    #[error("this answer comes from another PostHog than the one you chose")]
     IssuerMismatch,
     /// Rule R4: the server promises to name itself and did not.
-    #[error("rule R4: the response names no issuer although this server always does")]
+    #[error("this answer does not say which PostHog it comes from, although it should")]
     IssuerMissing,
     /// The pasted text is no redirect address.
     #[error(
         "this is not the address that the browser ended on; it starts with http://127.0.0.1 and holds code= and state="
     )]
     NotARedirectAddress,
+    /// The browser is not the one that began the sign-in.
+    #[error("this browser did not begin the sign-in")]
+    OtherBrowser,
     /// Rule R2: another Attempt's, or forged.
-    #[error("rule R2: the response belongs to another sign-in")]
+    #[error("this sign-in was already finished or has timed out")]
     StateMismatch,
     /// Rule R2: no state at all.
-    #[error("rule R2: the response holds no state")]
+    #[error("this answer belongs to no sign-in")]
     StateMissing,
     /// Rule R8: longer than any real response.
-    #[error("rule R8: the response is too long")]
+    #[error("this is longer than any answer from PostHog")]
     TooLong,
 }
 

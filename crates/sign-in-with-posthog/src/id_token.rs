@@ -23,37 +23,52 @@ const ISSUED_LEEWAY: i64 = 600;
 #[non_exhaustive]
 pub enum IdTokenError {
     /// `alg` is not RS256.
-    #[error("rule T7: the id_token is not signed with RS256")]
+    #[error("PostHog's proof of who signed in is not signed with RS256")]
     Algorithm,
     /// `at_hash` does not match the access token.
-    #[error("rule T7: the id_token belongs to another access token")]
+    #[error("PostHog's proof of who signed in belongs to another access token")]
     AccessTokenHash,
     /// `aud` does not hold the client id, or `azp` is another one.
-    #[error("rule T7: the id_token is for another program")]
+    #[error("PostHog's proof of who signed in is for another program")]
     Audience,
     /// `exp` is past.
-    #[error("rule T7: the id_token has expired; is this device's clock right?")]
+    #[error(
+        "this device's clock is wrong, or PostHog's is: the sign-in has expired by it already. Set the clock and sign in again"
+    )]
     Expired,
     /// `iat` is too far from now.
-    #[error("rule T7: the id_token was issued at another time; is this device's clock right?")]
+    #[error(
+        "this device's clock is wrong, or PostHog's is: they differ by more than ten minutes. Set the clock and sign in again"
+    )]
     IssuedAt,
     /// `iss` is not the Host.
-    #[error("rule T7: the id_token comes from another issuer")]
+    #[error(
+        "PostHog's proof of who signed in names another PostHog. If you host it yourself, its settings \
+         OIDC_ISS_ENDPOINT and SITE_URL have to be the address that you sign in at; until then, use a \
+         personal API key"
+    )]
     Issuer,
+    /// `iss` is the Host with http in place of https.
+    #[error(
+        "PostHog is reached by https and believes that it is reached by http, so it does not prove who \
+         signed in: behind a proxy it needs the setting IS_BEHIND_PROXY=true (or OIDC_ISS_ENDPOINT). \
+         Until it is set, use a personal API key there"
+    )]
+    IssuerWithoutTls,
     /// It is no JWT.
-    #[error("rule T7: the id_token cannot be read")]
+    #[error("PostHog's proof of who signed in cannot be read")]
     Malformed,
     /// `nonce` is missing or another one.
-    #[error("rule T7: the id_token belongs to another sign-in")]
+    #[error("PostHog's proof of who signed in belongs to another sign-in")]
     Nonce,
     /// The signature is wrong.
-    #[error("rule T7: the id_token's signature is wrong")]
+    #[error("PostHog's proof of who signed in has a wrong signature")]
     Signature,
     /// `sub` is empty, or changed on refresh.
-    #[error("rule T8: the id_token names another account")]
+    #[error("PostHog's proof of who signed in names another account")]
     Subject,
     /// No published key has the `kid`.
-    #[error("rule T7: the id_token is signed with a key that PostHog does not publish")]
+    #[error("PostHog's proof of who signed in is signed with a key that PostHog does not publish")]
     UnknownKey,
 }
 
@@ -174,7 +189,15 @@ pub(crate) fn check_refreshed(
 
 fn check_identity(claims: &Claims, issuer: &str, client_id: &str) -> Result<(), IdTokenError> {
     if claims.iss != issuer {
-        return Err(IdTokenError::Issuer);
+        // A proxy ended TLS, and the server behind it does not know.
+        let without_tls = issuer.strip_prefix("https://");
+        let is_the_same =
+            without_tls.is_some() && claims.iss.strip_prefix("http://") == without_tls;
+        return Err(if is_the_same {
+            IdTokenError::IssuerWithoutTls
+        } else {
+            IdTokenError::Issuer
+        });
     }
     let audiences = claims.aud.all();
     let mine = audiences.iter().any(|audience| audience == client_id);

@@ -1,6 +1,6 @@
 //! Sign in with PostHog from a native program, and stay signed in.
 //!
-//! [`SignIn`] is the way in: [`SignIn::begin`] makes an [`Attempt`], whose address the user opens;
+//! [`SignIn`] is the way in: [`SignIn::begin`] makes an [`Attempt`], whose start address the user opens;
 //! [`SignIn::complete`] turns the browser's response into a [`Connection`]; [`SignIn::session`] hands
 //! out valid tokens for it from then on, refreshing when due, across processes.
 //! docs/reliability.md says what happens in 80 bad moments, docs/security.md what is promised against whom.
@@ -15,7 +15,7 @@
 //! | `host` | a PostHog instance, parsed from what a person typed |
 //! | `scope`, `connection` | what was granted, to whom, and why a session ended |
 //! | `metadata`, `registration` | what the Host offers; a client id for this device |
-//! | `attempt`, `callback`, `loopback` | one run of the flow, and the browser's response |
+//! | `attempt`, `browser`, `callback`, `loopback` | one run of the flow, its browser, and the response |
 //! | `peer` | whose program is at the other end of a connection |
 //! | `token_endpoint`, `id_token`, `revocation` | the three exchanges with PostHog |
 //! | `session` | hands out tokens; `session::refresh` is the refresh transaction |
@@ -24,6 +24,7 @@
 
 mod api_key;
 mod attempt;
+mod browser;
 mod callback;
 mod clock;
 mod connection;
@@ -63,7 +64,7 @@ pub use host::{Host, HostError, Region};
 pub use http::NoAnswer;
 pub use id_token::IdTokenError;
 pub use index::IndexError;
-pub use loopback::{Arrival, LoopbackListener, Page};
+pub use loopback::{Arrival, Look, LoopbackListener, Page};
 pub use metadata::MetadataError;
 pub use peer::Peer;
 pub use registration::RegistrationError;

@@ -1,15 +1,21 @@
 //! A one-shot listener on 127.0.0.1 for the browser's response.
 //!
-//! It listens for one sign-in only and answers nobody else: a wrong path, method, `Host` or `state` is
-//! turned away and the listener keeps listening, so that neither a favicon nor another user of this
-//! machine can end the flow (rules R1 and R2). The page is sent after the exchange, so that it tells
-//! the truth. There is no cancel address (rule R10): dropping the listener cancels.
+//! It listens for one sign-in only and answers nobody else: a wrong path, method, `Host` or `state`, or a
+//! browser other than the one that began, is turned away and the listener keeps listening, so that neither a
+//! favicon nor another user of this machine can end the flow (rules R1 and R2). The browser begins at
+//! `/start/…` ([`Attempt::start_url`]), which gives it the cookie that `/callback` requires and leads to
+//! PostHog. The page is sent after the exchange, so that it tells the truth. There is no cancel address (rule
+//! R10): dropping the listener cancels.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -17,7 +23,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use url::Url;
 
 use crate::attempt::{ATTEMPT_SECONDS, Attempt};
-use crate::callback::AuthorizationResponse;
+use crate::browser::Start;
+use crate::callback::{AuthorizationResponse, CallbackError};
 use crate::connection::Connection;
 use crate::peer::Peer;
 use crate::sign_in::CompleteError;
@@ -69,11 +76,21 @@ impl Page {
     }
 }
 
+/// How the pages of the listener look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// CSS after the built-in one. It must not contain `</style`.
+    pub style: String,
+    /// An SVG element in place of the tick or the exclamation mark. It is not escaped.
+    pub mark: Option<String>,
+}
+
 /// A listener that is bound and not yet waiting (rule B5: bound first, addressed then).
 #[derive(Debug)]
 pub struct LoopbackListener {
     listener: TcpListener,
     address: SocketAddr,
+    look: Arc<Look>,
 }
 
 /// The browser's response, with the browser still waiting for its page.
@@ -97,7 +114,18 @@ impl LoopbackListener {
             Err(_) => TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await?,
         };
         let address = listener.local_addr()?;
-        Ok(Self { listener, address })
+        Ok(Self {
+            listener,
+            address,
+            look: Arc::default(),
+        })
+    }
+
+    /// Gives the pages the look of a program.
+    #[must_use]
+    pub fn with_look(mut self, look: Look) -> Self {
+        self.look = Arc::new(look);
+        self
     }
 
     /// The redirect address of this listener, with the literal address (rule B6).
@@ -106,9 +134,14 @@ impl LoopbackListener {
         Url::parse(&address).expect("a socket address makes a URL")
     }
 
-    /// Waits for the response that belongs to `attempt`. `None` after ten minutes.
+    /// Serves the start addresses of `attempt` and waits for the response that belongs to it. `None` after
+    /// ten minutes.
     pub async fn wait(self, attempt: &Attempt) -> Option<Arrival> {
-        let Self { listener, address } = self;
+        let Self {
+            listener,
+            address,
+            look,
+        } = self;
         let (sender, mut receiver) = mpsc::channel(1);
         let (page, outcome) = watch::channel(None);
         let mut reading = VecDeque::new();
@@ -119,17 +152,8 @@ impl LoopbackListener {
         loop {
             tokio::select! {
                 () = &mut give_up => return None,
-                Some(answer) = receiver.recv() => {
-                    let Question { response, verdict } = answer;
-                    let accepted = attempt.accepts(&response);
-                    if let Err(error) = &accepted {
-                        tracing::debug!(%error, "a callback was turned away");
-                    }
-                    // The connection may have gone meanwhile; the response counts all the same.
-                    let _ = verdict.send(accepted.is_ok());
-                    if accepted.is_ok() {
-                        return Some(Arrival { response, page, connections });
-                    }
+                Some(response) = receiver.recv() => {
+                    return Some(Arrival { response, page, connections });
                 }
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => {
@@ -143,8 +167,14 @@ impl LoopbackListener {
                         tracing::debug!("a connection of another user was turned away");
                         continue;
                     }
-                    let (sender, outcome) = (sender.clone(), outcome.clone());
-                    let task = connections.spawn(serve(stream, address, sender, outcome));
+                    let desk = Desk {
+                        address,
+                        look: Arc::clone(&look),
+                        attempt: attempt.clone(),
+                        arrived: sender.clone(),
+                        outcome: outcome.clone(),
+                    };
+                    let task = connections.spawn(desk.serve(stream));
                     reading.retain(|task: &AbortHandle| !task.is_finished());
                     reading.push_back(task);
                     // The oldest makes room. Nobody can keep the browser out by holding every place:
@@ -170,58 +200,121 @@ impl Arrival {
     }
 }
 
-struct Question {
-    response: AuthorizationResponse,
-    verdict: tokio::sync::oneshot::Sender<bool>,
-}
-
-async fn serve(
-    mut stream: TcpStream,
+/// What one connection needs to be answered.
+struct Desk {
     address: SocketAddr,
-    questions: mpsc::Sender<Question>,
-    mut outcome: watch::Receiver<Option<Page>>,
-) {
-    let head = tokio::select! {
-        head = tokio::time::timeout(HEAD_TIME, read_head(&mut stream)) => head,
-        // The sign-in has ended elsewhere; an idle connection need not be waited for.
-        _ = outcome.changed() => return,
-    };
-    let answer = match head {
-        Ok(Ok(Some(head))) => match route(&head, address) {
-            Ok(response) => ask(response, questions, &mut outcome).await,
-            Err(status) => plain(status),
-        },
-        Ok(Ok(None)) => plain("431 Request Header Fields Too Large"),
-        Ok(Err(_)) | Err(_) => return,
-    };
-    let sent = async {
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await
-    };
-    if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, sent).await {
-        tracing::debug!(%error, "the page was not sent");
+    look: Arc<Look>,
+    attempt: Attempt,
+    arrived: mpsc::Sender<AuthorizationResponse>,
+    outcome: watch::Receiver<Option<Page>>,
+}
+
+impl Desk {
+    async fn serve(mut self, mut stream: TcpStream) {
+        let head = tokio::select! {
+            head = tokio::time::timeout(HEAD_TIME, read_head(&mut stream)) => head,
+            // The sign-in has ended elsewhere; an idle connection need not be waited for.
+            _ = self.outcome.changed() => return,
+        };
+        let answer = match head {
+            Ok(Ok(Some(head))) => match route(&head, self.address) {
+                Ok(Asked::Start { id, cookies }) => self.start(&id, &cookies),
+                Ok(Asked::Callback { response, cookies }) => self.take(response, &cookies).await,
+                Err(status) => plain(status),
+            },
+            Ok(Ok(None)) => plain("431 Request Header Fields Too Large"),
+            Ok(Err(_)) | Err(_) => return,
+        };
+        let sent = async {
+            stream.write_all(answer.as_bytes()).await?;
+            stream.shutdown().await
+        };
+        if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, sent).await {
+            tracing::debug!(%error, "the page was not sent");
+        }
+    }
+
+    /// Sends the browser on to PostHog, with the cookie that it has to bring back.
+    fn start(&self, id: &str, cookies: &[String]) -> String {
+        match self.attempt.browser().start(id, &borrowed(cookies)) {
+            Start::GoOn(cookies) => {
+                let cookies: String = cookies
+                    .iter()
+                    .map(|cookie| format!("Set-Cookie: {cookie}\r\n"))
+                    .collect();
+                let location = self.attempt.authorization_url();
+                let headers = format!("Location: {location}\r\n{cookies}");
+                answer("302 Found", &headers, "text/plain; charset=utf-8", "")
+            }
+            Start::Contested => self.html("409 Conflict", "", "", &Page {
+                title: "This address was opened before".to_owned(),
+                text: "A sign-in address serves one browser. If that was not you, somebody else on this \
+                       device did it, and gained nothing. Open the address that the terminal shows, or start again."
+                    .to_owned(),
+                success: false,
+            }),
+            Start::Unknown => plain("404 Not Found"),
+        }
+    }
+
+    /// Whether the response is the one; if so, waits for the page.
+    async fn take(&mut self, response: AuthorizationResponse, cookies: &[String]) -> String {
+        match self
+            .attempt
+            .accepts_from_browser(&response, &borrowed(cookies))
+        {
+            Ok(()) => {}
+            Err(error @ CallbackError::OtherBrowser) => {
+                tracing::debug!(%error, "a callback was turned away");
+                return self.html("400 Bad Request", "", "", &Page {
+                    title: "One more step".to_owned(),
+                    text: "This browser did not begin the sign-in. If you did, with the address that was \
+                           meant for another device, copy the address of this page and paste it into the terminal."
+                        .to_owned(),
+                    success: false,
+                });
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a callback was turned away");
+                return plain("400 Bad Request");
+            }
+        }
+        // A second one, from a reload, gets the page of the first.
+        drop(self.arrived.try_send(response));
+        let page = match self.outcome.wait_for(Option::is_some).await {
+            Ok(page) => page.clone(),
+            Err(_) => None,
+        };
+        let Some(page) = page else {
+            return plain("400 Bad Request");
+        };
+        let headers = format!("Set-Cookie: {}\r\n", self.attempt.farewell_cookie());
+        let script = format!("<script>{CLEAN_ADDRESS}</script>");
+        self.html("200 OK", &headers, &script, &page)
+    }
+
+    /// Rule R9: static, escaped, cached nowhere, loading nothing.
+    fn html(&self, status: &str, headers: &str, head: &str, page: &Page) -> String {
+        let (title, text) = (escape(&page.title), escape(&page.text));
+        let mark = match (&self.look.mark, page.success) {
+            (Some(mark), _) => mark,
+            (None, true) => "✓",
+            (None, false) => "!",
+        };
+        let style = &self.look.style;
+        let body = format!(
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <title>{title}</title><style>{STYLE}{style}</style>{head}</head>\
+             <body><main><div class=\"mark\" aria-hidden=\"true\">{mark}</div>\
+             <h1>{title}</h1><p>{text}</p></main></body></html>",
+        );
+        answer(status, headers, "text/html; charset=utf-8", &body)
     }
 }
 
-/// Whether the response is the one; if so, waits for the page.
-async fn ask(
-    response: AuthorizationResponse,
-    questions: mpsc::Sender<Question>,
-    outcome: &mut watch::Receiver<Option<Page>>,
-) -> String {
-    let (verdict, accepted) = tokio::sync::oneshot::channel();
-    if questions
-        .send(Question { response, verdict })
-        .await
-        .is_err()
-        || !accepted.await.unwrap_or(false)
-    {
-        return plain("400 Bad Request");
-    }
-    match outcome.wait_for(Option::is_some).await {
-        Ok(page) => page.as_ref().map_or_else(|| plain("400 Bad Request"), html),
-        Err(_) => plain("400 Bad Request"),
-    }
+fn borrowed(cookies: &[String]) -> Vec<&str> {
+    cookies.iter().map(String::as_str).collect()
 }
 
 /// Reads up to the empty line. `None` where the head is too long.
@@ -244,56 +337,68 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
     }
 }
 
+/// What a request that may be answered asks for.
+pub(crate) enum Asked {
+    /// A start address, by its last segment.
+    Start { id: String, cookies: Vec<String> },
+    /// The redirect address.
+    Callback {
+        response: AuthorizationResponse,
+        cookies: Vec<String>,
+    },
+}
+
 /// Rule R1: GET, the exact path, the exact Host; then the query.
-pub(crate) fn route(
-    head: &str,
-    address: SocketAddr,
-) -> Result<AuthorizationResponse, &'static str> {
+pub(crate) fn route(head: &str, address: SocketAddr) -> Result<Asked, &'static str> {
     let mut lines = head.split("\r\n");
     let mut request = lines.next().unwrap_or_default().split(' ');
     let (method, target) = (request.next(), request.next().unwrap_or_default());
     if method != Some("GET") {
         return Err("405 Method Not Allowed");
     }
-    let mut hosts = lines
-        .filter_map(|line| line.split_once(':'))
-        .filter(|(name, _)| name.eq_ignore_ascii_case("host"))
-        .map(|(_, value)| value.trim());
+    let headers: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(':')).collect();
+    let all = |wanted: &'static str| {
+        headers
+            .iter()
+            .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| value.trim())
+    };
+    let mut hosts = all("host");
     if hosts.next() != Some(address.to_string().as_str()) || hosts.next().is_some() {
         return Err("400 Bad Request");
     }
+    let cookies = all("cookie").map(ToOwned::to_owned).collect();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    if let Some(id) = path.strip_prefix("/start/") {
+        let id = id.to_owned();
+        return Ok(Asked::Start { id, cookies });
+    }
     if path != "/callback" {
         return Err("404 Not Found");
     }
-    AuthorizationResponse::parse_query(query).map_err(|_| "400 Bad Request")
+    let response = AuthorizationResponse::parse_query(query).map_err(|_| "400 Bad Request")?;
+    Ok(Asked::Callback { response, cookies })
 }
 
 fn plain(status: &str) -> String {
-    answer(status, "text/plain; charset=utf-8", status)
+    answer(status, "", "text/plain; charset=utf-8", status)
 }
 
-/// Rule R9: static, escaped, cached nowhere, loading nothing.
-fn html(page: &Page) -> String {
-    let mark = if page.success { "✓" } else { "✕" };
-    let body = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
-         <style>:root{{color-scheme:light dark}}body{{font:17px/1.5 system-ui,sans-serif;display:grid;\
-         place-items:center;min-height:90vh;margin:0;text-align:center}}main{{max-width:26rem;padding:1.5rem}}\
-         p{{opacity:.75}}b{{font-size:2.5rem}}h1{{font-size:1.5rem;margin:.5rem 0}}</style>\
-         <main><b aria-hidden=\"true\">{mark}</b><h1>{title}</h1><p>{text}</p></main></html>",
-        title = escape(&page.title),
-        text = escape(&page.text),
-    );
-    answer("200 OK", "text/html; charset=utf-8", &body)
-}
+/// Takes the code out of the address that the browser shows and remembers.
+const CLEAN_ADDRESS: &str = "history.replaceState(null,'','/')";
 
-fn answer(status: &str, content_type: &str, body: &str) -> String {
+/// The built-in look.
+const STYLE: &str = include_str!("loopback.css");
+
+fn answer(status: &str, headers: &str, content_type: &str, body: &str) -> String {
+    let script = digest::digest(&digest::SHA256, CLEAN_ADDRESS.as_bytes());
+    let script = STANDARD.encode(script);
     format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
+        "HTTP/1.1 {status}\r\n{headers}Content-Type: {content_type}\r\nContent-Length: {}\r\n\
          Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nX-Content-Type-Options: nosniff\r\n\
-         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n\
+         X-Frame-Options: DENY\r\n\
+         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; \
+         script-src 'sha256-{script}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
          Connection: close\r\n\r\n{body}",
         body.len()
     )

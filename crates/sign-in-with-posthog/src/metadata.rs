@@ -30,8 +30,10 @@ pub(crate) struct Metadata {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetadataError {
-    /// Rule B1: an endpoint lies at another origin than the issuer.
-    #[error("rule B1: {host} names a {endpoint} at another address, which is not used")]
+    /// Rule B1: an endpoint is at another origin than the issuer.
+    #[error(
+        "{host} names a {endpoint} at another address than its own, so signing in there is not safe"
+    )]
     ForeignEndpoint {
         /// The Host.
         host: String,
@@ -39,10 +41,14 @@ pub enum MetadataError {
         endpoint: &'static str,
     },
     /// Rule B1: the issuer is not the address that was asked, byte for byte.
-    #[error("rule B1: {host} calls itself {issuer}; sign in at that address")]
+    #[error("{}", issuer_mismatch(.host, .address, .issuer, *.self_hosted))]
     IssuerMismatch {
         /// The Host.
         host: String,
+        /// The address that was asked.
+        address: String,
+        /// Whether somebody can set `SITE_URL` there.
+        self_hosted: bool,
         /// What it calls itself.
         issuer: String,
     },
@@ -50,7 +56,9 @@ pub enum MetadataError {
     #[error("{0} offers no sign-in with the browser (OAuth); use a personal API key")]
     None(String),
     /// Rule B2: PKCE with S256 is not offered.
-    #[error("rule B2: {0} does not offer PKCE with S256, so signing in there is not safe")]
+    #[error(
+        "{0} does not offer PKCE with S256, so signing in there is not safe; use a personal API key"
+    )]
     NoPkce(String),
     /// The metadata is there and makes no sense.
     #[error("{0} describes its sign-in in a way that cannot be read")]
@@ -66,6 +74,21 @@ pub enum MetadataError {
         /// HTTP status.
         status: u16,
     },
+}
+
+/// PostHog builds its issuer from `SITE_URL`, whatever address it is reached by.
+fn issuer_mismatch(host: &str, address: &str, issuer: &str, self_hosted: bool) -> String {
+    if self_hosted {
+        format!(
+            "{host} calls itself {issuer}, so it is not certain who answers there. If {issuer} is its \
+             right address, sign in at that one; if not, its setting SITE_URL has to be {address}. A \
+             personal API key works without"
+        )
+    } else {
+        format!(
+            "{host} calls itself {issuer}, so it is not certain who answers there; nothing was sent"
+        )
+    }
 }
 
 impl Metadata {
@@ -119,6 +142,8 @@ impl Raw {
         if self.issuer != host.issuer() {
             return Err(MetadataError::IssuerMismatch {
                 host: host.name(),
+                address: host.issuer(),
+                self_hosted: host.region().is_none(),
                 issuer: http::words(&self.issuer),
             });
         }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
+use crate::host::Host;
 use crate::http::{self, NoAnswer};
 
 /// The redirect addresses that are registered. PostHog matches both with any port; the second serves
@@ -19,11 +20,19 @@ const REDIRECT_URIS: [&str; 2] = ["http://127.0.0.1/callback", "http://[::1]/cal
 #[non_exhaustive]
 pub enum RegistrationError {
     /// The server registers no clients, so a client id has to be configured.
-    #[error("{0} registers no programs by itself; a client id has to be configured")]
+    #[error(
+        "{0} does not let programs register themselves; use a personal API key, or configure a client id"
+    )]
     NotOffered(String),
     /// No answer.
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
+    /// A self-hosted PostHog without a signing key.
+    #[error(
+        "{0} cannot register programs: its setting OIDC_RSA_PRIVATE_KEY is probably missing. \
+         Until it is set, use a personal API key there"
+    )]
+    NoSigningKey(String),
     /// The server refused, in its own words.
     #[error("PostHog did not register this program ({status}): {words}")]
     Refused {
@@ -37,6 +46,7 @@ pub enum RegistrationError {
 /// Registers a public client called `name`.
 pub(crate) async fn register(
     http: &reqwest::Client,
+    host: &Host,
     endpoint: &Url,
     name: &str,
 ) -> Result<String, RegistrationError> {
@@ -69,6 +79,12 @@ pub(crate) async fn register(
         }
     }
     let words = match answer.json::<Refusal>() {
+        // Nobody's fault in the cloud; at home it means that there is no key to sign with.
+        Some(refusal)
+            if host.region().is_none() && status == 500 && refusal.error == "server_error" =>
+        {
+            return Err(RegistrationError::NoSigningKey(host.name()));
+        }
         Some(refusal) => [refusal.error_description, refusal.detail, refusal.error]
             .into_iter()
             .find(|words| !words.is_empty())

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::http;
 use crate::record::TokenSet;
+use crate::token_endpoint::Leftover;
 
 /// How long each revocation may take.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -27,22 +28,25 @@ pub(crate) enum Revoke {
 
 pub(crate) async fn revoke(http: &reqwest::Client, tokens: &TokenSet, which: Revoke) {
     let (endpoint, client_id) = (tokens.revocation_endpoint.as_ref(), &tokens.client_id);
+    revoke_leftover(http, endpoint, client_id, &tokens.into(), which).await;
+}
+
+/// Revokes tokens that were never stored.
+pub(crate) async fn revoke_leftover(
+    http: &reqwest::Client,
+    endpoint: Option<&Url>,
+    client_id: &str,
+    tokens: &Leftover,
+    which: Revoke,
+) {
     if which == Revoke::Everything
         && let Some(refresh_token) = &tokens.refresh_token
     {
         revoke_one(http, endpoint, client_id, refresh_token, "refresh_token").await;
     }
-    revoke_access_token(http, endpoint, client_id, &tokens.access_token).await;
-}
-
-/// Revokes an access token alone.
-pub(crate) async fn revoke_access_token(
-    http: &reqwest::Client,
-    endpoint: Option<&Url>,
-    client_id: &str,
-    token: &SecretString,
-) {
-    revoke_one(http, endpoint, client_id, token, "access_token").await;
+    if let Some(access_token) = &tokens.access_token {
+        revoke_one(http, endpoint, client_id, access_token, "access_token").await;
+    }
 }
 
 async fn revoke_one(

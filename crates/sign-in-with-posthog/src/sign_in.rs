@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::api_key::{self, ApiKeyError};
-use crate::attempt::{ATTEMPT_SECONDS, Attempt, AttemptRequest};
+use crate::attempt::{ATTEMPT_SECONDS, Attempt, AttemptRequest, is_address};
 use crate::callback::AuthorizationResponse;
 use crate::clock::{Clock, SystemClock};
 use crate::connection::{
@@ -26,10 +26,10 @@ use crate::host::Host;
 use crate::index::{IndexError, IndexFile};
 use crate::metadata::Metadata;
 use crate::record::{Content, Record, TokenSet};
-use crate::revocation::{Revoke, revoke, revoke_access_token};
+use crate::revocation::{Revoke, revoke, revoke_leftover};
 use crate::scope::Scopes;
 use crate::session::{Session, SessionError, Shared, blocking, finished};
-use crate::token_endpoint::{self, TokenAnswer};
+use crate::token_endpoint::{self, Exchanged, Leftover, TokenAnswer};
 use crate::vault::{Vault, VaultBackend, VaultChoice, VaultError, default_device_folder};
 pub(crate) use error::ReplaceError;
 pub use error::{BeginError, CompleteError, MoveError};
@@ -51,7 +51,8 @@ pub struct Config {
     pub scopes: Scopes,
     /// Scopes without which an API key is of no use.
     pub api_key_scopes: Scopes,
-    /// A client id that was registered by hand; `None` registers one per device and issuer.
+    /// A client id that was registered by hand, or the https address of a client id metadata document (CIMD);
+    /// `None` registers one per device and issuer.
     pub client_id: Option<String>,
     /// Which Vault to choose when the first account signs in.
     pub vault: VaultChoice,
@@ -157,7 +158,7 @@ impl SignIn {
     ///
     /// # Errors
     ///
-    /// Metadata that breaks rule B1 or B2, no registration, no network.
+    /// Metadata that breaks rule B1 or B2, no registration, an unusable configured client id, no network.
     pub async fn begin(
         &self,
         host: &Host,
@@ -176,6 +177,8 @@ impl SignIn {
             started_at: self.0.clock.unix_seconds(),
         };
         if let Some(client_id) = &self.0.client_id {
+            // Registered by hand, or the address of a metadata document: never registered, never forgotten.
+            client::check_configured(client_id)?;
             return Ok(Attempt::new(request(client_id.clone(), false)));
         }
         let known = self
@@ -186,19 +189,36 @@ impl SignIn {
             .get(&metadata.issuer)
             .cloned();
         if let Some(client_id) = known {
-            // An unknown client ends on a dead page in the browser, so it is asked beforehand, with
-            // an Attempt that is thrown away.
-            let probe = Attempt::new(request(client_id.clone(), true));
-            if self.is_known_client(&probe).await {
+            // An unknown client ends on a dead page in the browser, so it is looked up first.
+            if self.is_forgotten(&metadata, &client_id, redirect_uri).await {
+                tracing::info!(
+                    host = host.key(),
+                    "the client id was forgotten; registering again"
+                );
+                self.drop_client(&metadata.issuer, &client_id).await;
+            } else {
                 return Ok(Attempt::new(request(client_id, true)));
             }
-            tracing::info!(
-                host = host.key(),
-                "the client id was forgotten; registering anew"
-            );
         }
         let client_id = self.register(host, &metadata).await?;
         Ok(Attempt::new(request(client_id, true)))
+    }
+
+    /// Looks up why nobody answered an Attempt. True if PostHog has forgotten this device's client id
+    /// meanwhile, which ends on a dead page in the browser: it is dropped, and the next sign-in registers
+    /// again.
+    pub async fn was_forgotten(&self, attempt: &Attempt) -> bool {
+        if !attempt.registered_dynamically {
+            return false;
+        }
+        let (metadata, client_id) = (&attempt.metadata, &attempt.client_id);
+        let forgotten = self
+            .is_forgotten(metadata, client_id, attempt.redirect_uri())
+            .await;
+        if forgotten {
+            self.drop_client(&metadata.issuer, client_id).await;
+        }
+        forgotten
     }
 
     /// Ends an Attempt: checks the response, exchanges the code, stores the tokens. Goes on where the caller
@@ -242,22 +262,25 @@ impl SignIn {
         let before = self.0.clock.unix_seconds();
         // The keys are public and needed in a moment; one wait serves both.
         let keys = self.early_keys(attempt);
-        let answer = match patiently(|| token_endpoint::exchange(&self.0.http, attempt, code)).await
-        {
-            Ok(answer) => answer,
+        let exchanged = patiently(|| token_endpoint::exchange(&self.0.http, attempt, code)).await;
+        let answer = match exchanged {
+            Ok(Exchanged::Tokens(answer)) => answer,
+            Ok(Exchanged::Unusable { error, leftover }) => {
+                self.discard(attempt, &leftover).await;
+                return Err(error.into());
+            }
             Err(error) => {
-                self.forget_client(attempt, &error).await;
+                if error.is_unknown_client() && attempt.registered_dynamically {
+                    self.drop_client(&attempt.metadata.issuer, &attempt.client_id)
+                        .await;
+                }
                 return Err(error.into());
             }
         };
         let account = match self.identify(attempt, &answer, keys).await {
             Ok(account) => account,
             Err(error) => {
-                // Nobody will ever use them.
-                let (endpoint, client_id) =
-                    (&attempt.metadata.revocation_endpoint, &attempt.client_id);
-                let (http, endpoint) = (&self.0.http, endpoint.as_ref());
-                revoke_access_token(http, endpoint, client_id, &answer.access_token).await;
+                self.discard(attempt, &answer.leftover()).await;
                 return Err(error);
             }
         };
@@ -400,6 +423,29 @@ impl SignIn {
         Ok(())
     }
 
+    /// Leaves nothing of a sign-in that did not end well: its tokens are revoked, and a client id that no
+    /// Connection uses is dropped, so that the next sign-in begins from nothing.
+    async fn discard(&self, attempt: &Attempt, tokens: &Leftover) {
+        let used_here = self.connections().unwrap_or_default().iter().any(|known| {
+            known.host == attempt.host && known.kind == CredentialKind::OAuth && known.is_active()
+        });
+        // For a client that registered itself, and for one that is an address, revoking a refresh token
+        // ends every sign-in of this user by that client id: the one that is in use here, or those of other
+        // devices.
+        let sweeps = (attempt.registered_dynamically && used_here) || attempt.has_shared_client();
+        let which = if sweeps {
+            Revoke::AccessTokenOnly
+        } else {
+            Revoke::Everything
+        };
+        let endpoint = attempt.metadata.revocation_endpoint.as_ref();
+        revoke_leftover(&self.0.http, endpoint, &attempt.client_id, tokens, which).await;
+        if attempt.registered_dynamically && !used_here {
+            self.drop_client(&attempt.metadata.issuer, &attempt.client_id)
+                .await;
+        }
+    }
+
     async fn store(
         &self,
         attempt: &Attempt,
@@ -429,8 +475,7 @@ impl SignIn {
         let superseded = match self.replace(&connection.id, content).await {
             Ok(superseded) => superseded,
             Err(error) => {
-                // Nobody will ever use them.
-                revoke(&self.0.http, &tokens, Revoke::AccessTokenOnly).await;
+                self.discard(attempt, &Leftover::from(&tokens)).await;
                 return Err(match error {
                     ReplaceError::Lock(error) => CompleteError::Lock(error),
                     ReplaceError::Vault(error) => CompleteError::Vault(error),
@@ -441,7 +486,7 @@ impl SignIn {
         if let Some(Content::Tokens(old)) = superseded {
             // Rule T9. Revoking the refresh token of a registered client sweeps everything of its
             // client id, the new tokens included.
-            let sweeps = old.registered_dynamically || old.client_id.contains("://");
+            let sweeps = old.registered_dynamically || is_address(&old.client_id);
             let which = if sweeps && old.client_id == client_id {
                 Revoke::AccessTokenOnly
             } else {

@@ -11,10 +11,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, random};
 use crate::connection::Reach;
 use crate::http::{self, Answer, NoAnswer};
+use crate::record::TokenSet;
 use crate::scope::Scopes;
+
+/// How long a client id may take to be looked up.
+const PROBE_TIME: Duration = Duration::from_secs(5);
 
 /// What a token endpoint answered with 200.
 pub(crate) struct TokenAnswer {
@@ -34,7 +38,7 @@ pub(crate) struct TokenAnswer {
 #[non_exhaustive]
 pub enum TokenError {
     /// Rule T3: a 200 that is no token answer.
-    #[error("rule T3: the token answer {0}")]
+    #[error("PostHog's answer with the tokens {0}")]
     BadAnswer(&'static str),
     /// PostHog is overloaded or restarting: 429, 5xx.
     #[error("PostHog is busy ({status})")]
@@ -47,16 +51,18 @@ pub enum TokenError {
     /// The client id is unknown there, or another setting is wrong; the session stands.
     #[error("PostHog refuses this program's request: {error} {description}")]
     Configuration {
+        /// HTTP status.
+        status: u16,
         /// The OAuth error code.
         error: String,
         /// The server's words, shortened.
         description: String,
     },
     /// `invalid_grant`: the code or the refresh token is not valid any more.
-    #[error("PostHog does not accept it any more (invalid_grant)")]
+    #[error("PostHog no longer accepts it (invalid_grant)")]
     InvalidGrant,
     /// Something between here and PostHog answered: a captive portal, a proxy.
-    #[error("something else than PostHog answered ({0})")]
+    #[error("something other than PostHog answered ({0})")]
     NotPostHog(u16),
     /// No answer.
     #[error(transparent)]
@@ -74,6 +80,12 @@ impl TokenError {
         matches!(self, Self::NoAnswer(NoAnswer::Unreachable(_)))
     }
 
+    /// Whether the server has certainly forgotten the client id, or never knew it: PostHog says 401 then. A
+    /// client id is dropped on nothing else.
+    pub(crate) fn is_unknown_client(&self) -> bool {
+        matches!(self, Self::Configuration { status: 401, error, .. } if error == "invalid_client")
+    }
+
     /// When the server said to come back.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -83,12 +95,29 @@ impl TokenError {
     }
 }
 
+/// What became of a code: it is spent in both cases.
+pub(crate) enum Exchanged {
+    /// Tokens that can be used.
+    Tokens(TokenAnswer),
+    /// An answer with tokens in it that cannot be used as it is. They have to be revoked.
+    Unusable {
+        error: TokenError,
+        leftover: Leftover,
+    },
+}
+
+/// Tokens that nobody will ever use.
+pub(crate) struct Leftover {
+    pub(crate) access_token: Option<SecretString>,
+    pub(crate) refresh_token: Option<SecretString>,
+}
+
 /// Exchanges the code of an Attempt. Rule T2: `redirect_uri` is the Attempt's, byte for byte.
 pub(crate) async fn exchange(
     http: &reqwest::Client,
     attempt: &Attempt,
     code: &SecretString,
-) -> Result<TokenAnswer, TokenError> {
+) -> Result<Exchanged, TokenError> {
     let form = [
         ("grant_type", "authorization_code"),
         ("code", code.expose_secret()),
@@ -97,7 +126,38 @@ pub(crate) async fn exchange(
         ("code_verifier", attempt.verifier.expose_secret()),
     ];
     let endpoint = &attempt.metadata.token_endpoint;
-    post(http, endpoint, &form, http::ANSWER_TIME).await
+    let answer = http::send(http.post(endpoint.clone()).form(&form)).await?;
+    match classify(&answer) {
+        Ok(answer) => Ok(Exchanged::Tokens(answer)),
+        Err(error) => match Leftover::of(&answer) {
+            Some(leftover) => Ok(Exchanged::Unusable { error, leftover }),
+            None => Err(error),
+        },
+    }
+}
+
+/// Whether the server knows a client id; `None` if it does not say. It is asked to exchange a code that
+/// never was: an unknown client is refused before the code is looked at. The authorization endpoint cannot
+/// be asked: it sends everybody who is not logged in to the login page.
+pub(crate) async fn knows_client(
+    http: &reqwest::Client,
+    endpoint: &Url,
+    client_id: &str,
+    redirect_uri: &Url,
+) -> Option<bool> {
+    let (code, verifier) = (random(), random());
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code.expose_secret()),
+        ("redirect_uri", redirect_uri.as_str()),
+        ("client_id", client_id),
+        ("code_verifier", verifier.expose_secret()),
+    ];
+    match post(http, endpoint, &form, PROBE_TIME).await {
+        Err(TokenError::InvalidGrant) => Some(true),
+        Err(error) if error.is_unknown_client() => Some(false),
+        _ => None,
+    }
 }
 
 /// Refreshes. Rule T6: no `scope`, it would narrow the grant for good.
@@ -151,12 +211,13 @@ fn classify(answer: &Answer) -> Result<TokenAnswer, TokenError> {
             })
         }
         (200 | 400..=499, Some(refusal)) => Err(TokenError::Configuration {
+            status,
             error: http::words(&refusal.error),
             description: http::words(&refusal.error_description),
         }),
         (200, None) => match answer.json::<Value>() {
             Some(value) => read(value),
-            None => Err(TokenError::BadAnswer("is no JSON")),
+            None => Err(TokenError::BadAnswer("is not JSON")),
         },
         _ => Err(TokenError::NotPostHog(status)),
     }
@@ -164,9 +225,47 @@ fn classify(answer: &Answer) -> Result<TokenAnswer, TokenError> {
 
 /// Rule T3: what a 200 has to hold.
 pub(crate) fn read(answer: Value) -> Result<TokenAnswer, TokenError> {
-    let raw: RawAnswer =
-        serde_json::from_value(answer).map_err(|_| TokenError::BadAnswer("has other fields"))?;
+    let raw: RawAnswer = serde_json::from_value(answer)
+        .map_err(|_| TokenError::BadAnswer("has fields of other types than it should"))?;
     raw.check()
+}
+
+impl TokenAnswer {
+    /// Its tokens, to be revoked.
+    pub(crate) fn leftover(&self) -> Leftover {
+        Leftover {
+            access_token: Some(self.access_token.clone()),
+            refresh_token: self.refresh_token.clone(),
+        }
+    }
+}
+
+impl From<&TokenSet> for Leftover {
+    fn from(tokens: &TokenSet) -> Self {
+        Self {
+            access_token: Some(tokens.access_token.clone()),
+            refresh_token: tokens.refresh_token.clone(),
+        }
+    }
+}
+
+impl Leftover {
+    /// The tokens in a 200, whatever is wrong with it.
+    fn of(answer: &Answer) -> Option<Self> {
+        if answer.status.as_u16() != 200 {
+            return None;
+        }
+        let value: Value = answer.json()?;
+        let token = |name| {
+            let text = value.get(name)?.as_str()?;
+            (!text.is_empty()).then(|| SecretString::from(text))
+        };
+        let (access_token, refresh_token) = (token("access_token"), token("refresh_token"));
+        (access_token.is_some() || refresh_token.is_some()).then_some(Self {
+            access_token,
+            refresh_token,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -213,7 +312,9 @@ impl RawAnswer {
             .map(|text| text.0)
             .ok_or(TokenError::BadAnswer("holds no access token"))?;
         if !is_token(&access_token) {
-            return Err(TokenError::BadAnswer("holds an access token that is none"));
+            return Err(TokenError::BadAnswer(
+                "holds an access token that cannot be sent",
+            ));
         }
         if !self
             .token_type

@@ -127,7 +127,9 @@ impl Session {
         };
         let (trouble, retry_after) = match error {
             TokenError::InvalidGrant => return self.invalid_grant(generation).await,
-            TokenError::Configuration { error, description } => {
+            TokenError::Configuration {
+                error, description, ..
+            } => {
                 let words = format!("{error} {description}").trim().to_owned();
                 (Trouble::Configuration { words }, None)
             }

@@ -1,15 +1,14 @@
-//! The client id of this device at an issuer: registered once, kept, registered anew when forgotten.
+//! The client id of this device at an issuer: registered once, kept, registered again when forgotten.
 
-use serde::Deserialize;
+use url::Url;
 
 use super::{BeginError, SignIn};
-use crate::attempt::Attempt;
+use crate::attempt::is_address;
 use crate::host::Host;
-use crate::http;
 use crate::metadata::Metadata;
 use crate::registration::{self, RegistrationError};
 use crate::session::blocking;
-use crate::token_endpoint::TokenError;
+use crate::token_endpoint;
 
 impl SignIn {
     pub(super) async fn register(
@@ -21,7 +20,8 @@ impl SignIn {
             .registration_endpoint
             .as_ref()
             .ok_or_else(|| RegistrationError::NotOffered(host.name()))?;
-        let client_id = registration::register(&self.0.http, endpoint, &self.0.client_name).await?;
+        let name = &self.0.client_name;
+        let client_id = registration::register(&self.0.http, host, endpoint, name).await?;
         let (index, issuer, id) = (
             self.0.index.clone(),
             metadata.issuer.clone(),
@@ -31,39 +31,91 @@ impl SignIn {
         Ok(client_id)
     }
 
-    /// False only where the server says that it does not know the client.
-    pub(super) async fn is_known_client(&self, probe: &Attempt) -> bool {
-        #[derive(Deserialize)]
-        struct Refusal {
-            error: String,
-            #[serde(default)]
-            error_description: String,
-        }
-        let request = self.0.http.get(probe.authorization_url().clone());
-        let Ok(answer) = http::send(request).await else {
-            return true;
-        };
-        if !answer.status.is_client_error() {
-            return true;
-        }
-        answer.json::<Refusal>().is_none_or(|refusal| {
-            let about_the_client = refusal.error == "invalid_client"
-                || refusal.error_description.contains("client_id");
-            !about_the_client
-        })
+    /// True only if the server says that it does not know the client.
+    pub(super) async fn is_forgotten(
+        &self,
+        metadata: &Metadata,
+        client_id: &str,
+        redirect_uri: &Url,
+    ) -> bool {
+        let endpoint = &metadata.token_endpoint;
+        let known =
+            token_endpoint::knows_client(&self.0.http, endpoint, client_id, redirect_uri).await;
+        known == Some(false)
     }
 
-    /// A client that the token endpoint does not know is registered anew by the next Attempt.
-    pub(super) async fn forget_client(&self, attempt: &Attempt, error: &TokenError) {
-        let unknown =
-            matches!(error, TokenError::Configuration { error, .. } if error == "invalid_client");
-        if unknown && attempt.registered_dynamically {
-            let (index, issuer) = (self.0.index.clone(), attempt.metadata.issuer.clone());
-            let forgotten =
-                blocking(move || index.update(|index| index.client_ids.remove(&issuer))).await;
-            if let Err(error) = forgotten {
-                tracing::warn!(%error, "the client id could not be forgotten");
-            }
+    /// Drops a client id, unless another one has taken its place meanwhile.
+    pub(super) async fn drop_client(&self, issuer: &str, client_id: &str) {
+        let (index, issuer, id) = (
+            self.0.index.clone(),
+            issuer.to_owned(),
+            client_id.to_owned(),
+        );
+        let dropped = blocking(move || {
+            index.update(|index| {
+                if index.client_ids.get(&issuer) == Some(&id) {
+                    index.client_ids.remove(&issuer);
+                }
+            })
+        });
+        if let Err(error) = dropped.await {
+            tracing::warn!(%error, "the client id could not be forgotten");
+        }
+    }
+}
+
+/// A configured client id that cannot work ends on a dead page in the browser, so it is refused before. The
+/// rules for addresses are those of PostHog (OAuth Client ID Metadata Document, section 3).
+pub(super) fn check_configured(client_id: &str) -> Result<(), BeginError> {
+    let usable = if is_address(client_id) {
+        Url::parse(client_id).is_ok_and(|url| {
+            url.scheme() == "https"
+                && url.path() != "/"
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+                // Compared byte for byte with what the document says, so written as it is sent.
+                && url.as_str() == client_id
+        })
+    } else {
+        !client_id.is_empty() && client_id.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    if usable {
+        Ok(())
+    } else {
+        Err(BeginError::ClientId(crate::http::words(client_id)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configured_client_id_is_a_word_or_the_address_of_a_document() {
+        for usable in [
+            "by-hand",
+            "kAx8JwE3yTnZ0",
+            "https://example.org/pockethog.json",
+            "https://example.org:8443/a/b",
+        ] {
+            assert!(check_configured(usable).is_ok(), "{usable}");
+        }
+        for unusable in [
+            "",
+            "two words",
+            "http://example.org/client.json",
+            "https://example.org/",
+            "https://example.org",
+            "https://example.org/client.json?a=b",
+            "https://example.org/client.json#a",
+            "https://ada@example.org/client.json",
+            "https://EXAMPLE.org/client.json",
+            "ftp://example.org/client.json",
+            "://",
+        ] {
+            assert!(check_configured(unusable).is_err(), "{unusable}");
         }
     }
 }

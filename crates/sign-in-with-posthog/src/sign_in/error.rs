@@ -13,6 +13,12 @@ use crate::vault::VaultError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BeginError {
+    /// The configured client id is neither one that a PostHog gives out nor the address of a document.
+    #[error(
+        "the configured client id “{0}” cannot be used: it has to be one that PostHog gave you, or the \
+         https address of a client metadata document, with a path and nothing after it"
+    )]
+    ClientId(String),
     /// The list of Connections, which holds the client ids, could not be used.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -30,7 +36,7 @@ pub enum BeginError {
 #[non_exhaustive]
 pub enum CompleteError {
     /// The response is already being exchanged (rule R6).
-    #[error("rule R6: this sign-in has been used already; start again")]
+    #[error("this sign-in was already finished; start again")]
     AlreadyUsed,
     /// The response does not belong to this Attempt, which goes on waiting.
     #[error(transparent)]
@@ -51,7 +57,7 @@ pub enum CompleteError {
     #[error(transparent)]
     Lock(#[from] FileError),
     /// PostHog did not tell who signed in.
-    #[error("PostHog did not tell which account signed in; start again")]
+    #[error("PostHog did not say which account signed in; start again")]
     NoIdentity,
     /// PostHog sent the browser back with another error.
     #[error("PostHog did not sign you in: {} {}", .0.error, .0.description)]

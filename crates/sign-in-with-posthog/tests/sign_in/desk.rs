@@ -57,6 +57,14 @@ impl Desk {
         SignIn::open(config).unwrap()
     }
 
+    /// The same program with a configured client id.
+    pub fn another_program_as(&self, client_id: &str) -> SignIn {
+        let folder = self.folder.path();
+        let mut config = config(folder, self.kind, self.clock.clone(), http());
+        config.client_id = Some(client_id.to_owned());
+        SignIn::open(config).unwrap()
+    }
+
     pub fn host(&self) -> Host {
         Host::cloud_at(Region::Us, self.posthog.base()).unwrap()
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sign_in_with_posthog::{
-    AuthorizationResponse, BeginError, CallbackError, CompleteError, EndReason, Host,
+    AuthorizationResponse, BeginError, CallbackError, CompleteError, EndReason, Host, IdTokenError,
     LoopbackListener, MetadataError, NoAnswer, Reach, Region, Scopes, SessionError, TokenError,
 };
 
@@ -139,6 +139,145 @@ async fn a_host_without_metadata_is_told_with_the_way_out() {
         );
         assert!(error.to_string().contains("personal API key"));
     }
+}
+
+#[tokio::test]
+async fn the_client_id_is_looked_up_at_the_token_endpoint_and_dropped_on_401_invalid_client_alone()
+{
+    let doubtful: [fn() -> Wire; 7] = [
+        || Wire::Answer(refusal(400, "invalid_client")),
+        || Wire::Answer(refusal(401, "unauthorized_client")),
+        || Wire::Answer(refusal(400, "invalid_request")),
+        || Wire::Answer(refusal(503, "temporarily_unavailable")),
+        || Wire::Answer(Answer::html(401)),
+        || Wire::Answer(Answer::html(302).with("Location", "/login")),
+        || Wire::Close,
+    ];
+    let desk = Desk::new(Kind::Keeping);
+    desk.connect().await;
+    for answer in doubtful {
+        desk.posthog.fail(TOKEN, 1, Fault::Before(answer));
+        desk.begin().await;
+    }
+    assert_eq!(desk.posthog.count(REGISTER), 1);
+    assert_eq!(
+        desk.posthog.count("/oauth/authorize"),
+        0,
+        "it answers 302 to everybody"
+    );
+    desk.posthog.forget_clients();
+    desk.begin().await;
+    assert_eq!(desk.posthog.count(REGISTER), 2);
+}
+
+#[tokio::test]
+async fn a_client_forgotten_while_nobody_answered_is_found_out_and_registered_again() {
+    let desk = Desk::new(Kind::Keeping);
+    let attempt = desk.begin().await;
+    assert!(!desk.sign_in.was_forgotten(&attempt).await, "only slow");
+    desk.posthog.forget_clients();
+    assert!(desk.sign_in.was_forgotten(&attempt).await);
+    let tokens = desk.posthog.count(TOKEN);
+    desk.begin().await;
+    assert_eq!(desk.posthog.count(REGISTER), 2);
+    assert_eq!(
+        desk.posthog.count(TOKEN),
+        tokens,
+        "nothing is left to look up"
+    );
+    // A configured client id is nobody's to forget.
+    let by_hand = Desk::new(Kind::Rotating);
+    let attempt = by_hand.begin().await;
+    assert!(!by_hand.sign_in.was_forgotten(&attempt).await);
+    assert_eq!(by_hand.posthog.count(TOKEN), 0);
+}
+
+#[tokio::test]
+async fn a_configured_client_id_that_cannot_work_is_named_before_the_browser_opens() {
+    let desk = Desk::new(Kind::Rotating);
+    let program = desk.another_program_as("http://example.org/client.json");
+    let redirect = REDIRECT.parse().unwrap();
+    let error = program
+        .begin(&desk.host(), &redirect, &Scopes::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, BeginError::ClientId(_)), "{error:?}");
+    assert!(error.to_string().contains("http://example.org/client.json"));
+    assert_eq!(desk.posthog.count(REGISTER), 0);
+}
+
+/// A PostHog that somebody hosts for themselves.
+async fn begin_self_hosted(desk: &Desk) -> Result<sign_in_with_posthog::Attempt, BeginError> {
+    let host = Host::self_hosted(desk.posthog.base()).unwrap();
+    let redirect = REDIRECT.parse().unwrap();
+    desk.sign_in
+        .begin(&host, &redirect, &Scopes::default())
+        .await
+}
+
+/// Says the setting and the way by API key, and leaves nothing.
+fn explains(desk: &Desk, sentence: &str, setting: &str) {
+    assert!(sentence.contains(setting), "{sentence}");
+    assert!(sentence.contains("personal API key"), "{sentence}");
+    assert!(!sentence.contains("rule "), "{sentence}");
+    let folder = desk.folder().join("sign-in");
+    let list = std::fs::read_to_string(folder.join("connections.json")).unwrap_or_default();
+    assert!(
+        !list.contains("client") || list.contains("\"client_ids\": {}"),
+        "{list}"
+    );
+    assert!(desk.sign_in.connections().unwrap().is_empty());
+    assert!(!folder.join("vault").exists(), "no record");
+}
+
+#[tokio::test]
+async fn self_hosted_without_a_signing_key_is_told_which_setting_is_missing() {
+    let desk = Desk::new(Kind::Keeping);
+    let keyless = Fault::Before(|| Wire::Answer(refusal(500, "server_error")));
+    desk.posthog.fail(REGISTER, 2, keyless);
+    let error = begin_self_hosted(&desk).await.unwrap_err().to_string();
+    explains(&desk, &error, "OIDC_RSA_PRIVATE_KEY");
+    // Nobody can set that in the cloud.
+    let error = begin(&desk).await.unwrap_err().to_string();
+    assert!(!error.contains("OIDC_RSA_PRIVATE_KEY"), "{error}");
+}
+
+#[tokio::test]
+async fn self_hosted_with_another_site_url_is_told_which_setting_is_wrong() {
+    let desk = Desk::new(Kind::Keeping);
+    let other = Fault::Edit(|metadata| metadata["issuer"] = "http://localhost:8010".into());
+    desk.posthog.fail(METADATA, 2, other);
+    let error = begin_self_hosted(&desk).await.unwrap_err().to_string();
+    explains(&desk, &error, "SITE_URL");
+    assert!(error.contains("http://localhost:8010"), "{error}");
+    assert!(error.contains(desk.posthog.base()), "{error}");
+    let error = begin(&desk).await.unwrap_err().to_string();
+    assert!(!error.contains("SITE_URL"), "{error}");
+}
+
+#[tokio::test]
+async fn self_hosted_behind_a_proxy_that_ends_tls_is_told_which_setting_is_missing() {
+    let clock = std::sync::Arc::new(MovedClock::default());
+    let posthog = PostHog::start_with_tls(Kind::Keeping, clock.clone());
+    let desk = Desk::at(posthog, Kind::Keeping, clock, desk::trusting_http());
+    let attempt = begin_self_hosted(&desk).await.unwrap();
+    desk.posthog
+        .sign_as(&desk.posthog.base().replace("https://", "http://"));
+    let response = desk.agree(&attempt);
+    let error = desk
+        .sign_in
+        .complete(&attempt, &response)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            CompleteError::IdToken(IdTokenError::IssuerWithoutTls)
+        ),
+        "{error:?}"
+    );
+    explains(&desk, &error.to_string(), "IS_BEHIND_PROXY");
+    assert_eq!(desk.posthog.alive(), 0, "both tokens are revoked");
 }
 
 #[tokio::test]
@@ -496,6 +635,57 @@ async fn rule_t3_a_200_that_is_no_token_answer_signs_nobody_in() {
         );
         assert!(desk.sign_in.connections().unwrap().is_empty(), "{what}");
     }
+}
+
+#[tokio::test]
+async fn tokens_in_an_answer_that_is_refused_are_revoked_at_once() {
+    let edits: [(&str, Edit); 6] = [
+        ("no token type", |body| remove(body, "token_type")),
+        ("another token type", |body| {
+            body["token_type"] = "mac".into()
+        }),
+        ("a scope that is no text", |body| body["scope"] = 5.into()),
+        ("no access token", |body| remove(body, "access_token")),
+        ("a refresh token that is no text", |body| {
+            body["refresh_token"] = json!([1])
+        }),
+        ("an error beside it", |body| {
+            body["error"] = "server_error".into()
+        }),
+    ];
+    for kind in Kind::BOTH {
+        for (what, edit) in edits {
+            let desk = Desk::new(kind);
+            desk.posthog.fail(TOKEN, 1, Fault::Edit(edit));
+            desk.try_to_connect().await.unwrap_err();
+            let left = if what.starts_with("a refresh token") {
+                // Nothing can be done about what was not sent.
+                desk.posthog.alive_access()
+            } else {
+                desk.posthog.alive()
+            };
+            assert_eq!(left, 0, "{what}, {kind:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_answer_does_not_end_the_sign_in_that_this_device_has() {
+    let desk = Desk::new(Kind::Keeping);
+    let connection = desk.connect().await;
+    let edit = Fault::Edit(|body| body["token_type"] = "mac".into());
+    let attempt = desk.begin().await;
+    let response = desk.agree(&attempt);
+    desk.posthog.fail(TOKEN, 1, edit);
+    desk.sign_in
+        .complete(&attempt, &response)
+        .await
+        .unwrap_err();
+    // The refresh token would sweep everything of this device's client id.
+    desk.token(&connection).await;
+    desk.leave(0);
+    desk.token(&connection).await;
+    assert_eq!(desk.posthog.count(REGISTER), 1);
 }
 
 #[tokio::test]

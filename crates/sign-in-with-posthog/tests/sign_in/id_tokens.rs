@@ -233,7 +233,7 @@ async fn rule_t8_a_refresh_for_another_account_keeps_the_old_record() {
         desk.leave(0);
         let error = desk.session(&connection).access_token().await.unwrap_err();
         assert!(
-            matches!(&error, SessionError::Configuration(words) if words.contains("T8")),
+            matches!(&error, SessionError::Configuration(words) if words.contains("another account")),
             "{kind:?}: {error:?}"
         );
         // Another program waits as well, and hears why.

@@ -19,6 +19,8 @@ struct Flow {
     redirect: Url,
     /// What the browser will bring back.
     query: String,
+    /// The cookie that the browser got at the start address.
+    cookie: String,
     waiting: JoinHandle<Option<Arrival>>,
     attempt: std::sync::Arc<Attempt>,
 }
@@ -36,13 +38,32 @@ impl Flow {
         let query = desk.posthog.agree(attempt.authorization_url());
         let waited = attempt.clone();
         let waiting = tokio::spawn(async move { listener.wait(&waited).await });
-        Self {
+        let mut flow = Self {
             desk,
             redirect,
             query,
+            cookie: String::new(),
             waiting,
             attempt,
-        }
+        };
+        let started = flow.start(&flow.attempt.start_url(), "").await;
+        flow.cookie = cookie(&started).unwrap();
+        flow
+    }
+
+    /// Opens a start address with these cookies.
+    async fn start(&self, address: &Url, cookies: &str) -> String {
+        let (host, path) = (self.host(), address.path());
+        self.send(
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookies}\r\n\r\n").as_bytes(),
+        )
+        .await
+    }
+
+    /// The browser's response, with these cookies.
+    async fn callback(&self, cookies: &str) -> String {
+        let request = get(&self.host(), &self.query, cookies);
+        self.send(request.as_bytes()).await
     }
 
     async fn connect(&self) -> TcpStream {
@@ -62,13 +83,15 @@ impl Flow {
         exchange(self.connect().await, bytes).await
     }
 
+    /// A callback of the right browser.
     async fn get(&self, query: &str) -> String {
-        self.send(get(&self.host(), query).as_bytes()).await
+        let request = get(&self.host(), query, &self.cookie);
+        self.send(request.as_bytes()).await
     }
 
     /// The browser comes back, and the sign-in ends well.
     async fn end(self) -> String {
-        let request = get(&self.host(), &self.query);
+        let request = get(&self.host(), &self.query, &self.cookie);
         let stream = self.connect().await;
         let browser = tokio::spawn(async move { exchange(stream, request.as_bytes()).await });
         let arrival = tokio::time::timeout(PATIENCE, self.waiting).await;
@@ -83,8 +106,16 @@ impl Flow {
     }
 }
 
-fn get(host: &str, query: &str) -> String {
-    format!("GET /callback?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n")
+fn get(host: &str, query: &str, cookies: &str) -> String {
+    format!("GET /callback?{query} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookies}\r\n\r\n")
+}
+
+/// What a browser sends back of the first cookie that it is given.
+fn cookie(answer: &str) -> Option<String> {
+    let set = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("Set-Cookie: "))?;
+    set.split(';').next().map(ToOwned::to_owned)
 }
 
 async fn exchange(mut stream: TcpStream, bytes: &[u8]) -> String {
@@ -104,7 +135,7 @@ fn status(answer: &str) -> &str {
 async fn rule_r9_the_page_is_escaped_and_loads_nothing() {
     let page = Flow::begin().await.end().await;
     assert_eq!(status(&page), "200");
-    assert!(page.contains("&lt;script&gt;") && !page.contains("<script"));
+    assert!(page.contains("&lt;script&gt;alert") && !page.contains("<script>alert"));
     for header in [
         "Cache-Control: no-store",
         "Referrer-Policy: no-referrer",
@@ -115,6 +146,80 @@ async fn rule_r9_the_page_is_escaped_and_loads_nothing() {
     ] {
         assert!(page.contains(header), "{header}");
     }
+}
+
+#[tokio::test]
+async fn the_start_address_gives_the_cookie_and_leads_to_posthog() {
+    let flow = Flow::begin().await;
+    let started = flow
+        .start(&flow.attempt.printed_start_url(), &flow.cookie)
+        .await;
+    assert_eq!(status(&started), "302");
+    let location = format!("Location: {}\r\n", flow.attempt.authorization_url());
+    assert!(started.contains(&location), "{started}");
+    for part in ["HttpOnly", "SameSite=Lax", "Path=/callback", "Max-Age=600"] {
+        assert!(started.contains(part), "{started}");
+    }
+    assert!(started.contains("Referrer-Policy: no-referrer"));
+    let guessed = flow.redirect.join("/start/guess").unwrap();
+    assert_eq!(status(&flow.start(&guessed, &flow.cookie).await), "404");
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn another_browser_with_the_right_state_neither_ends_nor_finishes_the_sign_in() {
+    let flow = Flow::begin().await;
+    let (_, state) = flow.query.split_once("state=").unwrap();
+    let (name, _) = flow.cookie.split_once('=').unwrap();
+    for cookies in ["", "other=1", &format!("{name}=guess")] {
+        let answer = flow.callback(cookies).await;
+        assert_eq!(status(&answer), "400", "{cookies}");
+        assert!(answer.contains("paste it into the terminal"), "{answer}");
+        let denied = format!("error=access_denied&state={state}");
+        let request = get(&flow.host(), &denied, cookies);
+        assert_eq!(status(&flow.send(request.as_bytes()).await), "400");
+    }
+    assert_eq!(flow.desk.posthog.count("/oauth/token"), 0);
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn who_opens_the_address_of_the_argument_list_first_gains_nothing() {
+    let mut flow = Flow::begin().await;
+    // `begin` was the thief. The person's own browser comes second, and is told.
+    let thief = flow.cookie.clone();
+    let own = flow.start(&flow.attempt.start_url(), "").await;
+    assert_eq!(status(&own), "409");
+    assert!(
+        own.contains("was opened before") && cookie(&own).is_none(),
+        "{own}"
+    );
+    flow.attempt.contested().await;
+    assert_eq!(status(&flow.callback(&thief).await), "400");
+    // The address that the terminal shows goes on, and the thief cannot end that either.
+    let printed = flow.start(&flow.attempt.printed_start_url(), "").await;
+    flow.cookie = cookie(&printed).unwrap();
+    assert_eq!(
+        status(&flow.start(&flow.attempt.start_url(), &thief).await),
+        "409"
+    );
+    assert_eq!(status(&flow.callback(&thief).await), "400");
+    flow.end().await;
+}
+
+#[tokio::test]
+async fn the_last_page_takes_the_code_out_of_the_address() {
+    let page = Flow::begin().await.end().await;
+    let (_, script) = page.split_once("<script>").unwrap();
+    let (script, _) = script.split_once("</script>").unwrap();
+    assert_eq!(script, "history.replaceState(null,'','/')");
+    let hash = ring::digest::digest(&ring::digest::SHA256, script.as_bytes());
+    let hash = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, hash);
+    assert!(
+        page.contains(&format!("script-src 'sha256-{hash}'")),
+        "{page}"
+    );
+    assert!(page.contains("; Max-Age=0"), "the cookie goes: {page}");
 }
 
 #[tokio::test]
@@ -247,7 +352,7 @@ async fn rule_r4_the_right_state_with_a_wrong_iss_changes_nothing() {
 #[tokio::test]
 async fn a_request_in_pieces_is_put_together() {
     let flow = Flow::begin().await;
-    let request = get(&flow.host(), "code=x&state=y");
+    let request = get(&flow.host(), "code=x&state=y", "");
     let mut stream = flow.connect().await;
     stream.set_nodelay(true).unwrap();
     for byte in request.as_bytes() {
@@ -265,7 +370,7 @@ async fn a_second_program_racing_the_browser_loses() {
     let (host, mut racers) = (flow.host(), Vec::new());
     for _ in 0..20 {
         let stream = flow.connect().await;
-        let request = get(&host, "code=forged&state=forged");
+        let request = get(&host, "code=forged&state=forged", "");
         racers.push(tokio::spawn(async move {
             exchange(stream, request.as_bytes()).await
         }));
@@ -281,7 +386,7 @@ async fn rule_r6_the_same_response_twice_is_exchanged_once() {
     let flow = Flow::begin().await;
     let second = tokio::spawn(exchange_owned(
         flow.connect().await,
-        get(&flow.host(), &flow.query),
+        get(&flow.host(), &flow.query, &flow.cookie),
     ));
     let token_requests = flow.desk.posthog.count("/oauth/token");
     assert_eq!(token_requests, 0);

@@ -63,6 +63,7 @@ struct State {
     /// How long an access token lives, in seconds.
     lifetime: i64,
     base: String,
+    signs_as: Option<String>,
     minted: u32,
     /// Requests by path.
     counts: BTreeMap<String, u32>,
@@ -146,6 +147,7 @@ impl PostHog {
             clock,
             lifetime: kind.lifetime(),
             base: String::new(),
+            signs_as: None,
             minted: 0,
             counts: BTreeMap::new(),
             faults: HashMap::new(),
@@ -215,6 +217,24 @@ impl PostHog {
         newest.find(|request| request.path == path).unwrap().clone()
     }
 
+    /// Tokens name this issuer from now on.
+    pub fn sign_as(&self, issuer: &str) {
+        self.state().signs_as = Some(issuer.to_owned());
+    }
+
+    /// Tokens of either kind that would be taken now.
+    pub fn alive(&self) -> usize {
+        let state = self.state();
+        let refresh = state.refresh.values();
+        let refresh = refresh.filter(|token| !state.families[token.family].revoked);
+        refresh.count() + state.alive_access()
+    }
+
+    /// Access tokens that would be taken now.
+    pub fn alive_access(&self) -> usize {
+        self.state().alive_access()
+    }
+
     /// Whether the API would take `token` now.
     pub fn accepts(&self, token: &str) -> bool {
         self.state().accepts(token)
@@ -276,10 +296,8 @@ impl State {
             }
             ("GET", "/.well-known/jwks.json") => Answer::json(200, &Self::jwks()),
             ("POST", "/oauth/register") => self.register(request),
-            ("GET", "/oauth/authorize") => match self.authorize(&request.query) {
-                Ok(_) => Answer::html(200),
-                Err(answer) => answer,
-            },
+            // Nobody is logged in who is no browser: known and unknown clients get the same.
+            ("GET", "/oauth/authorize") => Answer::html(302).with("Location", "/login?next=%2F"),
             ("POST", "/oauth/token") => self.token(request),
             ("POST", "/oauth/revoke") => self.revoke(request),
             ("GET", "/oauth/userinfo") => self.userinfo(request),
@@ -443,7 +461,7 @@ impl State {
         let now = self.clock.now();
         let at_hash = digest::digest(&digest::SHA256, access.as_bytes());
         let mut claims = json!({
-            "iss": self.base,
+            "iss": self.signs_as.as_ref().unwrap_or(&self.base),
             "aud": self.families[family].client_id,
             "sub": SUBJECT,
             "iat": now,
@@ -526,6 +544,13 @@ impl State {
             200,
             &json!({"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com"}),
         )
+    }
+
+    fn alive_access(&self) -> usize {
+        self.access
+            .keys()
+            .filter(|token| self.accepts(token))
+            .count()
     }
 
     fn accepts(&self, token: &str) -> bool {

@@ -54,6 +54,7 @@ async fn everything(desk: &Desk, said: &mut String) {
 
     let attempt = desk.begin().await;
     say(&attempt);
+    desk.sign_in.was_forgotten(&attempt).await;
     let forged = AuthorizationResponse::parse_query("code=x&state=y").unwrap();
     say(&desk.sign_in.complete(&attempt, &forged).await.unwrap_err());
     let junk: fn() -> Wire = || Wire::Answer(refusal(400, "invalid_grant"));
@@ -73,8 +74,11 @@ async fn everything(desk: &Desk, said: &mut String) {
         Fault::Edit(|body| body["token_type"] = body["refresh_token"].clone()),
     ];
     for fault in halves {
+        let attempt = desk.begin().await;
+        let response = desk.agree(&attempt);
         desk.posthog.fail(TOKEN, 1, fault);
-        let error = desk.try_to_connect().await.unwrap_err();
+        let error = desk.sign_in.complete(&attempt, &response).await;
+        let error = error.unwrap_err();
         say(&error);
         say(&error.to_string());
     }
