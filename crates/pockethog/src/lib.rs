@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod folders;
 pub mod format;
 pub mod http;
+pub mod key_swap;
 pub mod notes;
 pub mod numerals;
 pub mod overview;

@@ -4,20 +4,28 @@
 //! pastes the address that the browser ended on, or types an API key.
 
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 use sign_in_with_posthog::{
-    Arrival, Attempt, AuthorizationResponse, CompleteError, Connection, Host, LoopbackListener,
-    Page, Scopes,
+    Arrival, Attempt, AuthorizationResponse, CompleteError, Connection, Host, Look,
+    LoopbackListener, Page, Scopes,
 };
 use tokio::sync::mpsc;
+use url::Url;
 
 use super::console::{CliError, Console, Exit, Progress, Text};
 use super::{api_key, status};
 use crate::accounts::{self, EMAIL_SCOPE};
 use crate::browser;
+use crate::key_swap::{self, Outcome};
+use crate::pages;
+use crate::preferences::Preferences;
 use crate::program::Program;
+
+/// How long the lists of projects may take before an API key is kept.
+const SWAP_TIME: Duration = Duration::from_secs(20);
 
 /// Sign in at PostHog in the browser, or with a personal API key.
 #[derive(Debug, Args)]
@@ -56,7 +64,12 @@ pub async fn run(program: &Program, console: &Console, login: &Login) -> Result<
     } else {
         by_browser(program, console, login, &host).await?
     };
-    report(console, &connection);
+    let keys = if login.api_key {
+        Keys::default()
+    } else {
+        replace_keys(program, console, &connection).await?
+    };
+    report(console, &connection, &keys);
     Ok(Exit::Done)
 }
 
@@ -67,41 +80,158 @@ async fn by_browser(
     host: &Host,
 ) -> Result<Connection, CliError> {
     let extra = Scopes::parse(if login.with_email { EMAIL_SCOPE } else { "" });
-    let listener = LoopbackListener::bind().await?;
+    let listener = LoopbackListener::bind().await?.with_look(look());
     let redirect_uri = listener.redirect_uri();
     let progress = Progress::new(format!("Preparing the sign-in at {} …", host.name()));
     let beginning = program.sign_in.begin(host, &redirect_uri, &extra);
     let attempt = console.watch_in_time(&progress, beginning).await??;
-    let address = attempt.authorization_url();
-    let opened =
-        !login.no_browser && browser::can_open() && browser::open(address.as_str()).is_ok();
+    // Every user of this machine can read the arguments of the browser, so it gets the start address alone.
+    let start = attempt.start_url();
+    let opened = !login.no_browser && browser::can_open() && browser::open(start.as_str()).is_ok();
+    let may_paste = login.no_browser || io::stdin().is_terminal();
+    say_where(console, host, &attempt, opened, may_paste);
+    let said_contested = async {
+        attempt.contested().await;
+        console.say(with_address(
+            "Two browsers opened the address that your browser was started with. If you opened only \
+             one, the other was somebody else's on this machine, and it gained nothing. Go on at",
+            &attempt.printed_start_url(),
+        ));
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        arrival = listener.wait(&attempt) => match arrival {
+            Some(arrival) => finish(program, &attempt, arrival).await,
+            None => Err(nobody_came(program, &attempt).await),
+        },
+        pasted = pasted(console, &attempt), if may_paste => {
+            Ok(program.sign_in.complete(&attempt, &pasted).await?)
+        }
+        () = said_contested => Err(CliError::failed(CompleteError::Expired)),
+        _ = tokio::signal::ctrl_c() => {
+            Err(CliError::failed("the sign-in was cancelled; nothing has changed"))
+        }
+    }
+}
+
+/// Where the person can sign in: on this device, or on another one, whose browser cannot come back here.
+fn say_where(console: &Console, host: &Host, attempt: &Attempt, opened: bool, may_paste: bool) {
+    let here = attempt.printed_start_url();
     if opened {
-        console.say(&format!(
-            "Your browser opens {}. If it does not, open this address:",
-            host.name()
+        let name = host.name();
+        let text =
+            format!("Your browser opens {name}. If it does not, open this address on this device:");
+        console.say(with_address(&text, &here));
+    } else if may_paste {
+        console.say(with_address(
+            "Open this address in a browser on any device:",
+            attempt.authorization_url(),
+        ));
+        console.say(with_address(
+            "Or, in a browser on this device, one that comes back by itself:",
+            &here,
         ));
     } else {
-        console.say("Open this address in a browser:");
+        console.say(with_address(
+            "Open this address in a browser on this device:",
+            &here,
+        ));
     }
-    console.say(Text::from("").below(format!("  {address}")).below(""));
-    let may_paste = login.no_browser || io::stdin().is_terminal();
     if may_paste {
         console.say(
             "If the browser ends on a page that it cannot reach, paste that page's address here:",
         );
     }
-    tokio::select! {
-        arrival = listener.wait(&attempt) => match arrival {
-            Some(arrival) => finish(program, &attempt, arrival).await,
-            None => Err(CliError::failed(CompleteError::Expired)),
-        },
-        pasted = pasted(console, &attempt), if may_paste => {
-            Ok(program.sign_in.complete(&attempt, &pasted).await?)
+}
+
+/// An address on a line of its own.
+fn with_address(text: &str, address: &Url) -> Text {
+    Text::from(text)
+        .below("")
+        .below(format!("  {address}"))
+        .below("")
+}
+
+/// Why nobody answered: if PostHog has forgotten this device, it has said so to the browser alone.
+async fn nobody_came(program: &Program, attempt: &Attempt) -> CliError {
+    if program.sign_in.was_forgotten(attempt).await {
+        return CliError::failed(format!(
+            "{} no longer knew PocketHog on this device; run the same command again",
+            attempt.host().name()
+        ));
+    }
+    CliError::failed(CompleteError::Expired)
+}
+
+/// The page that the browser ends on looks like the app's own.
+fn look() -> Look {
+    Look {
+        style: pages::sign_in_style(),
+        mark: Some(pages::ICON.to_owned()),
+    }
+}
+
+/// Lets the sign-in take the place of the API keys for the same host, as the page does. Returns those that
+/// are gone and those that stay.
+async fn replace_keys(
+    program: &Program,
+    console: &Console,
+    new: &Connection,
+) -> Result<Keys, CliError> {
+    let mut keys = Keys::default();
+    for key in key_swap::keys_at(program, &new.host)? {
+        let progress = Progress::new("Handing the projects of your API key over …");
+        let swapping = swap(program, &key, new);
+        let outcome = console.watch(&progress, swapping).await;
+        let mut sentence = outcome.sentence(new);
+        if matches!(outcome, Outcome::Removed) {
+            keys.removed.push(key.id.to_string());
+        } else {
+            keys.kept.push(key.id.to_string());
+            sentence.push_str(&format!(
+                " Remove it with `pockethog logout {}` once you no longer need it.",
+                key.id
+            ));
         }
-        _ = tokio::signal::ctrl_c() => {
-            Err(CliError::failed("the sign-in was cancelled; nothing has changed"))
+        console.say(sentence);
+    }
+    Ok(keys)
+}
+
+#[derive(Debug, Default)]
+struct Keys {
+    removed: Vec<String>,
+    kept: Vec<String>,
+}
+
+async fn swap(program: &Program, key: &Connection, new: &Connection) -> Outcome {
+    let mut snapshots = match program.snapshots() {
+        Ok(snapshots) => snapshots,
+        Err(error) => return Outcome::NotHandedOver(error),
+    };
+    let is_known = matches!(snapshots.discovery(&key.id), Ok(Some(_)));
+    let finding = key_swap::find(program, key, new, is_known);
+    let Ok(Some(found)) = tokio::time::timeout(SWAP_TIME, finding).await else {
+        return Outcome::NotListed;
+    };
+    let left = match key_swap::hand_over(program, &mut snapshots, key, new, &found) {
+        Ok(left) => left,
+        Err(error) => return Outcome::NotHandedOver(error),
+    };
+    let outcome = key_swap::remove(program, key, left).await;
+    if matches!(outcome, Outcome::Removed) {
+        let preferences = program.folders.preferences();
+        let preferred = Preferences::update(&preferences, |preferences| {
+            key_swap::forget_banner(preferences, key);
+        });
+        if let Err(error) = key_swap::forget(&mut snapshots, key) {
+            tracing::warn!(%error, "what the key had found is still listed");
+        }
+        if let Err(error) = preferred {
+            tracing::warn!(%error, "the banner of the key is still noted");
         }
     }
+    outcome
 }
 
 /// Exchanges the code, then tells the browser the truth.
@@ -126,7 +256,7 @@ async fn pasted(console: &Console, attempt: &Attempt) -> AuthorizationResponse {
             .and_then(|response| attempt.accepts(&response).map(|()| response));
         match response {
             Ok(response) => return response,
-            Err(error) => console.say(&format!("That is not it: {error}")),
+            Err(error) => console.say(format!("That is not it: {error}")),
         }
     }
     // No more input; the browser may still come back.
@@ -148,21 +278,30 @@ fn typed_lines() -> mpsc::UnboundedReceiver<String> {
     lines
 }
 
-fn report(console: &Console, connection: &Connection) {
+fn report(console: &Console, connection: &Connection, keys: &Keys) {
     if console.is_json() {
-        console.document(&json!({ "connection": status::describe(connection) }));
+        console.document(&json!({
+            "connection": status::describe(connection),
+            "removed_keys": keys.removed,
+            "kept_keys": keys.kept,
+        }));
         return;
     }
-    console.line(&format!(
+    console.line(format!(
         "Connected to {} as {}.",
         connection.host.name(),
         connection.account.label()
     ));
+    console.say(format!(
+        "Not you? `pockethog logout {}` removes this account from the device.",
+        connection.id
+    ));
     let missing = accounts::missing_scopes(connection);
     if !missing.is_empty() {
-        console.say(&format!(
-            "Not granted: {}. What needs them is switched off.",
-            missing.join(", ")
+        console.say(format!(
+            "Not granted: {}. What needs them is switched off. `pockethog login {}` asks again.",
+            missing.join(", "),
+            connection.host.key()
         ));
     }
 }

@@ -16,8 +16,6 @@ pub struct ApiKey {
     pub address: String,
     /// Why the last try failed.
     pub fault: Option<Fault>,
-    /// The Host at this address offers to sign in with the browser.
-    pub browser: Option<String>,
 }
 
 /// Why a try failed, in one sentence, by what has to be mended.
@@ -56,13 +54,6 @@ pub fn render(view: &ApiKey) -> Markup {
             h1 { "Use an API key" }
             p.lead { "For your own PostHog, or where signing in with the browser is not possible." }
             @if let Some(fault) = &other_fault { (fault.render()) }
-            @if let Some(host) = &view.browser {
-                form.notice.good method="post" action="/sign-in/host" role="status" {
-                    p { b { bdi { (host) } } " offers to sign in with the browser: nothing to paste, and you choose what PocketHog may see." }
-                    input type="hidden" name="address" value=(view.address);
-                    button.button.primary.small type="submit" name="confirmed" value="1" { "Sign in there" }
-                }
-            }
             form.card.form method="post" action="/api-key" {
                 label.field { span { "Address of PostHog" }
                     input #address type="text" inputmode="url" name="address" value=(view.address) placeholder="https://posthog.example.com" required autocomplete="off" autocapitalize="off" spellcheck="false" list="hosts" autofocus[!to_key] aria-invalid=[address_fault.map(|_| "true")] aria-describedby=[address_fault.map(|_| "address-fault")];

@@ -25,6 +25,21 @@ pub struct Shell {
     pub stream: Option<String>,
     /// What the person has to know, on top of the page.
     pub notices: Vec<Notice>,
+    /// Who has just signed in.
+    pub welcome: Option<Welcome>,
+    /// Another site that the browser goes to by itself, without a form and without a script.
+    pub leads_to: Option<String>,
+}
+
+/// Who has just signed in. A sign-in that somebody else has answered shows here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// Where.
+    pub host: String,
+    /// As whom.
+    pub who: String,
+    /// Where the form leads that undoes it.
+    pub undo: String,
 }
 
 /// The state of the numbers on a page.
@@ -116,6 +131,9 @@ impl Shell {
                     link rel="icon" type="image/svg+xml" href="/assets/icon.svg";
                     link rel="stylesheet" href="/assets/style.css";
                     script defer src="/assets/app.js" {}
+                    @if let Some(address) = &self.leads_to {
+                        meta http-equiv="refresh" content={ "0;url=" (address) };
+                    }
                     @if self.stream.is_some() {
                         noscript { meta http-equiv="refresh" content=(self.reload_seconds()); }
                     }
@@ -124,6 +142,7 @@ impl Shell {
                     a.skip href="#content" { "Skip to content" }
                     @if class != "sign-in" { (self.header()) }
                     main #content tabindex="-1" {
+                        @if let Some(welcome) = &self.welcome { (welcome.render()) }
                         @for notice in &self.notices { (notice.render()) }
                         (content)
                     }
@@ -163,6 +182,17 @@ impl Shell {
                 } @else {
                     progress.loading #progress max="1" value="1" hidden aria-label="Projects read" {}
                 }
+            }
+        }
+    }
+}
+
+impl Welcome {
+    fn render(&self) -> Markup {
+        html! {
+            form.notice.good method="post" action=(self.undo) role="status" {
+                p { "Connected to " (self.host) " as " b { bdi { (self.who) } } "." }
+                button.button.small #not-me type="submit" { "Not me" }
             }
         }
     }

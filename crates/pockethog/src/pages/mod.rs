@@ -32,6 +32,13 @@ pub fn style_sheet() -> String {
     css
 }
 
+/// The colours of the app for the one page of a sign-in in the terminal, which loads nothing.
+pub fn sign_in_style() -> String {
+    let mut css = crate::colours::css();
+    css.push_str(":root{color-scheme:light dark}body{background:var(--page);color:var(--ink)}main{background:var(--surface);border-color:var(--line)}p{color:var(--soft)}");
+    css
+}
+
 /// The address of a project's page.
 pub fn project_path(key: &crate::project::ProjectKey) -> String {
     format!("/project/{}/{}", encoded(&key.host), key.id)

@@ -42,6 +42,39 @@ impl Cloud {
     }
 }
 
+/// The page between a sign-in button and PostHog. The button is a form, and browsers apply `form-action` to
+/// every redirect that follows a form: from here on it is a plain navigation, which may be led anywhere.
+#[derive(Clone, Debug)]
+pub struct Leaving {
+    /// The shell; its title is ours.
+    pub shell: Shell,
+    /// PostHog, as people call it.
+    pub host: String,
+    /// Its authorization address.
+    pub address: String,
+}
+
+/// The page that leads to PostHog.
+pub fn render_leaving(view: &Leaving) -> Markup {
+    let mut shell = view.shell.clone();
+    "Sign in".clone_into(&mut shell.title);
+    shell.leads_to = Some(view.address.clone());
+    shell.page(
+        "message-page",
+        &html! {
+            div.empty-box.tall {
+                (icons::logo())
+                h1 { "Continue at PostHog" }
+                p { "You sign in at " (view.host) " and choose there what PocketHog may see." }
+                div.actions {
+                    a.button.primary #continue href=(view.address) rel="noreferrer" { "Continue to PostHog" }
+                    a.button href="/sign-in" { "Cancel" }
+                }
+            }
+        },
+    )
+}
+
 /// The sign-in screen.
 pub fn render(view: &SignIn) -> Markup {
     let mut shell = view.shell.clone();

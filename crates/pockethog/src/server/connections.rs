@@ -153,7 +153,6 @@ async fn sign_in_again(
     let by_key = connection.kind == CredentialKind::ApiKey;
     let purpose = Purpose {
         with_email: !by_key && connection.grant.scopes.allows(EMAIL_SCOPE),
-        replaces: by_key.then(|| connection.id.clone()),
     };
     Ok(sign_in::begin(&state, &connection.host, purpose).await)
 }
@@ -233,7 +232,7 @@ fn leave(state: &Arc<State>, ended: &Connection, text: String) -> Result<Respons
     Ok(see_other(if left { "/connections" } else { "/" }))
 }
 
-async fn forget_projects(state: &Arc<State>, id: ConnectionId) {
+pub(super) async fn forget_projects(state: &Arc<State>, id: ConnectionId) {
     let forgotten = state
         .blocking(move |state| state.snapshots().forget_connection(&id))
         .await;

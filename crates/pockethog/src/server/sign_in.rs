@@ -1,30 +1,34 @@
 //! Signing in: by PostHog's own page, or with an API key.
 //!
-//! A button is a form; its answer leads to PostHog. PostHog leads back to `/callback`, which finds the
-//! Attempt that the response belongs to, exchanges the code, and ends on the home page. Many Attempts wait
-//! at once: a person may open both regions in two tabs. A response that belongs to none changes nothing.
+//! A button is a form; its answer leads to `/start/…`, a page of ours that gives the browser a cookie for
+//! `/callback` and navigates to PostHog. PostHog leads back to `/callback`, which finds the Attempt that the
+//! response belongs to, exchanges the code, and ends on the home page. Many Attempts wait at once: a person
+//! may open both regions in two tabs. A response that belongs to none, or that another browser brings,
+//! changes nothing.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{Form, RawQuery, State as Extract};
-use axum::http::StatusCode;
+use axum::extract::{Form, Path, RawQuery, State as Extract};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use secrecy::SecretString;
 use serde::Deserialize;
 use sign_in_with_posthog::{
     ATTEMPT_SECONDS, ApiKeyError, Attempt, AuthorizationResponse, CallbackError, CompleteError,
-    Connection, ConnectionId, Host, Region, Scopes,
+    Connection, Host, Region, Scopes,
 };
 use url::Url;
 
 use super::answer::{PageError, page, see_other, sentence};
 use super::banner;
+use super::connections::forget_projects;
 use super::events::Change;
 use super::state::{State, ended_by_itself, lock};
 use crate::accounts::EMAIL_SCOPE;
+use crate::key_swap;
 use crate::pages::api_key::{self, ApiKey, Fault};
 use crate::pages::layout::{Notice, Tone};
 use crate::pages::message::{self, Message};
@@ -41,8 +45,6 @@ const REGIONS: [Region; 2] = [Region::Us, Region::Eu];
 pub struct Purpose {
     /// Also ask for the e-mail address.
     pub with_email: bool,
-    /// The Connection by API key that the new one takes the place of.
-    pub replaces: Option<ConnectionId>,
 }
 
 /// Attempts whose response has not come.
@@ -52,17 +54,18 @@ pub struct Waiting(Mutex<Vec<Entry>>);
 #[derive(Clone, Debug)]
 struct Entry {
     attempt: Arc<Attempt>,
-    purpose: Purpose,
     since: Instant,
 }
 
-/// `/sign-in`, `/callback` and `/api-key`.
+/// `/sign-in`, `/start/…`, `/callback` and `/api-key`.
 pub fn routes() -> Router<Arc<State>> {
     Router::new()
         .route("/sign-in", get(screen))
         .route("/sign-in/us", post(begin_us))
         .route("/sign-in/eu", post(begin_eu))
         .route("/sign-in/host", post(begin_at_host))
+        .route("/sign-in/not-me/{id}", post(not_me))
+        .route("/start/{id}", get(start))
         .route("/callback", get(callback))
         .route("/api-key", get(api_key_form).post(add_api_key))
 }
@@ -115,7 +118,6 @@ async fn begin_at(
 ) -> Response {
     let purpose = Purpose {
         with_email: form.with_email.is_some(),
-        replaces: None,
     };
     let host = state.program().clouds.host(region).clone();
     begin(&state, &host, purpose).await
@@ -126,11 +128,7 @@ pub async fn begin(state: &Arc<State>, host: &Host, purpose: Purpose) -> Respons
     let extra = Scopes::parse(if purpose.with_email { EMAIL_SCOPE } else { "" });
     let redirect = callback_address(state.address());
     match state.program().sign_in.begin(host, &redirect, &extra).await {
-        Ok(attempt) => {
-            let address = attempt.authorization_url().to_string();
-            state.attempts().put(attempt, purpose);
-            see_other(&address)
-        }
+        Ok(attempt) => wait_for(state, attempt),
         Err(error) => {
             say(
                 state,
@@ -141,16 +139,83 @@ pub async fn begin(state: &Arc<State>, host: &Host, purpose: Purpose) -> Respons
     }
 }
 
+/// Lets an Attempt wait for its response, and answers with its start address.
+fn wait_for(state: &Arc<State>, attempt: Attempt) -> Response {
+    let path = attempt.start_url().path().to_owned();
+    let attempt = Arc::new(attempt);
+    state.attempts().put(Arc::clone(&attempt));
+    tokio::spawn(look_after(Arc::downgrade(state), attempt));
+    see_other(&path)
+}
+
+/// Looks up why nobody has answered: PostHog ends a sign-in by a client that it has forgotten on a page of
+/// its own.
+async fn look_after(state: Weak<State>, attempt: Arc<Attempt>) {
+    tokio::time::sleep(patience()).await;
+    let Some(state) = state.upgrade() else {
+        return;
+    };
+    if state.attempts().remove(&attempt) && state.program().sign_in.was_forgotten(&attempt).await {
+        say(
+            &state,
+            format!(
+                "{} no longer knew PocketHog on this device, so the sign-in could not end. Sign in again: PocketHog introduces itself anew",
+                attempt.host().name()
+            ),
+        );
+    }
+}
+
+/// Gives the browser the cookie that the callback requires, and leads it to PostHog. Only a browser that was
+/// let in gets here.
+async fn start(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> Response {
+    let Some(entry) = state.attempts().started(&id) else {
+        let view = Message {
+            shell: state.shell(),
+            title: "This sign-in has ended".to_owned(),
+            text: "It was already finished or has timed out. Start again from PocketHog."
+                .to_owned(),
+            actions: vec![
+                ("Sign in".to_owned(), "/sign-in".to_owned()),
+                ("All projects".to_owned(), "/".to_owned()),
+            ],
+        };
+        return (StatusCode::GONE, page(message::render(&view))).into_response();
+    };
+    let view = sign_in::Leaving {
+        shell: state.shell(),
+        host: entry.attempt.host().name(),
+        address: entry.attempt.authorization_url().to_string(),
+    };
+    with_cookie(
+        page(sign_in::render_leaving(&view)),
+        &entry.attempt.bind_browser(),
+    )
+}
+
+fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
 /// Where PostHog leads back to. It ends on the home page in the same tab, which does not wait for anything:
 /// projects and numbers stream in.
-async fn callback(Extract(state): Extract<Arc<State>>, RawQuery(query): RawQuery) -> Response {
+async fn callback(
+    Extract(state): Extract<Arc<State>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let cookies = headers.get_all(header::COOKIE).iter();
+    let cookies: Vec<&str> = cookies.filter_map(|value| value.to_str().ok()).collect();
     let found = AuthorizationResponse::parse_query(query.as_deref().unwrap_or_default())
-        .and_then(|response| Ok((state.attempts().find(&response)?, response)));
+        .and_then(|response| Ok((state.attempts().find(&response, &cookies)?, response)));
     let (entry, response) = match found {
         Ok(found) => found,
         Err(error) => {
             tracing::debug!(%error, "a callback was turned away");
-            return foreign_callback(&state, &error);
+            return foreign_callback(&error);
         }
     };
     // In a task of its own: a page that is reloaded meanwhile must not leave a swap half done.
@@ -167,13 +232,17 @@ async fn end(state: &Arc<State>, entry: &Entry, response: &AuthorizationResponse
     match completed {
         // The first response of the two is being exchanged, and tells the outcome.
         Err(CompleteError::AlreadyUsed) => return see_other("/"),
-        Err(CompleteError::Callback(error)) => return foreign_callback(state, &error),
-        _ => state.attempts().remove(&entry.attempt),
+        Err(CompleteError::Callback(error)) => return foreign_callback(&error),
+        _ => {
+            state.attempts().remove(&entry.attempt);
+        }
     }
-    match completed {
+    let response = match completed {
         Ok(connection) => {
-            if let Some(old) = &entry.purpose.replaces {
-                banner::swap(state, old, &connection).await;
+            state.welcome(&connection);
+            let keys = key_swap::keys_at(state.program(), &connection.host);
+            for key in keys.unwrap_or_default() {
+                banner::swap(state, &key, &connection).await;
             }
             signed_in(state);
             see_other("/")
@@ -183,7 +252,40 @@ async fn end(state: &Arc<State>, entry: &Entry, response: &AuthorizationResponse
             say(state, error);
             see_other("/sign-in")
         }
+    };
+    with_cookie(response, &entry.attempt.farewell_cookie())
+}
+
+/// Undoes a sign-in that somebody else has answered: nothing of it stays.
+async fn not_me(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> Response {
+    let connections = state.blocking(|state| state.connections()).await;
+    let connections = connections.unwrap_or_default().into_iter();
+    let mut found = connections.filter(|known| known.id.as_str() == id);
+    let Some(connection) = found.next() else {
+        return see_other("/sign-in");
+    };
+    let gone = async {
+        let sign_in = &state.program().sign_in;
+        sign_in.sign_out(&connection.id).await?;
+        sign_in.remove(&connection.id).await
+    };
+    if let Err(error) = gone.await {
+        say(&state, format!("The account could not be removed: {error}"));
+        return see_other("/connections");
     }
+    forget_projects(&state, connection.id.clone()).await;
+    state.announce(Change::SignedOut(connection.id.clone()));
+    state.announce(Change::Projects);
+    state.say(Notice {
+        tone: Tone::Good,
+        text: format!(
+            "{} was signed out of {} and removed from this device. If you did not sign in as {0}, somebody else may have answered: sign in again.",
+            connection.account.label(),
+            connection.host.name(),
+        ),
+        action: None,
+    });
+    see_other("/sign-in")
 }
 
 /// Somebody is signed in now: what is looked at has to be asked for.
@@ -192,19 +294,16 @@ fn signed_in(state: &State) {
     state.refresher().hurry();
 }
 
-/// Rules R2, R3, R4 and R8: nothing changes, and a sign-in under way goes on waiting.
-fn foreign_callback(state: &State, error: &CallbackError) -> Response {
+/// Rules R2, R3, R4 and R8: nothing changes, and a sign-in under way goes on waiting. Anybody can ask for
+/// this page, so it shows nothing of the person.
+fn foreign_callback(error: &CallbackError) -> Response {
     let view = Message {
-        shell: state.shell(),
-        title: "This is no sign-in that waits here".to_owned(),
+        title: "Nothing has changed".to_owned(),
         text: format!(
-            "{} Nothing has changed. If you reloaded the page, you may be signed in already.",
+            "{} If you reloaded this page, you may be signed in already: open PocketHog again. If not, start the sign-in again from PocketHog.",
             sentence(error)
         ),
-        actions: vec![
-            ("All projects".to_owned(), "/".to_owned()),
-            ("Sign in".to_owned(), "/sign-in".to_owned()),
-        ],
+        ..Message::default()
     };
     (StatusCode::BAD_REQUEST, page(message::render(&view))).into_response()
 }
@@ -243,7 +342,6 @@ async fn add_api_key(
         Err(error) => Fault::Address(sentence(error)),
         Ok(host) => match state.program().sign_in.add_api_key(&host, &key).await {
             Ok(_) => {
-                state.allow_forms_to(&host);
                 signed_in(&state);
                 return see_other("/");
             }
@@ -279,12 +377,9 @@ fn refused(state: &State, address: String, fault: Fault) -> Response {
 struct HostForm {
     #[serde(default)]
     address: String,
-    #[serde(default)]
-    confirmed: Option<String>,
 }
 
-/// Signs in at one's own PostHog with the browser, where that is offered. The first answer shows where the
-/// way leads and lets the page's policy know that address; the second one leads there.
+/// Signs in at one's own PostHog with the browser, if that is offered. If not, the form says why.
 async fn begin_at_host(
     Extract(state): Extract<Arc<State>>,
     Form(form): Form<HostForm>,
@@ -293,25 +388,12 @@ async fn begin_at_host(
         Ok(host) => host,
         Err(error) => return refused(&state, form.address, Fault::Address(sentence(error))),
     };
-    if form.confirmed.is_some() || host.region().is_some() {
-        return begin(&state, &host, Purpose::default()).await;
-    }
     let redirect = callback_address(state.address());
-    let tried = state
-        .program()
-        .sign_in
-        .begin(&host, &redirect, &Scopes::default())
-        .await;
-    if let Err(error) = tried {
-        return refused(&state, form.address, Fault::Address(sentence(error)));
+    let sign_in = &state.program().sign_in;
+    match sign_in.begin(&host, &redirect, &Scopes::default()).await {
+        Ok(attempt) => wait_for(&state, attempt),
+        Err(error) => refused(&state, form.address, Fault::Address(sentence(error))),
     }
-    state.allow_forms_to(&host);
-    let view = ApiKey {
-        address: form.address,
-        browser: Some(host.name()),
-        ..empty_form(&state)
-    };
-    page(api_key::render(&view))
 }
 
 /// Leaves what went wrong for the next page.
@@ -330,11 +412,15 @@ fn callback_address(app: &Url) -> Url {
 }
 
 impl Waiting {
-    /// The Attempt that a response belongs to.
-    fn find(&self, response: &AuthorizationResponse) -> Result<Entry, CallbackError> {
+    /// The Attempt that a response of this browser belongs to.
+    fn find(
+        &self,
+        response: &AuthorizationResponse,
+        cookies: &[&str],
+    ) -> Result<Entry, CallbackError> {
         let mut refusal = CallbackError::StateMismatch;
         for entry in lock(&self.0).iter() {
-            match entry.attempt.accepts(response) {
+            match entry.attempt.accepts_from_browser(response, cookies) {
                 Ok(()) => return Ok(entry.clone()),
                 Err(CallbackError::StateMismatch) => {}
                 Err(error) => refusal = error,
@@ -343,21 +429,34 @@ impl Waiting {
         Err(refusal)
     }
 
-    fn remove(&self, attempt: &Arc<Attempt>) {
-        lock(&self.0).retain(|entry| !Arc::ptr_eq(&entry.attempt, attempt));
+    /// The Attempt that begins at `/start/{id}`.
+    fn started(&self, id: &str) -> Option<Entry> {
+        lock(&self.0)
+            .iter()
+            .find(|entry| entry.attempt.starts_at(id) && entry.since.elapsed() <= patience())
+            .cloned()
     }
 
-    fn put(&self, attempt: Attempt, purpose: Purpose) {
+    /// True if it was still waiting.
+    fn remove(&self, attempt: &Arc<Attempt>) -> bool {
         let mut waiting = lock(&self.0);
-        let patience = Duration::from_secs(ATTEMPT_SECONDS.unsigned_abs());
-        waiting.retain(|entry| entry.since.elapsed() <= patience);
+        let before = waiting.len();
+        waiting.retain(|entry| !Arc::ptr_eq(&entry.attempt, attempt));
+        waiting.len() < before
+    }
+
+    fn put(&self, attempt: Arc<Attempt>) {
+        let mut waiting = lock(&self.0);
         if waiting.len() >= MOST_WAITING {
             waiting.remove(0);
         }
         waiting.push(Entry {
-            attempt: Arc::new(attempt),
-            purpose,
+            attempt,
             since: Instant::now(),
         });
     }
+}
+
+fn patience() -> Duration {
+    Duration::from_secs(ATTEMPT_SECONDS.unsigned_abs())
 }

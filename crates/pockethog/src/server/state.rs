@@ -1,13 +1,11 @@
 //! What handlers share.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use sign_in_with_posthog::{
-    Connection, ConnectionId, ConnectionState, EndReason, Host, IndexError, Region,
-};
+use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState, EndReason, IndexError};
 use tokio::sync::{broadcast, watch};
 use url::Url;
 
@@ -20,7 +18,7 @@ use super::persistent::Persistent;
 use super::refresher::Refresher;
 use super::secret::Secret;
 use super::sign_in::Waiting;
-use crate::pages::layout::{Notice, Tone};
+use crate::pages::layout::{Notice, Tone, Welcome};
 use crate::pages::{Shell, Status};
 use crate::preferences::{Preferences, PreferencesError};
 use crate::program::Program;
@@ -47,8 +45,8 @@ pub struct State {
     notices: Mutex<Vec<Notice>>,
     /// Ends of sessions that the person was told of, by Connection and time of sign-in.
     told: Mutex<HashSet<(ConnectionId, i64)>>,
-    /// Origins that a form may lead to.
-    hosts: Mutex<BTreeSet<String>>,
+    /// Who has just signed in, until a page has said so.
+    welcome: Mutex<Option<Welcome>>,
     refresher: Refresher,
     attempts: Waiting,
     deleted_notes: Deleted,
@@ -86,12 +84,6 @@ impl State {
                 Snapshots::in_memory()?
             }
         };
-        let mut hosts: BTreeSet<String> = [Region::Us, Region::Eu]
-            .into_iter()
-            .map(|region| program.clouds.host(region).issuer())
-            .collect();
-        let connections = program.sign_in.connections().unwrap_or_default();
-        hosts.extend(connections.iter().map(|known| known.host.issuer()));
         let persistent = Persistent::open(&program.folders.page_server())?;
         let random = || Secret::random().ok_or(LaunchError::NoRandomNumbers);
         Ok(Arc::new(Self {
@@ -107,7 +99,7 @@ impl State {
             closing: watch::Sender::new(false),
             notices: Mutex::new(notices),
             told: Mutex::new(HashSet::new()),
-            hosts: Mutex::new(hosts),
+            welcome: Mutex::new(None),
             refresher: Refresher::default(),
             attempts: Waiting::default(),
             deleted_notes: Deleted::default(),
@@ -228,19 +220,6 @@ impl State {
         &self.attempts
     }
 
-    /// Lets forms lead to `host`, for example to its consent page. Pages that are sent from now on know it.
-    pub fn allow_forms_to(&self, host: &Host) {
-        lock(&self.hosts).insert(host.issuer());
-    }
-
-    /// The origins of [`State::allow_forms_to`], each after a blank, for a Content-Security-Policy.
-    pub(super) fn form_targets(&self) -> String {
-        lock(&self.hosts)
-            .iter()
-            .flat_map(|origin| [" ", origin.as_str()])
-            .collect()
-    }
-
     /// Notes that were deleted lately, to be brought back.
     pub fn deleted_notes(&self) -> &Deleted {
         &self.deleted_notes
@@ -277,6 +256,15 @@ impl State {
         lock(&self.notices).push(notice);
     }
 
+    /// Says on the next page that is shown who has signed in, with a way to undo it.
+    pub(super) fn welcome(&self, connection: &Connection) {
+        *lock(&self.welcome) = Some(Welcome {
+            host: connection.host.name(),
+            who: connection.account.label().to_owned(),
+            undo: format!("/sign-in/not-me/{}", connection.id),
+        });
+    }
+
     /// Sessions that have ended by themselves and that the person has not been told of, once each.
     pub(super) fn ends_to_tell(&self, connections: &[Connection]) -> bool {
         let mut told = lock(&self.told);
@@ -309,6 +297,7 @@ impl State {
             mode: preferences.mode,
             connected,
             notices,
+            welcome: lock(&self.welcome).take(),
             ..Shell::default()
         }
     }

@@ -97,9 +97,12 @@ impl Desk {
         while let Some(line) = lines.next_line().await.unwrap() {
             err.push_str(&line);
             err.push('\n');
-            if line.trim().starts_with("http") && line.contains("/oauth/authorize") {
-                let redirect = at.consent(line.trim(), consent);
-                tokio::task::spawn_blocking(move || visit(&redirect));
+            if line.trim().starts_with("http") && line.contains("/start/") {
+                let start = line.trim().to_owned();
+                let started = tokio::task::spawn_blocking(move || Started::at(&start));
+                let started = started.await.unwrap();
+                let redirect = at.consent(&started.location, consent);
+                tokio::task::spawn_blocking(move || visit(&redirect, &started.cookie));
             }
         }
         let mut run = ended(child.wait_with_output().await.unwrap());
@@ -135,14 +138,36 @@ fn ended(output: std::process::Output) -> Run {
     }
 }
 
-/// Opens a loopback address as a browser does, and returns the answer.
-pub fn visit(address: &str) -> String {
+/// What a browser has from a start address.
+pub struct Started {
+    pub location: String,
+    pub cookie: String,
+}
+
+impl Started {
+    pub fn at(address: &str) -> Self {
+        let answer = visit(address, "");
+        let header = |name: &str| {
+            let line = answer.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} {answer}"))
+                .to_owned()
+        };
+        let cookie = header("Set-Cookie: ");
+        Self {
+            location: header("Location: "),
+            cookie: cookie.split(';').next().unwrap().to_owned(),
+        }
+    }
+}
+
+/// Opens a loopback address as a browser with these cookies does, and returns the answer.
+pub fn visit(address: &str, cookies: &str) -> String {
     let rest = address.strip_prefix("http://").unwrap();
     let (authority, path) = rest.split_once('/').unwrap();
     let mut stream = TcpStream::connect(authority).unwrap();
     write!(
         stream,
-        "GET /{path} HTTP/1.1\r\nHost: {authority}\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+        "GET /{path} HTTP/1.1\r\nHost: {authority}\r\nAccept: text/html\r\nCookie: {cookies}\r\nConnection: close\r\n\r\n"
     )
     .unwrap();
     let mut answer = String::new();

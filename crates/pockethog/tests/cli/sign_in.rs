@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use demo_posthog::{ApiKeyOptions, Consent, Endpoint, Failure, Fault, When};
 
-use crate::desk::{Desk, visit};
+use crate::desk::{Desk, Started, visit};
 use crate::shape::shape;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,11 +20,27 @@ async fn the_browser_that_is_named_signs_in() {
         .await
         .unwrap()
         .unwrap();
-    let redirect = desk.demo.us().consent(address.trim(), &Consent::default());
-    let page = tokio::task::spawn_blocking(move || visit(&redirect))
-        .await
-        .unwrap();
+    // Every user of the machine can read it: no state, no client, nothing that PostHog takes.
+    assert!(address.starts_with("http://127.0.0.1:"), "{address}");
+    assert!(
+        !address.contains("state=") && !address.contains("/oauth/"),
+        "{address}"
+    );
+    let us = desk.demo.us().clone();
+    let (stolen, page) = tokio::task::spawn_blocking(move || {
+        let started = Started::at(address.trim());
+        let redirect = us.consent(&started.location, &Consent::default());
+        (visit(&redirect, ""), visit(&redirect, &started.cookie))
+    })
+    .await
+    .unwrap();
+    assert!(stolen.starts_with("HTTP/1.1 400"), "{stolen}");
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert!(
+        page.contains("history.replaceState"),
+        "the code stays in the address"
+    );
+    assert!(page.contains("<svg"), "the page has the look of the app");
     let output = child.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -56,6 +72,84 @@ async fn an_address_is_pasted_where_the_browser_is_elsewhere() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.starts_with("Connected to EU Cloud as "), "{said}");
     assert!(turned_away);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_was_opened_by_somebody_else_first_is_told_and_another_serves() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let desk = Desk::new().await;
+    let fifo = desk.file("address");
+    let browser = desk.browser(&fifo);
+    let mut command = desk.command(&["login", "us"]);
+    let mut child = command.env("BROWSER", browser).spawn().unwrap();
+    let address = tokio::task::spawn_blocking(move || std::fs::read_to_string(fifo));
+    let address = address.await.unwrap().unwrap().trim().to_owned();
+    let us = desk.demo.us().clone();
+    let (thief, own) = tokio::task::spawn_blocking(move || {
+        let thief = Started::at(&address);
+        let own = visit(&address, "");
+        let redirect = us.consent(&thief.location, &Consent::default());
+        (visit(&redirect, &thief.cookie), own)
+    })
+    .await
+    .unwrap();
+    assert!(own.contains("was opened before"), "{own}");
+    assert!(thief.starts_with("HTTP/1.1 400"), "{thief}");
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        said.push_str(&line);
+        if said.contains("Two browsers opened") && line.contains("/start/") {
+            let start = line.trim().to_owned();
+            let us = desk.demo.us().clone();
+            tokio::task::spawn_blocking(move || {
+                let own = Started::at(&start);
+                visit(&us.consent(&own.location, &Consent::default()), &own.cookie)
+            });
+        }
+    }
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+}
+
+/// A key at US Cloud, and then a sign-in there with this consent.
+async fn login_over_a_key(consent: &Consent<'_>) -> (Desk, serde_json::Value, String) {
+    let desk = Desk::new().await;
+    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    desk.run_with_input(&["login", "us", "--api-key"], &key)
+        .await
+        .ended(0);
+    desk.run(&["projects"]).await.ended(0);
+    let run = desk.login(desk.demo.us(), "us", consent).await.ended(0);
+    (desk, run.json(), run.err)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_takes_the_place_of_the_key_for_the_same_host() {
+    let (desk, document, said) = login_over_a_key(&Consent::default()).await;
+    assert_eq!(document["removed_keys"].as_array().unwrap().len(), 1);
+    assert!(said.contains("your API key was removed"), "{said}");
+    let status = desk.run(&["status", "--json"]).await.ended(0).json();
+    let kinds: Vec<_> = status["connections"].as_array().unwrap().iter().collect();
+    assert_eq!(kinds.len(), 1, "{status}");
+    assert_eq!(kinds[0]["kind"], "oauth");
+    let projects = desk.run(&["projects", "--json"]).await.ended(0).json();
+    let expected = desk.demo.us().world().projects.len();
+    assert_eq!(projects["projects"].as_array().unwrap().len(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_reaches_more_than_the_sign_in_stays_and_that_is_said() {
+    let consent = Consent {
+        reach: demo_posthog::Reach::Projects(vec![11]),
+        ..Consent::default()
+    };
+    let (desk, document, said) = login_over_a_key(&consent).await;
+    assert_eq!(document["kept_keys"].as_array().unwrap().len(), 1, "{said}");
+    assert!(said.contains("The key is kept for"), "{said}");
+    assert!(said.contains("pockethog logout us-"), "{said}");
+    let status = desk.run(&["status", "--json"]).await.ended(0).json();
+    assert_eq!(status["connections"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,7 +57,7 @@ async fn signing_in_takes_the_place_of_the_key_and_everything_stays() {
     let back = desk
         .demo
         .us()
-        .consent(&location(&begun), &Consent::default());
+        .consent(&desk.app.leads_to(&begun).await, &Consent::default());
     assert_eq!(location(&desk.app.follow(&back).await), "/");
     let new = only(&desk);
     assert_eq!(new.kind, CredentialKind::OAuth);
@@ -87,7 +87,10 @@ async fn saying_no_half_way_changes_nothing() {
         deny: true,
         ..Consent::default()
     };
-    let back = desk.demo.us().consent(&location(&begun), &consent);
+    let back = desk
+        .demo
+        .us()
+        .consent(&desk.app.leads_to(&begun).await, &consent);
     desk.app.follow(&back).await;
     assert_eq!(only(&desk), old);
     assert!(home(&desk).await.contains(BANNER));
@@ -103,7 +106,10 @@ async fn a_key_that_reaches_more_is_kept_for_the_rest() {
         reach: Reach::Projects(vec![world.projects[0].id]),
         ..Consent::default()
     };
-    let back = desk.demo.us().consent(&location(&begun), &consent);
+    let back = desk
+        .demo
+        .us()
+        .consent(&desk.app.leads_to(&begun).await, &consent);
     desk.app.follow(&back).await;
     assert_eq!(desk.app.state.connections().unwrap().len(), 2);
     let left = {

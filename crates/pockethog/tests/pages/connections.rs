@@ -62,7 +62,7 @@ async fn signing_out_keeps_what_was_chosen_and_ends_on_the_sign_in_screen() {
     let back = desk
         .demo
         .us()
-        .consent(&location(&begun), &Consent::default());
+        .consent(&desk.app.leads_to(&begun).await, &Consent::default());
     assert_eq!(location(&desk.app.follow(&back).await), "/");
     let connections = desk.app.state.connections().unwrap();
     assert!(connections.len() == 1 && connections[0].is_active());

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use demo_posthog::{Consent, Demo, Instance, Options, Size};
@@ -69,7 +69,8 @@ impl Desk {
     pub async fn sign_in(&self, region: &str, consent: &Consent<'_>) -> Response {
         let begun = self.app.post(&format!("/sign-in/{region}"), &[]).await;
         assert_eq!(begun.status(), StatusCode::SEE_OTHER);
-        let back = self.region(region).consent(&location(&begun), consent);
+        let address = self.app.leads_to(&begun).await;
+        let back = self.region(region).consent(&address, consent);
         self.app.follow(&back).await
     }
 }
@@ -82,6 +83,8 @@ pub struct App {
     pub mount: String,
     pub open_address: String,
     pub cookie: String,
+    /// Those of sign-ins, which the browser sends to the callback alone.
+    pub callback_cookies: Mutex<Vec<String>>,
     pub browser: Client,
     end: Option<oneshot::Sender<()>>,
     served: JoinHandle<std::io::Result<()>>,
@@ -111,6 +114,7 @@ impl App {
             mount,
             open_address,
             cookie,
+            callback_cookies: Mutex::default(),
             browser,
             end: Some(end),
             served,
@@ -138,7 +142,31 @@ impl App {
     pub fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
         self.browser
             .request(method, self.address(path))
-            .header(COOKIE, &self.cookie)
+            .header(COOKIE, self.cookies(path.starts_with("/callback")))
+    }
+
+    fn cookies(&self, for_callback: bool) -> String {
+        if !for_callback {
+            return self.cookie.clone();
+        }
+        self.callback_cookies.lock().unwrap().join("; ")
+    }
+
+    /// Goes from the answer to a sign-in button over the app's own page, keeps the cookie, and returns the
+    /// address at PostHog that the page leads to.
+    pub async fn leads_to(&self, begun: &Response) -> String {
+        let path = location(begun);
+        assert!(path.starts_with("/start/"), "{path}");
+        let page = self.get(&path).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        let cookie = page.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+        assert!(cookie.contains("; Path=/callback;"), "{cookie}");
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        self.callback_cookies.lock().unwrap().push(cookie);
+        let page = page.text().await.unwrap();
+        let (_, rest) = page.split_once("content=\"0;url=").unwrap();
+        let (address, _) = rest.split_once('"').unwrap();
+        address.replace("&amp;", "&")
     }
 
     pub async fn get(&self, path: &str) -> Response {
@@ -167,7 +195,7 @@ impl App {
     pub async fn follow(&self, address: &str) -> Response {
         self.browser
             .get(address)
-            .header(COOKIE, &self.cookie)
+            .header(COOKIE, self.cookies(address.contains("/callback")))
             .send()
             .await
             .unwrap()

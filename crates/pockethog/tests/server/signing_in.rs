@@ -126,7 +126,7 @@ async fn r2_a_wrong_state_changes_nothing_and_the_right_one_still_ends_well() {
     let back = desk
         .demo
         .us()
-        .consent(&location(&begun), &Consent::default());
+        .consent(&desk.app.leads_to(&begun).await, &Consent::default());
     for forged in [
         "/callback?code=stolen&state=forged",
         "/callback?code=stolen",
@@ -149,8 +149,10 @@ async fn r2_a_wrong_state_changes_nothing_and_the_right_one_still_ends_well() {
 #[tokio::test]
 async fn both_regions_wait_at_once_and_end_in_any_order() {
     let desk = Desk::new().await;
-    let us = location(&desk.app.post("/sign-in/us", &[]).await);
-    let eu = location(&desk.app.post("/sign-in/eu", &[]).await);
+    let us = desk.app.post("/sign-in/us", &[]).await;
+    let us = desk.app.leads_to(&us).await;
+    let eu = desk.app.post("/sign-in/eu", &[]).await;
+    let eu = desk.app.leads_to(&eu).await;
     let back_eu = desk.demo.eu().consent(&eu, &Consent::default());
     let back_us = desk.demo.us().consent(&us, &Consent::default());
     assert_eq!(location(&desk.app.follow(&back_eu).await), "/");
@@ -166,7 +168,7 @@ async fn both_regions_wait_at_once_and_end_in_any_order() {
 async fn the_e_mail_address_is_shown_where_it_was_asked_for() {
     let desk = Desk::new().await;
     let begun = desk.app.post("/sign-in/us", &[("with_email", "1")]).await;
-    let address = location(&begun);
+    let address = desk.app.leads_to(&begun).await;
     assert!(address.contains("email"), "{address}");
     let back = desk.demo.us().consent(&address, &Consent::default());
     desk.app.follow(&back).await;
@@ -254,23 +256,131 @@ async fn a_self_hosted_posthog_that_offers_the_browser_is_signed_in_at_with_it()
     let us = desk.demo.us().address();
     let app = crate::desk::App::start(home.path(), us, "http://127.0.0.1:9").await;
     let address = desk.demo.eu().address();
-    let offer = app.post("/sign-in/host", &[("address", address)]).await;
-    let policy = offer.headers()["content-security-policy"]
-        .to_str()
-        .unwrap()
-        .to_owned();
-    let page = offer.text().await.unwrap();
-    if page.contains("offers to sign in with the browser") {
-        assert!(policy.contains(address), "{policy}");
-        let begun = app
-            .post("/sign-in/host", &[("address", address), ("confirmed", "1")])
-            .await;
-        let back = desk
-            .demo
-            .eu()
-            .consent(&location(&begun), &Consent::default());
-        assert_eq!(location(&app.follow(&back).await), "/");
-    } else {
-        panic!("{page}");
+    let begun = app.post("/sign-in/host", &[("address", address)]).await;
+    let authorize = app.leads_to(&begun).await;
+    let back = desk.demo.eu().consent(&authorize, &Consent::default());
+    assert_eq!(location(&app.follow(&back).await), "/");
+}
+
+#[tokio::test]
+async fn no_form_leads_anywhere_but_to_the_app_and_the_page_after_it_leads_to_posthog() {
+    let desk = Desk::new().await;
+    let begun = desk.app.post("/sign-in/us", &[]).await;
+    let start = desk.app.get(&location(&begun)).await;
+    for answer in [&begun, &start] {
+        let policy = answer.headers()["content-security-policy"]
+            .to_str()
+            .unwrap();
+        assert!(policy.contains("form-action 'self';"), "{policy}");
+        assert!(!policy.contains("http"), "{policy}");
     }
+    let page = start.text().await.unwrap();
+    assert!(page.contains("Continue to PostHog"), "{page}");
+    let address = desk.app.leads_to(&begun).await;
+    assert!(address.starts_with(desk.demo.us().address()), "{address}");
+}
+
+#[tokio::test]
+async fn another_browser_with_the_right_answer_changes_nothing() {
+    let desk = Desk::new().await;
+    let begun = desk.app.post("/sign-in/us", &[]).await;
+    let address = desk.app.leads_to(&begun).await;
+    let theirs = desk.demo.us().consent(&address, &Consent::default());
+    let state = theirs.split_once("state=").unwrap().1;
+    let denied = desk
+        .app
+        .address(&format!("/callback?error=access_denied&state={state}"));
+    let app_cookie = desk.app.cookie.clone();
+    for cookies in ["", "sign-in-guess=1", &app_cookie] {
+        for answer in [&theirs, &denied] {
+            let request = desk.app.browser.get(answer).header("cookie", cookies);
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{cookies}");
+            let page = answer.text().await.unwrap();
+            assert!(page.contains("did not begin the sign-in"), "{page}");
+        }
+    }
+    assert!(desk.app.state.connections().unwrap().is_empty());
+    assert_eq!(desk.demo.us().counters().count(Endpoint::Token), 0);
+    // The browser that began still ends it.
+    assert_eq!(location(&desk.app.follow(&theirs).await), "/");
+}
+
+#[tokio::test]
+async fn the_start_of_a_sign_in_needs_the_cookie_of_the_app_and_serves_while_it_waits() {
+    let desk = Desk::new().await;
+    let begun = desk.app.post("/sign-in/us", &[]).await;
+    let path = location(&begun);
+    let stranger = desk.app.browser.get(desk.app.address(&path));
+    let stranger = stranger.send().await.unwrap();
+    assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
+    // A reload of the page keeps the sign-in.
+    let first = desk.app.leads_to(&begun).await;
+    assert_eq!(desk.app.leads_to(&begun).await, first);
+    let back = desk.demo.us().consent(&first, &Consent::default());
+    desk.app.follow(&back).await;
+    let over = desk.app.get(&path).await;
+    assert_eq!(over.status(), StatusCode::GONE);
+    assert!(over.text().await.unwrap().contains("already finished"));
+}
+
+#[tokio::test]
+async fn a_page_for_strangers_shows_nothing_of_the_person_and_swallows_no_notice() {
+    let desk = Desk::signed_in().await;
+    let answer = desk.app.browser.get(desk.app.address("/callback?x"));
+    let page = answer.send().await.unwrap().text().await.unwrap();
+    assert!(!page.contains("Ada"), "{page}");
+    assert!(
+        desk.app
+            .text("/")
+            .await
+            .contains("Connected to US Cloud as")
+    );
+}
+
+#[tokio::test]
+async fn not_me_removes_the_account_and_its_tokens() {
+    let desk = Desk::signed_in().await;
+    let id = desk.app.state.connections().unwrap()[0].id.clone();
+    let page = desk.app.text("/").await;
+    let undo = format!("action=\"/sign-in/not-me/{id}\"");
+    assert!(
+        page.contains("Connected to US Cloud as <b><bdi>Ada Lovelace</bdi></b>"),
+        "{page}"
+    );
+    assert!(page.contains(&undo), "{page}");
+    assert!(!desk.app.text("/").await.contains(&undo), "it is said once");
+    let answer = desk.app.post(&format!("/sign-in/not-me/{id}"), &[]).await;
+    assert_eq!(location(&answer), "/sign-in");
+    assert!(desk.app.state.connections().unwrap().is_empty());
+    assert!(desk.demo.us().counters().count(Endpoint::Revocation) >= 1);
+    let page = desk.app.text("/sign-in").await;
+    assert!(page.contains("removed from this device"), "{page}");
+    assert!(!desk.app.text("/").await.contains("<bdi>Ada Lovelace"));
+}
+
+#[tokio::test]
+async fn a_self_hosted_posthog_that_cannot_register_says_so_in_the_form() {
+    let desk = Desk::new().await;
+    desk.demo.eu().play_self_hosted();
+    let home = tempfile::tempdir().unwrap();
+    let us = desk.demo.us().address();
+    let app = crate::desk::App::start(home.path(), us, "http://127.0.0.1:9").await;
+    desk.demo.eu().fail_next(demo_posthog::Failure {
+        endpoint: Endpoint::Registration,
+        times: 1,
+        what: demo_posthog::Fault::Status {
+            code: 500,
+            body: r#"{"error":"server_error"}"#.to_owned(),
+            content_type: "application/json".to_owned(),
+            retry_after: None,
+        },
+        when: demo_posthog::When::Before,
+    });
+    let address = desk.demo.eu().address();
+    let answer = app.post("/sign-in/host", &[("address", address)]).await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("OIDC_RSA_PRIVATE_KEY"), "{page}");
+    assert!(page.contains("personal API key"), "{page}");
 }
