@@ -61,6 +61,8 @@ impl From<ConnectionId> for String {
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
     /// OAuth 2.0 Authorization Code with PKCE.
+    // Earlier versions wrote the other name.
+    #[serde(rename = "oauth", alias = "o_auth")]
     OAuth,
     /// A personal API key.
     ApiKey,
