@@ -5,7 +5,7 @@ use divan::Bencher;
 use jiff::{SignedDuration, Timestamp};
 use pockethog::charts::image::{Figure, Size, WidgetImage};
 use pockethog::charts::png::png;
-use pockethog::overview::{Counts, Point, Today};
+use pockethog::overview::{self, Axis, Counts, Curve, Point, Today};
 use pockethog::pages::home::{self, Card, Home, Numbers, Total};
 use pockethog::project::ProjectKey;
 use pockethog::snapshot::Snapshots;
@@ -32,11 +32,7 @@ fn read_snapshots(bencher: Bencher, projects: u64) {
 fn render_home(bencher: Bencher, projects: u64) {
     let view = Home {
         total: Total {
-            visitors: Some(13_538),
-            before: 13_156,
-            hours: (0..20).map(|hour| 250 + hour * 40).collect(),
-            hours_before: (0..24).map(|hour| 220 + hour * 40).collect(),
-            online: Some(181),
+            sum: sum(),
             ..Total::default()
         },
         cards: (0..projects).map(card).collect(),
@@ -74,6 +70,27 @@ fn key(id: u64) -> ProjectKey {
     }
 }
 
+fn sum() -> overview::Total {
+    let counts = |visitors| Counts {
+        visitors,
+        pageviews: 3 * visitors,
+    };
+    overview::Total {
+        members: vec![true; 14],
+        sums: Some((counts(13_538), counts(13_156))),
+        online: Some(181),
+        curve: Some(Curve {
+            axis: Axis::LastHours,
+            starts: (0..24)
+                .map(|hour| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour))
+                .collect(),
+            now: (0..24).map(|hour| 250 + hour * 40).collect(),
+            before: (0..24).map(|hour| 220 + hour * 40).collect(),
+        }),
+        ..overview::Total::default()
+    }
+}
+
 fn today(id: u64) -> Today {
     let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(480_000);
     let points = |count: u64| {
@@ -99,6 +116,7 @@ fn today(id: u64) -> Today {
         days: points(30),
         hours: points(13),
         hours_yesterday: points(24),
+        hours_earlier: points(12),
     }
 }
 
@@ -115,6 +133,7 @@ fn card(id: u64) -> Card {
             before: 990,
             days: (0..30).map(|day| 900 + day * 7 % 200).collect(),
             stale: None,
+            unknown_zone: None,
         },
     }
 }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::overview::{Counts, Period, Point, Today, change_percent};
+use crate::overview::{Counts, Period, Point, Today, Total, change_percent, time_zone};
 use crate::preferences::Preferences;
 use crate::project::Project;
 use crate::snapshot::Trouble;
@@ -66,18 +66,14 @@ impl<'a> Entry<'a> {
 }
 
 /// Sums over projects. A person who visits two projects counts in both.
-pub fn total(numbers: impl Iterator<Item = (Counts, Counts)>) -> Value {
-    let (mut now, mut before, mut projects) = (Counts::default(), Counts::default(), 0_u64);
-    for (one, one_before) in numbers {
-        now.visitors += one.visitors;
-        now.pageviews += one.pageviews;
-        before.visitors += one_before.visitors;
-        before.pageviews += one_before.pageviews;
-        projects += 1;
-    }
-    let mut total = json!(Compared::new(now, before));
-    total["projects"] = projects.into();
-    total
+pub fn total(total: &Total) -> Value {
+    let numbers = total.sums.map(|(now, before)| Compared::new(now, before));
+    let mut document = json!(numbers.unwrap_or_default());
+    document["online"] = total.online.into();
+    document["measured_at"] = json!(total.measured_at);
+    document["projects"] = total.counted().into();
+    document["projects_in_all"] = total.projects().into();
+    document
 }
 
 /// Unique persons with an event over unique visitors, in percent. `None` without visitors.
@@ -108,25 +104,25 @@ enum Numbers<'a> {
     Period(PeriodNumbers<'a>),
 }
 
-/// Counts of now and before.
-#[derive(Debug, Serialize)]
+/// Counts of now and before; null if there are none.
+#[derive(Debug, Default, Serialize)]
 struct Compared {
-    visitors: u64,
-    visitors_before: u64,
+    visitors: Option<u64>,
+    visitors_before: Option<u64>,
     visitors_change_percent: Option<f64>,
-    pageviews: u64,
-    pageviews_before: u64,
+    pageviews: Option<u64>,
+    pageviews_before: Option<u64>,
     pageviews_change_percent: Option<f64>,
 }
 
 impl Compared {
     fn new(now: Counts, before: Counts) -> Self {
         Self {
-            visitors: now.visitors,
-            visitors_before: before.visitors,
+            visitors: Some(now.visitors),
+            visitors_before: Some(before.visitors),
             visitors_change_percent: rounded(change_percent(now.visitors, before.visitors)),
-            pageviews: now.pageviews,
-            pageviews_before: before.pageviews,
+            pageviews: Some(now.pageviews),
+            pageviews_before: Some(before.pageviews),
             pageviews_change_percent: rounded(change_percent(now.pageviews, before.pageviews)),
         }
     }
@@ -235,7 +231,7 @@ impl Serialize for Points<'_> {
 }
 
 fn zone(name: &str) -> TimeZone {
-    TimeZone::get(name).unwrap_or(TimeZone::UTC)
+    time_zone(name).unwrap_or(TimeZone::UTC)
 }
 
 /// An instant with the offset of the project's time zone.

@@ -73,7 +73,12 @@ fn widgets(folder: &Path) -> io::Result<()> {
             title: title.to_owned(),
             caption: "last 30 days".to_owned(),
             remark: String::new(),
-            figure: Figure::Number("125,686".to_owned(), Some(Change::Percent(21.9))),
+            figure: Figure::Number(
+                "125,686".to_owned(),
+                Some(Change::between(125_686, 103_106)),
+            ),
+            curve_title: String::new(),
+            running: true,
             values: visitors(&month.points),
             before: visitors(&month.points_before),
             notes: vec![0.17, 0.38, 0.83],
@@ -83,7 +88,10 @@ fn widgets(folder: &Path) -> io::Result<()> {
             rows: screens::usual_home()
                 .cards
                 .iter()
-                .map(|card| (card.name.clone(), "1,670".to_owned(), Change::Percent(-5.3)))
+                .map(|card| {
+                    let change = Change::between(1_670, 1_863);
+                    (card.name.clone(), "1,670".to_owned(), change)
+                })
                 .collect(),
         };
         fs::write(folder.join(format!("{name}.svg")), image.svg())?;

@@ -12,14 +12,17 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
 use pockethog::conversions::{Suggestion, Suggestions};
+use pockethog::format::Change;
 use pockethog::notes::Note;
 use pockethog::overview::{
-    Breakdown, Breakdowns, ConversionFigure, Counts, Period, Point, Range, Row,
+    self, Axis, Breakdown, Breakdowns, ConversionFigure, Counts, Curve, Period, Point, Range, Row,
 };
 use pockethog::pages::api_key::{self, ApiKey};
 use pockethog::pages::chooser::{self, Chooser};
 use pockethog::pages::connections::{self, ConnectionCard, Connections};
-use pockethog::pages::home::{self, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble};
+use pockethog::pages::home::{
+    self, BestMover, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble,
+};
 use pockethog::pages::message;
 use pockethog::pages::notes::{NoteAccess, NoteDialog, Remedy};
 use pockethog::pages::order::{ProjectLine, ProjectList};
@@ -97,9 +100,7 @@ fn homes() -> Vec<(&'static str, Markup)> {
             "home-loading",
             with(&|view| {
                 view.shell.status = Some(Status::Loading { done: 8, total: 14 });
-                view.total.visitors = None;
-                view.total.best_mover = None;
-                view.total.online = None;
+                view.total = Total::default();
                 for card in view.cards.iter_mut().skip(8) {
                     card.numbers = Numbers::Loading;
                 }
@@ -170,7 +171,7 @@ fn homes() -> Vec<(&'static str, Markup)> {
                 if let Numbers::Known { visitors, .. } = &mut view.cards[1].numbers {
                     *visitors = 123_456_789;
                 }
-                view.total.visitors = Some(1_234_567_890);
+                view.total.sum.sums = Some((counts(1_234_567_890), counts(1_100_000_000)));
                 view.shell.connected = vec![
                     "a.very.long.address.of.somebody@a-very-long-host-name.example".to_owned(),
                 ];
@@ -255,7 +256,9 @@ fn projects() -> Vec<(&'static str, Markup)> {
                 view.note_access = NoteAccess::ReadOnly;
                 if let Some(period) = &mut view.period {
                     period.time_zone_known = false;
+                    period.time_zone = "UTC+02:00".to_owned();
                 }
+                view.zone_name = "Mars/Olympus".to_owned();
             }),
         ),
         (
@@ -623,6 +626,7 @@ fn usual_project() -> ProjectPage {
         online: Some(55),
         range: Range::Month,
         zone: TimeZone::UTC,
+        zone_name: "UTC".to_owned(),
         now: now(),
         period: Some(period(Range::Month, 30)),
         breakdowns: Some(Breakdowns {
@@ -711,22 +715,51 @@ pub fn usual_home() -> Home {
     Home {
         shell: shell(),
         total: Total {
-            visitors: Some(13_538),
+            sum: sum(),
             unread: false,
-            before: 13_156,
-            hours: vec![
-                265, 262, 270, 250, 262, 300, 310, 400, 485, 560, 740, 920, 980, 1110, 1325, 1225,
-                1170, 1000, 860, 735,
-            ],
-            hours_before: vec![
-                220, 225, 250, 262, 255, 262, 300, 360, 460, 545, 720, 880, 1040, 1180, 1145, 1175,
-                1190, 1040, 880, 720, 590, 470, 380, 320,
-            ],
-            online: Some(181),
-            best_mover: Some(("Snuffle App".to_owned(), "/project/us/7".to_owned())),
+            best_mover: Some(BestMover {
+                name: "Snuffle App".to_owned(),
+                path: "/project/us/7".to_owned(),
+                change: Change::between(1_046, 702),
+            }),
+            zone: None,
         },
         cards,
         ..Home::default()
+    }
+}
+
+fn counts(visitors: u64) -> Counts {
+    Counts {
+        visitors,
+        pageviews: visitors * 27 / 10,
+    }
+}
+
+/// The last 24 hours of projects around the world.
+fn sum() -> overview::Total {
+    let hour = |hour: i64| {
+        let now = now().as_second() / 3600 + hour;
+        Timestamp::from_second(now * 3600).expect("an instant")
+    };
+    overview::Total {
+        members: vec![true; 14],
+        sums: Some((counts(13_538), counts(13_156))),
+        online: Some(181),
+        measured_at: Some(now()),
+        curve: Some(Curve {
+            axis: Axis::LastHours,
+            starts: (-23..=0).map(hour).collect(),
+            now: vec![
+                720, 590, 470, 380, 320, 265, 262, 270, 250, 262, 300, 310, 400, 485, 560, 740,
+                920, 980, 1110, 1325, 1225, 1170, 1000, 260,
+            ],
+            before: vec![
+                880, 720, 590, 470, 380, 320, 220, 225, 250, 262, 255, 262, 300, 360, 460, 545,
+                720, 880, 1040, 1180, 1145, 1175, 1190, 1040,
+            ],
+        }),
+        best_mover: None,
     }
 }
 
@@ -754,6 +787,7 @@ fn card(id: u64, name: &str, visitors: u64, before: u64) -> Card {
             before,
             days: curve(id, 30, visitors),
             stale: None,
+            unknown_zone: None,
         },
     }
 }

@@ -6,7 +6,7 @@
 use maud::{Markup, PreEscaped, html};
 use unicode_width::UnicodeWidthStr;
 
-use super::curve::{short, smooth_path};
+use super::curve::{short, smooth_path, smooth_path_with_end};
 use crate::colours::{Colour, Palette, Shade};
 use crate::format::Change;
 use crate::preferences::Scheme;
@@ -49,15 +49,19 @@ pub struct WidgetImage {
     pub figure: Figure,
     /// What has to be said beside the figure: how old it is, or what a person can do about a message.
     pub remark: String,
+    /// What the curve is, if the caption does not say it: `per hour, last 24 hours`.
+    pub curve_title: String,
     /// The curve, oldest first.
     pub values: Vec<u64>,
+    /// True if the last value is of a day that is not over: the way to it is dotted.
+    pub running: bool,
     /// The dashed comparison, place by place; empty for none. The small size has no room for it.
     pub before: Vec<u64>,
     /// Notes, from 0 at the first point to 1 at the last.
     pub notes: Vec<f64>,
     /// Names of places below the curve.
     pub axis: Vec<(usize, String)>,
-    /// More projects, with number and change; the large size shows the first five.
+    /// More projects, with number and change; the large size shows the first five, and how many there are besides.
     pub rows: Vec<(String, String, Change)>,
 }
 
@@ -126,9 +130,14 @@ impl WidgetImage {
         // Names that are not shown must not cost a look at the machine's fonts.
         let shown = if self.size == Size::Large { ROWS } else { 0 };
         let rows = self.rows.iter().take(shown).map(|(name, ..)| name.as_str());
-        [&*self.title, &*self.caption, &*self.remark]
-            .into_iter()
-            .chain(rows)
+        [
+            &*self.title,
+            &*self.caption,
+            &*self.remark,
+            &*self.curve_title,
+        ]
+        .into_iter()
+        .chain(rows)
     }
 
     fn small(&self, palette: &Palette) -> Markup {
@@ -170,7 +179,9 @@ impl WidgetImage {
                 Figure::Number(number, change) => {
                     (text(number, Text { x: 19.0, y: 74.0, size: fitting(number, 260.0, 36.0), weight: 700, colour: palette.ink, end: false }))
                     @if let Some(change) = change { (badge(*change, palette, 400.0, 50.0, true)) }
-                    (text(&fitted(&self.remark, 370.0, 11.0), Text { x: 400.0, y: 91.0, size: 11.0, weight: 500, colour: palette.warn, end: true }))
+                    (text(&self.curve_title, Text { x: 20.0, y: 94.0, size: 11.0, weight: 450, colour: palette.muted, end: false }))
+                    @let room = 370.0 - width(&self.curve_title, 11.0);
+                    (text(&fitted(&self.remark, room, 11.0), Text { x: 400.0, y: 94.0, size: 11.0, weight: 500, colour: palette.warn, end: true }))
                 }
                 Figure::Message(message) => {
                     (text(&fitted(message, 370.0, 22.0), Text { x: 20.0, y: 78.0, size: 22.0, weight: 650, colour: palette.soft, end: false }))
@@ -204,13 +215,18 @@ impl WidgetImage {
     }
 
     fn list(&self, palette: &Palette) -> Markup {
+        let more = self.rows.len().saturating_sub(ROWS);
+        let pitch = if more > 0 { 28.0 } else { 31.0 };
         html! {
             @if !self.rows.is_empty() { line x1="20" x2="400" y1="244" y2="244" stroke=(palette.line) {} }
             @for (place, (name, number, change)) in self.rows.iter().take(ROWS).enumerate() {
-                @let y = 270.0 + place as f64 * 31.0;
+                @let y = 268.0 + place as f64 * pitch;
                 (text(&fitted(name, 180.0, 13.0), Text { x: 20.0, y, size: 13.0, weight: 500, colour: palette.ink, end: false }))
                 (text(number, Text { x: 318.0, y, size: 13.0, weight: 650, colour: palette.ink, end: true }))
                 (badge(*change, palette, 400.0, y - 15.0, true))
+            }
+            @if more > 0 {
+                (text(&format!("+{more} more"), Text { x: 20.0, y: 268.0 + ROWS as f64 * pitch - 2.0, size: 11.0, weight: 450, colour: palette.muted, end: false }))
             }
         }
     }
@@ -242,17 +258,31 @@ impl WidgetImage {
         };
         let now = points(&self.values);
         let line = smooth_path(&now);
-        let Some(&(end_x, end_y)) = now.last().filter(|_| now.len() > 1) else {
-            return html! {};
+        let (over, running) = if self.running {
+            smooth_path_with_end(&now)
+        } else {
+            (line.clone(), String::new())
+        };
+        let drawn = |path: &str, dashes: Option<&str>| {
+            html! {
+                @if !path.is_empty() {
+                    path fill="none" stroke=(palette.accent) stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round" stroke-dasharray=[dashes] d=(path) {}
+                }
+            }
         };
         html! {
             @if self.before.len() > 1 && self.size != Size::Small {
                 path fill="none" stroke=(palette.muted) stroke-width="1.4" stroke-dasharray="5 4" stroke-linecap="round" d=(smooth_path(&points(&self.before))) {}
             }
-            path fill="url(#fill)" d={ (line) "L" (short(end_x)) " " (short(bottom)) "H" (short(left)) "Z" } {}
-            path fill="none" stroke=(palette.accent) stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round" d=(line) {}
-            @if self.size != Size::Small {
-                circle cx=(short(end_x)) cy=(short(end_y)) r="4.5" fill=(palette.accent) stroke=(palette.surface) stroke-width="2" {}
+            @if let Some(&(end_x, end_y)) = now.last() {
+                @if now.len() > 1 {
+                    path fill="url(#fill)" d={ (line) "L" (short(end_x)) " " (short(bottom)) "H" (short(left)) "Z" } {}
+                    (drawn(&over, None))
+                    (drawn(&running, Some("0.1 5")))
+                }
+                @if self.size != Size::Small {
+                    circle cx=(short(end_x)) cy=(short(end_y)) r="4.5" fill=(palette.accent) stroke=(palette.surface) stroke-width="2" {}
+                }
             }
         }
     }
@@ -323,7 +353,7 @@ fn badge(change: Change, palette: &Palette, x: f64, y: f64, end: bool) -> Markup
     let arrow = if direction == 0 { 0.0 } else { 13.0 };
     let wide = width(&label, 12.0) + arrow + 18.0;
     let left = if end { x - wide } else { x };
-    let (ink, ground) = match direction {
+    let (ink, ground) = match change.tone() {
         1 => (palette.good, palette.good_ground),
         -1 => (palette.bad, palette.bad_ground),
         _ => (palette.soft, palette.well),
@@ -405,7 +435,7 @@ mod tests {
             size,
             title: "Acorn <Market> & Söhne".to_owned(),
             caption: "last 30 days".to_owned(),
-            figure: Figure::Number("125,686".to_owned(), Some(Change::Percent(21.9))),
+            figure: Figure::Number("125,686".to_owned(), Some(Change::between(1219, 1000))),
             values: vec![30, 50, 40, 60],
             before: vec![20, 30, 35, 40],
             notes: vec![0.5],
@@ -413,7 +443,7 @@ mod tests {
             rows: vec![(
                 "Quillcast".to_owned(),
                 "1,670".to_owned(),
-                Change::Percent(-5.3),
+                Change::between(9470, 10_000),
             )],
             ..WidgetImage::default()
         }

@@ -2,12 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::curve::{short, smooth_path};
+use super::curve::{short, smooth_path, smooth_path_with_end};
 
 const WIDTH: f64 = 240.0;
 const HEIGHT: f64 = 60.0;
 
-/// A sparkline. `id` is unique on the page. Decoration for those who see: the card says the number.
+/// A sparkline. `id` is unique on the page. The last value is of a day that is not over, so the way to it is
+/// dotted. Decoration for those who see: the card says the number.
 pub fn sparkline(id: &str, values: &[u64]) -> Markup {
     let max = values.iter().copied().max().unwrap_or(0).max(1) as f64;
     let min = values.iter().copied().min().unwrap_or(0) as f64;
@@ -26,6 +27,7 @@ pub fn sparkline(id: &str, values: &[u64]) -> Markup {
         return html! { svg.spark aria-hidden="true" {} };
     }
     let line = smooth_path(&points);
+    let (over, running) = smooth_path_with_end(&points);
     let area = format!("{line}V{HEIGHT}H0Z");
     html! {
         svg.spark viewBox={ "0 0 " (short(WIDTH)) " " (short(HEIGHT)) } preserveAspectRatio="none" aria-hidden="true" {
@@ -34,7 +36,8 @@ pub fn sparkline(id: &str, values: &[u64]) -> Markup {
                 stop.fill-end offset="1" {}
             }
             path fill={ "url(#" (id) "-fill)" } d=(area) {}
-            path.line vector-effect="non-scaling-stroke" d=(line) {}
+            path.line vector-effect="non-scaling-stroke" d=(over) {}
+            path.line.running vector-effect="non-scaling-stroke" d=(running) {}
         }
     }
 }

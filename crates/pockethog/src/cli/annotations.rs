@@ -17,6 +17,7 @@ use super::table::{self, Cell, Column};
 use super::text::cut;
 use crate::format::date_time;
 use crate::notes::{self, ChangeError, Draft, Note};
+use crate::overview::time_zone;
 use crate::program::Program;
 
 /// Days back that are listed where nothing else is asked for.
@@ -439,9 +440,9 @@ fn text(typed: &str) -> Result<String, CliError> {
     Ok(text)
 }
 
-/// The project's time zone, and a word where this device does not know it.
+/// The project's time zone, and a word if this program does not know it.
 fn zone(console: &Console, target: &Target) -> TimeZone {
-    TimeZone::get(&target.project.time_zone).unwrap_or_else(|_| {
+    time_zone(&target.project.time_zone).unwrap_or_else(|| {
         console.say(&format!(
             "The time zone {} is unknown here; times are UTC.",
             target.project.time_zone

@@ -7,6 +7,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use sign_in_with_posthog::Connection;
 
 use super::cards::{self, Card};
 use super::console::{CliError, Console, Exit, Progress, Style};
@@ -16,7 +17,7 @@ use super::select;
 use super::table::{self, Cell, Column};
 use crate::discovery::Failure;
 use crate::format::{Change, counted, grouped};
-use crate::overview::{Counts, Period, Range, Today};
+use crate::overview::{Counts, Part, Period, Range, Today, Total};
 use crate::preferences::Preferences;
 use crate::program::Program;
 use crate::project::Project;
@@ -172,10 +173,11 @@ pub async fn run(
             cause: trouble.cause,
         })
     }));
+    let total = total(&lines, &program.active_connections()?);
     if console.is_json() {
         console.document(&Document {
             range: range.map_or("today", Range::name),
-            total: report::total(lines.iter().filter_map(Line::counts)),
+            total: report::total(&total),
             projects: lines.iter().map(|line| line.entry(&preferences)).collect(),
             failures: &failures,
         });
@@ -185,7 +187,8 @@ pub async fn run(
         } else {
             "all projects".to_owned()
         };
-        print(console, &lines, &preferences, range, &whose);
+        print(console, &lines, &total, &preferences, range, &whose);
+        print_unknown_zones(console, &lines, &preferences);
         print_failures(console, &failures);
     }
     let read = lines.iter().any(|line| line.trouble.is_none());
@@ -283,14 +286,6 @@ impl<'a> Line<'a> {
             .collect()
     }
 
-    /// Persons who are there now, where that was asked for.
-    fn online(&self) -> Option<u64> {
-        match &self.numbers {
-            Numbers::Today(numbers) => numbers.as_ref().map(|numbers| numbers.online),
-            Numbers::Period(_) => None,
-        }
-    }
-
     fn entry(&'a self, preferences: &'a Preferences) -> Entry<'a> {
         let trouble = self.trouble.as_ref();
         match &self.numbers {
@@ -307,6 +302,7 @@ impl<'a> Line<'a> {
 fn print(
     console: &Console,
     lines: &[Line<'_>],
+    total: &Total,
     preferences: &Preferences,
     range: Option<Range>,
     whose: &str,
@@ -316,15 +312,14 @@ fn print(
         return;
     }
     if let Some(columns) = console.columns().filter(|_| lines.len() <= MOST_CARDS) {
-        return print_cards(console, columns, lines, preferences, range, whose);
+        return print_cards(console, columns, lines, total, preferences, range, whose);
     }
     let mut rows: Vec<Vec<Cell>> = lines.iter().map(|line| row(line, preferences)).collect();
     if lines.len() > 1 {
-        let (now, before) = sum(lines);
-        let change = Change::between(now, before);
+        let (whose, number, change) = headline(total, whose);
         rows.push(vec![
             Cell::styled(Style::Strong, format!("Total of {whose}")),
-            Cell::styled(Style::Strong, grouped(now)),
+            Cell::styled(Style::Strong, number),
             Cell::styled(direction(change), change.arrow()),
             Cell::new(""),
         ]);
@@ -347,29 +342,28 @@ fn print_cards(
     console: &Console,
     columns: usize,
     lines: &[Line<'_>],
+    total: &Total,
     preferences: &Preferences,
     range: Option<Range>,
     whose: &str,
 ) {
     if lines.len() > 1 {
-        let (now, before) = sum(lines);
-        let change = Change::between(now, before);
-        let online: u64 = lines.iter().filter_map(Line::online).sum();
+        let (whose, number, change) = headline(total, whose);
         let head = Card {
             title: format!(
                 "Visitors {} · {}",
                 range.map_or("today", Range::name),
                 whose
             ),
-            number: grouped(now),
+            number,
             beside: (direction(change), change.arrow()),
             curve: Vec::new(),
         };
+        let online = total
+            .online
+            .map(|online| format!("● {} online", grouped(online)));
         let (note, last) = match range {
-            None => (
-                "vs. yesterday by now",
-                format!("● {} online", grouped(online)),
-            ),
+            None => ("vs. yesterday by now", online.unwrap_or_default()),
             Some(_) => ("vs. the period before", String::new()),
         };
         cards::print_head(console, columns, &head, note, &last);
@@ -420,19 +414,56 @@ fn row(line: &Line<'_>, preferences: &Preferences) -> Vec<Cell> {
 }
 
 fn direction(change: Change) -> Style {
-    match change.direction() {
+    match change.tone() {
         1 => Style::Good,
         -1 => Style::Bad,
         _ => Style::Faint,
     }
 }
 
-/// Visitors of all projects now and before. Each counts its own: a person seen in two counts twice.
-fn sum(lines: &[Line<'_>]) -> (u64, u64) {
-    lines
+/// The total of what is printed, and what is in it. Numbers of a sign-in that is not in `active` cannot be read any
+/// more.
+fn total(lines: &[Line<'_>], active: &[Connection]) -> Total {
+    let parts: Vec<Part<'_>> = lines
         .iter()
-        .filter_map(Line::counts)
-        .fold((0, 0), |(now, before), (one, one_before)| {
-            (now + one.visitors, before + one_before.visitors)
+        .map(|line| {
+            let readable = active.iter().any(|known| {
+                known.id == line.project.connection && known.grant.scopes.allows("query:read")
+            });
+            match &line.numbers {
+                Numbers::Today(numbers) => Part::today(numbers.as_ref(), readable),
+                Numbers::Period(numbers) => Part::period(numbers.as_ref(), readable),
+            }
         })
+        .collect();
+    Total::of(&parts, Timestamp::now())
+}
+
+/// Of which projects the total is, its number and its change.
+fn headline(total: &Total, whose: &str) -> (String, String, Change) {
+    let number = total
+        .sums
+        .map_or_else(|| "–".to_owned(), |(now, _)| grouped(now.visitors));
+    (
+        total.partly().unwrap_or_else(|| whose.to_owned()),
+        number,
+        total.change().unwrap_or(Change::NONE),
+    )
+}
+
+/// Names the projects whose days are PostHog's and not ours.
+fn print_unknown_zones(console: &Console, lines: &[Line<'_>], preferences: &Preferences) {
+    for line in lines {
+        let shown = match &line.numbers {
+            Numbers::Today(Some(today)) if !today.time_zone_known => &today.time_zone,
+            Numbers::Period(Some(period)) if !period.time_zone_known => &period.time_zone,
+            _ => continue,
+        };
+        console.say(&format!(
+            "{}: this version of PocketHog does not know the time zone {} as PostHog does. Its days are those that \
+             PostHog cut, shown in {shown}.",
+            preferences.name_of(line.project),
+            line.project.time_zone
+        ));
+    }
 }

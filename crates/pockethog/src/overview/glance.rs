@@ -1,77 +1,122 @@
 //! The part of [`Today`](super::Today) that the home screen shows, small enough to keep thousands in memory.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 
-use super::{Counts, Point};
-
-/// Hours of a day on the clock; a day of 23 or 25 hours is put onto them by what the clock shows.
-const HOURS: usize = 24;
+use super::{Counts, Day, Figures, Hours, Part, Point};
 
 /// The part of [`Today`](super::Today) that the home screen shows. Read from the same JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glance {
     /// When PostHog was asked.
     pub measured_at: Timestamp,
+    /// The zone that the days are cut in.
+    pub time_zone: String,
+    /// False if PostHog's days are not those that this program knows.
+    pub time_zone_known: bool,
     /// When the project's day began.
     pub day_began: Timestamp,
+    /// When the day before began.
+    pub yesterday_began: Timestamp,
     /// Visitors today.
     pub visitors: u64,
     /// Visitors yesterday by now.
     pub before: u64,
+    /// Pageviews today.
+    pub pageviews: u64,
+    /// Pageviews yesterday by now.
+    pub pageviews_before: u64,
     /// Persons seen within the last five minutes.
     pub online: u64,
     /// Visitors of the last 30 days, oldest first.
     pub days: Vec<u64>,
-    /// Visitors by hour on the clock, up to the current one.
+    /// Start of the first of `hours`.
+    pub first_hour: Timestamp,
+    /// Visitors by hour, up to the current one.
     pub hours: Vec<u64>,
-    /// Visitors of yesterday by hour on the clock.
-    pub hours_before: Vec<u64>,
+}
+
+impl Glance {
+    /// What a total needs of it.
+    #[must_use]
+    pub fn part(glance: Option<&Self>, readable: bool) -> Part<'_> {
+        let figures = glance.map(|glance| Figures {
+            measured_at: glance.measured_at,
+            now: Counts {
+                visitors: glance.visitors,
+                pageviews: glance.pageviews,
+            },
+            before: Counts {
+                visitors: glance.before,
+                pageviews: glance.pageviews_before,
+            },
+            online: Some(glance.online),
+            hours: (!glance.hours.is_empty()).then(|| Hours {
+                first: glance.first_hour,
+                counts: glance.hours.as_slice().into(),
+                day: Some(glance.day()),
+            }),
+        });
+        Part { readable, figures }
+    }
+
+    /// The project's day.
+    #[must_use]
+    pub fn day(&self) -> Day<'_> {
+        Day {
+            began: self.day_began,
+            yesterday_began: self.yesterday_began,
+            zone: &self.time_zone,
+        }
+    }
 }
 
 #[derive(Deserialize)]
 struct Stored {
     measured_at: Timestamp,
     time_zone: String,
+    time_zone_known: bool,
     today: Counts,
     yesterday_by_now: Counts,
     online: u64,
     days: Vec<Point>,
     hours: Vec<Point>,
     hours_yesterday: Vec<Point>,
+    #[serde(default)]
+    hours_earlier: Vec<Point>,
 }
 
 impl<'de> Deserialize<'de> for Glance {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
-        let zone = TimeZone::get(&stored.time_zone).unwrap_or(TimeZone::UTC);
+        let start = |hours: &[Point]| hours.first().map(|hour| hour.start);
+        let day_began = start(&stored.hours).unwrap_or(stored.measured_at);
+        let yesterday_began = start(&stored.hours_yesterday).unwrap_or(day_began);
+        let all = [
+            &stored.hours_earlier,
+            &stored.hours_yesterday,
+            &stored.hours,
+        ];
         Ok(Self {
             measured_at: stored.measured_at,
-            day_began: stored
-                .hours
-                .first()
-                .map_or(stored.measured_at, |hour| hour.start),
+            day_began,
+            yesterday_began,
             visitors: stored.today.visitors,
             before: stored.yesterday_by_now.visitors,
+            pageviews: stored.today.pageviews,
+            pageviews_before: stored.yesterday_by_now.pageviews,
             online: stored.online,
             days: stored.days.iter().map(|day| day.visitors).collect(),
-            hours: by_clock(&stored.hours, &zone),
-            hours_before: by_clock(&stored.hours_yesterday, &zone),
+            first_hour: start(&stored.hours_earlier).unwrap_or(yesterday_began),
+            hours: all
+                .into_iter()
+                .flatten()
+                .map(|hour| hour.visitors)
+                .collect(),
+            time_zone: stored.time_zone,
+            time_zone_known: stored.time_zone_known,
         })
     }
-}
-
-fn by_clock(hours: &[Point], zone: &TimeZone) -> Vec<u64> {
-    let mut places = Vec::with_capacity(HOURS);
-    for hour in hours {
-        let place = usize::try_from(zone.to_datetime(hour.start).hour()).unwrap_or(0);
-        if places.len() <= place {
-            places.resize(place + 1, 0);
-        }
-        places[place] += hour.visitors;
-    }
-    places
 }
 
 #[cfg(test)]
@@ -80,18 +125,21 @@ mod tests {
     use super::*;
     use crate::overview::Today;
 
-    fn today(zone: &str, hours: &[&str]) -> Today {
-        let points: Vec<Point> = hours
-            .iter()
-            .map(|start| Point {
-                start: start.parse().unwrap(),
-                visitors: 1,
-                pageviews: 2,
-            })
-            .collect();
-        Today {
+    #[test]
+    fn a_glance_has_the_hours_of_three_days_in_one_row() {
+        let points = |starts: &[&str]| -> Vec<Point> {
+            starts
+                .iter()
+                .map(|start| Point {
+                    start: start.parse().unwrap(),
+                    visitors: 1,
+                    pageviews: 2,
+                })
+                .collect()
+        };
+        let today = Today {
             measured_at: "2026-03-29T12:00:00Z".parse().unwrap(),
-            time_zone: zone.to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
             time_zone_known: true,
             today: Counts {
                 visitors: 7,
@@ -99,24 +147,18 @@ mod tests {
             },
             yesterday_by_now: Counts::default(),
             online: 2,
-            days: points.clone(),
-            hours: points,
-            hours_yesterday: vec![],
-        }
-    }
-
-    #[test]
-    fn the_hour_that_a_change_of_clock_leaves_out_counts_nothing() {
-        // Berlin, 29 March 2026: 02:00 does not exist.
-        let hours = [
-            "2026-03-28T23:00:00Z",
-            "2026-03-29T00:00:00Z",
-            "2026-03-29T01:00:00Z",
-        ];
-        let text = serde_json::to_string(&today("Europe/Berlin", &hours)).unwrap();
+            days: points(&["2026-03-28T23:00:00Z"]),
+            hours: points(&["2026-03-28T23:00:00Z", "2026-03-29T00:00:00Z"]),
+            hours_yesterday: points(&["2026-03-28T22:00:00Z"]),
+            hours_earlier: points(&["2026-03-28T21:00:00Z"]),
+        };
+        let text = serde_json::to_string(&today).unwrap();
         let glance: Glance = serde_json::from_str(&text).unwrap();
-        assert_eq!(glance.hours, [1, 1, 0, 1]);
-        assert_eq!(glance.visitors, 7);
+        assert_eq!((glance.visitors, glance.pageviews), (7, 9));
         assert_eq!(glance.day_began, "2026-03-28T23:00:00Z".parse().unwrap());
+        assert_eq!(glance.first_hour, "2026-03-28T21:00:00Z".parse().unwrap());
+        assert_eq!(glance.hours, [1, 1, 1, 1]);
+        // Berlin, 29 March 2026, has 23 hours.
+        assert_eq!(glance.day().ends(), "2026-03-29T22:00:00Z".parse().unwrap());
     }
 }

@@ -12,9 +12,15 @@ use jiff::tz::TimeZone;
 pub(super) const VIEWS: &str = "event IN ('$pageview', '$screen')";
 
 /// An instant as a `HogQL` literal, to the second.
+///
+/// Not `toDateTime`: PostHog turns that into `parseDateTime64BestEffortOrNull`, whose result may be NULL, and a
+/// comparison with what may be NULL can keep ClickHouse from using its index.
 pub(super) fn instant(at: Timestamp) -> String {
     let utc = at.to_zoned_datetime(TimeZone::UTC);
-    format!("toDateTime('{}', 'UTC')", utc.strftime("%Y-%m-%d %H:%M:%S"))
+    format!(
+        "toDateTime64('{}', 6, 'UTC')",
+        utc.strftime("%Y-%m-%d %H:%M:%S")
+    )
 }
 
 /// `timestamp` from `from` (included) to `until` (excluded).

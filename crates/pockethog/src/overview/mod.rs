@@ -5,19 +5,24 @@
 //! breakdowns ([`Breakdowns`]).
 
 mod breakdowns;
+mod buckets;
 mod glance;
 mod hogql;
 mod period;
 mod rows;
 mod today;
+mod total;
 mod window;
+mod zone;
 
 pub use breakdowns::{Breakdown, Breakdowns, Row};
 pub use glance::Glance;
 pub use period::{ConversionFigure, Period};
 pub use rows::RowsError;
 pub use today::Today;
+pub use total::{Axis, Curve, Day, Figures, Hours, Part, Total};
 pub use window::{DayClock, Range, Window};
+pub use zone::time_zone;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +34,17 @@ pub struct Counts {
     pub visitors: u64,
     /// `$pageview` and `$screen` events.
     pub pageviews: u64,
+}
+
+impl Counts {
+    /// Both together. A sum that is too large stays at the largest number.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            visitors: self.visitors.saturating_add(other.visitors),
+            pageviews: self.pageviews.saturating_add(other.pageviews),
+        }
+    }
 }
 
 /// Counts of one hour or day.
@@ -44,6 +60,14 @@ pub struct Point {
     pub visitors: u64,
     /// `$pageview` and `$screen` events.
     pub pageviews: u64,
+}
+
+impl Point {
+    /// Adds the counts of another project's hour or day.
+    pub fn add(&mut self, other: &Self) {
+        self.visitors = self.visitors.saturating_add(other.visitors);
+        self.pageviews = self.pageviews.saturating_add(other.pageviews);
+    }
 }
 
 impl TryFrom<(i64, u64, u64)> for Point {
@@ -64,7 +88,7 @@ impl From<Point> for (i64, u64, u64) {
     }
 }
 
-/// Change against a comparison, in percent. `None` where there is nothing to compare with.
+/// Change against a comparison, in percent. `None` if there is nothing to compare with.
 #[must_use]
 pub fn change_percent(now: u64, before: u64) -> Option<f64> {
     (before > 0).then(|| (now as f64 - before as f64) / before as f64 * 100.0)

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use posthog_api::{HogQl, Rows};
 use serde::{Deserialize, Serialize};
 
+use super::buckets::{Days, as_cut};
 use super::hogql::{VIEWS, between, instant};
 use super::rows::{RowsError, Table};
-use super::today::{empty, epoch, fill, zone_name};
+use super::today::{empty, epoch, fill};
 use super::window::{DayClock, Range, Window};
 use super::{Counts, Point};
 
@@ -19,7 +20,9 @@ pub struct Period {
     pub range: Range,
     /// The time zone that the days are cut in.
     pub time_zone: String,
-    /// False where the project's zone is unknown to this device and UTC stands in.
+    /// False if PostHog's days are not those that this program knows: see [`Today::time_zone_known`].
+    ///
+    /// [`Today::time_zone_known`]: super::Today::time_zone_known
     pub time_zone_known: bool,
     /// The range up to now.
     pub now: Counts,
@@ -52,6 +55,7 @@ impl Period {
     /// The one query that brings all of it. Event names travel as placeholder values.
     pub fn query(window: &Window, conversions: &[String]) -> HogQl {
         let whole = between(window.before_from(), window.until);
+        let points = between(window.points_from, window.until);
         let start = instant(window.from());
         let before_end = instant(window.before_until);
         let bucket = match window.range {
@@ -72,7 +76,7 @@ impl Period {
              SELECT 'point' AS kind, toUnixTimestamp({bucket}(timestamp)) AS bucket, \
              uniqExact(person_id) AS now, 0 AS before, count() AS pageviews, \
              0 AS pageviews_before, 0 AS sessions, 0 AS sessions_before \
-             FROM events WHERE {VIEWS} AND {whole} GROUP BY bucket"
+             FROM events WHERE {VIEWS} AND {points} GROUP BY bucket"
         );
         for nth in 0..conversions.len() {
             let branch = format!(
@@ -99,26 +103,6 @@ impl Period {
         measured_at: Timestamp,
         rows: &Rows,
     ) -> Result<Self, RowsError> {
-        let mut period = Self {
-            measured_at,
-            range: window.range,
-            time_zone: zone_name(clock),
-            time_zone_known: clock.zone_known(),
-            now: Counts::default(),
-            before: Counts::default(),
-            sessions: 0,
-            sessions_before: 0,
-            points: empty(&window.buckets),
-            points_before: empty(&window.buckets_before),
-            conversions: conversions
-                .iter()
-                .map(|event| ConversionFigure {
-                    event: event.clone(),
-                    persons: 0,
-                    persons_before: 0,
-                })
-                .collect(),
-        };
         let columns = [
             "kind",
             "bucket",
@@ -129,7 +113,31 @@ impl Period {
             "sessions",
             "sessions_before",
         ];
-        for row in Table::new(rows, columns)?.iter() {
+        let table = Table::new(rows, columns)?;
+        let cut = table.starts_of("point", 1)?;
+        let calendar = Calendar::new(clock, window, &cut);
+        let mut points = empty(&calendar.starts);
+        let mut period = Self {
+            measured_at,
+            range: window.range,
+            time_zone: calendar.zone,
+            time_zone_known: calendar.as_expected,
+            now: Counts::default(),
+            before: Counts::default(),
+            sessions: 0,
+            sessions_before: 0,
+            points: Vec::new(),
+            points_before: Vec::new(),
+            conversions: conversions
+                .iter()
+                .map(|event| ConversionFigure {
+                    event: event.clone(),
+                    persons: 0,
+                    persons_before: 0,
+                })
+                .collect(),
+        };
+        for row in table.iter() {
             let (now, before) = (row.count(2)?, row.count(3)?);
             match row.text(0) {
                 "total" => {
@@ -145,17 +153,11 @@ impl Period {
                     period.sessions_before = row.count(7)?;
                 }
                 "point" => {
-                    let at = epoch(row.count(1)?);
-                    let points = if at < window.from() {
-                        &mut period.points_before
-                    } else {
-                        &mut period.points
-                    };
                     let counts = Counts {
                         visitors: now,
                         pageviews: row.count(4)?,
                     };
-                    fill(points, at, counts);
+                    fill(&mut points, epoch(row.count(1)?), counts);
                 }
                 "conversion" => {
                     let nth = usize::try_from(row.count(1)?).unwrap_or(usize::MAX);
@@ -167,16 +169,49 @@ impl Period {
                 _ => {}
             }
         }
+        period.points = points.split_off(points.len().saturating_sub(window.buckets.len()));
+        period.points_before = points;
         Ok(period)
     }
 
-    /// True where the chosen conversion events are other ones than those that were measured.
+    /// True if the chosen conversion events are other ones than those that were measured.
     pub fn lacks_conversions(&self, chosen: &[String]) -> bool {
         !self
             .conversions
             .iter()
             .map(|figure| &figure.event)
             .eq(chosen)
+    }
+}
+
+/// The hours or days of both periods as PostHog cut them.
+struct Calendar {
+    starts: Vec<Timestamp>,
+    zone: String,
+    as_expected: bool,
+}
+
+impl Calendar {
+    fn new(clock: &DayClock, window: &Window, cut: &[Timestamp]) -> Self {
+        let ours: Vec<Timestamp> = window
+            .buckets_before
+            .iter()
+            .chain(&window.buckets)
+            .copied()
+            .collect();
+        if window.range == Range::Day {
+            return Self {
+                starts: as_cut(&ours, cut, window.until),
+                zone: clock.zone_name(),
+                as_expected: clock.zone_known(),
+            };
+        }
+        let days = Days::new(clock, ours.len(), cut, &[]);
+        Self {
+            starts: days.starts,
+            zone: days.zone,
+            as_expected: days.as_expected,
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Reading rows by column name, strictly: a number that is not there is an error, not a zero.
 
+use jiff::Timestamp;
 use posthog_api::Rows;
 use serde_json::Value;
+
+use super::today::epoch;
 
 /// Why rows could not be read as numbers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +44,14 @@ impl<'a, const N: usize> Table<'a, N> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Record<'_, N>> {
         self.rows.rows.iter().map(|row| Record { row, table: self })
+    }
+
+    /// The instants in column `nth` of the rows of one kind, which stands in the first column.
+    pub(super) fn starts_of(&self, kind: &str, nth: usize) -> Result<Vec<Timestamp>, RowsError> {
+        self.iter()
+            .filter(|row| row.text(0) == kind)
+            .map(|row| Ok(epoch(row.count(nth)?)))
+            .collect()
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::{Timestamp, ToSpan};
 use posthog_api::{HogQl, Rows};
 use serde::{Deserialize, Serialize};
 
+use super::buckets::{Days, hours};
 use super::hogql::{VIEWS, between, instant};
 use super::rows::{RowsError, Table};
 use super::window::DayClock;
@@ -11,6 +12,10 @@ use super::{Counts, Point};
 
 /// Days of the sparkline, today included.
 const DAYS: i64 = 30;
+
+/// Hours before the current one that are asked for at least: the last 24 and the 24 before them, and one more
+/// because the hours of some zones begin on the half.
+const HOURS_BACK: i64 = 48;
 
 /// Minutes that count as now.
 const ONLINE_MINUTES: i64 = 5;
@@ -20,9 +25,11 @@ const ONLINE_MINUTES: i64 = 5;
 pub struct Today {
     /// When PostHog was asked.
     pub measured_at: Timestamp,
-    /// The time zone that the days are cut in.
+    /// The time zone that the days are cut in: the project's own, or `UTC+05:30` if only its distance from UTC
+    /// could be read from PostHog's days.
     pub time_zone: String,
-    /// False where the project's zone is unknown to this device and UTC stands in.
+    /// False if PostHog's days are not those that this program knows: the project's zone is unknown here, or
+    /// has other rules.
     pub time_zone_known: bool,
     /// Today up to now.
     pub today: Counts,
@@ -36,6 +43,9 @@ pub struct Today {
     pub hours: Vec<Point>,
     /// The hours of yesterday.
     pub hours_yesterday: Vec<Point>,
+    /// The hours before yesterday, back to 48 hours before the current one. None in old Snapshots.
+    #[serde(default)]
+    pub hours_earlier: Vec<Point>,
 }
 
 impl Today {
@@ -44,6 +54,7 @@ impl Today {
         let until = clock.until().timestamp();
         let by_now = instant(clock.same_time(1).timestamp());
         let yesterday = clock.day_start(1).timestamp();
+        let hours_from = yesterday.min(clock.hour_start(HOURS_BACK).timestamp());
         let month = clock.day_start(DAYS - 1).timestamp();
         let text = format!(
             "SELECT kind, bucket, visitors, pageviews, visitors_by_now, pageviews_by_now FROM (\
@@ -63,8 +74,8 @@ impl Today {
              0 AS visitors_by_now, 0 AS pageviews_by_now \
              FROM events WHERE {VIEWS} AND {online_window}\
              ) LIMIT 200",
-            month_window = between(month, until),
-            hours_window = between(yesterday, until),
+            month_window = between(clock.asked_from(month), until),
+            hours_window = between(clock.asked_from(hours_from), until),
             online_window = between(minutes_before(until, ONLINE_MINUTES), until),
         );
         HogQl::new("pockethog today", text)
@@ -76,25 +87,6 @@ impl Today {
         measured_at: Timestamp,
         rows: &Rows,
     ) -> Result<Self, RowsError> {
-        let days: Vec<_> = (0..DAYS)
-            .rev()
-            .map(|days| clock.day_start(days).timestamp())
-            .collect();
-        let mut hours = clock.hours_of_day(0);
-        hours.retain(|&hour| hour < clock.until().timestamp());
-        let mut today = Self {
-            measured_at,
-            time_zone: zone_name(clock),
-            time_zone_known: clock.zone_known(),
-            today: Counts::default(),
-            yesterday_by_now: Counts::default(),
-            online: 0,
-            days: empty(&days),
-            hours: empty(&hours),
-            hours_yesterday: empty(&clock.hours_of_day(1)),
-        };
-        let yesterday = clock.day_start(1).timestamp();
-        let start_of_today = clock.day_start(0).timestamp();
         let columns = [
             "kind",
             "bucket",
@@ -103,7 +95,34 @@ impl Today {
             "visitors_by_now",
             "pageviews_by_now",
         ];
-        for row in Table::new(rows, columns)?.iter() {
+        let table = Table::new(rows, columns)?;
+        let days = Days::new(
+            clock,
+            usize::try_from(DAYS).unwrap_or(0),
+            &table.starts_of("day", 1)?,
+            &table.starts_of("hour", 1)?,
+        );
+        let until = clock.until().timestamp();
+        let start_of_today = days.today().unwrap_or(until);
+        let yesterday = days.yesterday().unwrap_or(start_of_today);
+        let first_hour = clock.hour_start(HOURS_BACK).timestamp();
+        let back = (yesterday.as_second() - first_hour.as_second()).div_euclid(3600);
+        let earlier = yesterday
+            .checked_sub(back.max(0).hours())
+            .unwrap_or(yesterday);
+        let mut today = Self {
+            measured_at,
+            time_zone: days.zone,
+            time_zone_known: days.as_expected,
+            today: Counts::default(),
+            yesterday_by_now: Counts::default(),
+            online: 0,
+            days: empty(&days.starts),
+            hours: empty(&hours(start_of_today, until)),
+            hours_yesterday: empty(&hours(yesterday, start_of_today)),
+            hours_earlier: empty(&hours(earlier, yesterday)),
+        };
+        for row in table.iter() {
             let bucket = epoch(row.count(1)?);
             let counts = Counts {
                 visitors: row.count(2)?,
@@ -121,8 +140,16 @@ impl Today {
                         };
                     }
                 }
-                "hour" if bucket >= start_of_today => fill(&mut today.hours, bucket, counts),
-                "hour" => fill(&mut today.hours_yesterday, bucket, counts),
+                "hour" => {
+                    let hours = if bucket >= start_of_today {
+                        &mut today.hours
+                    } else if bucket >= yesterday {
+                        &mut today.hours_yesterday
+                    } else {
+                        &mut today.hours_earlier
+                    };
+                    fill(hours, bucket, counts);
+                }
                 "online" => today.online = counts.visitors,
                 _ => {}
             }
@@ -130,15 +157,10 @@ impl Today {
         Ok(today)
     }
 
-    /// True where nothing happened for 30 days.
+    /// True if nothing happened for 30 days.
     pub fn is_empty(&self) -> bool {
         self.days.iter().all(|day| day.pageviews == 0)
     }
-}
-
-/// The time zone's name, as it is shown.
-pub(super) fn zone_name(clock: &DayClock) -> String {
-    clock.zone().iana_name().unwrap_or("UTC").to_owned()
 }
 
 pub(super) fn empty(starts: &[Timestamp]) -> Vec<Point> {
@@ -152,13 +174,12 @@ pub(super) fn empty(starts: &[Timestamp]) -> Vec<Point> {
         .collect()
 }
 
-/// Puts counts into the bucket that holds `at`. Where the zone is unknown here, PostHog's days start
-/// elsewhere than ours, so the bucket that contains the start is taken, not the one that equals it.
+/// Adds counts to the bucket that contains `at`. An hour around a clock change may come in two parts.
 pub(super) fn fill(points: &mut [Point], at: Timestamp, counts: Counts) {
     let after = points.partition_point(|point| point.start <= at);
     if let Some(point) = after.checked_sub(1).and_then(|place| points.get_mut(place)) {
-        point.visitors = counts.visitors;
-        point.pageviews = counts.pageviews;
+        point.visitors = point.visitors.saturating_add(counts.visitors);
+        point.pageviews = point.pageviews.saturating_add(counts.pageviews);
     }
 }
 
@@ -179,84 +200,120 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const COLUMNS: [&str; 6] = [
+        "kind",
+        "bucket",
+        "visitors",
+        "pageviews",
+        "visitors_by_now",
+        "pageviews_by_now",
+    ];
+
+    fn answer(rows: &[(&str, &str, [u64; 4])]) -> Rows {
+        let row = |(kind, bucket, counts): &(&str, &str, [u64; 4])| {
+            let seconds = bucket.parse::<Timestamp>().map_or(0, Timestamp::as_second);
+            let mut row = vec![json!(kind), json!(seconds)];
+            row.extend(counts.iter().map(|count| json!(count)));
+            row
+        };
+        Rows {
+            columns: COLUMNS.map(ToOwned::to_owned).to_vec(),
+            rows: rows.iter().map(row).collect(),
+            ..Rows::default()
+        }
+    }
+
+    fn read(clock: &DayClock, rows: &[(&str, &str, [u64; 4])]) -> Today {
+        Today::from_rows(clock, Timestamp::UNIX_EPOCH, &answer(rows)).unwrap()
+    }
+
     #[test]
     fn rows_land_on_their_days() {
         let clock = DayClock::new("Europe/Berlin", "2026-11-24T10:00:30Z".parse().unwrap());
-        let at = |days| clock.day_start(days).timestamp().as_second();
-        let rows = Rows {
-            columns: [
-                "kind",
-                "bucket",
-                "visitors",
-                "pageviews",
-                "visitors_by_now",
-                "pageviews_by_now",
-            ]
-            .map(ToOwned::to_owned)
-            .to_vec(),
-            rows: vec![
-                vec![
-                    json!("day"),
-                    json!(at(0)),
-                    json!(5),
-                    json!(9),
-                    json!(0),
-                    json!(0),
-                ],
-                vec![
-                    json!("day"),
-                    json!(at(1)),
-                    json!(8),
-                    json!(20),
-                    json!(4),
-                    json!(10),
-                ],
-                vec![
-                    json!("hour"),
-                    json!(at(0) + 3600),
-                    json!(2),
-                    json!(3),
-                    json!(0),
-                    json!(0),
-                ],
-                vec![
-                    json!("online"),
-                    json!(0),
-                    json!(1),
-                    json!(1),
-                    json!(0),
-                    json!(0),
-                ],
+        let today = read(
+            &clock,
+            &[
+                ("day", "2026-11-23T23:00:00Z", [5, 9, 0, 0]),
+                ("day", "2026-11-22T23:00:00Z", [8, 20, 4, 10]),
+                ("hour", "2026-11-24T00:00:00Z", [2, 3, 0, 0]),
+                ("hour", "2026-11-22T22:00:00Z", [1, 1, 0, 0]),
+                ("online", "", [1, 1, 0, 0]),
             ],
-            ..Rows::default()
-        };
-        let today = Today::from_rows(&clock, Timestamp::UNIX_EPOCH, &rows).unwrap();
+        );
         assert_eq!(today.days.len(), 30);
         assert_eq!(today.today.visitors, 5);
         assert_eq!(today.yesterday_by_now.pageviews, 10);
         assert_eq!(today.yesterday_by_now.visitors, 4);
         assert_eq!(today.hours.len(), 12);
         assert_eq!(today.hours[1].visitors, 2);
+        assert_eq!(today.hours_earlier.len(), 13);
+        assert_eq!(today.hours_earlier[12].visitors, 1);
         assert_eq!(today.online, 1);
+        assert!(today.time_zone_known);
     }
 
     #[test]
     fn no_rows_are_an_empty_project() {
         let clock = DayClock::new("UTC", "2026-11-24T10:00:30Z".parse().unwrap());
-        let rows = Rows {
-            columns: [
-                "kind",
-                "bucket",
-                "visitors",
-                "pageviews",
-                "visitors_by_now",
-                "pageviews_by_now",
-            ]
-            .map(ToOwned::to_owned)
-            .to_vec(),
-            ..Rows::default()
-        };
-        let today = Today::from_rows(&clock, Timestamp::UNIX_EPOCH, &rows).unwrap();
-        assert!(today.is_empty());
+        assert!(read(&clock, &[]).is_empty());
+    }
+
+    #[test]
+    fn a_zone_that_nobody_knows_makes_no_zero() {
+        // PostHog's days are those of India; by UTC, today would begin at midnight, and the numbers of
+        // PostHog's today under yesterday.
+        let clock = DayClock::new("Mars/Olympus", "2026-11-24T10:00:30Z".parse().unwrap());
+        let today = read(
+            &clock,
+            &[
+                ("day", "2026-11-23T18:30:00Z", [5, 9, 0, 0]),
+                ("day", "2026-11-22T18:30:00Z", [8, 20, 4, 10]),
+                ("hour", "2026-11-23T18:30:00Z", [3, 3, 0, 0]),
+                ("hour", "2026-11-24T09:30:00Z", [2, 3, 0, 0]),
+            ],
+        );
+        assert_eq!(
+            (today.today.visitors, today.yesterday_by_now.visitors),
+            (5, 4)
+        );
+        assert_eq!(today.days.last().unwrap().visitors, 5);
+        let hours: Vec<u64> = today.hours.iter().map(|hour| hour.visitors).collect();
+        assert_eq!((hours.len(), hours[0], hours[15]), (16, 3, 2));
+        assert_eq!(today.time_zone, "UTC+05:30");
+        assert!(!today.time_zone_known);
+    }
+
+    #[test]
+    fn rules_that_this_program_does_not_know_do_not_put_today_under_yesterday() {
+        // PostHog's Berlin keeps its summer time: midnight is an hour before ours.
+        let clock = DayClock::new("Europe/Berlin", "2026-11-24T10:00:30Z".parse().unwrap());
+        let today = read(
+            &clock,
+            &[
+                ("day", "2026-11-23T22:00:00Z", [5, 9, 0, 0]),
+                ("day", "2026-11-22T22:00:00Z", [8, 20, 4, 10]),
+            ],
+        );
+        assert_eq!(
+            (today.today.visitors, today.yesterday_by_now.visitors),
+            (5, 4)
+        );
+        assert!(!today.time_zone_known);
+    }
+
+    #[test]
+    fn the_query_reaches_back_far_enough_for_a_day_before_the_last_24_hours() {
+        let early = DayClock::new("UTC", "2026-11-24T00:30:00Z".parse().unwrap());
+        let text = Today::query(&early).text;
+        assert!(
+            text.contains("timestamp >= toDateTime64('2026-11-22 00:00:00', 6, 'UTC')"),
+            "{text}"
+        );
+        let unknown = DayClock::new("Mars/Olympus", "2026-11-24T00:30:00Z".parse().unwrap());
+        let text = Today::query(&unknown).text;
+        assert!(
+            text.contains("timestamp >= toDateTime64('2026-11-21 00:00:00', 6, 'UTC')"),
+            "{text}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Stretches of time in a project's own time zone.
 //!
-//! Bucket starts are worked out here and matched by epoch seconds, never by adding 86,400: a day of a
-//! clock change has 23 or 25 hours. The end of a window is the next full minute. It stands as a
+//! Starts of hours and days are worked out here, never by adding 86,400: a day of a clock change has 23 or 25
+//! hours. [`Days`](super::buckets::Days) matches them with those that PostHog cut. The end of a window is the next full minute. It stands as a
 //! literal in the query text, so PostHog's result cache answers at most for that minute.
 
 use jiff::civil::Time;
@@ -9,19 +9,21 @@ use jiff::tz::TimeZone;
 use jiff::{RoundMode, Span, Timestamp, ToSpan, Unit, ZonedDateTime, ZonedDateTimeRound};
 use serde::{Deserialize, Serialize};
 
+use super::zone::time_zone;
+
 /// What time it is for a project.
 #[derive(Clone, Debug)]
 pub struct DayClock {
     /// Now, rounded up to the next full minute, in the project's time zone.
     until: ZonedDateTime,
-    /// False where the zone's name is unknown here and UTC stands in.
+    /// False if the zone's name is unknown here and UTC stands in.
     zone_known: bool,
 }
 
 impl DayClock {
-    /// The clock of a project in the IANA time zone `zone`; UTC where the name is unknown.
+    /// The clock of a project in the IANA time zone `zone`; UTC if the name is unknown.
     pub fn new(zone: &str, now: Timestamp) -> Self {
-        let known = TimeZone::get(zone).ok();
+        let known = time_zone(zone);
         let zone_known = known.is_some();
         let now = now.to_zoned_datetime(known.unwrap_or(TimeZone::UTC));
         let round = ZonedDateTimeRound::new()
@@ -41,9 +43,14 @@ impl DayClock {
         self.until.time_zone()
     }
 
-    /// False where the project's zone is unknown to this device and UTC stands in.
+    /// False if the project's zone is unknown to this program and UTC stands in.
     pub fn zone_known(&self) -> bool {
         self.zone_known
+    }
+
+    /// The name of the time zone in use.
+    pub fn zone_name(&self) -> String {
+        self.zone().iana_name().unwrap_or("UTC").to_owned()
     }
 
     /// Start of the day that is `days` before today.
@@ -75,16 +82,14 @@ impl DayClock {
         back(&hour, hours.hours())
     }
 
-    /// Starts of the hours of the day that is `days` before today; 23 to 25 of them.
-    pub fn hours_of_day(&self, days: i64) -> Vec<Timestamp> {
-        let end = self.day_start(days - 1).timestamp();
-        let mut hour = self.day_start(days).timestamp();
-        let mut hours = Vec::with_capacity(25);
-        while hour < end {
-            hours.push(hour);
-            hour += 1.hour();
+    /// From when on to ask so that the bucket that begins at `start` is whole: PostHog's may begin up to a day
+    /// before ours if the zone is unknown here.
+    pub(super) fn asked_from(&self, start: Timestamp) -> Timestamp {
+        if self.zone_known {
+            start
+        } else {
+            start.checked_sub(24.hours()).unwrap_or(start)
         }
-        hours
     }
 
     /// The last second before `until`, which names the current day and hour.
@@ -153,13 +158,17 @@ pub struct Window {
     pub until: Timestamp,
     /// Where the totals of the period before end: the same time of day as now.
     pub before_until: Timestamp,
+    /// From when on hours and days are asked for. PostHog's first day may begin before ours if we do not know
+    /// the zone.
+    pub(super) points_from: Timestamp,
 }
 
 impl Window {
     /// The window of `range` that ends now.
     pub fn new(range: Range, clock: &DayClock) -> Self {
         let days = range.days();
-        let (buckets, buckets_before, before_until) = if range == Range::Day {
+        let (buckets, buckets_before, before_until): (_, Vec<Timestamp>, _) = if range == Range::Day
+        {
             let hours = |first: i64, last: i64| {
                 (last..=first)
                     .rev()
@@ -181,12 +190,15 @@ impl Window {
                 clock.same_time(days),
             )
         };
+        let until = clock.until().timestamp();
+        let first = buckets_before.first().copied().unwrap_or(until);
         Self {
             range,
             buckets,
             buckets_before,
-            until: clock.until().timestamp(),
+            until,
             before_until: before_until.timestamp(),
+            points_from: clock.asked_from(first),
         }
     }
 
@@ -239,7 +251,6 @@ mod tests {
     #[test]
     fn a_day_of_a_clock_change_has_25_hours() {
         let clock = clock("Europe/Berlin", "2026-10-26T09:00:00Z");
-        assert_eq!(clock.hours_of_day(1).len(), 25);
         assert_eq!(
             clock.day_start(1).timestamp().to_string(),
             "2026-10-24T22:00:00Z"

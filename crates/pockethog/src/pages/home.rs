@@ -1,12 +1,14 @@
 //! Home: the total over all projects, then a card for each.
 
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::layout::{Notice, Shell, Tone, avatar};
 use super::{element_id, encoded, icons, project_path};
 use crate::charts::{AreaChart, sparkline};
 use crate::colours;
-use crate::format::{Change, counted, grouped};
+use crate::format::{Change, counted, grouped, hour, weekday};
+use crate::overview::{self, Axis, Curve};
 use crate::preferences::Scheme;
 use crate::project::ProjectKey;
 
@@ -41,20 +43,25 @@ pub struct Home {
 /// Visitors today over all projects, each in its own time zone.
 #[derive(Clone, Debug, Default)]
 pub struct Total {
-    /// Visitors today; none while nothing is known.
-    pub visitors: Option<u64>,
-    /// True where nothing is known and nothing is on its way.
+    /// The numbers, and which projects they are of.
+    pub sum: overview::Total,
+    /// True if nothing is known and nothing is on its way.
     pub unread: bool,
-    /// Visitors yesterday by now.
-    pub before: u64,
-    /// Visitors by hour of the day, up to the current hour.
-    pub hours: Vec<u64>,
-    /// Visitors by hour of yesterday.
-    pub hours_before: Vec<u64>,
-    /// Persons online now, where that is known.
-    pub online: Option<u64>,
-    /// The project that grew most, and its page.
-    pub best_mover: Option<(String, String)>,
+    /// The project that grew most.
+    pub best_mover: Option<BestMover>,
+    /// The zone that the last 24 hours are named in: that of the person who looks.
+    pub zone: Option<TimeZone>,
+}
+
+/// The project that grew most.
+#[derive(Clone, Debug)]
+pub struct BestMover {
+    /// Its name.
+    pub name: String,
+    /// Its page.
+    pub path: String,
+    /// How much it grew.
+    pub change: Change,
 }
 
 /// A project on the home page.
@@ -95,6 +102,8 @@ pub enum Numbers {
         days: Vec<u64>,
         /// Why they are not fresh, `PostHog is busy, numbers from 12 min ago`.
         stale: Option<String>,
+        /// The zone that its days are shown in, if its own is unknown here.
+        unknown_zone: Option<String>,
     },
 }
 
@@ -252,19 +261,16 @@ fn on_page<'a, 'b>(found: &'b [&'a Card], page: usize) -> &'b [&'a Card] {
 
 /// The total alone, as the event stream replaces it. Its id is `total`.
 pub fn render_total(total: &Total) -> Markup {
-    let places: Vec<String> = (0..24).map(|hour| format!("{hour:02}:00")).collect();
-    let axis: Vec<(usize, String)> = [0, 6, 12, 18, 23]
-        .map(|hour| (hour, places[hour].clone()))
-        .to_vec();
+    let sum = &total.sum;
     html! {
         section.card.total #total aria-labelledby="total-title" {
             div.figures {
-                h2 #total-title { b { "Visitors today" } " · all projects" }
-                @if let Some(visitors) = total.visitors {
-                    p.huge.long[visitors >= 10_000_000] data-number=(visitors) aria-live="polite" aria-atomic="true" { (grouped(visitors)) }
+                h2 #total-title { b { "Visitors today" } " · " (sum.partly().unwrap_or_else(|| "all projects".to_owned())) }
+                @if let Some((now, before)) = sum.sums {
+                    p.huge.long[now.visitors >= 10_000_000] data-number=(now.visitors) aria-live="polite" aria-atomic="true" { (grouped(now.visitors)) }
                     p.against {
-                        (change_badge(Change::between(visitors, total.before)))
-                        span { "vs. " span.dash aria-hidden="true" {} " yesterday by now" }
+                        (change_badge(Change::between(now.visitors, before.visitors)))
+                        span { "vs. yesterday by now" }
                     }
                 } @else if total.unread {
                     p.huge { "–" }
@@ -274,28 +280,70 @@ pub fn render_total(total: &Total) -> Markup {
                     p.against { span.bone { "00% vs. yesterday by now" } }
                 }
                 dl.asides {
-                    @if let Some(online) = total.online {
+                    @if let Some(online) = sum.online {
                         div { dt { "Online now" } dd { (grouped(online)) } }
                     }
-                    @if let Some((name, path)) = &total.best_mover {
-                        div { dt { "Best mover" } dd { a href=(path) { bdi { (name) } } } }
+                    @if let Some(mover) = &total.best_mover {
+                        div { dt { "Best mover" } dd { a href=(mover.path) { bdi { (mover.name) } } (change_badge(mover.change)) } }
                     }
                 }
             }
-            @if total.visitors.is_some() {
-                (AreaChart {
-                    id: "total-chart",
-                    label: "Visitors by hour of the day, today and yesterday",
-                    values: &total.hours,
-                    before: &total.hours_before,
-                    before_name: "yesterday",
-                    places: &places,
-                    axis: &axis,
-                    markers: &[],
-                }.render())
-            } @else if !total.unread {
+            @if let Some(curve) = &sum.curve {
+                (total_curve(curve, total.zone.as_ref().unwrap_or(&TimeZone::UTC)))
+            } @else if sum.sums.is_none() && !total.unread {
                 div.chart.bone-chart aria-hidden="true" {}
             }
+        }
+    }
+}
+
+/// The hours of the total. `viewer` is the zone of the person who looks, for hours that belong to no day.
+fn total_curve(curve: &Curve, viewer: &TimeZone) -> Markup {
+    let (title, label, zone, before) = match &curve.axis {
+        Axis::Day(zone) => (
+            "Visitors per hour, today",
+            "Visitors per hour, today and yesterday",
+            zone,
+            "yesterday",
+        ),
+        Axis::LastHours => (
+            "Visitors per hour, last 24 hours",
+            "Visitors per hour, the last 24 hours and the 24 hours before",
+            viewer,
+            "24 hours before",
+        ),
+    };
+    let rolling = curve.axis == Axis::LastHours;
+    let places: Vec<String> = curve
+        .starts
+        .iter()
+        .map(|&start| {
+            let time = hour(start, zone);
+            if rolling {
+                format!("{} {time}", weekday(start, zone))
+            } else {
+                time
+            }
+        })
+        .collect();
+    let last = places.len().saturating_sub(1);
+    let axis: Vec<(usize, String)> = [0, last / 4, last / 2, last * 3 / 4, last]
+        .into_iter()
+        .filter_map(|place| Some((place, hour(*curve.starts.get(place)?, zone))))
+        .collect();
+    html! {
+        div.hours {
+            p.legend { span.solid aria-hidden="true" {} (title) @if !curve.before.is_empty() { span.dash aria-hidden="true" {} (before) } }
+            (AreaChart {
+                id: "total-chart",
+                label,
+                values: &curve.now,
+                before: &curve.before,
+                before_name: before,
+                places: &places,
+                axis: &axis,
+                markers: &[],
+            }.render())
         }
     }
 }
@@ -328,10 +376,11 @@ pub fn render_card(card: &Card) -> Markup {
                     svg.spark.flat aria-hidden="true" { line x1="0" x2="100%" y1="92%" y2="92%" {} }
                 }
                 Numbers::Unreadable(reason) => p.message.failed { (icons::warning()) span { (reason) } },
-                Numbers::Known { visitors, before, days, stale } => {
+                Numbers::Known { visitors, before, days, stale, unknown_zone } => {
                     p.number.long[*visitors >= 1_000_000] { span data-number=(visitors) { (grouped(*visitors)) } span.hidden-label { " visitors today" } }
                     p.change { (change_badge(Change::between(*visitors, *before))) }
                     (sparkline(&id, days))
+                    @if let Some(zone) = unknown_zone { p.stale title="This version of PocketHog does not know the project’s time zone. Its days are those that PostHog cut." { (icons::warning()) span { "Unknown time zone, shown in " (zone) "." } } }
                     @if let Some(stale) = stale { p.stale { (icons::warning()) span { (stale) } } }
                 }
             }
@@ -346,7 +395,7 @@ pub fn card_id(key: &ProjectKey) -> String {
 
 /// A change with its direction, in words for those who hear it.
 pub(super) fn change_badge(change: Change) -> Markup {
-    let class = match change.direction() {
+    let class = match change.tone() {
         1 => "delta good",
         -1 => "delta bad",
         _ => "delta",
@@ -402,11 +451,11 @@ fn trend(card: &Card) -> f64 {
     match card.numbers {
         Numbers::Known {
             visitors, before, ..
-        } => match Change::between(visitors, before) {
-            Change::Percent(percent) => percent,
-            Change::New => f64::MAX,
-            Change::NoData => -1e6,
-        },
+        } => {
+            let change = Change::between(visitors, before);
+            let new = if change.is_new() { f64::MAX } else { -1e6 };
+            change.percent().unwrap_or(new)
+        }
         _ => f64::MIN,
     }
 }
@@ -532,6 +581,7 @@ mod tests {
                 before,
                 days: vec![1, 2, 3],
                 stale: None,
+                unknown_zone: None,
             },
         }
     }

@@ -16,9 +16,6 @@ use crate::overview::{Breakdown, Breakdowns, ConversionFigure, Period, Point, Ra
 use crate::preferences::ProjectPreferences;
 use crate::project::ProjectKey;
 
-/// How much of its meter the strongest conversion fills, in percent: a full one would read as everybody.
-const FULLEST: f64 = 62.0;
-
 /// What the project page knows.
 #[derive(Clone, Debug)]
 pub struct ProjectPage {
@@ -46,8 +43,10 @@ pub struct ProjectPage {
     pub online: Option<u64>,
     /// The range to show.
     pub range: Range,
-    /// The project's time zone.
+    /// The time zone that hours and days are shown in.
     pub zone: TimeZone,
+    /// The name that PostHog gives to the project's time zone.
+    pub zone_name: String,
     /// When the page is made.
     pub now: Timestamp,
     /// The numbers of the range; none while they were never read.
@@ -136,7 +135,10 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
                 @if !period.time_zone_known {
                     (Notice {
                         tone: Tone::Warn,
-                        text: "This project’s time zone is not known on this device, so days are cut in UTC.".to_owned(),
+                        text: format!(
+                            "This version of PocketHog does not know the time zone {} as PostHog does. Hours and days are those that PostHog cut, shown in {}.",
+                            view.zone_name, period.time_zone
+                        ),
                         action: None,
                     }.render())
                 }
@@ -291,7 +293,7 @@ fn fourth(period: &Period) -> Markup {
         let (now, before) = rates(period, first.persons, first.persons_before);
         return html! {
             div.card.figure title=(first.event) {
-                p { "Conversion" span class={ "delta" (tone(now - before)) } { (format::points(now, before)) } }
+                p { "Conversion" span class={ "delta" (tone(period, first)) } { (format::points(now, before)) } }
                 b { (format::share(now)) }
             }
         };
@@ -314,13 +316,14 @@ fn rates(period: &Period, now: u64, before: u64) -> (f64, f64) {
     )
 }
 
-fn tone(difference: f64) -> &'static str {
-    if difference >= 0.0005 {
-        " good"
-    } else if difference <= -0.0005 {
-        " bad"
-    } else {
-        ""
+/// The colour of a change of the rate.
+fn tone(period: &Period, figure: &ConversionFigure) -> &'static str {
+    let now = (figure.persons, period.now.visitors);
+    let before = (figure.persons_before, period.before.visitors);
+    match format::share_tone(now, before) {
+        1 => " good",
+        -1 => " bad",
+        _ => "",
     }
 }
 
@@ -516,13 +519,12 @@ fn conversions(view: &ProjectPage) -> Markup {
                 p.muted.none { "Choose the events that count as success, a sign-up or a purchase, and see which share of visitors gets there." }
             } @else {
                 @let figures = view.period.as_ref().map_or(&[][..], |period| &period.conversions);
-                @let most = figures.iter().map(|figure| figure.persons).max().unwrap_or(0).max(1);
                 ul.conversions {
                     @for event in &view.preferences.conversions {
                         li {
                             bdi { (event) }
                             @match (&view.period, figures.iter().find(|figure| figure.event == *event)) {
-                                (Some(period), Some(figure)) => (conversion(period, figure, most)),
+                                (Some(period), Some(figure)) => (conversion(period, figure)),
                                 _ if view.trouble.is_some() => b { "–" },
                                 _ => b { span.bone { "0.0%" } },
                             }
@@ -535,15 +537,16 @@ fn conversions(view: &ProjectPage) -> Markup {
     }
 }
 
-fn conversion(period: &Period, figure: &ConversionFigure, most: u64) -> Markup {
+fn conversion(period: &Period, figure: &ConversionFigure) -> Markup {
     let (now, before) = rates(period, figure.persons, figure.persons_before);
     html! {
         b { (format::share(now)) }
         span.muted { (grouped(figure.persons)) (if figure.persons == 1 { " person" } else { " people" }) }
-        span class={ "points" (tone(now - before)) } { (format::points(now, before)) }
+        span class={ "points" (tone(period, figure)) } { (format::points(now, before)) }
         svg.meter aria-hidden="true" {
             rect.well width="100%" height="100%" rx="3" {}
-            rect.filled width=(format!("{:.1}%", figure.persons as f64 / most as f64 * FULLEST)) height="100%" rx="3" {}
+            // As full as the rate says. More people than visitors fill it, and no more.
+            rect.filled width=(format!("{:.1}%", now.min(1.0) * 100.0)) height="100%" rx="3" {}
         }
     }
 }

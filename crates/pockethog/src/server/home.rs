@@ -9,6 +9,7 @@ use axum::extract::{Query, State as Extract};
 use axum::response::Response;
 use axum::routing::get;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use maud::Markup;
 use serde::Deserialize;
 use sign_in_with_posthog::{Connection, ConnectionId, CredentialKind};
@@ -20,18 +21,15 @@ use super::refresher::{Health, Interest};
 use super::sign_in::sign_in_screen;
 use super::state::{State, ended_by_itself};
 use crate::discovery::Failure;
-use crate::format::ago;
-use crate::overview::Glance;
+use crate::format::{Change as Moved, ago};
+use crate::overview::{self, Glance};
 use crate::pages::home::{
-    self, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble, card_id, offline_notice,
+    self, BestMover, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble, card_id, offline_notice,
 };
 use crate::pages::{Shell, Status, encoded, project_path};
 use crate::preferences::{Preferences, ProjectPreferences};
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::View;
-
-/// Growth of a project with fewer visitors than this yesterday is chance.
-const FEWEST_FOR_BEST_MOVER: u64 = 10;
 
 /// `/` and its stream.
 pub fn routes() -> Router<Arc<State>> {
@@ -233,7 +231,7 @@ fn view(
     };
     let mut cards = Vec::with_capacity(projects.len());
     let mut hidden = 0;
-    let mut sum = Sum::default();
+    let mut parts = Vec::with_capacity(projects.len());
     for (project, chosen, connection) in &projects {
         if chosen.hidden {
             hidden += 1;
@@ -241,9 +239,8 @@ fn view(
         }
         let glance = board.glance(&project.key);
         let name = chosen.name.as_deref().unwrap_or(&project.name);
-        if let Some(glance) = glance {
-            sum.add(project, name, glance);
-        }
+        let readable = connection.is_active() && connection.grant.scopes.allows("query:read");
+        parts.push(Glance::part(glance, readable));
         let health = state.refresher().health(&connection.id);
         cards.push(Card {
             key: project.key.clone(),
@@ -266,11 +263,13 @@ fn view(
             ),
         });
     }
+    let total = total(&parts, &cards, now);
     let revision = board.revision;
+    drop(parts);
     drop(board);
     let mut view = Home {
         shell,
-        total: sum.into_total(),
+        total,
         cards,
         sort: Sort::from_name(&asked.sort).unwrap_or(if preferences.order.is_empty() {
             Sort::Visitors
@@ -406,7 +405,7 @@ fn numbers(
             sentence(&failed.reason),
             ago(glance.measured_at, now)
         )),
-        _ if now.as_second() - glance.day_began.as_second() >= 25 * 3600 => {
+        _ if now >= glance.day().ends() => {
             Some(format!("Numbers from {}.", ago(glance.measured_at, now)))
         }
         _ => None,
@@ -416,68 +415,27 @@ fn numbers(
         before: glance.before,
         days: glance.days.clone(),
         stale,
+        unknown_zone: (!glance.time_zone_known).then(|| glance.time_zone.clone()),
     }
 }
 
-/// Sums over the projects that are shown.
-#[derive(Default)]
-struct Sum {
-    total: Total,
-    online: u64,
-    best: Option<(f64, String, String)>,
-    /// Hours of today that have begun in a project, and its visitors of yesterday.
-    reached: Vec<(usize, u64)>,
-}
-
-impl Sum {
-    fn add(&mut self, project: &Project, name: &str, glance: &Glance) {
-        *self.total.visitors.get_or_insert(0) += glance.visitors;
-        self.total.before += glance.before;
-        self.online += glance.online;
-        add_hours(&mut self.total.hours, &glance.hours);
-        add_hours(&mut self.total.hours_before, &glance.hours_before);
-        let weight = glance.hours_before.iter().sum::<u64>() + 1;
-        self.reached.push((glance.hours.len(), weight));
-        if glance.before < FEWEST_FOR_BEST_MOVER || glance.visitors <= glance.before {
-            return;
-        }
-        let growth = glance.visitors as f64 / glance.before as f64;
-        if self.best.as_ref().is_none_or(|(best, ..)| growth > *best) {
-            self.best = Some((growth, name.to_owned(), project_path(&project.key)));
-        }
-    }
-
-    fn into_total(mut self) -> Total {
-        self.total.hours.truncate(most_have_reached(self.reached));
-        Total {
-            online: self.total.visitors.map(|_| self.online),
-            best_mover: self.best.map(|(_, name, path)| (name, path)),
-            ..self.total
-        }
-    }
-}
-
-/// How many hours of the day projects with half of all visitors have reached. Past them a sum over time
-/// zones would fall because evening has not come everywhere, which is no news.
-fn most_have_reached(mut reached: Vec<(usize, u64)>) -> usize {
-    reached.sort_unstable_by(|one, other| other.cmp(one));
-    let all: u64 = reached.iter().map(|(_, weight)| weight).sum();
-    let mut so_far = 0;
-    reached
-        .iter()
-        .find(|(_, weight)| {
-            so_far += weight;
-            so_far * 2 >= all
+/// The total of the projects that are shown.
+fn total(parts: &[overview::Part<'_>], cards: &[Card], now: Timestamp) -> Total {
+    let sum = overview::Total::of(parts, now);
+    let best_mover = sum.best_mover.and_then(|place| {
+        let card = cards.get(place)?;
+        let figures = parts.get(place)?.figures.as_ref()?;
+        Some(BestMover {
+            name: card.name.clone(),
+            path: project_path(&card.key),
+            change: Moved::between(figures.now.visitors, figures.before.visitors),
         })
-        .map_or(0, |(hours, _)| *hours)
-}
-
-fn add_hours(sum: &mut Vec<u64>, hours: &[u64]) {
-    if sum.len() < hours.len() {
-        sum.resize(hours.len(), 0);
-    }
-    for (sum, hour) in sum.iter_mut().zip(hours) {
-        *sum += hour;
+    });
+    Total {
+        sum,
+        unread: false,
+        best_mover,
+        zone: Some(TimeZone::system()),
     }
 }
 
@@ -565,17 +523,4 @@ fn banners(
             host: connection.host.name(),
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_curve_ends_where_most_visitors_are_in_the_day() {
-        assert_eq!(most_have_reached(vec![]), 0);
-        assert_eq!(most_have_reached(vec![(24, 1)]), 24);
-        assert_eq!(most_have_reached(vec![(22, 10), (16, 80), (3, 10)]), 16);
-        assert_eq!(most_have_reached(vec![(22, 50), (16, 50)]), 22);
-    }
 }

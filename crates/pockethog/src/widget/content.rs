@@ -8,7 +8,10 @@ use sign_in_with_posthog::{ConnectionId, EndReason};
 
 use super::{Request, Which};
 use crate::discovery::{Cause, Failure};
-use crate::overview::{Counts, Period, Point, Range, Today, change_percent};
+use crate::overview::{
+    Axis, Counts, Curve, Day, Figures, Hours, Part, Period, Point, Range, Today, Total,
+    change_percent,
+};
 use crate::preferences::Scheme;
 use crate::project::Project;
 use crate::snapshot::Trouble;
@@ -69,8 +72,10 @@ pub struct Row {
 pub struct Numbers {
     /// When PostHog was asked; the oldest, in a sum.
     pub measured_at: Timestamp,
-    /// Time zone of the points; `None` where projects of several zones were added.
+    /// Time zone of the points; `None` for the hours of projects whose days begin at different times.
     pub time_zone: Option<String>,
+    /// False if PostHog's days are not those that this program knows.
+    pub time_zone_known: bool,
     /// Up to now.
     pub now: Counts,
     /// The period before, up to the same time of day.
@@ -79,6 +84,8 @@ pub struct Numbers {
     pub points: Vec<Point>,
     /// The same of the period before.
     pub points_before: Vec<Point>,
+    /// Of today: the hours before those of yesterday, as far as the last 48 hours reach.
+    pub points_earlier: Vec<Point>,
     /// Visitors per day of the last 30, or of the range.
     pub curve: Vec<u64>,
     /// False where nothing happened in all of it.
@@ -194,11 +201,78 @@ impl Content {
         !self.undiscovered.is_empty() || self.rows.iter().any(|row| row.due)
     }
 
-    /// The number to show first: of the only project, or the sum. `None` where nothing is known.
+    /// The number to show first: of the only project, or the sum. `None` if nothing is known.
     pub fn sum(&self) -> Option<Numbers> {
-        let mut known = self.rows.iter().filter_map(|row| row.numbers.as_ref());
-        let first = known.next()?.clone();
-        Some(known.fold(first, Numbers::plus))
+        match self.rows.as_slice() {
+            [row] => row.numbers.clone(),
+            _ => self.sum_of(&self.total()),
+        }
+    }
+
+    /// The total of all rows, and what is in it.
+    pub fn total(&self) -> Total {
+        let parts: Vec<Part<'_>> = self.rows.iter().map(|row| row.part(self.range)).collect();
+        Total::of(&parts, self.now)
+    }
+
+    /// The numbers of a total, with its hours or days.
+    fn sum_of(&self, total: &Total) -> Option<Numbers> {
+        let (now, before) = total.sums?;
+        let members: Vec<&Numbers> = self
+            .rows
+            .iter()
+            .zip(&total.members)
+            .filter(|(_, counted)| **counted)
+            .filter_map(|(row, _)| row.numbers.as_ref())
+            .collect();
+        let mut sum = Numbers {
+            measured_at: total.measured_at.unwrap_or(self.now),
+            time_zone: None,
+            time_zone_known: members.iter().all(|one| one.time_zone_known),
+            now,
+            before,
+            points: Vec::new(),
+            points_before: Vec::new(),
+            points_earlier: Vec::new(),
+            curve: Vec::new(),
+            has_events: members.iter().any(|one| one.has_events),
+        };
+        for one in &members {
+            add_from_the_end(&mut sum.curve, &one.curve, |sum, more| {
+                *sum = sum.saturating_add(*more);
+            });
+        }
+        if let Some(curve) = &total.curve {
+            let pageviews: Option<Vec<Hours<'_>>> = members
+                .iter()
+                .map(|one| one.hours(self.range, |point| point.pageviews))
+                .collect();
+            let pageviews = Curve::of(&pageviews?.iter().collect::<Vec<_>>())?;
+            sum.points = points(&curve.starts, &curve.now, &pageviews.now);
+            let earlier: Vec<Timestamp> = curve
+                .starts
+                .iter()
+                .map(|start| *start - jiff::SignedDuration::from_hours(24))
+                .collect();
+            sum.points_before = points(&earlier, &curve.before, &pageviews.before);
+            if let Axis::Day(_) = curve.axis {
+                sum.time_zone = members.first().and_then(|one| one.time_zone.clone());
+            }
+        } else {
+            for one in &members {
+                add_from_the_end(&mut sum.points, &one.points, Point::add);
+                add_from_the_end(&mut sum.points_before, &one.points_before, Point::add);
+            }
+            let first = members.first().and_then(|one| one.time_zone.as_ref());
+            sum.time_zone = first
+                .filter(|zone| {
+                    members
+                        .iter()
+                        .all(|one| one.time_zone.as_ref() == Some(zone))
+                })
+                .cloned();
+        }
+        Some(sum)
     }
 
     /// What the numbers count: `visitors today`, `last 30 days`.
@@ -229,38 +303,41 @@ impl Numbers {
         change_percent(self.now.visitors, self.before.visitors)
     }
 
-    /// Two projects together. Hours and days of two zones are added by their place in the day.
-    fn plus(mut self, other: &Self) -> Self {
-        self.measured_at = self.measured_at.min(other.measured_at);
-        if self.time_zone != other.time_zone {
-            self.time_zone = None;
+    /// What a total needs of it.
+    fn figures(&self, range: Option<Range>) -> Figures<'_> {
+        Figures {
+            measured_at: self.measured_at,
+            now: self.now,
+            before: self.before,
+            online: None,
+            hours: self.hours(range, |point| point.visitors),
         }
-        for (sum, more) in [(&mut self.now, other.now), (&mut self.before, other.before)] {
-            sum.visitors += more.visitors;
-            sum.pageviews += more.pageviews;
+    }
+
+    /// Its hours, if the range is counted by hours.
+    fn hours(&self, range: Option<Range>, count: impl Fn(&Point) -> u64) -> Option<Hours<'_>> {
+        if range.is_some_and(|range| range != Range::Day) {
+            return None;
         }
-        for (sum, more) in [
-            (&mut self.points, &other.points),
-            (&mut self.points_before, &other.points_before),
-        ] {
-            if more.len() > sum.len() {
-                let rest = more.iter().skip(sum.len()).map(|point| Point {
-                    visitors: 0,
-                    pageviews: 0,
-                    ..*point
-                });
-                sum.extend(rest);
-            }
-            for (point, more) in sum.iter_mut().zip(more) {
-                point.visitors += more.visitors;
-                point.pageviews += more.pageviews;
-            }
-        }
-        for (sum, more) in self.curve.iter_mut().zip(&other.curve) {
-            *sum += more;
-        }
-        self.has_events |= other.has_events;
-        self
+        let all = || {
+            self.points_earlier
+                .iter()
+                .chain(&self.points_before)
+                .chain(&self.points)
+        };
+        let day = match (range, self.points.first(), self.points_before.first()) {
+            (None, Some(today), Some(yesterday)) => Some(Day {
+                began: today.start,
+                yesterday_began: yesterday.start,
+                zone: self.time_zone.as_deref().unwrap_or("UTC"),
+            }),
+            _ => None,
+        };
+        Some(Hours {
+            first: all().next()?.start,
+            counts: all().map(count).collect(),
+            day,
+        })
     }
 
     pub(super) fn of_today(today: Today) -> Self {
@@ -269,25 +346,61 @@ impl Numbers {
             has_events: !today.is_empty(),
             curve: today.days.iter().map(|day| day.visitors).collect(),
             time_zone: Some(today.time_zone),
+            time_zone_known: today.time_zone_known,
             now: today.today,
             before: today.yesterday_by_now,
             points: today.hours,
             points_before: today.hours_yesterday,
+            points_earlier: today.hours_earlier,
         }
     }
 
     pub(super) fn of_period(period: Period) -> Self {
         Self {
             measured_at: period.measured_at,
-            has_events: period.now.pageviews + period.before.pageviews > 0,
+            has_events: period.now.pageviews > 0 || period.before.pageviews > 0,
             curve: period.points.iter().map(|point| point.visitors).collect(),
             time_zone: Some(period.time_zone),
+            time_zone_known: period.time_zone_known,
             now: period.now,
             before: period.before,
             points: period.points,
             points_before: period.points_before,
+            points_earlier: Vec::new(),
         }
     }
+}
+
+impl Row {
+    fn part(&self, range: Option<Range>) -> Part<'_> {
+        Part {
+            readable: self.ended.is_none() && self.state != State::Forbidden,
+            figures: self.numbers.as_ref().map(|numbers| numbers.figures(range)),
+        }
+    }
+}
+
+/// Adds hours or days place by place. Both end now; the longer one begins earlier.
+fn add_from_the_end<T: Clone>(sum: &mut Vec<T>, more: &[T], add: impl Fn(&mut T, &T)) {
+    let longer = more.len().saturating_sub(sum.len());
+    let (new, shared) = more.split_at(longer);
+    for (sum, more) in sum.iter_mut().rev().zip(shared.iter().rev()) {
+        add(sum, more);
+    }
+    sum.splice(0..0, new.iter().cloned());
+}
+
+fn points(starts: &[Timestamp], visitors: &[u64], pageviews: &[u64]) -> Vec<Point> {
+    starts
+        .iter()
+        .zip(visitors)
+        .zip(pageviews)
+        .map(|((&start, &visitors), &pageviews)| Point {
+            start,
+            visitors,
+            pageviews,
+        })
+        .collect()
 }
 
 pub(super) fn title(which: &Which, rows: &[Row]) -> String {

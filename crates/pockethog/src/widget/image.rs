@@ -1,14 +1,16 @@
 //! SVG and PNG: the same content as a picture, drawn by [`crate::charts::image`].
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::content::{Content, Numbers, State};
+use super::content::{Content, Numbers, Row, State};
 use super::words::{change, figure, remark, sum_remark};
 use crate::charts::image::{Figure, Size, WidgetImage};
 use crate::charts::png::PngError;
 use crate::format::{Change, day, hour};
-use crate::overview::Range;
+use crate::overview::{Point, Range, time_zone};
 use crate::plain::plain;
 use crate::preferences::Scheme;
 
@@ -61,19 +63,27 @@ pub fn image(content: &Content, size: Size, scheme: Scheme, dark: bool) -> Widge
         curve(&mut image, content, sum);
     }
     if content.rows.len() > 1 {
-        image.rows = content
-            .rows
-            .iter()
-            .map(|row| {
-                let (number, change) = match &row.numbers {
-                    Some(numbers) => (figure(numbers), change(numbers)),
-                    None => ("–".to_owned(), Change::NoData),
-                };
-                (plain(&row.name).into_owned(), number, change)
-            })
-            .collect();
+        image.rows = rows(content);
     }
     image
+}
+
+/// The projects: those of a total from the largest to the smallest, chosen ones as they were chosen.
+fn rows(content: &Content) -> Vec<(String, String, Change)> {
+    let mut rows: Vec<&Row> = content.rows.iter().collect();
+    if content.summed {
+        let visitors = |row: &Row| row.numbers.as_ref().map(|numbers| numbers.now.visitors);
+        rows.sort_by_key(|row| Reverse(visitors(row)));
+    }
+    rows.into_iter()
+        .map(|row| {
+            let (number, change) = match &row.numbers {
+                Some(numbers) => (figure(numbers), change(numbers)),
+                None => ("–".to_owned(), Change::NONE),
+            };
+            (plain(&row.name).into_owned(), number, change)
+        })
+        .collect()
 }
 
 fn message(content: &Content) -> String {
@@ -92,19 +102,32 @@ fn message(content: &Content) -> String {
     words.to_owned()
 }
 
-/// The hours of today over those of yesterday, or the points of a range over those before. The small size
-/// shows 30 days: in the early morning there are no hours yet.
+/// The hours of today over those of yesterday, the last 24 hours of projects whose days begin at different times,
+/// or the points of a range over those before. The small size shows 30 days: in the early morning there are no
+/// hours yet.
+///
+/// An hour that is not over is left out: it would look like a collapse. A day that is not over is dotted.
 fn curve(image: &mut WidgetImage, content: &Content, sum: &Numbers) {
     if image.size == Size::Small {
         image.values.clone_from(&sum.curve);
+        image.running = content.range != Some(Range::Day);
         return;
     }
-    image.values = sum.points.iter().map(|point| point.visitors).collect();
-    image.before = sum
-        .points_before
-        .iter()
-        .map(|point| point.visitors)
-        .collect();
+    let visitors = |points: &[Point]| points.iter().map(|point| point.visitors).collect();
+    image.values = visitors(&sum.points);
+    image.before = visitors(&sum.points_before);
+    let by_hour = matches!(content.range, None | Some(Range::Day));
+    if by_hour {
+        image.values.pop();
+        let rolling = content.range.is_none() && sum.time_zone.is_none();
+        let title = if rolling {
+            "per hour, last 24 hours"
+        } else {
+            "per hour"
+        };
+        title.clone_into(&mut image.curve_title);
+    }
+    image.running = !by_hour;
     let longest = if sum.points.len() >= sum.points_before.len() {
         &sum.points
     } else {
@@ -124,17 +147,18 @@ fn curve(image: &mut WidgetImage, content: &Content, sum: &Numbers) {
                 .collect();
         }
     }
-    // Projects of several zones were added by the place in the day; the first one's zone names it.
-    let first = content.rows.iter().find_map(|row| row.numbers.as_ref());
-    let zone = sum
-        .time_zone
-        .as_deref()
-        .or_else(|| first.and_then(|numbers| numbers.time_zone.as_deref()))
-        .and_then(|zone| TimeZone::get(zone).ok())
-        .unwrap_or(TimeZone::UTC);
-    let name = |at| match content.range {
-        None | Some(Range::Day) => hour(at, &zone),
-        Some(_) => day(at, &zone),
+    let zone = match &sum.time_zone {
+        Some(zone) => time_zone(zone).unwrap_or(TimeZone::UTC),
+        // Hours that belong to no day are named by the clock of the person who looks.
+        None if by_hour => TimeZone::system(),
+        None => first_zone(content),
+    };
+    let name = |at| {
+        if by_hour {
+            hour(at, &zone)
+        } else {
+            day(at, &zone)
+        }
     };
     let last = longest.len().saturating_sub(1);
     image.axis = (0..PLACES)
@@ -142,6 +166,16 @@ fn curve(image: &mut WidgetImage, content: &Content, sum: &Numbers) {
         .filter_map(|place| Some((place, name(longest.get(place)?.start))))
         .collect();
     image.axis.dedup();
+}
+
+/// Days of several zones were added by their place; the first one's zone names them.
+fn first_zone(content: &Content) -> TimeZone {
+    content
+        .rows
+        .iter()
+        .find_map(|row| row.numbers.as_ref()?.time_zone.as_deref())
+        .and_then(time_zone)
+        .unwrap_or(TimeZone::UTC)
 }
 
 #[cfg(test)]

@@ -5,16 +5,23 @@ use serde_json::{Value, json};
 
 use super::content::{Content, Numbers, Row};
 use super::words::sentence;
-use crate::overview::{Point, Range, change_percent};
+use crate::overview::{Point, Range, change_percent, time_zone};
 
 /// The widget as one JSON document.
 pub fn json(content: &Content) -> Value {
+    let total = content.total();
+    let sum = content.sum().map(|sum| {
+        let mut sum = numbers(content, &sum);
+        sum["projects"] = total.counted().into();
+        sum["projects_in_all"] = total.projects().into();
+        sum
+    });
     json!({
         "state": content.state.name(),
         "message": sentence(content),
         "title": content.title,
         "range": content.range.map_or("today", Range::name),
-        "total": content.sum().map(|sum| numbers(content, &sum)),
+        "total": sum,
         "projects": content.rows.iter().map(|row| project(content, row)).collect::<Vec<_>>(),
         "missing": content.rows.iter().filter(|row| row.numbers.is_none()).count(),
         "failures": content.failures,
@@ -37,10 +44,7 @@ fn project(content: &Content, row: &Row) -> Value {
 }
 
 fn numbers(content: &Content, numbers: &Numbers) -> Value {
-    let zone = numbers
-        .time_zone
-        .as_deref()
-        .and_then(|zone| TimeZone::get(zone).ok());
+    let zone = numbers.time_zone.as_deref().and_then(time_zone);
     let rounded = |now, before| {
         change_percent(now, before).map(|percent: f64| (percent * 10.0).round() / 10.0)
     };
@@ -49,6 +53,7 @@ fn numbers(content: &Content, numbers: &Numbers) -> Value {
         "age_seconds": content.age(numbers.measured_at).as_secs(),
         "stale": content.is_stale(numbers.measured_at),
         "time_zone": numbers.time_zone,
+        "time_zone_known": numbers.time_zone_known,
         "visitors": numbers.now.visitors,
         "visitors_before": numbers.before.visitors,
         "visitors_change_percent": rounded(numbers.now.visitors, numbers.before.visitors),
@@ -60,15 +65,14 @@ fn numbers(content: &Content, numbers: &Numbers) -> Value {
     })
 }
 
-/// Without a zone of its own, as in a sum over several, a point has no start.
+/// Hours of projects whose days begin at different times are in UTC.
 fn points(points: &[Point], zone: Option<&TimeZone>) -> Vec<Value> {
+    let zone = zone.cloned().unwrap_or(TimeZone::UTC);
     points
         .iter()
         .map(|point| {
-            let start = zone.map(|zone| {
-                let local = point.start.to_zoned_datetime(zone.clone());
-                local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-            });
+            let local = point.start.to_zoned_datetime(zone.clone());
+            let start = local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
             json!({ "start": start, "visitors": point.visitors, "pageviews": point.pageviews })
         })
         .collect()

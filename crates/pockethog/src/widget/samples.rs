@@ -47,10 +47,12 @@ pub(super) fn numbers(visitors: u64, visitors_before: u64, minutes_old: i64) -> 
     Numbers {
         measured_at: before(minutes_old),
         time_zone: Some("UTC".to_owned()),
+        time_zone_known: true,
         now: counts(visitors),
         before: counts(visitors_before),
         points: hours(13, 0, visitors),
         points_before: hours(24, -24, visitors_before),
+        points_earlier: hours(12, -36, visitors_before),
         curve: (0..30)
             .map(|day| visitors * (60 + day * 7 % 40) / 100)
             .collect(),

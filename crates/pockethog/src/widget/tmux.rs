@@ -64,7 +64,7 @@ fn item(name: &str, numbers: Option<&Numbers>, remark: &str) -> Marked {
 }
 
 fn coloured(change: Change) -> Marked {
-    let line = match change.direction() {
+    let line = match change.tone() {
         1 => line().own("#[fg=green]"),
         -1 => line().own("#[fg=red]"),
         _ => return line().text(change.arrow()),

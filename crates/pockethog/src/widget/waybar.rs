@@ -80,7 +80,10 @@ fn tooltip(content: &Content, sum: Option<&Numbers>) -> String {
     let title = markup().own("<b>").text(&content.title);
     let mut lines = vec![title.own("</b> · ").text(content.caption())];
     if let Some(sum) = sum.filter(|_| content.rows.len() > 1) {
-        lines.push(markup().text(format!("Total  {}  {}", figure(sum), change(sum).arrow())));
+        let of = content.total().partly();
+        let of = of.as_deref().unwrap_or("Total");
+        let change = change(sum).arrow();
+        lines.push(markup().text(format!("{of}  {}  {change}", figure(sum))));
     }
     for row in content.rows.iter().take(IN_TOOLTIP) {
         let numbers = match &row.numbers {

@@ -16,9 +16,9 @@ pub(super) fn change(numbers: &Numbers) -> Change {
     Change::between(numbers.now.visitors, numbers.before.visitors)
 }
 
-/// `up`, `down` or `flat`.
+/// `up`, `down` or `flat`, which is also said of a change that may be chance.
 pub(super) fn trend(change: Change) -> &'static str {
-    match change.direction() {
+    match change.tone() {
         1 => "up",
         -1 => "down",
         _ => "flat",
@@ -36,7 +36,12 @@ pub(super) fn remark(content: &Content, row: &Row) -> String {
         (State::Stale, None) => "no numbers yet",
         (state, _) => state.words(),
     };
-    joined([age.unwrap_or_default(), words.to_owned()])
+    let unknown = row
+        .numbers
+        .as_ref()
+        .is_some_and(|numbers| !numbers.time_zone_known);
+    let zone = if unknown { "unknown time zone" } else { "" };
+    joined([age.unwrap_or_default(), zone.to_owned(), words.to_owned()])
 }
 
 /// What has to be said beside a sum: its age, and what is not in it.
@@ -45,15 +50,14 @@ pub(super) fn sum_remark(content: &Content) -> String {
     let age = sum
         .filter(|sum| content.is_stale(sum.measured_at))
         .map(|sum| ago(sum.measured_at, content.now));
-    let missing = content
+    let missing = content.total().partly();
+    let unknown = content
         .rows
         .iter()
-        .filter(|row| row.numbers.is_none())
+        .filter_map(|row| row.numbers.as_ref())
+        .filter(|numbers| !numbers.time_zone_known)
         .count();
-    let missing = (missing > 0).then(|| {
-        let all = counted(content.rows.len(), "project", "projects");
-        format!("{missing} of {all} missing")
-    });
+    let zones = (unknown > 0).then(|| counted(unknown, "unknown time zone", "unknown time zones"));
     // Where PostHog cannot be reached at all, that says enough.
     let partly = content.summed && content.state == State::Partly;
     let unlisted = (partly && !content.failures.is_empty()).then(|| {
@@ -68,6 +72,7 @@ pub(super) fn sum_remark(content: &Content) -> String {
         age.unwrap_or_default(),
         missing.unwrap_or_default(),
         unlisted.unwrap_or_default(),
+        zones.unwrap_or_default(),
         words.to_owned(),
     ])
 }

@@ -9,7 +9,8 @@ use demo_posthog::{Demo, Instance, Options, Reach, Size};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pockethog::overview::{
-    Breakdown, Breakdowns, DayClock, Period, Point, Range, Today, Window, change_percent,
+    Axis, Breakdown, Breakdowns, DayClock, Part, Period, Point, Range, Today, Total, Window,
+    change_percent,
 };
 use pockethog::report;
 use posthog_api::{Bearer, BearerError, Client, HogQl, Limits, Pace, Rows, Token};
@@ -306,13 +307,15 @@ fn same_hours(points: &[Point], expected: &[(Hour, Tally)], site: &Site, name: &
     assert_eq!(shown, expected, "{name}");
 }
 
-/// The sums over the projects of the home screen.
+/// The sums over the projects of the home screen, on the page, in the terminal and in JSON.
 fn compare_total(todays: &[Today], sites: &[Site]) {
-    let total = report::total(
-        todays
-            .iter()
-            .map(|today| (today.today, today.yesterday_by_now)),
-    );
+    let parts: Vec<Part<'_>> = todays
+        .iter()
+        .map(|today| Part::today(Some(today), true))
+        .collect();
+    let sum = Total::of(&parts, sites[0].now);
+    compare_curve(&sum, sites);
+    let total = report::total(&sum);
     let sum =
         |of: &dyn Fn(&Reckoning) -> u64| sites.iter().map(|site| of(&site.reckoning)).sum::<u64>();
     assert_eq!(total["visitors"], sum(&|site| site.of_day(0).visitors()));
@@ -325,7 +328,33 @@ fn compare_total(todays: &[Today], sites: &[Site]) {
         total["pageviews_before"],
         sum(&|site| site.yesterday_by_now().views())
     );
+    assert_eq!(total["online"], sum(&Reckoning::online));
     assert_eq!(total["projects"], sites.len() as u64);
+    assert_eq!(total["projects_in_all"], sites.len() as u64);
+}
+
+/// The hours of the total: visitors of each project by the hour of its own clock, on the real time axis.
+fn compare_curve(total: &Total, sites: &[Site]) {
+    let curve = total.curve.as_ref().unwrap();
+    if curve.axis != Axis::LastHours {
+        assert!(sites.len() < 3, "the world does not share a day");
+        return;
+    }
+    let mut expected = [0; 48];
+    let ends = sites.iter().map(|site| site.reckoning.last_hour());
+    let end = ends.min().unwrap();
+    for site in sites {
+        for (hour, tally) in site.reckoning.hours_on_the_axis() {
+            if let Ok(place) = usize::try_from(hour - end + 47)
+                && place < 48
+            {
+                expected[place] += tally.visitors();
+            }
+        }
+    }
+    assert_eq!(curve.now, expected[24..], "the last 24 hours");
+    assert_eq!(curve.before, expected[..24], "the 24 hours before");
+    assert_eq!(curve.starts.last().unwrap().as_second(), end * 3600);
 }
 
 async fn compare_all(instance: &Instance, wanted: impl Fn(&str) -> bool) {
@@ -389,4 +418,24 @@ async fn the_day_after_summer_ended_in_new_york() {
         matches!(zone, "America/Los_Angeles" | "Pacific/Auckland")
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_an_hour_after_midnight_utc_the_curve_of_the_world_does_not_fall() {
+    let demo = start("2026-11-25T00:30:00Z").await;
+    let sites = sites(demo.us(), |_| true);
+    let mut todays = Vec::new();
+    for site in &sites {
+        todays.push(compare_today(site, &site.zone).await);
+    }
+    compare_total(&todays, &sites);
+    let parts: Vec<Part<'_>> = todays
+        .iter()
+        .map(|today| Part::today(Some(today), true))
+        .collect();
+    let curve = Total::of(&parts, sites[0].now).curve.unwrap();
+    assert_eq!(curve.axis, Axis::LastHours);
+    // The last hour that is over beside the same one a day earlier: the same projects, the same hour.
+    let (now, before) = (curve.now[22] as f64, curve.before[22] as f64);
+    assert!(now > 0.6 * before, "{now} beside {before}");
 }

@@ -152,6 +152,24 @@ impl Reckoning {
         self.by_hour(self.hours.clone())
     }
 
+    /// The hours of the last three days by the full hour of UTC that they are counted in, since 1970.
+    pub fn hours_on_the_axis(&self) -> Vec<(i64, Tally)> {
+        let mut seen: BTreeMap<i64, Tally> = BTreeMap::new();
+        for (event, at) in self.views() {
+            if event.timestamp >= self.until - 3 * 86_400 {
+                seen.entry(full_hour(event.timestamp, at))
+                    .or_default()
+                    .see(event);
+            }
+        }
+        seen.into_iter().collect()
+    }
+
+    /// The full hour of UTC that the current hour of the project's clock is counted in, since 1970.
+    pub fn last_hour(&self) -> i64 {
+        full_hour(self.until - 1, &local(self.until - 1, &self.zone))
+    }
+
     fn by_hour(&self, hours: Vec<Hour>) -> Vec<(Hour, Tally)> {
         let mut seen: BTreeMap<Hour, Tally> = BTreeMap::new();
         for (event, at) in self.views() {
@@ -270,6 +288,13 @@ pub enum Span {
 
 pub fn hour(at: &ZonedDateTime) -> Hour {
     (at.date(), at.hour(), at.offset().seconds())
+}
+
+/// The hour of the clock begins on the full hour of UTC, or half an hour before it.
+fn full_hour(at: i64, clock: &ZonedDateTime) -> i64 {
+    let began = at - i64::from(clock.minute()) * 60 - i64::from(clock.second());
+    let half = if began % 3600 >= 1800 { 1 } else { 0 };
+    began.div_euclid(3600) + half
 }
 
 pub fn local(at: i64, zone: &TimeZone) -> ZonedDateTime {

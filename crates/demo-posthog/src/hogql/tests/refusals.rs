@@ -195,6 +195,11 @@ fn what_does_not_fit() {
             "cannot be nested",
         ),
         (
+            "SELECT toDateTime64('2026-11-24 10:00:00')",
+            "illegal_type_of_argument",
+            "precision",
+        ),
+        (
             "SELECT toDateTime('yesterday')",
             "cannot_parse_datetime",
             "yesterday",

@@ -102,6 +102,24 @@ fn a_text_without_zone_is_meant_in_the_projects() {
         value("toTimeZone(toDateTime('2026-07-01 00:00:00'), 'Asia/Tokyo')"),
         json!("2026-07-01T13:00:00+09:00")
     );
+    // With a zone it is an instant, whatever the project's zone is.
+    assert_eq!(
+        value("toDateTime64('2026-07-01 00:00:00', 6, 'UTC')"),
+        json!("2026-07-01T00:00:00Z")
+    );
+    assert_eq!(
+        value("toUnixTimestamp(toDateTime64('2026-07-01 00:00:00', 6, 'UTC'))"),
+        json!(1_782_864_000)
+    );
+    // What may be NULL can keep ClickHouse from using its index.
+    assert_eq!(
+        value("toTypeName(toDateTime64('2026-07-01 00:00:00', 6, 'UTC'))"),
+        json!("DateTime64(6, 'UTC')")
+    );
+    assert_eq!(
+        value("toTypeName(toDateTime('2026-07-01 00:00:00', 'UTC'))"),
+        json!("Nullable(DateTime64(6, 'UTC'))")
+    );
     assert_eq!(value("toHour(now())"), json!(5));
     assert_eq!(
         value("toDate(toDateTime('2026-07-01 03:00:00', 'UTC'))"),

@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind};
 
 use super::Located;
 use crate::format::ago;
 use crate::notes::Notes;
-use crate::overview::{Breakdowns, DayClock, Period, Range, Today, Window};
+use crate::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
 use crate::pages::layout::{Notice, Tone};
 use crate::pages::notes::{NoteAccess, Remedy};
 use crate::pages::project::{ProjectPage, Sibling};
@@ -189,7 +190,8 @@ fn assemble(
             .filter(|today| now.as_second() - today.measured_at.as_second() < NOW_SECONDS)
             .map(|today| today.online),
         range,
-        zone: clock.zone().clone(),
+        zone: shown_zone(&clock, known.period.as_ref()),
+        zone_name: project.time_zone.clone(),
         now,
         period: known.period.clone(),
         breakdowns: known.breakdowns.clone(),
@@ -203,6 +205,14 @@ fn assemble(
         deleted: None,
         restored: false,
     }
+}
+
+/// The zone that PostHog's days are shown in.
+fn shown_zone(clock: &DayClock, period: Option<&Period>) -> TimeZone {
+    period
+        .filter(|period| !period.time_zone_known)
+        .and_then(|period| time_zone(&period.time_zone))
+        .unwrap_or_else(|| clock.zone().clone())
 }
 
 /// `US`, `EU` or the host's name.
@@ -254,7 +264,6 @@ fn siblings(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use jiff::tz::TimeZone;
     use sign_in_with_posthog::{
         Account, ConnectionId, EndReason, Grant, Host, Reach, Region, Scopes, VaultBackend,
     };

@@ -186,6 +186,11 @@ impl Translator<'_> {
                 }
                 self.date(value)
             }
+            // PostHog puts its own zone behind what is there, which is the place of the precision then.
+            "toDateTime64" if a.len() < 2 => Err(QueryError::new(
+                "illegal_type_of_argument",
+                "The precision of toDateTime64 is missing".to_owned(),
+            )),
             "toDateTime64" | "parseDateTime64BestEffort" | "parseDateTime64BestEffortOrNull" => {
                 let zone = if a.len() == 3 { a.pop() } else { None };
                 a.truncate(1);
@@ -207,7 +212,17 @@ impl Translator<'_> {
                     second(&mut a)
                 };
                 a.truncate(1);
-                self.date_time(first(a)?, zone.as_ref())
+                let value = first(a)?;
+                let text = value.ty.kind == Kind::Text;
+                let mut value = self.date_time(value, zone.as_ref())?;
+                // With a zone, PostHog prints `parseDateTime64BestEffortOrNull` for a text.
+                if text && name == "toDateTime" && zone.is_some() {
+                    value.ty.nullable = true;
+                    if let Kind::Timestamp { fractions, .. } = &mut value.ty.kind {
+                        *fractions = true;
+                    }
+                }
+                Ok(value)
             }
             "toUnixTimestamp" => {
                 let zone = second(&mut a);
