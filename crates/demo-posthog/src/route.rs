@@ -62,7 +62,8 @@ impl Route {
             ["static", "demo.css"] => Self::Style,
             ["login"] => Self::Login,
             ["logout"] => Self::Logout,
-            ["settings", "connected-apps"] => Self::ConnectedApps,
+            // The address within PostHog, and a shorter one.
+            ["settings", "user-connected-apps" | "connected-apps"] => Self::ConnectedApps,
             ["settings", "connected-apps", "revoke"] => Self::RevokeApp,
             ["api", "users", "@me"] => Self::CurrentUser,
             ["api", "personal_api_keys", "@current"] => Self::CurrentApiKey,

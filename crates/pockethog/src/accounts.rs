@@ -140,6 +140,15 @@ pub fn missing_scopes(connection: &Connection) -> Vec<String> {
     connection.grant.scopes.missing_from(&objects)
 }
 
+/// Where PostHog lists the applications that may act for a user, and removes them.
+pub fn removal_page(connection: &Connection) -> String {
+    let base = connection.host.base_url().as_str();
+    format!(
+        "{}/settings/user-connected-apps",
+        base.trim_end_matches('/')
+    )
+}
+
 /// The API client of a Connection.
 pub fn client(http: &reqwest::Client, sign_in: &SignIn, connection: &Connection) -> ApiClient {
     let bearer = SessionBearer(Arc::new(sign_in.session(&connection.id)));

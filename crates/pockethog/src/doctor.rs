@@ -267,7 +267,13 @@ fn vault_name(chosen: Option<VaultBackend>) -> String {
 }
 
 fn locks(program: &Program) -> Finding {
-    match program.sign_in.held_locks() {
+    let held = program.sign_in.held_locks().map(|mut held| {
+        // The app holds it for as long as it runs, which has a line of its own.
+        let app = program.folders.running().with_extension("lock");
+        held.retain(|name| app.file_name().is_none_or(|app| app != name.as_str()));
+        held
+    });
+    match held {
         Ok(held) if held.is_empty() => Finding::ok("Locks", "none is held"),
         Ok(held) => Finding::warn(
             "Locks",

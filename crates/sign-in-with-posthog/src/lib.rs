@@ -68,6 +68,7 @@ pub use loopback::{Arrival, Look, LoopbackListener, Page};
 pub use metadata::MetadataError;
 pub use peer::Peer;
 pub use registration::RegistrationError;
+pub use revocation::Revocation;
 pub use scope::Scopes;
 pub use session::{EARLY_SECONDS, Session, SessionError};
 pub use sign_in::{BeginError, CompleteError, Config, MoveError, SignIn};

@@ -1,7 +1,7 @@
 //! Token revocation (RFC 7009), best effort.
 //!
-//! The session is over here before PostHog is asked: a failure is logged and nothing else, the tokens
-//! then die by themselves. For a registered client, revoking the refresh token sweeps everything this
+//! The session is over here before PostHog is asked. If that fails, the tokens live until they expire or the
+//! user removes the application at PostHog, and whoever signed out has to know. For a registered client, revoking the refresh token sweeps everything this
 //! user granted to the client id, which is this device alone.
 
 use std::time::Duration;
@@ -26,27 +26,42 @@ pub(crate) enum Revoke {
     AccessTokenOnly,
 }
 
-pub(crate) async fn revoke(http: &reqwest::Client, tokens: &TokenSet, which: Revoke) {
-    let (endpoint, client_id) = (tokens.revocation_endpoint.as_ref(), &tokens.client_id);
-    revoke_leftover(http, endpoint, client_id, &tokens.into(), which).await;
+/// What became of the tokens at PostHog when somebody signed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// PostHog takes them no more.
+    Done,
+    /// PostHog was not reached, or did not do it: they are valid until they expire or the application is removed
+    /// there.
+    Failed,
+    /// There was nothing to revoke: an API key, which its owner deletes at PostHog, or a session that had ended.
+    NotNeeded,
 }
 
-/// Revokes tokens that were never stored.
+/// Revokes tokens, and says whether PostHog confirmed it.
+pub(crate) async fn revoke(http: &reqwest::Client, tokens: &TokenSet, which: Revoke) -> bool {
+    let (endpoint, client_id) = (tokens.revocation_endpoint.as_ref(), &tokens.client_id);
+    revoke_leftover(http, endpoint, client_id, &tokens.into(), which).await
+}
+
+/// Revokes tokens that were never stored, and says whether PostHog confirmed it.
 pub(crate) async fn revoke_leftover(
     http: &reqwest::Client,
     endpoint: Option<&Url>,
     client_id: &str,
     tokens: &Leftover,
     which: Revoke,
-) {
+) -> bool {
+    let mut revoked = true;
     if which == Revoke::Everything
         && let Some(refresh_token) = &tokens.refresh_token
     {
-        revoke_one(http, endpoint, client_id, refresh_token, "refresh_token").await;
+        revoked &= revoke_one(http, endpoint, client_id, refresh_token, "refresh_token").await;
     }
     if let Some(access_token) = &tokens.access_token {
-        revoke_one(http, endpoint, client_id, access_token, "access_token").await;
+        revoked &= revoke_one(http, endpoint, client_id, access_token, "access_token").await;
     }
+    revoked
 }
 
 async fn revoke_one(
@@ -55,9 +70,9 @@ async fn revoke_one(
     client_id: &str,
     token: &SecretString,
     hint: &str,
-) {
+) -> bool {
     let Some(endpoint) = endpoint else {
-        return;
+        return false;
     };
     let form = [
         ("token", token.expose_secret()),
@@ -65,8 +80,12 @@ async fn revoke_one(
         ("client_id", client_id),
     ];
     match http::send_within(http.post(endpoint.clone()).form(&form), DEADLINE).await {
-        Ok(answer) if answer.status.is_success() => tracing::debug!(hint, "revoked"),
+        Ok(answer) if answer.status.is_success() => {
+            tracing::debug!(hint, "revoked");
+            return true;
+        }
         Ok(answer) => tracing::warn!(hint, status = answer.status.as_u16(), "not revoked"),
         Err(error) => tracing::warn!(hint, %error, "not revoked"),
     }
+    false
 }

@@ -26,7 +26,7 @@ use crate::host::Host;
 use crate::index::{IndexError, IndexFile};
 use crate::metadata::Metadata;
 use crate::record::{Content, Record, TokenSet};
-use crate::revocation::{Revoke, revoke, revoke_leftover};
+use crate::revocation::{Revocation, Revoke, revoke, revoke_leftover};
 use crate::scope::Scopes;
 use crate::session::{Session, SessionError, Shared, blocking, finished};
 use crate::token_endpoint::{self, Exchanged, Leftover, TokenAnswer};
@@ -337,12 +337,12 @@ impl SignIn {
     }
 
     /// Signs out: first a mark that nobody can bring the session back past (rules V1 and V2), then
-    /// revocation, best effort.
+    /// revocation. Says what PostHog made of it; here the session is over in any case.
     ///
     /// # Errors
     ///
-    /// Only where the mark could not be written.
-    pub async fn sign_out(&self, id: &ConnectionId) -> Result<(), SessionError> {
+    /// Only if the mark could not be written.
+    pub async fn sign_out(&self, id: &ConnectionId) -> Result<Revocation, SessionError> {
         let ended = Content::Ended {
             reason: EndReason::SignedOut,
         };
@@ -360,10 +360,15 @@ impl SignIn {
             })
         })
         .await?;
-        if let Some(Content::Tokens(tokens)) = old {
-            revoke(&self.0.http, &tokens, Revoke::Everything).await;
-        }
-        Ok(())
+        let Some(Content::Tokens(tokens)) = old else {
+            return Ok(Revocation::NotNeeded);
+        };
+        Ok(
+            match revoke(&self.0.http, &tokens, Revoke::Everything).await {
+                true => Revocation::Done,
+                false => Revocation::Failed,
+            },
+        )
     }
 
     /// Forgets a Connection altogether, secrets first. It is not revoked; see [`SignIn::sign_out`].

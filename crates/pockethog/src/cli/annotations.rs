@@ -342,15 +342,16 @@ async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result
     let note = console
         .watch_in_time(&progress, deleting)
         .await?
+        .and_then(|note| note.ok_or(ChangeError::Gone))
         .map_err(|error| refused(&target, delete.id, error, None))?;
     let undo = format!("pockethog annotations restore {key} {}", delete.id);
     if console.is_json() {
         console.document(&json!({
             "project": key,
-            "deleted": note.as_ref().map(|note| describe(note, &zone(console, &target))),
-            "undo": note.as_ref().map(|_| &undo),
+            "deleted": describe(&note, &zone(console, &target)),
+            "undo": undo,
         }));
-    } else if let Some(note) = note {
+    } else {
         console.line(&format!(
             "Deleted {} of {}: {}",
             note.id,
@@ -358,8 +359,6 @@ async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result
             cut(&note.text, 60)
         ));
         console.say(&format!("`{undo}` brings it back."));
-    } else {
-        console.line(&format!("Annotation {} is not there.", delete.id));
     }
     Ok(Exit::Done)
 }

@@ -1,11 +1,13 @@
 //! `pockethog logout`.
 
 use clap::Args;
+use futures::future::join_all;
 use serde_json::json;
-use sign_in_with_posthog::Connection;
+use sign_in_with_posthog::{Connection, CredentialKind, Revocation};
 
 use super::console::{CliError, Console, Exit, Progress, Text};
 use super::select;
+use crate::accounts::removal_page;
 use crate::program::Program;
 
 /// Sign out: forget the tokens here and revoke them at PostHog.
@@ -29,7 +31,8 @@ pub struct Logout {
 ///
 /// # Errors
 ///
-/// Nobody signed in, several to choose from, or a mark that could not be written.
+/// Nobody signed in, several to choose from, or a mark that could not be written. If PostHog did not revoke the
+/// tokens, the run ends in part.
 pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Result<Exit, CliError> {
     let active = program.active_connections()?;
     let chosen: Vec<&Connection> = match &logout.connection {
@@ -59,26 +62,65 @@ pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Resul
                 .with_details(names.into_iter().collect::<Text>(), choices));
         }
     };
-    for connection in &chosen {
-        let progress = Progress::new(format!("Signing out of {} …", connection.host.name()));
-        let leaving = program.sign_in.sign_out(&connection.id);
-        console.watch(&progress, leaving).await?;
-    }
-    if console.is_json() {
-        let ids: Vec<&str> = chosen
+    let hosts: Vec<String> = chosen.iter().map(|known| known.host.name()).collect();
+    let progress = Progress::new(format!("Signing out of {} …", hosts.join(", ")));
+    let leaving = join_all(
+        chosen
             .iter()
-            .map(|connection| connection.id.as_str())
+            .map(|known| program.sign_in.sign_out(&known.id)),
+    );
+    let left = match console.watch_in_time(&progress, leaving).await {
+        Ok(left) => left.into_iter().collect::<Result<Vec<_>, _>>()?,
+        // Here it is over, and PostHog did not say so in time.
+        Err(time) => {
+            let active = program.active_connections()?;
+            if chosen
+                .iter()
+                .any(|known| active.iter().any(|left| left.id == known.id))
+            {
+                return Err(time.into());
+            }
+            vec![Revocation::Failed; chosen.len()]
+        }
+    };
+    let left: Vec<_> = chosen.iter().copied().zip(left).collect();
+    report(console, &left);
+    let all_revoked = left.iter().all(|(_, left)| *left != Revocation::Failed);
+    Ok(if all_revoked {
+        Exit::Done
+    } else {
+        Exit::Partly
+    })
+}
+
+fn report(console: &Console, left: &[(&Connection, Revocation)]) {
+    let unrevoked = left.iter().filter(|(_, left)| *left == Revocation::Failed);
+    if console.is_json() {
+        let ids: Vec<&str> = left.iter().map(|(known, _)| known.id.as_str()).collect();
+        let unrevoked: Vec<_> = unrevoked
+            .map(|(known, _)| json!({ "connection": known.id.as_str(), "remove_at": removal_page(known) }))
             .collect();
-        console.document(&json!({ "signed_out": ids }));
-    } else if chosen.is_empty() {
+        console.document(&json!({ "signed_out": ids, "not_revoked": unrevoked }));
+        return;
+    }
+    if left.is_empty() {
         console.line("Nobody is signed in.");
     }
-    for connection in chosen.iter().filter(|_| !console.is_json()) {
-        console.line(&format!(
-            "Signed out of {} as {}.",
-            connection.host.name(),
-            connection.account.label()
-        ));
+    for (known, left) in left {
+        let (host, account) = (known.host.name(), known.account.label());
+        console.line(format!("Signed out of {host} as {account}."));
+        match left {
+            Revocation::Done => {}
+            Revocation::Failed => console.say(format!(
+                "{host} did not confirm that the access was revoked. Nothing of it is left on this device, but it may \
+                 stay valid there until it expires. Remove PocketHog at {}",
+                removal_page(known)
+            )),
+            Revocation::NotNeeded if known.kind == CredentialKind::ApiKey => console.say(format!(
+                "The API key itself is still valid. Delete it in {host} under Settings, Personal API keys, if nothing \
+                 else uses it."
+            )),
+            Revocation::NotNeeded => {}
+        }
     }
-    Ok(Exit::Done)
 }

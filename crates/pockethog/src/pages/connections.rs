@@ -88,13 +88,15 @@ pub fn plain_words(scope: &str) -> &str {
     }
 }
 
-/// What does not work without a scope.
-fn consequence(scope: &str) -> &'static str {
+/// What does not work without a scope, where all of `missing` were refused.
+fn consequence(scope: &str, missing: &[String]) -> &'static str {
+    let also = |other: &str| missing.iter().any(|scope| scope == other);
     match scope {
         "query:read" => "no numbers are shown",
         "organization:read" | "project:read" => "projects may not be found",
         "event_definition:read" => "events have to be typed by name",
         "annotation:read" => "notes are not shown",
+        "annotation:write" if also("annotation:read") => "notes cannot be written",
         "annotation:write" => "notes can be read but not written",
         "profile" | "openid" => "your name is not shown",
         _ => "not used without it",
@@ -133,7 +135,7 @@ fn card(connection: &ConnectionCard) -> Markup {
                         li.granted title=(scope) { (icons::check()) span { (plain_words(scope)) span.hidden-label { ": given" } } }
                     }
                     @for scope in &connection.missing {
-                        li.not-granted title=(scope) { (icons::minus()) span { (plain_words(scope)) small { "Not given: " (consequence(scope)) } } }
+                        li.not-granted title=(scope) { (icons::minus()) span { (plain_words(scope)) small { "Not given: " (consequence(scope, &connection.missing)) } } }
                     }
                 }
             }

@@ -7,13 +7,15 @@ use axum::extract::{Path, State as Extract};
 use axum::response::Response;
 use axum::routing::{get, post};
 use jiff::Timestamp;
-use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState, CredentialKind, Reach};
+use sign_in_with_posthog::{
+    Connection, ConnectionId, ConnectionState, CredentialKind, Reach, Revocation,
+};
 
 use super::answer::sentence;
 use super::home::unread;
 use super::sign_in::{self, Purpose};
 use super::{Change, NotFound, PageError, State, page, see_other};
-use crate::accounts::{EMAIL_SCOPE, missing_scopes};
+use crate::accounts::{EMAIL_SCOPE, missing_scopes, removal_page};
 use crate::format::{ago, counted};
 use crate::pages::connections::{self, ConnectionCard, Connections};
 use crate::pages::home::Trouble;
@@ -168,24 +170,38 @@ async fn sign_out(
     let sign_in = &state.program().sign_in;
     let done = match connection.kind {
         CredentialKind::OAuth => sign_in.sign_out(&connection.id).await,
-        CredentialKind::ApiKey => sign_in.remove(&connection.id).await,
+        CredentialKind::ApiKey => {
+            let removed = sign_in.remove(&connection.id).await;
+            removed.map(|()| Revocation::NotNeeded)
+        }
     };
-    if let Err(error) = done {
-        say(
-            &state,
-            Tone::Bad,
-            format!("Not signed out. {}", sentence(error)),
-        );
-        return Ok(see_other("/connections"));
-    }
+    let revocation = match done {
+        Ok(revocation) => revocation,
+        Err(error) => {
+            say(
+                &state,
+                Tone::Bad,
+                format!("Not signed out. {}", sentence(error)),
+            );
+            return Ok(see_other("/connections"));
+        }
+    };
     forget_projects(&state, connection.id.clone()).await;
     let what = match connection.kind {
         CredentialKind::OAuth => "Signed out of",
         CredentialKind::ApiKey => "The API key was removed:",
     };
+    let host = connection.host.name();
+    let unrevoked = match revocation {
+        Revocation::Failed => format!(
+            " {host} did not confirm that the access was revoked. It may stay valid there until it expires: remove \
+             PocketHog at {}.",
+            removal_page(&connection)
+        ),
+        Revocation::Done | Revocation::NotNeeded => String::new(),
+    };
     let text = format!(
-        "{what} {}. Names, order, favourites and colours of its projects are kept.",
-        connection.host.name()
+        "{what} {host}. Names, order, favourites and colours of its projects are kept.{unrevoked}"
     );
     leave(&state, &connection, text)
 }

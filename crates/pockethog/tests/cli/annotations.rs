@@ -54,11 +54,14 @@ async fn an_annotation_lives_and_comes_back() {
         .ended(0);
     assert!(run.err.contains(&format!("annotations restore {key} {id}")));
     assert!(of(&desk.run(&list).await.json()).is_none());
-    let run = desk
-        .run(&["annotations", "delete", &key, &id])
-        .await
-        .ended(0);
-    assert!(run.out.contains("is not there"));
+    // What is gone, or never was, cannot be deleted.
+    for id in [id.as_str(), "999999"] {
+        let run = desk
+            .run(&["annotations", "delete", &key, id])
+            .await
+            .ended(1);
+        assert!(run.err.contains("there is no annotation"), "{run:?}");
+    }
 
     desk.run(&["annotations", "restore", &key, &id])
         .await

@@ -152,7 +152,9 @@ fn check(run: &Run) {
 
 #[track_caller]
 fn check_text(text: &str, place: &str) {
-    let hostile = |c: &char| *c != '\n' && pockethog::plain::is_hidden(*c);
+    // Lines and the tabs between columns are ours.
+    assert!(!text.contains("FORGED\t"), "a tab on {place}: {text:?}");
+    let hostile = |c: &char| !matches!(*c, '\n' | '\t') && pockethog::plain::is_hidden(*c);
     let found = text.chars().find(hostile);
     assert!(found.is_none(), "{found:?} on {place}: {text:?}");
     let forged = text

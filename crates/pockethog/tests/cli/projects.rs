@@ -25,6 +25,9 @@ async fn every_granted_project_is_listed() {
     let table = desk.run(&["projects"]).await.ended(0);
     assert_eq!(table.out.lines().count(), expected + 1);
     assert!(!table.out.contains('\x1b'), "colours in a pipe");
+    for line in table.out.lines() {
+        assert_eq!(line.split('\t').count(), 5, "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

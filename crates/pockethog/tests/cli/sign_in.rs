@@ -271,6 +271,22 @@ async fn a_revoked_sign_in_is_told_with_its_reason() {
     desk.run(&["status"]).await.ended(4);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_that_posthog_did_not_confirm_says_where_the_application_can_be_removed() {
+    let desk = Desk::signed_in().await;
+    desk.demo.us().fail_next(Failure {
+        endpoint: Endpoint::Revocation,
+        times: 10,
+        what: Fault::Html502,
+        when: When::Before,
+    });
+    let run = desk.run(&["logout"]).await.ended(5);
+    let page = format!("{}/settings/user-connected-apps", desk.demo.us().address());
+    assert!(run.out.contains("Signed out of US Cloud"), "{run:?}");
+    assert!(run.err.contains(&page), "{run:?}");
+    desk.run(&["projects"]).await.ended(4);
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_while_waiting_for_the_browser_changes_nothing() {

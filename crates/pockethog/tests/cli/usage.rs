@@ -68,3 +68,18 @@ async fn a_full_disk_is_told() {
     let output = child.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lock_of_the_running_app_is_nothing_to_warn_of() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let desk = Desk::new().await;
+    let mut app = desk.command(&["--no-browser"]).spawn().unwrap();
+    let mut lines = BufReader::new(app.stdout.take().unwrap()).lines();
+    lines.next_line().await.unwrap().unwrap();
+    let report = desk.run(&["doctor", "--json"]).await.json();
+    let findings = report["findings"].as_array().unwrap();
+    let of = |what: &str| findings.iter().find(|finding| finding["what"] == what);
+    let app = of("App").unwrap()["saw"].as_str().unwrap();
+    assert!(app.starts_with("running"), "{report}");
+    assert_eq!(of("Locks").unwrap()["health"], "ok", "{report}");
+}
