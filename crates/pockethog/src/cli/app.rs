@@ -1,13 +1,14 @@
 //! `pockethog` without a command: the app.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::console::{CliError, Console, Exit};
 use crate::browser;
 use crate::program::Program;
-use crate::server::{App, Launch, launch};
+use crate::server::{App, CODE_LIFE, Launch, PRINTED_CODE_LIFE, launch};
 
 /// How the app is started.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -30,6 +31,19 @@ impl AppOptions {
     pub(super) fn port(self) -> u16 {
         self.port.unwrap_or(0)
     }
+
+    /// How long the address is good: shorter if it is handed to a browser, where others can see it.
+    pub(super) fn code_life(self) -> Duration {
+        if self.opens_browser() {
+            CODE_LIFE
+        } else {
+            PRINTED_CODE_LIFE
+        }
+    }
+
+    fn opens_browser(self) -> bool {
+        !self.no_browser && browser::can_open()
+    }
 }
 
 /// Starts the app, or opens the one that runs already.
@@ -45,7 +59,8 @@ pub async fn run(
     // From here on a Ctrl-C ends what was begun, however early it comes.
     let end = end()?;
     match launch(Arc::new(program), options.port()).await? {
-        Launch::Running(address) => {
+        Launch::Running(app) => {
+            let address = app.open_address(options.code_life()).await?;
             open(console, &address, options);
             console.say("PocketHog is running already.");
             Ok(Exit::Done)
@@ -66,7 +81,8 @@ pub(super) async fn serve(
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Exit, CliError> {
     // The port is bound, so that a browser which is faster than the first answer waits for it.
-    open(console, &app.open_address(), options);
+    let address = app.open_address(options.code_life())?;
+    open(console, &address, options);
     console.say("PocketHog is running. Press Ctrl-C to end it.");
     app.serve(end).await?;
     Ok(Exit::Done)
@@ -79,8 +95,7 @@ pub(super) fn open(console: &Console, address: &str, options: AppOptions) {
     } else {
         console.line(address);
     }
-    if !options.no_browser
-        && browser::can_open()
+    if options.opens_browser()
         && let Err(error) = browser::open(address)
     {
         console.say(&format!(

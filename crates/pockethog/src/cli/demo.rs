@@ -31,7 +31,8 @@ pub async fn run(console: &Console, options: AppOptions) -> Result<Exit, CliErro
     let clouds = Clouds::at(demo.us().address(), demo.eu().address())?;
     let program = Program::open_apart(Folders::below(home.path().to_owned()), clouds)?;
     match launch(Arc::new(program), options.port()).await? {
-        Launch::Running(address) => {
+        Launch::Running(running) => {
+            let address = running.open_address(options.code_life()).await?;
             app::open(console, &address, options);
             console.say("The demo is running already.");
         }

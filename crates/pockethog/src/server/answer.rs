@@ -59,7 +59,7 @@ pub enum PageError {
 impl NotFound {
     /// The page that says so, 404.
     pub fn answer(self, state: &State) -> Response {
-        let shell = state.shell();
+        let shell = state.plain_shell();
         let view = match self {
             Self::Page => message::not_found(shell),
             Self::Project => message::unknown_project(shell),

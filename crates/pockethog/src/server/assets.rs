@@ -3,14 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 
 use super::State;
 use crate::pages;
 
-/// `/assets/…`: the only addresses that need no launch secret.
+/// `/assets/…`: they need no cookie, and show nothing of an account.
 pub fn routes() -> Router<Arc<State>> {
     static STYLE: OnceLock<String> = OnceLock::new();
     Router::new()
@@ -28,6 +28,10 @@ pub fn routes() -> Router<Arc<State>> {
         .route(
             "/assets/icon.svg",
             get(|| async { asset("image/svg+xml", pages::ICON) }),
+        )
+        .route(
+            "/assets/{*unknown}",
+            any(|| async { StatusCode::NOT_FOUND }),
         )
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, RawForm, RawQuery, State as Extract};
+use axum::extract::{Path, RawForm, RawQuery};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -12,7 +12,7 @@ use sign_in_with_posthog::ConnectionState;
 
 use super::answer::sentence;
 use super::project::{Located, locate};
-use super::{Change, NotFound, PageError, State, page, see_other};
+use super::{Admitted, Change, NotFound, PageError, State, page, see_other};
 use crate::conversions::{Suggestions, suggest};
 use crate::pages::chooser::{self, Chooser};
 use crate::pages::project_path;
@@ -62,7 +62,7 @@ impl Asked {
 }
 
 async fn show(
-    Extract(state): Extract<Arc<State>>,
+    state: Admitted,
     Path(path): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
@@ -74,7 +74,7 @@ async fn show(
 }
 
 async fn save(
-    Extract(state): Extract<Arc<State>>,
+    state: Admitted,
     Path(path): Path<(String, String)>,
     RawForm(form): RawForm,
 ) -> Result<Response, PageError> {
@@ -121,7 +121,7 @@ async fn find(state: &Arc<State>, path: (String, String)) -> Result<Option<Locat
 }
 
 async fn draw(
-    state: &Arc<State>,
+    state: &Admitted,
     located: &Located,
     asked: Asked,
     error: Option<String>,

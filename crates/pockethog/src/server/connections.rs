@@ -14,7 +14,7 @@ use sign_in_with_posthog::{
 use super::answer::sentence;
 use super::home::unread;
 use super::sign_in::{self, Purpose};
-use super::{Change, NotFound, PageError, State, page, see_other};
+use super::{Admitted, Change, NotFound, PageError, State, page, see_other};
 use crate::accounts::{EMAIL_SCOPE, missing_scopes, removal_page};
 use crate::format::{ago, counted};
 use crate::pages::connections::{self, ConnectionCard, Connections};
@@ -34,7 +34,7 @@ pub fn routes() -> Router<Arc<State>> {
         .route("/connections/{id}/remove", post(remove))
 }
 
-async fn show(Extract(state): Extract<Arc<State>>) -> Result<Response, PageError> {
+async fn show(state: Admitted) -> Result<Response, PageError> {
     state
         .blocking(|state| {
             let now = Timestamp::now();

@@ -3,33 +3,49 @@
 //!
 //! | against | check |
 //! |---|---|
+//! | another user of this machine | on Linux, only connections of our own user ([`super::listener`]) |
+//! | the same, if that is not known, and every program | a cookie that only an opened address could set ([`super::access`]) |
 //! | another name that resolves to loopback (DNS rebinding) | `Host` is a loopback name with our port |
 //! | a page of another site that sends a form | `Sec-Fetch-Site` and `Origin` on everything that writes |
-//! | another user of this machine | a cookie that only the opened address could set |
+//! | another server on 127.0.0.1 | the pages and the cookie have a path that it does not know ([`Mount`]) |
 //! | markup in what PostHog says | a Content-Security-Policy without exceptions for scripts |
 //! | being shown inside of another page | `frame-ancestors 'none'` |
 //!
+//! What is personal needs [`Admitted`], which only the check of the cookie makes.
+//!
 //! The cookie is `Lax` and not `Strict`: PostHog's page leads back to `/callback` and from there to the home
 //! page, and a browser sends no `Strict` cookie on the way from another site. What writes is a POST, on
-//! which other sites send no `Lax` cookie either. Its path is that of [`Mount`], because the browser keeps
-//! cookies of 127.0.0.1 for all ports together.
+//! which other sites send no `Lax` cookie either.
 
+use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 
+use axum::Json;
 use axum::Router;
 use axum::body::{self, Body};
-use axum::extract::{DefaultBodyLimit, Path, Request, State as Extract};
+use axum::extract::{
+    ConnectInfo, DefaultBodyLimit, FromRequestParts, Path, Query, Request, State as Extract,
+};
+use axum::http::request::Parts;
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use serde::Deserialize;
+use sign_in_with_posthog::Peer;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+use super::access::{Entry, SESSION_LIFE};
 use super::answer::{page, see_other};
+use super::handshake;
+use super::listener::Client;
 use super::mount::{ASSETS, Mount};
+use super::secret::Digest;
 use super::{State, assets};
+use crate::pages::Shell;
 use crate::pages::message::{self, Message};
 
 /// Longest body that is read, in bytes. A note may have 8,192 characters, percent-encoded twelve bytes each.
@@ -47,8 +63,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub fn guarded(routes: Router<Arc<State>>, state: &Arc<State>) -> Router {
     let routes = routes
         .merge(assets::routes())
-        .route("/open/{secret}", get(open))
-        .route("/running", get(running))
+        .route("/open/{code}", get(open))
+        .route(handshake::PATH, get(prove).post(register))
         .with_state(Arc::clone(state));
     // Only the fallback of a router is routed after the router's own layers, so that they may change the
     // address.
@@ -60,6 +76,49 @@ pub fn guarded(routes: Router<Arc<State>>, state: &Arc<State>) -> Router {
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
 }
 
+/// The proof that a request came with the cookie of a browser that was let in, and what its handler needs.
+///
+/// Nothing but the check of the cookie makes one. A page that shows who is signed in, or what there is to say
+/// to them, is made with it ([`Admitted::shell`]).
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    state: Arc<State>,
+}
+
+impl Admitted {
+    /// Runs what reads files or Snapshots on a thread that may block, as [`State::blocking`].
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        let admitted = self.clone();
+        self.state.blocking(move |_| work(&admitted)).await
+    }
+
+    /// The shell of a page: look, who is connected, what there is to say. What [`State::say`] left is
+    /// taken out, so it is called once per page.
+    pub fn shell(&self) -> Shell {
+        self.state.shell(self)
+    }
+}
+
+impl Deref for Admitted {
+    type Target = Arc<State>;
+
+    fn deref(&self) -> &Arc<State> {
+        &self.state
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Admitted {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        let admitted = parts.extensions.get::<Self>().cloned();
+        admitted.ok_or_else(|| Refusal::Locked.answer())
+    }
+}
+
 /// Why a request is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
@@ -67,24 +126,58 @@ enum Refusal {
     ForeignHost,
     ForeignSite,
     Locked,
+    CodeExpired,
+    CodeUsed,
+    SessionEnded,
 }
 
-async fn guard(Extract(state): Extract<Arc<State>>, request: Request, next: Next) -> Response {
-    let response = match check(&state, &request) {
-        Ok(uri) => {
-            let mut request = request;
+/// What is done with a request.
+enum Way {
+    /// It is for the root, and needs no cookie.
+    Open,
+    /// It is for a page, which has this address below the prefix.
+    Page(Uri, Digest),
+    /// It is for a page, and was sent to the root by a program of our own user.
+    Below(String),
+}
+
+async fn guard(Extract(state): Extract<Arc<State>>, mut request: Request, next: Next) -> Response {
+    let client = client(&request);
+    let mut response = match check(&state, &request, client.as_ref()) {
+        Ok(Way::Open) => mounted(state.mount(), next.run(request).await).await,
+        Ok(Way::Page(uri, session)) => {
             *request.uri_mut() = uri;
-            next.run(request).await
+            let admitted = Admitted {
+                state: Arc::clone(&state),
+            };
+            request.extensions_mut().insert(admitted);
+            if let Some(client) = &client {
+                client.admitted(session);
+            }
+            let mut response = next.run(request).await;
+            if let Some(client) = &client
+                && is_of_kind(response.headers(), "text/event-stream")
+            {
+                client.streams();
+            }
+            response.extensions_mut().insert(ForOwner);
+            mounted(state.mount(), response).await
         }
+        Ok(Way::Below(address)) => Redirect::temporary(&address).into_response(),
         Err(refusal) => refusal.answer(),
     };
-    let mut response = mounted(state.mount(), response).await;
     harden(response.headers_mut());
     response
 }
 
-/// Whether a request is answered, and as which address: the one that it asks for, without the prefix.
-fn check(state: &State, request: &Request) -> Result<Uri, Refusal> {
+/// The other end of the connection that a request came by.
+fn client(request: &Request) -> Option<Client> {
+    let client = request.extensions().get::<ConnectInfo<Client>>();
+    client.map(|ConnectInfo(client)| client.clone())
+}
+
+/// What is done with a request, or why it is turned away.
+fn check(state: &State, request: &Request, client: Option<&Client>) -> Result<Way, Refusal> {
     let uri = request.uri();
     if uri.path_and_query().map_or(0, |path| path.as_str().len()) > LONGEST_ADDRESS {
         return Err(Refusal::AddressTooLong);
@@ -98,20 +191,41 @@ fn check(state: &State, request: &Request) -> Result<Uri, Refusal> {
     if !reads && !is_same_origin(request.headers(), host) {
         return Err(Refusal::ForeignSite);
     }
-    if reads && is_open_to_all(uri.path()) {
-        return Ok(uri.clone());
+    if is_open_to_all(uri.path()) && (reads || uri.path() == handshake::PATH) {
+        return Ok(Way::Open);
     }
-    let below = state.mount().strip(uri.path()).ok_or(Refusal::Locked)?;
-    if !has_cookie(state, request.headers()) || is_open_to_all(below) {
+    let peer = client.map_or(Peer::Unknown, Client::peer);
+    let Some(below) = state.mount().strip(uri.path()) else {
+        // No secret to a program of the user, which can read it in a file. A browser that follows a link
+        // of another site is sent nowhere.
+        let by_hand = !request.headers().contains_key("sec-fetch-site")
+            || matches!(
+                only(
+                    request.headers(),
+                    &header::HeaderName::from_static("sec-fetch-site")
+                ),
+                Some("none" | "same-origin")
+            );
+        let address = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        return if peer == Peer::Own && by_hand {
+            Ok(Way::Below(state.mount().address(address).into_owned()))
+        } else {
+            Err(Refusal::Locked)
+        };
+    };
+    let session = state.access().session(&cookies(request.headers()), peer);
+    let session = session.ok_or(Refusal::Locked)?;
+    if is_open_to_all(below) {
         return Err(Refusal::Locked);
     }
-    with_path(uri, below).ok_or(Refusal::Locked)
+    let uri = with_path(uri, below).ok_or(Refusal::Locked)?;
+    Ok(Way::Page(uri, session))
 }
 
 /// Addresses at the root, which need no cookie.
 fn is_open_to_all(path: &str) -> bool {
     path == "/callback"
-        || path == "/running"
+        || path == handshake::PATH
         || path.starts_with(ASSETS)
         || path.starts_with("/open/")
 }
@@ -126,7 +240,12 @@ fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The answer with its addresses below the prefix.
+/// Marks an answer that only the owner's browser gets, so that its links may have the prefix.
+#[derive(Clone, Copy, Debug)]
+pub struct ForOwner;
+
+/// The answer with its addresses below the prefix: where it leads, and the links of its page if that is for
+/// the owner. A page for strangers must not tell the prefix.
 async fn mounted(mount: &Mount, response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let location = parts.headers.get(header::LOCATION);
@@ -134,11 +253,8 @@ async fn mounted(mount: &Mount, response: Response) -> Response {
     if let Some(Ok(location)) = location.map(|location| mount.address(location).parse()) {
         parts.headers.insert(header::LOCATION, location);
     }
-    let is_page = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    if !is_page {
+    let is_for_owner = parts.extensions.get::<ForOwner>().is_some();
+    if !is_for_owner || !is_of_kind(&parts.headers, "text/html") {
         return Response::from_parts(parts, body);
     }
     parts.headers.remove(header::CONTENT_LENGTH);
@@ -151,6 +267,11 @@ async fn mounted(mount: &Mount, response: Response) -> Response {
         Err(_) => Body::from(page),
     };
     Response::from_parts(parts, body)
+}
+
+fn is_of_kind(headers: &HeaderMap, kind: &str) -> bool {
+    let given = headers.get(header::CONTENT_TYPE);
+    given.is_some_and(|given| given.as_bytes().starts_with(kind.as_bytes()))
 }
 
 /// The value of a header that must occur once.
@@ -187,43 +308,94 @@ fn is_same_origin(headers: &HeaderMap, host: &str) -> bool {
 /// The name of the cookie.
 const COOKIE: &str = "pockethog";
 
-fn has_cookie(state: &State, headers: &HeaderMap) -> bool {
+/// What the request has as our cookie; more than one if another server has set one of that name.
+fn cookies(headers: &HeaderMap) -> Vec<&str> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|cookies| cookies.split(';'))
         .filter_map(|cookie| cookie.trim().split_once('='))
-        .any(|(known, value)| known == COOKIE && state.cookie().is(value))
+        .filter(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value)
+        .collect()
 }
 
-/// The opened address: its secret becomes a cookie, and the address is cleaned.
-async fn open(Extract(state): Extract<Arc<State>>, Path(secret): Path<String>) -> Response {
-    if !state.secret().is(&secret) {
+/// The opened address: its code becomes a cookie, and the address is cleaned.
+async fn open(
+    Extract(state): Extract<Arc<State>>,
+    Path(code): Path<String>,
+    request: Request,
+) -> Response {
+    // What only looks, or fetches ahead of its user, must not use up the code.
+    let headers = request.headers();
+    if request.method() != Method::GET || headers.contains_key("sec-purpose") {
         return Refusal::Locked.answer();
     }
-    let cookie = format!(
-        "{COOKIE}={}; Path={}; HttpOnly; SameSite=Lax",
-        state.cookie().expose(),
-        state.mount().path()
-    );
-    let mut response = see_other("/");
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    let client = client(&request);
+    let peer = state.blocking(move |_| client.map_or(Peer::Unknown, |client| client.peer_now()));
+    let peer = peer.await;
+    if peer == Peer::Other {
+        return Refusal::Locked.answer();
     }
-    response
+    let access = state.access();
+    match access.enter(&code, &cookies(headers), peer, Instant::now()) {
+        Ok(Entry::Begun { cookie, kept }) => {
+            let mut cookie = format!(
+                "{COOKIE}={}; Path={}; HttpOnly; SameSite=Lax",
+                cookie.expose(),
+                state.mount().path()
+            );
+            if kept {
+                cookie.push_str(&format!("; Max-Age={}", SESSION_LIFE.as_secs()));
+            }
+            let mut response = see_other("/");
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Ok(Entry::AlreadyIn) => see_other("/"),
+        Ok(Entry::Expired) => Refusal::CodeExpired.answer(),
+        Ok(Entry::Used) => Refusal::CodeUsed.answer(),
+        Ok(Entry::Ended(session)) => {
+            state.clients().end_session(session);
+            Refusal::SessionEnded.answer()
+        }
+        Err(error) => {
+            tracing::error!(%error, "no browser can be let in");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
-/// Tells another `pockethog` that this one lives. It knows the secret from a file of this user alone.
-async fn running(Extract(state): Extract<Arc<State>>, headers: HeaderMap) -> Response {
-    let knows = only(&headers, &header::AUTHORIZATION)
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .is_some_and(|secret| state.secret().is(secret));
-    if knows {
-        "PocketHog".into_response()
-    } else {
-        Refusal::Locked.answer()
+#[derive(Deserialize)]
+struct Challenge {
+    nonce: String,
+}
+
+/// Proves to another `pockethog` that this is the app which wrote `running.json`.
+async fn prove(
+    Extract(state): Extract<Arc<State>>,
+    Query(Challenge { nonce }): Query<Challenge>,
+) -> Response {
+    match state.keyholder().prove(&nonce) {
+        Some(proof) => Json(proof).into_response(),
+        None => StatusCode::BAD_REQUEST.into_response(),
     }
+}
+
+/// Takes in a code for another `pockethog`, which proves that it has read `running.json`.
+async fn register(
+    Extract(state): Extract<Arc<State>>,
+    Json(request): Json<handshake::Request>,
+) -> Response {
+    let Some((code, life)) = state.keyholder().code(&request) else {
+        return Refusal::Locked.answer();
+    };
+    let access = state.access();
+    access.register(code.digest(), life, Instant::now());
+    StatusCode::NO_CONTENT.into_response()
 }
 
 impl Refusal {
@@ -243,6 +415,21 @@ impl Refusal {
                 StatusCode::FORBIDDEN,
                 "Refused",
                 "Another site tried to change something here. Nothing has changed.",
+            ),
+            Self::CodeExpired => (
+                StatusCode::FORBIDDEN,
+                "This address has expired",
+                "An address that opens PocketHog is good for a short time and once. Run pockethog again: it opens a new one.",
+            ),
+            Self::CodeUsed => (
+                StatusCode::FORBIDDEN,
+                "This address was used already",
+                "An address that opens PocketHog is good once. Run pockethog again: it opens a new one.",
+            ),
+            Self::SessionEnded => (
+                StatusCode::FORBIDDEN,
+                "This address was used twice",
+                "Somebody may have opened this address before you. What it had opened was closed. Run pockethog again: it opens a new one.",
             ),
             Self::Locked => (
                 StatusCode::FORBIDDEN,

@@ -17,6 +17,7 @@ use sign_in_with_posthog::{Connection, ConnectionId, CredentialKind};
 use super::answer::{PageError, page, sentence};
 use super::board::Board;
 use super::events::{self, Change, Part, part};
+use super::guard::Admitted;
 use super::refresher::{Health, Interest};
 use super::sign_in::sign_in_screen;
 use super::state::{State, ended_by_itself};
@@ -63,10 +64,7 @@ impl Asked {
     }
 }
 
-async fn show(
-    Extract(state): Extract<Arc<State>>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, PageError> {
+async fn show(state: Admitted, Query(asked): Query<Asked>) -> Result<Response, PageError> {
     state
         .blocking(move |state| {
             let connections = state.connections()?;

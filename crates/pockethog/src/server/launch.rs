@@ -1,7 +1,8 @@
 //! Starting and ending the app, and finding the one that runs already.
 //!
 //! A running app holds a lock, so that a killed one leaves none behind, and a private file with its address
-//! and its secret, so that a second `pockethog` can open it. The lock decides; the file only tells where.
+//! and a key, so that a second `pockethog` can open it. The lock decides whether one runs; the file only tells
+//! where, and whoever answers there has to prove that it wrote the file ([`super::handshake`]).
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -10,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use url::Url;
 
-use super::listener::Bounded;
-use super::persistent::write_private;
+use super::handshake::{self, Asker, Note, Proof};
+use super::listener::{Bounded, Client};
+use super::persistent::{Persistent, write_private};
 use super::{State, refresher, router};
 use crate::program::Program;
 use crate::snapshot::SnapshotError;
@@ -69,8 +70,8 @@ pub enum LaunchError {
 pub enum Launch {
     /// A new app, bound and not yet answering.
     New(App),
-    /// The address that opens the one that runs already.
-    Running(String),
+    /// One runs already.
+    Running(Running),
 }
 
 /// An app that is bound to its port.
@@ -83,15 +84,15 @@ pub struct App {
     lock: File,
 }
 
-/// What the private file says.
-#[derive(Serialize, Deserialize)]
-struct Note {
+/// An app that runs already, and has proved it.
+#[derive(Debug)]
+pub struct Running {
     address: String,
-    secret: String,
-    process: u32,
+    asker: Asker,
 }
 
-/// Binds `port` of 127.0.0.1, any free one for 0, unless an app with the same folders runs already.
+/// Binds `port` of 127.0.0.1, unless an app with the same folders runs already. For 0 it is the port of the
+/// last run if that is free, so that bookmarks and open tabs go on working, else any free one.
 ///
 /// # Errors
 ///
@@ -114,18 +115,19 @@ pub async fn launch(program: Arc<Program>, port: u16) -> Result<Launch, LaunchEr
         Err(TryLockError::WouldBlock) => return find(&note).await.map(Launch::Running),
         Err(TryLockError::Error(source)) => return Err(file_error(&lock_path, source)),
     }
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .await
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => LaunchError::PortInUse(port),
-            _ => LaunchError::Port { port, source },
-        })?;
+    let kept = program.folders.page_server();
+    let mut persistent = Persistent::open(&kept)?;
+    let listener = bind(port, persistent.port).await?;
     let bound = listener
         .local_addr()
         .map_err(|source| LaunchError::Port { port, source })?;
+    if port == 0 {
+        persistent.port = Some(bound.port());
+    }
+    persistent.save(&kept);
     let address =
         Url::parse(&format!("http://{bound}/")).expect("a socket address makes an address");
-    let state = State::new(program, address)?;
+    let state = State::new(program, address, persistent)?;
     write(&note, &state).map_err(|source| file_error(&note, source))?;
     Ok(Launch::New(App {
         state,
@@ -141,9 +143,14 @@ impl App {
         &self.state
     }
 
-    /// The address to open: it holds the secret that lets a browser in.
-    pub fn open_address(&self) -> String {
-        open_address(self.state.address().as_str(), self.state.secret().expose())
+    /// An address that opens the app in a browser: once, and within `life`.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no random numbers.
+    pub fn open_address(&self, life: Duration) -> Result<String, LaunchError> {
+        let code = self.state.access().new_code(life)?;
+        Ok(open_address(self.state.address().as_str(), code.expose()))
     }
 
     /// Answers until `end` is ready; then ends what is under way, in two seconds at most.
@@ -160,12 +167,12 @@ impl App {
         } = self;
         let refresher = tokio::spawn(refresher::run(Arc::clone(&state)));
         let closer = Arc::clone(&state);
-        let served = axum::serve(Bounded::new(listener), router(&state)).with_graceful_shutdown(
-            async move {
-                end.await;
-                closer.close();
-            },
-        );
+        let bounded = Bounded::new(listener, Arc::clone(state.clients()));
+        let service = router(&state).into_make_service_with_connect_info::<Client>();
+        let served = axum::serve(bounded, service).with_graceful_shutdown(async move {
+            end.await;
+            closer.close();
+        });
         let overdue = async {
             state.closed().await;
             tokio::time::sleep(FAREWELL).await;
@@ -181,30 +188,65 @@ impl App {
     }
 }
 
-fn open_address(origin: &str, secret: &str) -> String {
-    format!("{origin}open/{secret}")
+impl Running {
+    /// An address that opens the app in a browser: once, and within `life`.
+    ///
+    /// # Errors
+    ///
+    /// The app does not answer any more.
+    pub async fn open_address(&self, life: Duration) -> Result<String, LaunchError> {
+        let hangs = || LaunchError::Hangs(self.address.clone());
+        let (request, code) = self.asker.ask(life).ok_or_else(hangs)?;
+        let sent = client()
+            .ok_or_else(hangs)?
+            .post(handshake_address(&self.address))
+            .json(&request)
+            .send()
+            .await;
+        let taken = sent.is_ok_and(|answer| answer.status().is_success());
+        taken
+            .then(|| open_address(&self.address, code.expose()))
+            .ok_or_else(hangs)
+    }
+}
+
+/// The port that was asked for; without one that of the last run, if it is free.
+async fn bind(port: u16, last: Option<u16>) -> Result<TcpListener, LaunchError> {
+    if let (0, Some(last)) = (port, last)
+        && let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, last)).await
+    {
+        return Ok(listener);
+    }
+    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    bound.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => LaunchError::PortInUse(port),
+        _ => LaunchError::Port { port, source },
+    })
+}
+
+fn open_address(origin: &str, code: &str) -> String {
+    format!("{origin}open/{code}")
+}
+
+fn handshake_address(origin: &str) -> String {
+    format!("{}{}", origin.trim_end_matches('/'), handshake::PATH)
 }
 
 fn write(path: &Path, state: &State) -> io::Result<()> {
-    let note = Note {
-        address: state.address().to_string(),
-        secret: state.secret().expose().to_owned(),
-        process: std::process::id(),
-    };
-    write_private(path, &serde_json::to_vec(&note)?)
+    write_private(path, &serde_json::to_vec(&state.keyholder().note())?)
 }
 
-/// The address that opens the running app, once it says that it lives.
-async fn find(path: &Path) -> Result<String, LaunchError> {
+/// The running app, once it has proved that it is the one that wrote the file.
+async fn find(path: &Path) -> Result<Running, LaunchError> {
     let until = Instant::now() + START_TIME;
     loop {
         let note: Option<Note> = std::fs::read(path)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if let Some(note) = &note
-            && lives(note).await
+            && let Some(running) = ask(note).await
         {
-            return Ok(open_address(&note.address, &note.secret));
+            return Ok(running);
         }
         if Instant::now() >= until {
             return Err(LaunchError::Hangs(note.map_or_else(
@@ -217,19 +259,26 @@ async fn find(path: &Path) -> Result<String, LaunchError> {
     }
 }
 
-/// Asks without a proxy: loopback is this machine.
-async fn lives(note: &Note) -> bool {
-    let Ok(client) = reqwest::Client::builder()
+/// Asks whoever listens at the address of `note` to prove that it wrote it.
+async fn ask(note: &Note) -> Option<Running> {
+    let mut asker = Asker::new(note)?;
+    let asked = client()?
+        .get(handshake_address(&note.address))
+        .query(&[("nonce", asker.nonce())])
+        .send();
+    let proof: Proof = asked.await.ok()?.json().await.ok()?;
+    asker.accepts(&proof).then(|| Running {
+        address: note.address.clone(),
+        asker,
+    })
+}
+
+/// Without a proxy, because loopback is this machine, and without a way on to anywhere else.
+fn client() -> Option<reqwest::Client> {
+    reqwest::Client::builder()
         .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
         .timeout(ANSWER_TIME)
         .build()
-    else {
-        return false;
-    };
-    client
-        .get(format!("{}running", note.address))
-        .bearer_auth(&note.secret)
-        .send()
-        .await
-        .is_ok_and(|answer| answer.status().is_success())
+        .ok()
 }

@@ -6,6 +6,7 @@
 //! person changes arrives as a form, is stored, and is answered with 303 to a page; what there is to say
 //! about it is left with [`State::say`] and shown on the next page, so that no address carries words.
 
+mod access;
 mod answer;
 mod assets;
 mod banner;
@@ -14,6 +15,7 @@ mod chooser;
 mod connections;
 mod events;
 mod guard;
+mod handshake;
 mod home;
 mod launch;
 mod listener;
@@ -32,8 +34,10 @@ use std::sync::Arc;
 
 use axum::Router;
 
+pub use access::{CODE_LIFE, PRINTED_CODE_LIFE};
 pub use answer::{NotFound, PageError, page, see_other, sentence};
 pub use events::{Change, Part, part, stream};
+pub use guard::Admitted;
 pub use launch::{App, Launch, LaunchError, launch};
 pub use refresher::Interest;
 pub use sign_in::{Purpose, begin};

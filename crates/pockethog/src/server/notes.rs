@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::extract::{Form, Path, State as Extract};
+use axum::extract::{Form, Path};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -15,6 +15,7 @@ use posthog_api::error::Forbidden;
 use serde::Deserialize;
 
 use super::answer::sentence;
+use super::guard::Admitted;
 use super::project::{Located, address, locate, range_of, view};
 use super::state::lock;
 use super::{Change, NotFound, PageError, State, page, see_other};
@@ -100,7 +101,7 @@ impl Typed {
 }
 
 async fn add(
-    Extract(state): Extract<Arc<State>>,
+    state: Admitted,
     Path(path): Path<(String, String)>,
     Form(typed): Form<Typed>,
 ) -> Result<Response, PageError> {
@@ -147,7 +148,7 @@ async fn add(
 }
 
 async fn edit(
-    Extract(state): Extract<Arc<State>>,
+    state: Admitted,
     Path((host, project, id)): Path<(String, String, u64)>,
     Form(typed): Form<Typed>,
 ) -> Result<Response, PageError> {
@@ -209,7 +210,7 @@ async fn edit(
 }
 
 async fn delete(
-    Extract(state): Extract<Arc<State>>,
+    state: Admitted,
     Path((host, project, id)): Path<(String, String, u64)>,
     Form(typed): Form<Typed>,
 ) -> Result<Response, PageError> {
@@ -242,7 +243,7 @@ async fn delete(
 }
 
 async fn undo(
-    Extract(state): Extract<Arc<State>>,
+    state: Admitted,
     Path((host, project, id)): Path<(String, String, u64)>,
     Form(typed): Form<Typed>,
 ) -> Result<Response, PageError> {
@@ -275,7 +276,7 @@ async fn find(state: &Arc<State>, path: (String, String)) -> Result<Option<Locat
 
 /// The page with the form as it was typed.
 async fn refuse(
-    state: &Arc<State>,
+    state: &Admitted,
     located: Located,
     range: Range,
     status: StatusCode,

@@ -16,6 +16,7 @@ use sign_in_with_posthog::Connection;
 pub(super) use self::view::{host_label, view};
 use super::answer::sentence;
 use super::events::{self, Change, Part, part};
+use super::guard::Admitted;
 use super::refresher::Interest;
 use super::{NotFound, PageError, State, page, see_other};
 use crate::colours;
@@ -105,7 +106,7 @@ pub(super) fn address(key: &ProjectKey, range: Range) -> String {
 }
 
 async fn show(
-    Extract(state): Extract<Arc<State>>,
+    state: Admitted,
     Path(path): Path<(String, String)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {

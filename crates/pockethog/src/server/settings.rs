@@ -13,6 +13,7 @@ use serde::Deserialize;
 use sign_in_with_posthog::CredentialKind;
 
 use super::answer::sentence;
+use super::guard::Admitted;
 use super::project::{host_label, not_saved, scheme};
 use super::{Change, PageError, State, page, see_other, upload};
 use crate::pages::layout::{Notice, Tone};
@@ -43,16 +44,13 @@ struct Asked {
     by: String,
 }
 
-async fn show(
-    Extract(state): Extract<Arc<State>>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, PageError> {
+async fn show(state: Admitted, Query(asked): Query<Asked>) -> Result<Response, PageError> {
     state
         .blocking(move |state| Ok(page(settings::render(&view(state, asked)?))))
         .await
 }
 
-fn view(state: &State, asked: Asked) -> Result<Settings, PageError> {
+fn view(state: &Admitted, asked: Asked) -> Result<Settings, PageError> {
     let (preferences, problem) = state.preferences();
     let mut shell = state.shell();
     // The page has a place of its own for it.

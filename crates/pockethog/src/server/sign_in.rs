@@ -26,6 +26,7 @@ use super::answer::{PageError, page, see_other, sentence};
 use super::banner;
 use super::connections::forget_projects;
 use super::events::Change;
+use super::guard::Admitted;
 use super::state::{State, ended_by_itself, lock};
 use crate::accounts::EMAIL_SCOPE;
 use crate::key_swap;
@@ -71,7 +72,7 @@ pub fn routes() -> Router<Arc<State>> {
 }
 
 /// The sign-in screen, with why access has ended where it has.
-pub(super) fn sign_in_screen(state: &State, connections: &[Connection]) -> Response {
+pub(super) fn sign_in_screen(state: &Admitted, connections: &[Connection]) -> Response {
     state.ends_to_tell(connections);
     let any_active = connections.iter().any(Connection::is_active);
     let ended: Vec<String> = connections
@@ -91,7 +92,7 @@ pub(super) fn sign_in_screen(state: &State, connections: &[Connection]) -> Respo
     page(sign_in::render(&view))
 }
 
-async fn screen(Extract(state): Extract<Arc<State>>) -> Result<Response, PageError> {
+async fn screen(state: Admitted) -> Result<Response, PageError> {
     state
         .blocking(|state| Ok(sign_in_screen(state, &state.connections()?)))
         .await
@@ -168,7 +169,7 @@ async fn look_after(state: Weak<State>, attempt: Arc<Attempt>) {
 
 /// Gives the browser the cookie that the callback requires, and leads it to PostHog. Only a browser that was
 /// let in gets here.
-async fn start(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> Response {
+async fn start(state: Admitted, Path(id): Path<String>) -> Response {
     let Some(entry) = state.attempts().started(&id) else {
         let view = Message {
             shell: state.shell(),
@@ -308,12 +309,12 @@ fn foreign_callback(error: &CallbackError) -> Response {
     (StatusCode::BAD_REQUEST, page(message::render(&view))).into_response()
 }
 
-async fn api_key_form(Extract(state): Extract<Arc<State>>) -> Response {
+async fn api_key_form(state: Admitted) -> Response {
     page(api_key::render(&empty_form(&state)))
 }
 
 /// The form for an API key with nothing typed.
-fn empty_form(state: &State) -> ApiKey {
+fn empty_form(state: &Admitted) -> ApiKey {
     let host = |region| state.program().clouds.host(region);
     ApiKey {
         shell: state.shell(),
@@ -333,10 +334,7 @@ struct KeyForm {
 }
 
 /// Takes an API key. It is shown nowhere again, neither in an answer nor in an address.
-async fn add_api_key(
-    Extract(state): Extract<Arc<State>>,
-    Form(KeyForm { address, key }): Form<KeyForm>,
-) -> Response {
+async fn add_api_key(state: Admitted, Form(KeyForm { address, key }): Form<KeyForm>) -> Response {
     let key = SecretString::from(key);
     let fault = match state.program().clouds.parse(&address) {
         Err(error) => Fault::Address(sentence(error)),
@@ -363,7 +361,7 @@ fn key_fault(error: &ApiKeyError) -> Fault {
     }
 }
 
-fn refused(state: &State, address: String, fault: Fault) -> Response {
+fn refused(state: &Admitted, address: String, fault: Fault) -> Response {
     let view = ApiKey {
         address,
         fault: Some(fault),
@@ -380,10 +378,7 @@ struct HostForm {
 }
 
 /// Signs in at one's own PostHog with the browser, if that is offered. If not, the form says why.
-async fn begin_at_host(
-    Extract(state): Extract<Arc<State>>,
-    Form(form): Form<HostForm>,
-) -> Response {
+async fn begin_at_host(state: Admitted, Form(form): Form<HostForm>) -> Response {
     let host = match state.program().clouds.parse(&form.address) {
         Ok(host) => host,
         Err(error) => return refused(&state, form.address, Fault::Address(sentence(error))),

@@ -9,14 +9,17 @@ use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState, EndReason,
 use tokio::sync::{broadcast, watch};
 use url::Url;
 
+use super::access::Access;
 use super::board::Board;
 use super::events::Change;
+use super::guard::Admitted;
+use super::handshake::Keyholder;
 use super::launch::LaunchError;
+use super::listener::Clients;
 use super::mount::Mount;
 use super::notes::Deleted;
 use super::persistent::Persistent;
 use super::refresher::Refresher;
-use super::secret::Secret;
 use super::sign_in::Waiting;
 use crate::pages::layout::{Notice, Tone, Welcome};
 use crate::pages::{Shell, Status};
@@ -32,11 +35,10 @@ const BACKLOG: usize = 1024;
 pub struct State {
     program: Arc<Program>,
     address: Url,
-    persistent: Persistent,
-    /// In the opened address; lets a browser in.
-    secret: Secret,
-    /// In the cookie of a browser that was let in.
-    cookie: Secret,
+    mount: Mount,
+    access: Access,
+    keyholder: Keyholder,
+    clients: Arc<Clients>,
     snapshots: Mutex<Snapshots>,
     board: Mutex<Board>,
     preferences: Mutex<Option<(FileStamp, Preferences)>>,
@@ -56,12 +58,16 @@ pub struct State {
 type FileStamp = (Option<SystemTime>, u64);
 
 impl State {
-    /// For the app at `address`, an origin like `http://127.0.0.1:49152/`.
+    /// For the app at `address`, an origin like `http://127.0.0.1:49152/`, with what earlier runs kept.
     ///
     /// # Errors
     ///
     /// Not even Snapshots in memory can be had, or no random numbers.
-    pub fn new(program: Arc<Program>, address: Url) -> Result<Arc<Self>, LaunchError> {
+    pub(super) fn new(
+        program: Arc<Program>,
+        address: Url,
+        persistent: Persistent,
+    ) -> Result<Arc<Self>, LaunchError> {
         let mut notices = Vec::new();
         let snapshots = match program.snapshots() {
             Ok(snapshots) => {
@@ -84,14 +90,16 @@ impl State {
                 Snapshots::in_memory()?
             }
         };
-        let persistent = Persistent::open(&program.folders.page_server())?;
-        let random = || Secret::random().ok_or(LaunchError::NoRandomNumbers);
+        let keyholder = Keyholder::new(address.as_str()).ok_or(LaunchError::NoRandomNumbers)?;
+        let mount = persistent.mount.clone();
+        let access = Access::new(persistent, program.folders.page_server());
         Ok(Arc::new(Self {
             program,
             address,
-            persistent,
-            secret: random()?,
-            cookie: random()?,
+            mount,
+            access,
+            keyholder,
+            clients: Arc::default(),
             snapshots: Mutex::new(snapshots),
             board: Mutex::new(Board::default()),
             preferences: Mutex::new(None),
@@ -118,7 +126,7 @@ impl State {
 
     /// The path that all pages are below.
     pub fn mount(&self) -> &Mount {
-        &self.persistent.mount
+        &self.mount
     }
 
     /// The app's port.
@@ -126,14 +134,19 @@ impl State {
         self.address.port_or_known_default().unwrap_or(80)
     }
 
-    /// In the opened address; lets a browser in.
-    pub(super) fn secret(&self) -> &Secret {
-        &self.secret
+    /// Who was let in.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
     }
 
-    /// In the cookie of a browser that was let in.
-    pub(super) fn cookie(&self) -> &Secret {
-        &self.cookie
+    /// Proves to other instances that this is the one that runs.
+    pub(super) fn keyholder(&self) -> &Keyholder {
+        &self.keyholder
+    }
+
+    /// The open connections.
+    pub(super) fn clients(&self) -> &Arc<Clients> {
+        &self.clients
     }
 
     /// The Snapshots, for a short while: never held across an `await`.
@@ -277,9 +290,18 @@ impl State {
         any
     }
 
-    /// The shell of a page: look, who is connected, what there is to say. What [`State::say`] left is
-    /// taken out, so it is called once per page.
-    pub fn shell(&self) -> Shell {
+    /// The shell of a page that shows nothing of an account: the look alone.
+    pub fn plain_shell(&self) -> Shell {
+        let (preferences, _) = self.preferences();
+        Shell {
+            scheme: preferences.scheme,
+            mode: preferences.mode,
+            ..Shell::default()
+        }
+    }
+
+    /// See [`super::Admitted::shell`], by which alone it is reached.
+    pub(super) fn shell(&self, _: &Admitted) -> Shell {
         let (preferences, problem) = self.preferences();
         let mut notices = std::mem::take(&mut *lock(&self.notices));
         if let Some(problem) = problem {

@@ -37,7 +37,10 @@ async fn without_its_cookie_a_browser_is_told_how_to_open_pockethog() {
             .has("button[formaction$=\"/sign-in/us\"]")
             .await
     );
+    // The address that has opened it opens nothing again; running it again gives another one.
     stage.browser.open(stage.opening()).await;
+    stage.browser.shows("used already").await;
+    stage.browser.open(&stage.another_opening()).await;
     stage
         .browser
         .find("button[formaction$=\"/sign-in/us\"]")

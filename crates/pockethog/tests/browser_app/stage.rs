@@ -108,7 +108,13 @@ impl Stage {
         self.home.path()
     }
 
-    /// The printed address of the program.
+    /// A new address that opens the program, as a second start of it prints one.
+    pub fn another_opening(&self) -> String {
+        let second = App::start(self.home.path(), self.us().address(), self.eu().address());
+        second.opening.clone()
+    }
+
+    /// The printed address of the program. It has opened it, and opens nothing again.
     pub fn opening(&self) -> &str {
         &self.app.opening
     }

@@ -10,7 +10,7 @@ use demo_posthog::{Consent, Demo, Instance, Options, Size};
 use pockethog::accounts::Clouds;
 use pockethog::folders::Folders;
 use pockethog::program::Program;
-use pockethog::server::{Launch, State, launch};
+use pockethog::server::{CODE_LIFE, Launch, State, launch};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tempfile::TempDir;
@@ -81,6 +81,7 @@ pub struct App {
     pub origin: String,
     /// The path that all pages are below.
     pub mount: String,
+    /// The address that let the browser in. It opens nothing again.
     pub open_address: String,
     pub cookie: String,
     /// Those of sign-ins, which the browser sends to the callback alone.
@@ -96,7 +97,8 @@ impl App {
         let Launch::New(app) = launch(Arc::new(program), 0).await.unwrap() else {
             panic!("one runs already");
         };
-        let (state, open_address) = (Arc::clone(app.state()), app.open_address());
+        let state = Arc::clone(app.state());
+        let open_address = app.open_address(CODE_LIFE).unwrap();
         let (end, ended) = oneshot::channel::<()>();
         let served = tokio::spawn(app.serve(async {
             ended.await.ok();
@@ -119,6 +121,16 @@ impl App {
             end: Some(end),
             served,
         }
+    }
+
+    /// A new address that opens the app, as a second `pockethog` gets it.
+    pub async fn another_address(&self) -> String {
+        let home = self.state.program().folders.config.clone();
+        let second = open(&home, "http://127.0.0.1:9", "http://127.0.0.1:9");
+        let Launch::Running(app) = launch(Arc::new(second), 0).await.unwrap() else {
+            panic!("two of them run");
+        };
+        app.open_address(CODE_LIFE).await.unwrap()
     }
 
     /// Ends it as Ctrl-C does.

@@ -5,6 +5,7 @@
 use demo_posthog::Endpoint;
 use reqwest::header::{HOST, ORIGIN, SET_COOKIE};
 use reqwest::{Method, StatusCode};
+use sign_in_with_posthog::Peer;
 
 use crate::desk::{App, Desk};
 
@@ -47,17 +48,12 @@ async fn a_cookie_of_another_value_opens_nothing() {
 #[tokio::test]
 async fn the_opened_address_becomes_a_cookie_and_is_cleaned() {
     let desk = Desk::new().await;
-    let answer = desk
-        .app
-        .browser
-        .get(&desk.app.open_address)
-        .send()
-        .await
-        .unwrap();
+    let address = desk.app.another_address().await;
+    let answer = desk.app.browser.get(&address).send().await.unwrap();
     assert_eq!(crate::desk::location(&answer), "/");
     let cookie = answer.headers()[SET_COOKIE].to_str().unwrap();
     assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"));
-    let secret = desk.app.open_address.rsplit('/').next().unwrap();
+    let secret = address.rsplit('/').next().unwrap();
     assert!(!cookie.contains(secret), "the cookie is another secret");
     let wrong = format!("{}/open/{}", desk.app.origin, "A".repeat(secret.len()));
     let answer = desk.app.browser.get(wrong).send().await.unwrap();
@@ -177,8 +173,8 @@ async fn what_is_too_long_is_not_read() {
 #[tokio::test]
 async fn pages_are_below_a_path_that_no_other_server_of_the_machine_knows() {
     let desk = Desk::signed_in().await;
-    let answer = desk.app.browser.get(&desk.app.open_address).send();
-    let answer = answer.await.unwrap();
+    let address = desk.app.another_address().await;
+    let answer = desk.app.browser.get(address).send().await.unwrap();
     let cookie = answer.headers()[SET_COOKIE].to_str().unwrap().to_owned();
     assert!(desk.app.mount.len() > 20, "{}", desk.app.mount);
     assert!(
@@ -213,17 +209,28 @@ async fn pages_are_below_a_path_that_no_other_server_of_the_machine_knows() {
     let mut stream = desk.app.get("/events/home").await;
     let first = stream.chunk().await.unwrap().unwrap();
     assert!(!String::from_utf8_lossy(&first).contains("href=\\\"/project"));
-    // The same page at the root is nobody's.
-    let root = desk
-        .app
-        .browser
-        .get(format!("{}/settings", desk.app.origin));
-    let root = root
-        .header("cookie", &desk.app.cookie)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(root.status(), StatusCode::FORBIDDEN);
+    // At the root there is no page, cookie or not.
+    let root = |site: &'static str| {
+        let asked = desk
+            .app
+            .browser
+            .get(format!("{}/settings", desk.app.origin));
+        let asked = asked.header("cookie", &desk.app.cookie);
+        asked.header("sec-fetch-site", site).send()
+    };
+    for site in ["cross-site", "same-site"] {
+        let answer = root(site).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+        assert!(!answer.text().await.unwrap().contains(&desk.app.mount));
+    }
+    // A person who types the address is led on, if the system says that it is the owner.
+    let answer = root("none").await.unwrap();
+    if Peer::is_told_here() {
+        assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
+        assert_eq!(crate::desk::location(&answer), "/settings");
+    } else {
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    }
 }
 
 #[tokio::test]
@@ -237,4 +244,131 @@ async fn addresses_stay_the_same_from_run_to_run() {
     std::mem::replace(&mut desk.app, other).end().await;
     let again = App::start(desk.home.path(), us, eu).await;
     assert_eq!(again.mount, before);
+}
+
+#[tokio::test]
+async fn a_stranger_sees_no_account_and_takes_no_notice_away() {
+    let desk = Desk::signed_in().await;
+    let saved = desk.app.post("/settings", &[("mode", "dark")]).await;
+    assert_eq!(saved.status(), StatusCode::SEE_OTHER);
+    for path in [
+        "/",
+        "/callback",
+        "/callback?x=1",
+        "/callback?code=a&state=b",
+        "/callback?error=access_denied&state=b",
+        "/assets/nothing",
+        "/assets/app.js",
+        "/open/",
+        "/open/nothing",
+        "/running",
+        "/running?nonce=a",
+        "/settings",
+        "/nowhere",
+    ] {
+        for start in [desk.app.origin.clone(), desk.app.address("")] {
+            let stranger = desk.app.browser.get(format!("{start}{path}"));
+            let stranger = stranger.header("sec-fetch-site", "none");
+            let text = stranger.send().await.unwrap().text().await.unwrap();
+            assert!(!text.contains("Lovelace"), "{path}: {text}");
+            assert!(!text.contains("Saved"), "{path}: {text}");
+            // Only one whom the system knows as the owner is led on.
+            assert!(!text.contains("/~"), "{path}: {text}");
+        }
+    }
+    let settings = desk.app.text("/settings").await;
+    assert!(settings.contains("Saved") && settings.contains("Lovelace"));
+}
+
+#[tokio::test]
+async fn what_only_looks_at_an_opened_address_does_not_use_it_up() {
+    let desk = Desk::new().await;
+    let address = desk.app.another_address().await;
+    let head = desk.app.browser.head(&address).send().await.unwrap();
+    assert_eq!(head.status(), StatusCode::FORBIDDEN);
+    let ahead = desk.app.browser.get(&address);
+    let ahead = ahead.header("sec-purpose", "prefetch").send().await;
+    assert_eq!(ahead.unwrap().status(), StatusCode::FORBIDDEN);
+    let opened = desk.app.browser.get(&address).send().await.unwrap();
+    assert_eq!(opened.status(), StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_cookie_outlives_the_app_where_the_system_says_whose_the_browser_is() {
+    let mut desk = Desk::signed_in().await;
+    let (us, eu) = (desk.demo.us().address(), desk.demo.eu().address());
+    let (cookie, before) = (desk.app.cookie.clone(), desk.app.address("/settings"));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = App::start(elsewhere.path(), us, eu).await;
+    std::mem::replace(&mut desk.app, other).end().await;
+    let again = App::start(desk.home.path(), us, eu).await;
+    assert_eq!(again.address("/settings") == before, Peer::is_told_here());
+    let bookmark = again.browser.get(again.address("/settings"));
+    let answer = bookmark.header("cookie", &cookie).send().await.unwrap();
+    assert_eq!(answer.status().is_success(), Peer::is_told_here());
+}
+
+/// Acting as another user needs the superuser.
+#[cfg(target_os = "linux")]
+mod another_user {
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// A user id that no account of the machine has.
+    const STRANGER: u32 = 54_321;
+
+    /// Sends a request to a port of 127.0.0.1 as another user and returns what comes back.
+    fn ask_as_stranger(port: u16, path: &str, cookie: &str) -> String {
+        let request = format!(
+            "GET {path} HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nCookie: {cookie}\\r\\nConnection: close\\r\\n\\r\\n"
+        );
+        let script = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/{port}; printf '{request}' >&3; timeout 20 cat <&3; true"
+        );
+        let asked = Command::new("bash")
+            .args(["-c", &script])
+            .uid(STRANGER)
+            .gid(STRANGER)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&asked.stdout).into_owned()
+    }
+
+    fn is_root() -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        status.lines().any(|line| line.starts_with("Uid:\t0\t0\t"))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn gets_nothing_with_the_right_code_or_the_right_cookie() {
+        if !is_root() {
+            eprintln!("only the superuser can act as another user: not tried");
+            return;
+        }
+        let desk = Desk::signed_in().await;
+        let port = desk.app.state.port();
+        let fresh = desk.app.another_address().await;
+        let code = fresh.strip_prefix(&desk.app.origin).unwrap().to_owned();
+        for path in [
+            code,
+            format!("{}/", desk.app.mount),
+            "/".to_owned(),
+            "/running?nonce=a".to_owned(),
+            "/callback?x=1".to_owned(),
+        ] {
+            let cookie = desk.app.cookie.clone();
+            let asked = tokio::task::spawn_blocking(move || ask_as_stranger(port, &path, &cookie));
+            let answer = asked.await.unwrap();
+            let refused = answer.starts_with("HTTP/1.1 403") || answer.is_empty();
+            assert!(refused && answer.len() < 300, "{answer}");
+            assert!(!answer.contains("Lovelace") && !answer.contains(&desk.app.mount));
+        }
+        // And the code is as good as before for its owner.
+        let opened = desk.app.browser.get(&fresh).send().await.unwrap();
+        assert_eq!(opened.status(), StatusCode::SEE_OTHER);
+    }
 }
