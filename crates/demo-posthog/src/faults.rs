@@ -46,7 +46,7 @@ pub enum Endpoint {
     OrganizationProjects,
     /// `/api/projects/`.
     Projects,
-    /// `/api/projects/:id/`.
+    /// `/api/projects/:id/` and `/api/organizations/:id/projects/:id/`.
     Project,
     /// `/api/projects/:id/event_definitions/`.
     EventDefinitions,
@@ -142,6 +142,11 @@ pub enum Fault {
     Throttled(u64),
     /// PostHog's 429 for too many queries at once, without `Retry-After`.
     TooManyQueries,
+    /// PostHog's answer to a query that needs too much memory: 513, and 504 from older servers.
+    TooMuchMemory {
+        /// The server is an older one.
+        old: bool,
+    },
     /// PostHog's 503 with `Retry-After: 1`.
     Unavailable,
     /// 200 with the beginning of a JSON document.
@@ -221,6 +226,7 @@ impl Fault {
             Self::TooManyQueries => Some(errors::too_many_queries(
                 "Exceeded maximum concurrency limit: 3 for key: api:query:per-team:1 and task: demo.",
             )),
+            Self::TooMuchMemory { old } => Some(errors::too_much_memory(*old)),
             Self::Unavailable if endpoint.is_api() => Some(errors::database_unavailable()),
             Self::Unavailable => Some(
                 Answer::json(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::annotations::Annotation;
+use crate::behaviour::Behaviour;
 use crate::counters::Counters;
 use crate::events::Event;
 use crate::faults::Failure;
@@ -116,6 +117,31 @@ impl Instance {
     /// Delays every answer; a query holds its slot meanwhile.
     pub fn set_latency(&self, latency: Duration) {
         *self.0.latency() = latency;
+    }
+
+    /// Changes how it behaves where PostHogs differ.
+    pub fn change_behaviour(&self, change: impl FnOnce(&mut Behaviour)) {
+        change(&mut self.0.behaviour());
+    }
+
+    /// Leaves so many bytes in the read budget of a project.
+    pub fn leave_read_budget(&self, project: u64, bytes: u64) {
+        let now = self.0.clock.now();
+        self.0.queries.leave_budget(project, bytes, now);
+    }
+
+    /// A person opens an organization in the web app: it is their current one from now on. At first it is the
+    /// first that they belong to.
+    pub fn open_organization(&self, person: u64, organization: &str) {
+        self.0.opened().insert(person, organization.to_owned());
+    }
+
+    /// An organization lets in addresses of its verified domains alone, which nobody here has.
+    pub fn require_verified_domain(&self, organization: &str) {
+        self.0
+            .refusals()
+            .verified_domains
+            .push(organization.to_owned());
     }
 
     /// Answers without `posthog_region` and `posthog_base_url`, as a self-hosted PostHog does.

@@ -21,6 +21,7 @@
 
 mod answer;
 mod api;
+mod behaviour;
 mod call;
 mod clock;
 mod counters;
@@ -39,6 +40,7 @@ mod throttle;
 mod world;
 
 pub use api::annotations::Annotation;
+pub use behaviour::{Behaviour, ReadBudget};
 pub use counters::Counters;
 pub use demo::{Demo, Options};
 pub use events::Event;

@@ -26,6 +26,7 @@ pub(crate) enum Route {
     Organizations,
     Organization(String),
     OrganizationProjects(String),
+    OrganizationProject(String, String),
     Projects,
     Project(String),
     EventDefinitions(String),
@@ -70,6 +71,9 @@ impl Route {
             ["api", "organizations"] => Self::Organizations,
             ["api", "organizations", id] => Self::Organization(id.to_owned()),
             ["api", "organizations", id, "projects"] => Self::OrganizationProjects(id.to_owned()),
+            ["api", "organizations", id, "projects", project] => {
+                Self::OrganizationProject(id.to_owned(), project.to_owned())
+            }
             ["api", "projects"] => Self::Projects,
             ["api", "projects", id] => Self::Project(id.to_owned()),
             ["api", "projects", id, "event_definitions"] => Self::EventDefinitions(id.to_owned()),
@@ -111,7 +115,7 @@ impl Route {
             Self::Organization(_) => Endpoint::Organization,
             Self::OrganizationProjects(_) => Endpoint::OrganizationProjects,
             Self::Projects => Endpoint::Projects,
-            Self::Project(_) => Endpoint::Project,
+            Self::Project(_) | Self::OrganizationProject(..) => Endpoint::Project,
             Self::EventDefinitions(_) => Endpoint::EventDefinitions,
             Self::Annotations(_) | Self::Annotation(..) => Endpoint::Annotations,
             Self::Query(_) => Endpoint::Query,

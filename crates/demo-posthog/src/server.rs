@@ -14,6 +14,7 @@ use crate::api::annotations::Notes;
 use crate::api::errors;
 use crate::api::query::QueryDesk;
 use crate::api::{self, credential::KeyUse};
+use crate::behaviour::Behaviour;
 use crate::call::Call;
 use crate::clock::Clock;
 use crate::counters::Counting;
@@ -48,6 +49,8 @@ pub(crate) struct Server {
     failures: Mutex<Failures>,
     refusals: Mutex<Refusals>,
     latency: Mutex<Duration>,
+    behaviour: Mutex<Behaviour>,
+    opened: Mutex<BTreeMap<u64, String>>,
     self_hosted: AtomicBool,
 }
 
@@ -58,6 +61,8 @@ pub(crate) struct Refusals {
     pub(crate) projects: BTreeMap<u64, u16>,
     /// Organizations that forbid personal API keys.
     pub(crate) without_api_keys: Vec<String>,
+    /// Organizations that let in addresses of verified domains alone; nobody here has one.
+    pub(crate) verified_domains: Vec<String>,
 }
 
 impl Server {
@@ -92,6 +97,8 @@ impl Server {
             failures: Mutex::default(),
             refusals: Mutex::default(),
             latency: Mutex::default(),
+            behaviour: Mutex::default(),
+            opened: Mutex::default(),
             self_hosted: AtomicBool::new(false),
         }
     }
@@ -131,6 +138,16 @@ impl Server {
 
     pub(crate) fn latency(&self) -> MutexGuard<'_, Duration> {
         lock(&self.latency)
+    }
+
+    /// How it behaves where PostHogs differ.
+    pub(crate) fn behaviour(&self) -> MutexGuard<'_, Behaviour> {
+        lock(&self.behaviour)
+    }
+
+    /// The organizations that people last opened in the web app, by the number of the person.
+    pub(crate) fn opened(&self) -> MutexGuard<'_, BTreeMap<u64, String>> {
+        lock(&self.opened)
     }
 
     /// Waits as long as every request is made to wait.

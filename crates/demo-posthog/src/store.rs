@@ -80,6 +80,17 @@ impl ProjectStore {
             .collect()
     }
 
+    /// How many events there are.
+    pub(crate) fn size(&self) -> u64 {
+        let count = |connection: &Connection| {
+            connection.query_row("SELECT count(*) FROM event_rows", [], |row| {
+                row.get::<_, i64>(0)
+            })
+        };
+        let count = self.with(|connection, _| count(connection));
+        count.map_or(0, |count| u64::try_from(count.unwrap_or(0)).unwrap_or(0))
+    }
+
     /// Runs `work` on the database and the dictionary of its texts.
     pub(crate) fn with<T>(
         &self,

@@ -18,6 +18,15 @@ pub(crate) fn current(server: &Server, call: &Call) -> Result<Answer, Answer> {
     {
         return Err(errors::not_authenticated(site));
     }
+    if let Some(status) = server.behaviour().keys_cannot_ask {
+        return Err(match status {
+            401 => errors::not_authenticated(site),
+            403 => {
+                errors::permission_denied("This action does not support personal API key access")
+            }
+            _ => errors::status(status),
+        });
+    }
     let credential = Credential::of(server, call)?;
     allow(call, &["GET"])?;
     let name = credential.api_key.unwrap_or_default();

@@ -154,6 +154,19 @@ impl Credential {
         )))
     }
 
+    /// Refuses where an address names no organization, and the one that the person last opened is outside the
+    /// Reach or lets in others alone.
+    pub(crate) fn reach_current_organization(&self, server: &Server) -> Result<(), Answer> {
+        let Some(current) = self.current_organization(server) else {
+            return Ok(());
+        };
+        self.reach_organization(&current.id)?;
+        if server.refusals().verified_domains.contains(&current.id) {
+            return Err(errors::verified_domain_required());
+        }
+        Ok(())
+    }
+
     /// Refuses a project outside its Reach.
     pub(crate) fn reach_project(&self, project: u64) -> Result<(), Answer> {
         let teams = self.reach.teams();
@@ -176,7 +189,7 @@ impl Credential {
             .filter(|organization| self.reaches(&organization.id))
     }
 
-    /// What tests made this organization answer: an error, or no personal API keys.
+    /// What tests made this organization answer: an error, no personal API keys, or nobody of another domain.
     pub(crate) fn organization_answers(
         &self,
         server: &Server,
@@ -185,6 +198,9 @@ impl Credential {
         let refusals = server.refusals();
         if let Some(status) = refusals.organizations.get(&organization.id) {
             return Err(errors::status(*status));
+        }
+        if refusals.verified_domains.contains(&organization.id) {
+            return Err(errors::verified_domain_required());
         }
         if self.api_key.is_some() && refusals.without_api_keys.contains(&organization.id) {
             return Err(errors::permission_denied(&format!(
@@ -233,9 +249,14 @@ impl Credential {
         }
     }
 
-    /// The organization that the person last opened: the first one.
+    /// The organization that the person last opened: the first one, until they open another.
     pub(crate) fn current_organization<'a>(&self, server: &'a Server) -> Option<&'a Organization> {
-        server.world.organizations_of(self.person).next()
+        let opened = server.opened().get(&self.person).cloned();
+        let mut mine = server.world.organizations_of(self.person);
+        match opened {
+            Some(opened) => mine.find(|known| known.id == opened),
+            None => mine.next(),
+        }
     }
 
     /// The project that the person last opened: the first one.

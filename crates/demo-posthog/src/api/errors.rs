@@ -102,6 +102,46 @@ pub(crate) fn too_many_queries(detail: &str) -> Answer {
     Answer::json(429, &body("throttled_error", "throttled", detail, None))
 }
 
+/// 429 for a project whose read budget is used up.
+pub(crate) fn read_budget_spent(seconds: u64) -> Answer {
+    let detail = "This project has used up its hourly read budget for API queries.";
+    let code = "api_queries_budget_exceeded";
+    Answer::json(429, &body("throttled_error", code, detail, None))
+        .with(header::RETRY_AFTER, seconds.to_string())
+}
+
+/// 513 for a query that needs too much memory; 504 from older servers, as for one that takes too long.
+pub(crate) fn too_much_memory(old: bool) -> Answer {
+    let (status, code, detail) = if old {
+        (
+            504,
+            "error",
+            "Query has reached the max memory limit before completing. You may need to narrow date range or materialize.",
+        )
+    } else {
+        (
+            513,
+            "clickhouse_memory_limit_exceeded",
+            "This query ran out of memory before it could finish, usually because it's scanning too much data.",
+        )
+    };
+    Answer::json(status, &body("server_error", code, detail, None))
+}
+
+/// 403 of an organization that lets in addresses of its verified domains alone.
+pub(crate) fn verified_domain_required() -> Answer {
+    let detail = "Your organization only allows members with a verified email domain. Contact your organization's admin for access.";
+    Answer::json(
+        403,
+        &body(
+            "authentication_error",
+            "verified_domain_required",
+            detail,
+            None,
+        ),
+    )
+}
+
 /// 500.
 pub(crate) fn server_error() -> Answer {
     Answer::json(

@@ -26,6 +26,9 @@ pub(crate) async fn answer(server: &Arc<Server>, call: &Call, route: &Route) -> 
         Route::Organizations => organizations::list(server, call),
         Route::Organization(id) => organizations::one(server, call, id),
         Route::OrganizationProjects(id) => projects::of_organization(server, call, id),
+        Route::OrganizationProject(id, project) => {
+            projects::one_of_organization(server, call, id, project)
+        }
         Route::Projects => projects::list(server, call),
         Route::Project(id) => projects::one(server, call, id),
         Route::EventDefinitions(id) => event_definitions::list(server, call, id).await,

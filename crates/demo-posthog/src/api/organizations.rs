@@ -86,9 +86,9 @@ pub(crate) fn full(server: &Server, organization: &Organization, person: u64) ->
         "projects": inside.iter().map(|project| json!({
             "id": project.id, "organization_id": project.organization, "name": project.name,
         })).collect::<Vec<_>>(),
-        "available_product_features": [],
+        "available_product_features": features(),
         "is_member_join_email_enabled": true,
-        "metadata": {"instance_tag": "none"},
+        "metadata": {"instance_tag": "none", "notes": "x".repeat(server.behaviour().longer_organizations)},
         "customer_id": null,
         "enforce_2fa": null,
         "members_can_invite": true,
@@ -99,6 +99,36 @@ pub(crate) fn full(server: &Server, organization: &Organization, person: u64) ->
         "default_experiment_stats_method": "bayesian",
         "default_role_id": null,
     })
+}
+
+/// What its plan has: a long list in every answer that embeds an organization.
+fn features() -> Vec<Value> {
+    const KINDS: [&str; 9] = [
+        "product_analytics",
+        "web_analytics",
+        "session_replay",
+        "feature_flags",
+        "experiments",
+        "surveys",
+        "data_warehouse",
+        "error_tracking",
+        "support",
+    ];
+    let of_kind = |kind: &str| {
+        let kind = kind.to_owned();
+        (1..=10).map(move |nth| {
+            json!({
+                "key": format!("{kind}_{nth}"),
+                "name": format!("Feature {nth} of {}", kind.replace('_', " ")),
+                "description": "What the plan of this organization includes, in a sentence of its own.",
+                "unit": null,
+                "limit": null,
+                "note": null,
+                "is_plan_default": true,
+            })
+        })
+    };
+    KINDS.into_iter().flat_map(of_kind).collect()
 }
 
 /// Owner for the first person, member for the others.

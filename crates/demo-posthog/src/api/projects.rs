@@ -15,6 +15,7 @@ pub(crate) fn list(server: &Server, call: &Call) -> Result<Answer, Answer> {
     let credential = Credential::of(server, call)?;
     allow(call, &["GET"])?;
     credential.not_for_projects()?;
+    credential.reach_current_organization(server)?;
     credential.require("project:read")?;
     let projects: Vec<&Project> = credential
         .organizations(server)
@@ -26,7 +27,7 @@ pub(crate) fn list(server: &Server, call: &Call) -> Result<Answer, Answer> {
     }))
 }
 
-/// `/api/organizations/:id/projects/`.
+/// `/api/organizations/:id/projects/`: empty for somebody who is no member.
 pub(crate) fn of_organization(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
     let credential = Credential::of(server, call)?;
     allow(call, &["GET"])?;
@@ -40,38 +41,61 @@ pub(crate) fn of_organization(server: &Server, call: &Call, id: &str) -> Result<
     let organization = organization.ok_or_else(missing)?;
     credential.reach_organization(&organization.id)?;
     credential.require("project:read")?;
-    if !organization.members.contains(&credential.person) {
-        return Err(errors::permission_denied(
-            "You don't have access to the organization.",
-        ));
-    }
     credential.organization_answers(server, organization)?;
     let projects: Vec<&Project> = server
         .world
         .projects_of(&organization.id)
-        .filter(|project| matches(call, project))
+        .filter(|project| server.world.sees(credential.person, project) && matches(call, project))
         .collect();
     Ok(page(server, call, &projects, PAGE, |project| {
         basic(project)
     }))
 }
 
-/// `/api/projects/:id/`. What the person does not see is not there.
+/// `/api/projects/:id/`. What the person does not see is not there. The address names no organization, so the
+/// one that the person last opened is looked at.
 pub(crate) fn one(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
     let credential = Credential::of(server, call)?;
     allow(call, &["GET"])?;
-    let missing = || errors::not_found("Not found.");
+    credential.reach_current_organization(server)?;
     let project = if id == "@current" {
         credential.current_project(server)
     } else {
         id.parse().ok().and_then(|id| server.world.project(id))
     };
+    show_one(server, &credential, project)
+}
+
+/// `/api/organizations/:id/projects/:id/`.
+pub(crate) fn one_of_organization(
+    server: &Server,
+    call: &Call,
+    organization: &str,
+    id: &str,
+) -> Result<Answer, Answer> {
+    let credential = Credential::of(server, call)?;
+    allow(call, &["GET"])?;
+    let organization = server
+        .world
+        .organization(organization)
+        .ok_or_else(|| errors::not_found("Organization not found."))?;
+    credential.reach_organization(&organization.id)?;
+    let project = id.parse().ok().and_then(|id| server.world.project(id));
+    let project = project.filter(|project| project.organization == organization.id);
+    show_one(server, &credential, project)
+}
+
+fn show_one(
+    server: &Server,
+    credential: &Credential,
+    project: Option<&Project>,
+) -> Result<Answer, Answer> {
     let project = project
         .filter(|project| {
             server.world.sees(credential.person, project)
                 && credential.reaches(&project.organization)
         })
-        .ok_or_else(missing)?;
+        .ok_or_else(|| errors::not_found("Not found."))?;
     credential.reach_project(project.id)?;
     credential.require("project:read")?;
     credential.project_answers(server, project)?;

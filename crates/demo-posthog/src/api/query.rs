@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use super::credential::Credential;
 use super::{allow, errors};
 use crate::answer::Answer;
+use crate::behaviour::{Behaviour, ReadBudget};
 use crate::call::Call;
 use crate::hogql;
 use crate::oauth::secrets;
@@ -25,22 +27,86 @@ const FRESH: SignedDuration = SignedDuration::from_hours(6);
 const FRESH_FOR_LAZY: SignedDuration = SignedDuration::from_hours(12);
 /// Seconds after which an asynchronous answer is gone.
 const STATUS_LIFETIME: i64 = 600;
-/// Queries at once per organization, for everything but personal API keys.
-const PER_ORGANIZATION: usize = 20;
-/// Queries at once per project, for personal API keys.
-const PER_PROJECT: usize = 3;
-/// How long a query with a personal API key waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Stands for a number that is none, until it is written as Python writes it.
+const NOT_A_NUMBER: &str = "\u{e000}NaN";
+
+/// Members of a request, as PostHog's schema has them; any other is refused.
+const REQUEST: [&str; 7] = [
+    "async",
+    "client_query_id",
+    "filters_override",
+    "name",
+    "query",
+    "refresh",
+    "variables_override",
+];
+/// Members of `HogQLQuery`.
+const HOGQL_QUERY: [&str; 11] = [
+    "explain",
+    "filters",
+    "kind",
+    "modifiers",
+    "name",
+    "query",
+    "response",
+    "tags",
+    "values",
+    "variables",
+    "version",
+];
+/// Members of `HogQLMetadata`.
+const HOGQL_METADATA: [&str; 12] = [
+    "debug",
+    "filters",
+    "globals",
+    "kind",
+    "language",
+    "modifiers",
+    "query",
+    "response",
+    "sourceQuery",
+    "tags",
+    "variables",
+    "version",
+];
 
 /// What is remembered between queries.
 #[derive(Debug, Default)]
-pub(crate) struct QueryDesk(Mutex<Desk>);
+pub(crate) struct QueryDesk {
+    desk: Mutex<Desk>,
+    /// A slot was given back.
+    freed: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Desk {
     cache: HashMap<String, Cached>,
     running: HashMap<String, Status>,
-    slots: BTreeMap<String, Arc<Semaphore>>,
+    slots: BTreeMap<String, usize>,
+    budgets: HashMap<u64, Bucket>,
+}
+
+/// What is left of a read budget; less than nothing after the query that crossed the line.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    left: f64,
+    at: Timestamp,
+}
+
+/// A place among the queries that run at once.
+#[derive(Debug)]
+struct Slot<'a> {
+    desk: &'a QueryDesk,
+    key: String,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        if let Some(running) = self.desk.lock().slots.get_mut(&self.key) {
+            *running = running.saturating_sub(1);
+        }
+        self.desk.freed.notify_waiters();
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -59,17 +125,59 @@ struct Status {
 
 impl QueryDesk {
     fn lock(&self) -> MutexGuard<'_, Desk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn slots(&self, key: &str, size: usize) -> Arc<Semaphore> {
+    fn slot(&self, key: &str, size: usize) -> Option<Slot<'_>> {
         let mut desk = self.lock();
-        let slots = desk
-            .slots
-            .entry(key.to_owned())
-            .or_insert_with(|| Arc::new(Semaphore::new(size)));
-        Arc::clone(slots)
+        let running = desk.slots.entry(key.to_owned()).or_default();
+        if *running >= size {
+            return None;
+        }
+        *running += 1;
+        Some(Slot {
+            desk: self,
+            key: key.to_owned(),
+        })
     }
+
+    /// Waits for a slot.
+    async fn slot_within(&self, key: &str, size: usize, patience: Duration) -> Option<Slot<'_>> {
+        let give_up = tokio::time::Instant::now() + patience;
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if let Some(slot) = self.slot(key, size) {
+                return Some(slot);
+            }
+            tokio::time::timeout_at(give_up, freed).await.ok()?;
+        }
+    }
+
+    pub(crate) fn leave_budget(&self, project: u64, bytes: u64, at: Timestamp) {
+        let left = float(bytes);
+        self.lock().budgets.insert(project, Bucket { left, at });
+    }
+
+    /// What is left of the budget of a project, `read` taken out of it.
+    fn debit(&self, project: u64, budget: ReadBudget, read: u64, now: Timestamp) -> f64 {
+        let mut desk = self.lock();
+        let full = Bucket {
+            left: float(budget.burst),
+            at: now,
+        };
+        let bucket = desk.budgets.entry(project).or_insert(full);
+        let passed = now.duration_since(bucket.at).as_secs_f64().max(0.0);
+        let refilled = bucket.left + float(budget.per_hour) / 3600.0 * passed;
+        bucket.left = refilled.min(float(budget.burst)) - float(read);
+        bucket.at = now;
+        bucket.left
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes of an invented budget")]
+fn float(bytes: u64) -> f64 {
+    bytes as f64
 }
 
 /// What `refresh` asks for.
@@ -120,6 +228,8 @@ struct Question {
     values: Map<String, Value>,
     refresh: Refresh,
     id: Option<String>,
+    /// What a personal API key may read, and so what is told about it.
+    budget: Option<ReadBudget>,
 }
 
 /// POST: a query.
@@ -134,7 +244,8 @@ pub(crate) async fn ask(server: &Arc<Server>, call: &Call, id: &str) -> Result<A
         Ok(_) => return Err(parse_error("Input should be a valid dictionary")),
         Err(error) => return Err(errors::parse_error(&error.to_string())),
     };
-    let (kind, text, values) = read(&body)?;
+    let behaviour = server.behaviour().clone();
+    let (kind, text, values) = read(&body, &behaviour)?;
     if kind == "HogQLMetadata" {
         return Ok(Answer::json(200, &metadata(store, text).await));
     }
@@ -153,13 +264,20 @@ pub(crate) async fn ask(server: &Arc<Server>, call: &Call, id: &str) -> Result<A
             .get("client_query_id")
             .and_then(Value::as_str)
             .map(ToOwned::to_owned),
+        budget: behaviour
+            .read_budget
+            .filter(|_| credential.api_key.is_some()),
     };
-    let _slot = slot(server, &credential, project).await?;
+    let _slot = slot(server, &credential, project, &behaviour).await?;
     answer(server, project, store, question).await
 }
 
 /// The kind, the text and the values of a request.
-fn read(body: &Map<String, Value>) -> Result<(String, String, Map<String, Value>), Answer> {
+fn read(
+    body: &Map<String, Value>,
+    behaviour: &Behaviour,
+) -> Result<(String, String, Map<String, Value>), Answer> {
+    only(body, &REQUEST, behaviour.requests_have_names, "")?;
     let query = match body.get("query") {
         Some(Value::Object(query)) => query,
         Some(_) => return Err(parse_error("query\n  Input should be a valid dictionary")),
@@ -178,6 +296,12 @@ fn read(body: &Map<String, Value>) -> Result<(String, String, Map<String, Value>
             ));
         }
     };
+    let (members, named): (&[&str], bool) = if kind == "HogQLQuery" {
+        (&HOGQL_QUERY, behaviour.queries_have_names)
+    } else {
+        (&HOGQL_METADATA, false)
+    };
+    only(query, members, named, &format!("query.{kind}."))?;
     let Some(text) = query.get("query").and_then(Value::as_str) else {
         return Err(parse_error(&format!(
             "query.{kind}.query\n  Field required"
@@ -195,16 +319,34 @@ fn read(body: &Map<String, Value>) -> Result<(String, String, Map<String, Value>
     Ok((kind.to_owned(), text.to_owned(), values))
 }
 
+/// Refuses a member that the schema does not have.
+fn only(
+    object: &Map<String, Value>,
+    members: &[&str],
+    named: bool,
+    place: &str,
+) -> Result<(), Answer> {
+    let unknown = |member: &&String| {
+        !members.contains(&member.as_str()) || (!named && member.as_str() == "name")
+    };
+    object.keys().find(unknown).map_or(Ok(()), |member| {
+        Err(parse_error(&format!(
+            "{place}{member}\n  Extra inputs are not permitted [type=extra_forbidden]"
+        )))
+    })
+}
+
 fn parse_error(detail: &str) -> Answer {
     errors::parse_error(&format!("1 validation error for QueryRequest\n{detail}"))
 }
 
 /// A place among the queries that run at once.
-async fn slot(
-    server: &Server,
+async fn slot<'a>(
+    server: &'a Server,
     credential: &Credential,
     project: &Project,
-) -> Result<OwnedSemaphorePermit, Answer> {
+    behaviour: &Behaviour,
+) -> Result<Slot<'a>, Answer> {
     let full = |limit: usize, key: &str| {
         errors::too_many_queries(&format!(
             "Exceeded maximum concurrency limit: {limit} for key: {key} and task: {}",
@@ -212,18 +354,17 @@ async fn slot(
         ))
     };
     if credential.api_key.is_none() {
+        let most = behaviour.queries_at_once_per_organization;
         let key = format!("app:query:per-org:{}", project.organization);
-        let slots = server.queries.slots(&key, PER_ORGANIZATION);
-        return slots
-            .try_acquire_owned()
-            .map_err(|_| full(PER_ORGANIZATION, &key));
+        let slot = server.queries.slot(&key, most);
+        return slot.ok_or_else(|| full(most, &key));
     }
+    let most = behaviour.queries_at_once_per_project;
     let key = format!("api:query:per-team:{}", project.id);
-    let slots = server.queries.slots(&key, PER_PROJECT);
-    match tokio::time::timeout(PATIENCE, slots.acquire_owned()).await {
-        Ok(Ok(slot)) => Ok(slot),
-        _ => Err(full(PER_PROJECT, &key)),
-    }
+    let slot = server
+        .queries
+        .slot_within(&key, most, behaviour.key_patience);
+    slot.await.ok_or_else(|| full(most, &key))
 }
 
 async fn answer(
@@ -247,14 +388,34 @@ async fn answer(
         server.delay().await;
         let mut body = cached.body;
         put(&mut body, "is_cached", json!(true));
-        return Ok(Answer::json(200, &body));
+        let answer = Answer::json(200, &body);
+        return Ok(match question.budget {
+            Some(budget) => {
+                let left = server.queries.debit(project.id, budget, 0, now);
+                tell_budget(answer, 0, left)
+            }
+            None => answer,
+        });
+    }
+    // What the cache holds is answered all the same.
+    if let Some(budget) = question.budget {
+        let left = server.queries.debit(project.id, budget, 0, now);
+        if left <= 0.0 {
+            return Err(tell_budget(refuse_reading(budget, left), 0, left));
+        }
     }
     if !question.refresh.is_async() {
         let computed = compute(server, store, &question, key).await;
-        return match computed {
-            Ok(body) => Ok(Answer::json(200, &body)),
-            Err(error) => Err(refusal(&error)),
-        };
+        let (body, read) = computed.map_err(|error| refusal(&error))?;
+        let answer = Answer::json(200, &body);
+        return Ok(match question.budget {
+            Some(budget) => {
+                // The query that crosses the line was answered.
+                let left = server.queries.debit(project.id, budget, read, now);
+                tell_budget(answer, read, left)
+            }
+            None => answer,
+        });
     }
     let id = question.id.clone().unwrap_or_else(secrets::uuid);
     let status = Status {
@@ -265,30 +426,71 @@ async fn answer(
     };
     let shown = show(&id, &status);
     server.queries.lock().running.insert(id.clone(), status);
-    let server = Arc::clone(server);
+    let (server, status_of) = (Arc::clone(server), project.id);
     tokio::spawn(async move {
         let computed = compute(&server, store, &question, key).await;
         let outcome = computed.map_err(|error| error.to_string());
+        let outcome = outcome.map(|(body, read)| {
+            if let Some(budget) = question.budget {
+                let now = server.clock.now();
+                server.queries.debit(status_of, budget, read, now);
+            }
+            body
+        });
         server.queries.lock().end(&id, server.clock.now(), outcome);
     });
     Ok(Answer::json(202, &json!({"query_status": shown})))
 }
 
-/// Runs a query, and remembers its answer.
+/// The refusal of a query whose project has read what it may, until there is some of it again.
+fn refuse_reading(budget: ReadBudget, left: f64) -> Answer {
+    let seconds = (-left / (float(budget.per_hour) / 3600.0)).ceil();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to an hour"
+    )]
+    let seconds = seconds.clamp(1.0, 3600.0) as u64;
+    errors::read_budget_spent(seconds)
+}
+
+/// With what the query read, and what is left.
+fn tell_budget(answer: Answer, read: u64, left: f64) -> Answer {
+    answer
+        .with(
+            HeaderName::from_static("x-posthog-query-bytes-read"),
+            read.to_string(),
+        )
+        .with(
+            HeaderName::from_static("x-posthog-query-budget-remaining-bytes"),
+            format!("{:.0}", left.max(0.0)),
+        )
+}
+
+/// Runs a query, and remembers its answer. Tells how many bytes it read, too.
 async fn compute(
     server: &Arc<Server>,
     store: Arc<ProjectStore>,
     question: &Question,
     key: String,
-) -> Result<Value, hogql::QueryError> {
+) -> Result<(Value, u64), hogql::QueryError> {
     server.delay().await;
     let now = server.clock.now();
     let zone = store.project.time_zone.clone();
     let (text, values) = (question.text.clone(), question.values.clone());
     let seconds = now.as_second();
     let started = std::time::Instant::now();
-    let run = move || hogql::run(&store, &text, &values, seconds);
-    let answer = tokio::task::spawn_blocking(run)
+    let per_event = question.budget.map_or(0, |budget| budget.per_event);
+    let run = move || {
+        let answer = hogql::run(&store, &text, &values, seconds)?;
+        let read = if per_event > 0 {
+            store.size() * per_event
+        } else {
+            0
+        };
+        Ok((answer, read))
+    };
+    let (answer, read) = tokio::task::spawn_blocking(run)
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     server
@@ -328,7 +530,7 @@ async fn compute(
         made_at: now,
     };
     server.queries.lock().cache.insert(key, cached);
-    Ok(body)
+    Ok((body, read))
 }
 
 async fn metadata(store: Arc<ProjectStore>, text: String) -> Value {
@@ -382,10 +584,41 @@ pub(crate) fn status(
         Some(Ok(_)) => 200,
         Some(Err(_)) => 400,
     };
-    Ok(Answer::json(
-        code,
-        &json!({"query_status": show(query, status)}),
-    ))
+    let mut shown = show(query, status);
+    if !server.behaviour().polls_hold_nan {
+        return Ok(Answer::json(code, &json!({"query_status": shown})));
+    }
+    mark_missing_numbers(&mut shown);
+    let mut answer = Answer::json(code, &json!({"query_status": shown}));
+    let text = String::from_utf8_lossy(&answer.body);
+    let text = text.replace(&format!("\"{NOT_A_NUMBER}\""), "NaN");
+    answer.body = text.into_bytes();
+    Ok(answer)
+}
+
+/// Marks what a column of numbers holds in place of one: polled results do not pass what makes it `null`.
+fn mark_missing_numbers(status: &mut Value) {
+    let Some(results) = status.get_mut("results") else {
+        return;
+    };
+    let numeric: Vec<bool> = results
+        .get("types")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(|pair| {
+            let kind = pair.get(1).and_then(Value::as_str);
+            kind.is_some_and(|kind| kind.starts_with("Float"))
+        })
+        .collect();
+    let rows = results.get_mut("results").and_then(Value::as_array_mut);
+    for row in rows.into_iter().flatten().filter_map(Value::as_array_mut) {
+        for (cell, numeric) in row.iter_mut().zip(&numeric) {
+            if *numeric && cell.is_null() {
+                *cell = json!(NOT_A_NUMBER);
+            }
+        }
+    }
 }
 
 impl Desk {

@@ -104,3 +104,31 @@ async fn a_key_for_projects_is_refused_on_lists() {
     assert_eq!((seen.status, seen.json()), (403, denied(detail)));
     assert_eq!(desk.get(&key, "/api/projects/12/").await.status, 200);
 }
+
+#[tokio::test]
+async fn at_an_old_server_a_key_cannot_ask_about_itself() {
+    let desk = Desk::start().await;
+    let key = desk.us().create_api_key(ApiKeyOptions::default());
+    for status in [401, 403, 404] {
+        desk.us().change_behaviour(|behaviour| {
+            behaviour.keys_cannot_ask = Some(status);
+        });
+        assert_eq!(desk.get(&key, CURRENT).await.status, status);
+    }
+    assert_eq!(desk.get(&key, "/api/projects/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_person_and_a_list_may_have_megabytes() {
+    let desk = Desk::start().await;
+    let key = desk.us().create_api_key(ApiKeyOptions::default());
+    let usual = desk.get(&key, "/api/users/@me/").await.text.len();
+    assert!(usual > 16 * 1024, "{usual}");
+    desk.us().change_behaviour(|behaviour| {
+        behaviour.longer_organizations = 2_000_000;
+    });
+    for path in ["/api/users/@me/", "/api/organizations/"] {
+        let length = desk.get(&key, path).await.text.len();
+        assert!(length > 2_000_000, "{path}: {length}");
+    }
+}

@@ -132,3 +132,62 @@ async fn one_project_can_be_made_to_fail() {
         200
     );
 }
+
+#[tokio::test]
+async fn the_current_organization_decides_where_an_address_names_none() {
+    let desk = Desk::start().await;
+    let [burrow, thistle] = &desk.us().world().organizations[..] else {
+        panic!("two organizations");
+    };
+    let signed = desk.signed_in(Reach::Organizations(vec![thistle.id.clone()]));
+    let detail = format!(
+        "API key does not have access to the requested organization: ID {}.",
+        burrow.id
+    );
+    for path in ["/api/projects/", "/api/projects/15/"] {
+        let seen = desk.get(&signed.access_token, path).await;
+        assert_eq!((seen.status, seen.json()), (403, denied(&detail)), "{path}");
+    }
+    let path = format!("/api/organizations/{}/projects/15/", thistle.id);
+    assert_eq!(desk.get(&signed.access_token, &path).await.status, 200);
+    desk.us().open_organization(1, &thistle.id);
+    for path in ["/api/projects/", "/api/projects/15/"] {
+        assert_eq!(desk.get(&signed.access_token, path).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_organization_has_no_projects_for_somebody_who_is_no_member() {
+    let desk = Desk::start().await;
+    let thistle = &desk.us().world().organizations[1].id;
+    let grace = desk
+        .us()
+        .sign_in_directly(2, Reach::All, "project:read", false);
+    let path = format!("/api/organizations/{thistle}/projects/");
+    let seen = desk.get(&grace.access_token, &path).await;
+    assert_eq!((seen.status, &seen.json()["results"]), (200, &json!([])));
+}
+
+#[tokio::test]
+async fn an_organization_may_want_verified_domains() {
+    let desk = Desk::start().await;
+    let thistle = &desk.us().world().organizations[1].id;
+    let all = desk.signed_in(Reach::All);
+    desk.us().require_verified_domain(thistle);
+    for path in [
+        format!("/api/organizations/{thistle}/"),
+        format!("/api/organizations/{thistle}/projects/"),
+        "/api/projects/15/annotations/".to_owned(),
+    ] {
+        let seen = desk.get(&all.access_token, &path).await;
+        assert_eq!(
+            (seen.status, &seen.json()["code"]),
+            (403, &json!("verified_domain_required")),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        desk.get(&all.access_token, "/api/projects/").await.status,
+        200
+    );
+}

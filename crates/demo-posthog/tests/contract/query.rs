@@ -273,3 +273,127 @@ async fn a_query_outside_the_reach_is_refused() {
         )
     );
 }
+
+#[tokio::test]
+async fn a_member_that_the_schema_does_not_have_is_refused() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    let query = || json!({"kind": "HogQLQuery", "query": "SELECT 1", "name": "n"});
+    let status = async |body: Value| {
+        let seen = desk.post(&token, PATH, &body).await;
+        let unknown = seen.text.contains("Extra inputs are not permitted");
+        assert_eq!(unknown, seen.status == 400, "{}", seen.text);
+        seen.status
+    };
+    assert_eq!(status(json!({"query": query(), "name": "n"})).await, 200);
+    assert_eq!(status(json!({"query": query(), "label": "n"})).await, 400);
+    let mut labelled = query();
+    labelled["label"] = "n".into();
+    assert_eq!(status(json!({"query": labelled})).await, 400);
+    let named = json!({"query": {"kind": "HogQLMetadata", "language": "hogQL", "query": "SELECT 1", "name": "n"}});
+    assert_eq!(status(named).await, 400);
+    desk.us().change_behaviour(|behaviour| {
+        behaviour.requests_have_names = false;
+    });
+    assert_eq!(status(json!({"query": query(), "name": "n"})).await, 400);
+    assert_eq!(status(json!({"query": query()})).await, 200);
+    desk.us().change_behaviour(|behaviour| {
+        behaviour.queries_have_names = false;
+    });
+    assert_eq!(status(json!({"query": query()})).await, 400);
+}
+
+#[tokio::test]
+async fn a_key_waits_for_one_of_three_places_and_an_older_server_has_ten_for_tokens() {
+    let desk = Desk::start().await;
+    let key = desk.us().create_api_key(ApiKeyOptions::default());
+    let token = desk.signed_in(Reach::All).access_token;
+    desk.us().change_behaviour(|behaviour| {
+        behaviour.key_patience = Duration::from_millis(50);
+        behaviour.queries_at_once_per_organization = 10;
+    });
+    desk.us().set_latency(Duration::from_secs(3600));
+    for (bearer, most) in [(key, 3), (token, 10)] {
+        let mut asked: tokio::task::JoinSet<_> = (0..=most)
+            .map(|_| {
+                let body = json!({"query": {"kind": "HogQLQuery", "query": COUNT}, "refresh": "force_blocking"});
+                let request = desk.request(Method::POST, PATH).bearer_auth(&bearer);
+                request.json(&body).send()
+            })
+            .collect();
+        // The others hold their places for an hour.
+        let answer = asked.join_next().await.unwrap().unwrap().unwrap();
+        assert_eq!(answer.status(), 429);
+        assert!(answer.headers().get("retry-after").is_none());
+        let body: Value = answer.json().await.unwrap();
+        let expected = format!("Exceeded maximum concurrency limit: {most} for key:");
+        assert!(body["detail"].as_str().unwrap().starts_with(&expected));
+    }
+}
+
+#[tokio::test]
+async fn a_key_has_a_read_budget_in_each_project_and_a_token_has_none() {
+    let desk = Desk::start().await;
+    let key = desk.us().create_api_key(ApiKeyOptions::default());
+    let first = ask(&desk, &key, COUNT, "force_blocking").await;
+    let read: u64 = first.header("x-posthog-query-bytes-read").parse().unwrap();
+    let left = first.header("x-posthog-query-budget-remaining-bytes");
+    assert_eq!(left.parse::<u64>().unwrap(), 480_000_000_000 - read);
+    assert!(read > 1000, "{read}");
+    // The query that crosses the line is answered, the next one is not.
+    desk.us().leave_read_budget(19, 1);
+    let last = ask(&desk, &key, COUNT, "force_blocking").await;
+    assert_eq!(
+        (
+            last.status,
+            last.header("x-posthog-query-budget-remaining-bytes")
+        ),
+        (200, "0")
+    );
+    let refused = ask(&desk, &key, COUNT, "force_blocking").await;
+    assert_eq!(
+        (refused.status, &refused.json()["code"]),
+        (429, &json!("api_queries_budget_exceeded"))
+    );
+    assert!(!refused.header("retry-after").is_empty());
+    // What is in the cache, other projects and tokens go on.
+    let cached = ask(&desk, &key, COUNT, "blocking").await;
+    assert_eq!(
+        (cached.status, cached.header("x-posthog-query-bytes-read")),
+        (200, "0")
+    );
+    let body = json!({"query": {"kind": "HogQLQuery", "query": COUNT}});
+    let other = desk.post(&key, "/api/projects/11/query/", &body).await;
+    assert_eq!(other.status, 200);
+    let token = desk.signed_in(Reach::All).access_token;
+    let spared = ask(&desk, &token, COUNT, "force_blocking").await;
+    assert_eq!(
+        (spared.status, spared.header("x-posthog-query-bytes-read")),
+        (200, "")
+    );
+    desk.us().advance_clock(Duration::from_secs(3600));
+    assert_eq!(ask(&desk, &key, COUNT, "force_blocking").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_polled_answer_holds_nan_where_a_blocking_one_holds_null() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    let text = "SELECT 0 / 0 AS none, 'NaN' AS word FROM events LIMIT 1";
+    let blocking = ask(&desk, &token, text, "blocking").await;
+    assert_eq!(
+        blocking.json()["results"],
+        json!([[null, "NaN"]]),
+        "{}",
+        blocking.text
+    );
+    let started = ask(&desk, &token, text, "force_async").await.json();
+    let path = format!("{PATH}{}/", started["query_status"]["id"].as_str().unwrap());
+    let polled = loop {
+        let polled = desk.get(&token, &path).await;
+        if polled.status != 202 {
+            break polled;
+        }
+    };
+    assert!(polled.text.contains("[[NaN,\"NaN\"]]"), "{}", polled.text);
+}

@@ -93,11 +93,11 @@ async fn a_person_with_megabytes_of_organizations_is_read() {
     assert_eq!(connection.account.label(), "ada@example.com");
 }
 
+/// A path, and what it answers.
+type Scripted = (&'static str, fn() -> Wire);
+
 /// Adds a key at an old host whose API answers so, and tells what it was stored as reaching.
-async fn reach_at_old_host(
-    key: &str,
-    answers: &[(&str, fn() -> Wire)],
-) -> Result<Reach, ApiKeyError> {
+async fn reach_at_old_host(key: &str, answers: &[Scripted]) -> Result<Reach, ApiKeyError> {
     let desk = Desk::new(Kind::Keeping);
     let current = Fault::Before(|| Wire::Answer(Answer::html(404)));
     desk.posthog
