@@ -134,6 +134,7 @@ fn card(id: u64) -> Card {
             days: (0..30).map(|day| 900 + day * 7 % 200).collect(),
             stale: None,
             unknown_zone: None,
+            ended: false,
         },
     }
 }

@@ -31,7 +31,7 @@ pub struct Failure {
     pub reason: String,
     /// True where it may heal by itself.
     pub transient: bool,
-    /// True where only signing in again helps.
+    /// Whether only signing in again helps.
     pub needs_sign_in: bool,
     /// What kind of trouble it is.
     #[serde(default)]
@@ -101,23 +101,20 @@ pub async fn discover<B: Bearer>(client: &Client<B>, connection: &Connection) ->
 
 /// All organizations, then their projects.
 async fn everything<B: Bearer>(client: &Client<B>, connection: &Connection, found: &mut Found) {
-    match client.organizations().await {
-        Ok(organizations) => {
-            found.name(&organizations);
-            let ids: Vec<String> = organizations.into_iter().map(|known| known.id).collect();
-            projects_of(client, &ids, found).await;
-        }
+    let listed = client.organizations_so_far().await;
+    let error = if let (Some(Error::Forbidden(_)), []) = (&listed.error, listed.items.as_slice()) {
         // Without `organization:read` the names of organizations are lost, the projects are not.
-        Err(Error::Forbidden(_)) => match client.projects().await {
-            Ok(projects) => found.projects.extend(projects),
-            Err(error) => found
-                .failures
-                .push(Failure::new(connection.host.name(), &error)),
-        },
-        Err(error) => found
-            .failures
-            .push(Failure::new(connection.host.name(), &error)),
-    }
+        let listed = client.projects_so_far().await;
+        found.projects.extend(listed.items);
+        listed.error
+    } else {
+        found.name(&listed.items);
+        let ids: Vec<String> = listed.items.into_iter().map(|known| known.id).collect();
+        projects_of(client, &ids, found).await;
+        listed.error
+    };
+    let failure = error.map(|error| Failure::new(connection.host.name(), &error));
+    found.failures.extend(failure);
 }
 
 /// These organizations only; their names come along where they may be known.
@@ -125,26 +122,22 @@ async fn organizations<B: Bearer>(client: &Client<B>, ids: &[String], found: &mu
     let mut names = Found::default();
     let listing = async {
         // A grant without `organization:read` does not tell names; the projects come all the same.
-        if let Ok(organizations) = client.organizations().await {
-            names.name(&organizations);
-        }
+        names.name(&client.organizations_so_far().await.items);
     };
     join(listing, projects_of(client, ids, found)).await;
     found.names = names.names;
 }
 
 async fn projects_of<B: Bearer>(client: &Client<B>, organizations: &[String], found: &mut Found) {
-    let lists = join_all(organizations.iter().map(|id| client.projects_of(id))).await;
+    let lists = join_all(organizations.iter().map(|id| client.projects_of_so_far(id))).await;
     for (id, list) in organizations.iter().zip(lists) {
-        match list {
-            Ok(projects) => found
-                .projects
-                .extend(projects.into_iter().map(|mut project| {
-                    project.organization.get_or_insert_with(|| id.clone());
-                    project
-                })),
-            Err(error) => found.organization_failures.push((id.clone(), error)),
-        }
+        let projects = list.items.into_iter().map(|mut project| {
+            project.organization.get_or_insert_with(|| id.clone());
+            project
+        });
+        found.projects.extend(projects);
+        let failure = list.error.map(|error| (id.clone(), error));
+        found.organization_failures.extend(failure);
     }
 }
 
@@ -186,6 +179,8 @@ impl Found {
             self.failures
                 .push(Failure::new(format!("Projects of {name}"), error));
         }
+        let name = connection.host.name();
+        let failures = one_for_all(self.failures, self.projects.is_empty(), &name);
         let mut seen = HashSet::new();
         let mut projects: Vec<Project> = self
             .projects
@@ -216,11 +211,24 @@ impl Found {
         projects.sort_by(|a, b| {
             (a.name.to_lowercase(), a.key.id).cmp(&(b.name.to_lowercase(), b.key.id))
         });
-        Discovery {
-            projects,
-            failures: self.failures,
+        Discovery { projects, failures }
+    }
+}
+
+/// If nothing at all could be read, for one and the same cause, that is a matter of the host: one line, and
+/// not one for each organization or project.
+fn one_for_all(mut failures: Vec<Failure>, is_nothing: bool, host: &str) -> Vec<Failure> {
+    let mut causes = failures.iter().map(|failure| failure.cause);
+    let first = causes.next();
+    let same = matches!(first, Some(Cause::Offline | Cause::SignedOut))
+        && causes.all(|cause| Some(cause) == first);
+    if is_nothing && same {
+        failures.truncate(1);
+        for failure in &mut failures {
+            host.clone_into(&mut failure.what);
         }
     }
+    failures
 }
 
 fn website(address: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! Every PostHog project you have, at a glance.
 
+pub mod access;
 pub mod accounts;
 pub mod browser;
 pub mod charts;

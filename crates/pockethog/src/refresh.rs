@@ -8,6 +8,7 @@ use posthog_api::{Bearer, Client, Error};
 use sign_in_with_posthog::{Connection, ConnectionId};
 use tokio::task::{JoinError, JoinSet};
 
+use crate::access;
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::notes::{self, Notes};
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
@@ -148,24 +149,7 @@ pub async fn notes<B: Bearer>(
     Ok(notes::read(client, project.key.id, now).await?)
 }
 
-/// Reads the projects of a Connection anew and stores them.
-///
-/// # Errors
-///
-/// Only where the Snapshots cannot be written; what PostHog refuses is stored as failures.
-pub async fn discovery(
-    program: &Program,
-    snapshots: &mut Snapshots,
-    connection: &Connection,
-) -> Result<Vec<Failure>, SnapshotError> {
-    let found = discover(&program.client(connection), connection).await;
-    keep_discovery(program, snapshots, &connection.id, &found)?;
-    Ok(found.failures)
-}
-
-/// Stores what Discovery found. A project belongs to the Connection that found it first as long as that
-/// one can read it: from one that has ended it goes to the one that reaches it now, say from a revoked
-/// sign-in to an API key.
+/// Stores what Discovery found, as [`access::keep_list`] does, by a new look at the list of Connections.
 ///
 /// # Errors
 ///
@@ -176,20 +160,16 @@ pub fn keep_discovery(
     connection: &ConnectionId,
     found: &Discovery,
 ) -> Result<(), SnapshotError> {
-    let reached: HashSet<&ProjectKey> = found.projects.iter().map(|project| &project.key).collect();
-    for known in program.sign_in.connections().unwrap_or_default() {
-        if !known.is_active() && known.id != *connection {
-            snapshots.hand_over(&known.id, connection, &|key| reached.contains(key))?;
-        }
-    }
-    snapshots.put_discovery(connection, found, Timestamp::now())
+    let connections = program.sign_in.connections().unwrap_or_default();
+    access::keep_list(snapshots, &connections, connection, found)
 }
 
-/// Reads the projects of several Connections anew, side by side, and stores them.
+/// Reads the projects of several Connections again, side by side, and stores them. Those that have ended are
+/// not asked.
 ///
 /// # Errors
 ///
-/// As [`discovery`].
+/// Only if the Snapshots cannot be written; what PostHog refuses is stored as failures.
 pub async fn discoveries(
     program: &Program,
     snapshots: &mut Snapshots,
@@ -197,6 +177,7 @@ pub async fn discoveries(
 ) -> Result<Vec<Failure>, SnapshotError> {
     let mut reading: FuturesUnordered<_> = connections
         .iter()
+        .filter(|connection| connection.is_active())
         .map(|connection| async move {
             let client = program.client(connection);
             (connection, discover(&client, connection).await)
@@ -212,7 +193,8 @@ pub async fn discoveries(
 }
 
 /// Refreshes everything the home screen shows: numbers of known projects at once, lists of projects
-/// beside them where they are old, then the numbers of projects that are new.
+/// beside them where they are old, then the numbers of projects that are new. If a Connection turns out to
+/// have ended, the others at its Host are asked what they reach of it, and read that.
 ///
 /// # Errors
 ///
@@ -226,7 +208,7 @@ pub async fn home(
     tell: &mut (dyn FnMut(&Snapshots, Event) + Send),
 ) -> Result<(), SnapshotError> {
     enum Done {
-        Numbers(ProjectKey, Box<Result<Today, ReadError>>),
+        Numbers(ConnectionId, ProjectKey, Box<Result<Today, ReadError>>),
         Found(Box<(Connection, crate::discovery::Discovery)>),
     }
 
@@ -234,7 +216,7 @@ pub async fn home(
     let mut work = JoinSet::new();
     let mut asked = HashSet::new();
     let ask = |work: &mut JoinSet<Done>, asked: &mut HashSet<ProjectKey>, project: Project| {
-        let mut owners = connections.iter();
+        let mut owners = connections.iter().filter(|known| known.is_active());
         let Some(connection) = owners.find(|known| known.id == project.connection) else {
             return;
         };
@@ -242,9 +224,16 @@ pub async fn home(
             let client = program.client(connection);
             work.spawn(async move {
                 let result = today(&client, &project, Timestamp::now()).await;
-                Done::Numbers(project.key, Box::new(result))
+                Done::Numbers(project.connection, project.key, Box::new(result))
             });
         }
+    };
+    let list = |work: &mut JoinSet<Done>, connection: &Connection| {
+        let (client, connection) = (program.client(connection), connection.clone());
+        work.spawn(async move {
+            let found = discover(&client, &connection).await;
+            Done::Found(Box::new((connection, found)))
+        });
     };
     let mut known = snapshots.projects()?;
     preferences.sort(&mut known);
@@ -252,37 +241,57 @@ pub async fn home(
         ask(&mut work, &mut asked, project);
     }
     let now = Timestamp::now();
-    for connection in connections {
+    let all = program.sign_in.connections().unwrap_or_default();
+    for connection in connections.iter().filter(|known| known.is_active()) {
         let known = snapshots.discovery(&connection.id)?;
         let fresh = known.is_some_and(|known| {
             let age = now.as_second() - known.found_at.as_second();
             (0..DISCOVERY_SECONDS).contains(&age)
                 && known.failures.is_empty()
-                && !known.is_before(connection)
+                && !access::is_outdated(&known, connection, &all, now)
         });
         if !fresh {
-            let (client, connection) = (program.client(connection), connection.clone());
-            work.spawn(async move {
-                let found = discover(&client, &connection).await;
-                Done::Found(Box::new((connection, found)))
-            });
+            list(&mut work, connection);
         }
     }
     let mut done = 0;
-    tell(
-        snapshots,
-        Event::Progress {
-            done,
-            total: asked.len(),
-        },
-    );
+    let mut asked_again = 0;
+    let mut ended = HashSet::new();
+    let total = asked.len();
+    tell(snapshots, Event::Progress { done, total });
     while let Some(finished) = burst(&mut work).await {
         let mut read = Vec::new();
         for finished in finished {
             match finished {
-                Done::Numbers(key, result) => read.push((key, *result)),
+                Done::Numbers(connection, key, result) => {
+                    if (*result)
+                        .as_ref()
+                        .err()
+                        .is_some_and(ReadError::needs_sign_in)
+                    {
+                        if ended.insert(connection.clone()) {
+                            for other in others_at(connections, &connection) {
+                                list(&mut work, other);
+                            }
+                        }
+                        asked.remove(&key);
+                        asked_again += 1;
+                        // Another one may have taken it over already.
+                        let owned = snapshots.project(&key)?;
+                        if let Some(project) = owned.filter(|now| now.connection != connection) {
+                            ask(&mut work, &mut asked, project);
+                        }
+                    }
+                    read.push((key, *result));
+                }
                 Done::Found(found) => {
                     let (connection, found) = *found;
+                    let refused = found.failures.iter().any(|failure| failure.needs_sign_in);
+                    if refused && ended.insert(connection.id.clone()) {
+                        for other in others_at(connections, &connection.id) {
+                            list(&mut work, other);
+                        }
+                    }
                     keep_discovery(program, snapshots, &connection.id, &found)?;
                     let mut new = found.projects;
                     preferences.sort(&mut new);
@@ -309,15 +318,26 @@ pub async fn home(
         for (key, _) in read {
             tell(snapshots, Event::Project(key));
         }
-        tell(
-            snapshots,
-            Event::Progress {
-                done,
-                total: asked.len(),
-            },
-        );
+        let total = asked.len() + asked_again;
+        tell(snapshots, Event::Progress { done, total });
     }
     Ok(())
+}
+
+/// The other Connections at the Host of one.
+fn others_at<'a>(
+    connections: &'a [Connection],
+    one: &ConnectionId,
+) -> impl Iterator<Item = &'a Connection> {
+    let host = connections
+        .iter()
+        .find(|known| known.id == *one)
+        .map(|known| known.host.key());
+    let one = one.clone();
+    connections
+        .iter()
+        .filter(move |known| known.is_active() && known.id != one)
+        .filter(move |known| Some(known.host.key()) == host)
 }
 
 /// Waits for a task to end, and takes what else has ended by then: answers come in bursts, and are written

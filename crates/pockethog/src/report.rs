@@ -19,6 +19,7 @@ pub struct Entry<'a> {
     key: String,
     name: &'a str,
     organization: Option<&'a str>,
+    stale: bool,
     trouble: Option<&'a Trouble>,
     #[serde(flatten)]
     numbers: Option<Numbers<'a>>,
@@ -47,6 +48,16 @@ impl<'a> Entry<'a> {
         Self::new(project, preferences, numbers, trouble)
     }
 
+    /// The same, with numbers that are not those of now: nobody is online in them.
+    #[must_use]
+    pub fn stale(mut self, stale: bool) -> Self {
+        self.stale = stale;
+        if stale && let Some(Numbers::Today(today)) = &mut self.numbers {
+            today.online = None;
+        }
+        self
+    }
+
     fn new(
         project: &'a Project,
         preferences: &'a Preferences,
@@ -59,6 +70,7 @@ impl<'a> Entry<'a> {
             key: project.key.to_string(),
             name: preferences.name_of(project),
             organization: project.organization_name.as_deref(),
+            stale: false,
             trouble,
             numbers,
         }
@@ -135,7 +147,7 @@ struct TodayNumbers<'a> {
     time_zone_known: bool,
     #[serde(flatten)]
     counts: Compared,
-    online: u64,
+    online: Option<u64>,
     days: Points<'a>,
     hours: Points<'a>,
     hours_before: Points<'a>,
@@ -149,7 +161,7 @@ impl<'a> TodayNumbers<'a> {
             time_zone: &numbers.time_zone,
             time_zone_known: numbers.time_zone_known,
             counts: Compared::new(numbers.today, numbers.yesterday_by_now),
-            online: numbers.online,
+            online: Some(numbers.online),
             days: Points(&numbers.days, zone.clone()),
             hours: Points(&numbers.hours, zone.clone()),
             hours_before: Points(&numbers.hours_yesterday, zone),

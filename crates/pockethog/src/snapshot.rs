@@ -11,7 +11,7 @@
 mod database;
 mod projects;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 use std::path::{Path, PathBuf};
 
@@ -91,7 +91,7 @@ pub struct Trouble {
 }
 
 /// Seconds that a clock may be behind without it being said to have gone back.
-const CLOCK_TOLERANCE: i64 = 5;
+pub(crate) const CLOCK_TOLERANCE: i64 = 5;
 
 impl Trouble {
     /// True where it was met before this sign-in, which may be allowed more.

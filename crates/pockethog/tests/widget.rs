@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use demo_posthog::{Consent, Demo, Endpoint, Failure, Fault, Instance, Options, Reach, When};
+use demo_posthog::{
+    ApiKeyOptions, Consent, Demo, Endpoint, Failure, Fault, Instance, Options, Reach, When,
+};
 use serde_json::Value;
 
 const FORMATS: [&str; 7] = ["text", "json", "waybar", "xbar", "tmux", "svg", "png"];
@@ -81,12 +83,8 @@ impl Device {
         })
         .await
         .unwrap();
-        let mut projects: Vec<_> = self.us().world().projects.iter().collect();
-        projects.retain(|project| project.visitors > 0);
-        projects.sort_by_key(|project| project.visitors);
-        let ids = projects.iter().take(PROJECTS).map(|project| project.id);
         let consent = Consent {
-            reach: Reach::Projects(ids.collect()),
+            reach: Reach::Projects(self.reach()),
             ..Consent::default()
         };
         let back = self.us().consent(&address, &consent);
@@ -95,6 +93,27 @@ impl Device {
         let output = wait(child).await;
         let words: Vec<String> = reader.map_while(Result::ok).collect();
         assert!(output.status.success(), "{words:?} {output:?}");
+    }
+
+    /// The projects that are granted.
+    fn reach(&self) -> Vec<u64> {
+        let mut projects: Vec<_> = self.us().world().projects.iter().collect();
+        projects.retain(|project| project.visitors > 0);
+        projects.sort_by_key(|project| project.visitors);
+        let ids = projects.iter().take(PROJECTS).map(|project| project.id);
+        ids.collect()
+    }
+
+    /// Signs in with an API key.
+    async fn add_key(&self, host: &str, key: &str) {
+        let mut child = self
+            .command(&["login", host, "--api-key"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        writeln!(child.stdin.take().unwrap(), "{key}").unwrap();
+        let output = wait(child).await;
+        assert!(output.status.success(), "{output:?}");
     }
 
     fn widget_command(&self, arguments: &[&str]) -> Command {
@@ -338,6 +357,80 @@ fn after_a_new_sign_in_nothing_of_the_old_one_is_left() {
         device.sign_in().await;
         let read = device.json(&["--max-age", "0"]).await;
         assert_eq!(read["state"], "fresh", "{read:#}");
+    });
+}
+
+/// As if the list of projects and the numbers had been read two hours earlier.
+fn two_hours_pass(device: &Device) {
+    let database = rusqlite::Connection::open(device.home().join("cache/snapshots.sqlite"));
+    database
+        .unwrap()
+        .execute("UPDATE discoveries SET found_at = found_at - 7200", [])
+        .unwrap();
+}
+
+#[test]
+fn an_end_that_the_list_of_projects_finds_leaves_the_last_numbers() {
+    run(async {
+        let device = Device::signed_in().await;
+        let before = device.json(&[]).await;
+        two_hours_pass(&device);
+        device.us().revoke_all();
+        for _ in 0..2 {
+            // The list is read beside the numbers, and finds the end as they do.
+            let value = device.json(&["--max-age", "0"]).await;
+            assert_eq!(value["state"], "signed-out", "{value:#}");
+            assert_eq!(value["total"]["visitors"], before["total"]["visitors"]);
+            assert_eq!(value["failures"].as_array().unwrap().len(), 1, "{value:#}");
+            assert_eq!(value["failures"][0]["needs_sign_in"], true);
+        }
+        device.prints_in_every_format("signed-out", 4).await;
+    });
+}
+
+#[test]
+fn one_of_two_that_was_revoked_is_named_by_every_widget_and_the_other_is_fresh() {
+    run(async {
+        let device = Device::signed_in().await;
+        let key = device.demo.eu().create_api_key(ApiKeyOptions::default());
+        device.add_key("eu", &key).await;
+        let before = device.json(&[]).await;
+        assert_eq!(before["state"], "fresh", "{before:#}");
+        device.us().revoke_all();
+        for _ in 0..2 {
+            let value = device.json(&["--max-age", "0"]).await;
+            assert_eq!(value["state"], "partly", "{value:#}");
+            let count = |value: &Value| value["projects"].as_array().unwrap().len();
+            assert_eq!(count(&value), count(&before));
+            assert_eq!(value["failures"][0]["needs_sign_in"], true, "{value:#}");
+            assert!(value["message"].as_str().unwrap().contains("US Cloud"));
+        }
+        device.prints_in_every_format("partly", 5).await;
+    });
+}
+
+#[test]
+fn a_new_key_takes_over_what_a_revoked_sign_in_has_left_with_widgets_alone() {
+    run(async {
+        let device = Device::signed_in().await;
+        let before = device.json(&[]).await;
+        let name = before["projects"][0]["key"].as_str().unwrap().to_owned();
+        device.us().revoke_all();
+        let ended = device.json(&["--max-age", "0"]).await;
+        assert_eq!(ended["state"], "signed-out", "{ended:#}");
+        let ids = device.reach();
+        let key = device.us().create_api_key(ApiKeyOptions {
+            scoped_teams: ids,
+            ..ApiKeyOptions::default()
+        });
+        device.add_key("us", &key).await;
+        let value = device.json(&[&name, "--max-age", "0"]).await;
+        assert_eq!(value["state"], "fresh", "{value:#}");
+        // All of it: what is left of the ended sign-in is that it has ended.
+        let value = device.json(&["--max-age", "0"]).await;
+        let states = value["projects"].as_array().unwrap().iter();
+        let states: Vec<&Value> = states.map(|project| &project["state"]).collect();
+        assert!(states.iter().all(|state| *state == "fresh"), "{value:#}");
     });
 }
 

@@ -236,12 +236,31 @@ pub struct Connection {
     /// When its access token expires, in Unix seconds. An API key does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
+    /// When this device noticed that it has ended, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<i64>,
 }
 
 impl Connection {
     /// True where it can be used.
     pub fn is_active(&self) -> bool {
         self.state == ConnectionState::Active
+    }
+
+    /// Why the session has ended, unless the person ended it: revoked, expired, narrowed, lost.
+    pub fn ended_by_itself(&self) -> Option<EndReason> {
+        match self.state {
+            ConnectionState::Active | ConnectionState::Ended(EndReason::SignedOut) => None,
+            ConnectionState::Ended(reason) => Some(reason),
+        }
+    }
+
+    /// Marks it as ended at `now`. The first end stays the one that is remembered.
+    pub(crate) fn end(&mut self, reason: EndReason, now: i64) {
+        if self.is_active() || self.ended_at.is_none() {
+            self.ended_at = Some(now);
+        }
+        self.state = ConnectionState::Ended(reason);
     }
 }
 

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use tokio::task::JoinError;
 
-use crate::connection::{ConnectionId, ConnectionState, EndReason};
+use crate::connection::{ConnectionId, EndReason};
 use crate::file::Lock;
 use crate::index::Stamp;
 use crate::record::{self, Content, Record, TokenSet};
@@ -252,9 +252,10 @@ impl Session {
     async fn show_ended(&self, reason: EndReason) {
         *lock(&self.shared.cache) = None;
         let id = self.shared.id.clone();
+        let now = self.inner.clock.unix_seconds();
         self.update_index(move |index| {
             if let Some(connection) = index.connection_mut(&id) {
-                connection.state = ConnectionState::Ended(reason);
+                connection.end(reason, now);
             }
         })
         .await;

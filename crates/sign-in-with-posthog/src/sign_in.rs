@@ -316,6 +316,7 @@ impl SignIn {
             signed_in_at: self.0.clock.unix_seconds(),
             last_refresh_at: None,
             expires_at: None,
+            ended_at: None,
         };
         let content = Content::ApiKey { key: known.key };
         self.replace(&connection.id, content).await?;
@@ -352,10 +353,11 @@ impl SignIn {
         })?;
         self.session(id).forget();
         let (index, id) = (self.0.index.clone(), id.clone());
+        let now = self.0.clock.unix_seconds();
         blocking(move || {
             index.update(|index| {
                 if let Some(connection) = index.connection_mut(&id) {
-                    connection.state = ConnectionState::Ended(EndReason::SignedOut);
+                    connection.end(EndReason::SignedOut, now);
                 }
             })
         })
@@ -474,6 +476,7 @@ impl SignIn {
             signed_in_at: tokens.obtained_at,
             last_refresh_at: None,
             expires_at: Some(tokens.expires_at),
+            ended_at: None,
         };
         let client_id = tokens.client_id.clone();
         let content = Content::Tokens(Box::new(tokens.clone()));

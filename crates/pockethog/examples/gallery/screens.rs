@@ -64,6 +64,7 @@ fn first_screen() -> SignIn {
         clouds: [Region::Us, Region::Eu].map(|region| Cloud::of(&Host::cloud(region))),
         reason: None,
         may_cancel: false,
+        last: Vec::new(),
     }
 }
 
@@ -788,6 +789,7 @@ fn card(id: u64, name: &str, visitors: u64, before: u64) -> Card {
             days: curve(id, 30, visitors),
             stale: None,
             unknown_zone: None,
+            ended: false,
         },
     }
 }

@@ -23,8 +23,16 @@ pub struct Card {
     pub number: String,
     /// What stands beside the number, and how.
     pub beside: (Style, String),
+    /// Whether the number is not of now; it is grey then.
+    pub is_old: bool,
     /// Drawn below, scaled to the largest.
     pub curve: Vec<u64>,
+}
+
+impl Card {
+    fn style(&self, of_now: Style) -> Style {
+        if self.is_old { Style::Faint } else { of_now }
+    }
 }
 
 /// Prints one card over the whole width, without a curve, its last word on the right.
@@ -34,7 +42,7 @@ pub fn print_head(console: &Console, columns: usize, card: &Card, note: &str, la
     let used = card.number.width() + card.beside.1.width() + 4;
     let note = left(note, inner.saturating_sub(used + last.width() + 2));
     let parts = [
-        Text::styled(Style::Strong, &card.number),
+        Text::styled(card.style(Style::Strong), &card.number),
         Text::styled(card.beside.0, &card.beside.1),
         Text::styled(Style::Faint, note),
         Text::styled(Style::Good, last),
@@ -69,10 +77,13 @@ fn draw(card: &Card, width: usize) -> Vec<Text> {
     let beside = right(&card.beside.1, inner.saturating_sub(number.width()));
     let mut lines = vec![
         top(&card.title, width),
-        framed(Text::styled(Style::Strong, &number).and(Text::styled(card.beside.0, &beside))),
+        framed(
+            Text::styled(card.style(Style::Strong), &number)
+                .and(Text::styled(card.beside.0, &beside)),
+        ),
     ];
     for row in curve(&card.curve, inner) {
-        lines.push(framed(Text::styled(Style::Accent, row)));
+        lines.push(framed(Text::styled(card.style(Style::Accent), row)));
     }
     lines.push(bottom(width));
     lines

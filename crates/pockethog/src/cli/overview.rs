@@ -1,22 +1,23 @@
 //! `pockethog overview`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use clap::Args;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use sign_in_with_posthog::Connection;
+use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::cards::{self, Card};
 use super::console::{CliError, Console, Exit, Progress, Style};
 use super::patience::{OLD_LISTS, Patience, give_up_numbers, unread_lists};
-use super::projects::{nobody, print_failures, signed_in};
+use super::projects::{listed, print_failures, print_remedies, shown_connections, signed_in};
 use super::select;
 use super::table::{self, Cell, Column};
+use crate::access;
 use crate::discovery::Failure;
-use crate::format::{Change, counted, grouped};
+use crate::format::{Change, ago, counted, grouped};
 use crate::overview::{Counts, Part, Period, Range, Today, Total};
 use crate::preferences::Preferences;
 use crate::program::Program;
@@ -52,11 +53,22 @@ struct Line<'a> {
     project: &'a Project,
     numbers: Numbers,
     trouble: Option<Trouble>,
+    /// How old the numbers are, unless they were read just now.
+    age: Option<String>,
 }
 
 enum Numbers {
     Today(Option<Today>),
     Period(Option<Period>),
+}
+
+impl Numbers {
+    fn measured_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Today(numbers) => numbers.as_ref().map(|numbers| numbers.measured_at),
+            Self::Period(numbers) => numbers.as_ref().map(|numbers| numbers.measured_at),
+        }
+    }
 }
 
 /// What `--json` prints.
@@ -68,11 +80,11 @@ struct Document<'a> {
     failures: &'a [Failure],
 }
 
-/// Reads fresh numbers and prints them.
+/// Reads fresh numbers and prints them; what could not be read is printed as it was last, with its age.
 ///
 /// # Errors
 ///
-/// Nobody signed in, no such project, or nothing could be read at all.
+/// Nobody is signed in, or there is no such project.
 pub async fn run(
     program: &Program,
     console: &Console,
@@ -124,13 +136,11 @@ pub async fn run(
     let in_time = console.watch_in_time(&progress, reading).await;
     let mut time_is_up = in_time.as_ref().err().copied();
     in_time.ok().transpose()?;
+    // A session that ended meanwhile has its reason in the list of Connections.
+    let connections = shown_connections(program)?;
     let mut projects = snapshots.projects()?;
-    projects.retain(|project| {
-        wanted(project)
-            && connections
-                .iter()
-                .any(|known| known.id == project.connection)
-    });
+    access::keep_shown(&mut projects, &connections);
+    projects.retain(wanted);
     preferences.sort(&mut projects);
     if let Some(range) = range {
         let total = counted(projects.len(), "project", "projects");
@@ -141,39 +151,56 @@ pub async fn run(
         in_time.ok().transpose()?;
     }
 
-    let mut failures = Vec::new();
+    let connections = shown_connections(program)?;
+    let owners: HashMap<&ConnectionId, &Connection> = connections
+        .iter()
+        .map(|connection| (&connection.id, connection))
+        .collect();
+    let mut late = Vec::new();
     if let Some(time) = time_is_up {
         let view = range.map_or(View::Today, View::Period);
-        give_up_numbers(&mut snapshots, &projects, view, started, time)?;
-        let unread = unread_lists(&snapshots, &connections, OLD_LISTS, started, time)?;
-        failures.extend(unread);
-    }
-    for connection in &connections {
-        if let Some(found) = snapshots.discovery(&connection.id)? {
-            failures.extend(found.failures);
-        }
+        let is_read = |project: &&Project| {
+            let owner = owners.get(&project.connection);
+            owner.is_some_and(|owner| owner.is_active())
+        };
+        give_up_numbers(
+            &mut snapshots,
+            projects.iter().filter(is_read),
+            view,
+            started,
+            time,
+        )?;
+        late = unread_lists(&snapshots, &connections, OLD_LISTS, started, time)?;
     }
     let mut lines = Vec::with_capacity(projects.len());
     for project in &projects {
-        lines.push(match range {
-            Some(range) => range_line(&snapshots, project, range)?,
-            None => today_line(&snapshots, project, started)?,
-        });
+        let owner = owners.get(&project.connection).copied();
+        lines.push(Line::read(&snapshots, project, owner, range, started)?);
     }
-    if program.active_connections()?.is_empty() {
-        return Err(nobody(program));
+    let mut failures = late;
+    for connection in &connections {
+        let mut own = lines
+            .iter()
+            .filter(|line| line.project.connection == connection.id)
+            .peekable();
+        if chosen.is_some() && own.peek().is_none() {
+            continue;
+        }
+        if let Some(failure) = access::failure(connection) {
+            failures.push(failure);
+            continue;
+        }
+        let mut asked = 0;
+        let mut unread = Vec::new();
+        for line in own {
+            asked += 1;
+            let name = preferences.name_of(line.project).to_owned();
+            unread.extend(line.trouble.as_ref().map(|trouble| (name, trouble)));
+        }
+        let listed = listed(&snapshots, connection)?;
+        failures.extend(access::summed_up(connection, listed, &unread, asked));
     }
-    failures.extend(lines.iter().filter_map(|line| {
-        let trouble = line.trouble.as_ref()?;
-        Some(Failure {
-            what: preferences.name_of(line.project).to_owned(),
-            reason: trouble.reason.clone(),
-            transient: trouble.transient,
-            needs_sign_in: false,
-            cause: trouble.cause,
-        })
-    }));
-    let total = total(&lines, &program.active_connections()?);
+    let total = total(&lines, &connections);
     if console.is_json() {
         console.document(&Document {
             range: range.map_or("today", Range::name),
@@ -187,15 +214,24 @@ pub async fn run(
         } else {
             "all projects".to_owned()
         };
+        let is_granted = connections.iter().any(Connection::is_active);
+        if lines.is_empty() && is_granted {
+            console.say("No project was granted.");
+        }
         print(console, &lines, &total, &preferences, range, &whose);
         print_unknown_zones(console, &lines, &preferences);
         print_failures(console, &failures);
+        print_remedies(console, &connections);
     }
-    let read = lines.iter().any(|line| line.trouble.is_none());
-    Ok(match (read, failures.is_empty()) {
-        (_, true) => Exit::Done,
-        (true, false) => Exit::Partly,
-        (false, false) => Exit::Failed,
+    let any_fresh = lines.iter().any(Line::is_fresh);
+    Ok(if failures.is_empty() {
+        Exit::Done
+    } else if any_fresh {
+        Exit::Partly
+    } else if failures.iter().any(|failure| failure.needs_sign_in) {
+        Exit::SignInNeeded
+    } else {
+        Exit::Failed
     })
 }
 
@@ -234,33 +270,41 @@ async fn read_range(
     Ok(())
 }
 
-fn today_line<'a>(
-    snapshots: &Snapshots,
-    project: &'a Project,
-    started: Timestamp,
-) -> Result<Line<'a>, CliError> {
-    let trouble = snapshots.trouble(&project.key, View::Today)?;
-    Ok(Line {
-        numbers: Numbers::Today(snapshots.view(&project.key, View::Today)?),
-        project,
-        trouble: trouble.filter(|trouble| trouble.at.as_second() >= started.as_second()),
-    })
-}
-
-fn range_line<'a>(
-    snapshots: &Snapshots,
-    project: &'a Project,
-    range: Range,
-) -> Result<Line<'a>, CliError> {
-    let view = View::Period(range);
-    Ok(Line {
-        numbers: Numbers::Period(snapshots.view(&project.key, view)?),
-        project,
-        trouble: snapshots.trouble(&project.key, view)?,
-    })
-}
-
 impl<'a> Line<'a> {
+    /// What is known of a project after everything was asked for at `started`.
+    fn read(
+        snapshots: &Snapshots,
+        project: &'a Project,
+        owner: Option<&Connection>,
+        range: Option<Range>,
+        started: Timestamp,
+    ) -> Result<Self, CliError> {
+        let view = range.map_or(View::Today, View::Period);
+        let numbers = match range {
+            None => Numbers::Today(snapshots.view(&project.key, view)?),
+            Some(_) => Numbers::Period(snapshots.view(&project.key, view)?),
+        };
+        let now = Timestamp::now();
+        let trouble = match owner.and_then(|owner| access::trouble(owner, now)) {
+            Some(ended) => Some(ended),
+            None => snapshots
+                .trouble(&project.key, view)?
+                .filter(|trouble| trouble.at.as_second() >= started.as_second()),
+        };
+        let old = numbers.measured_at().filter(|at| *at < started);
+        Ok(Self {
+            project,
+            trouble,
+            age: old.map(|at| ago(at, now)),
+            numbers,
+        })
+    }
+
+    /// Whether there are numbers that were read just now.
+    fn is_fresh(&self) -> bool {
+        self.age.is_none() && self.numbers.measured_at().is_some()
+    }
+
     /// Now and before.
     fn counts(&self) -> Option<(Counts, Counts)> {
         match &self.numbers {
@@ -286,16 +330,25 @@ impl<'a> Line<'a> {
             .collect()
     }
 
+    /// The change, or the age of numbers that are old.
+    fn beside(&self, now: Counts, before: Counts) -> (Style, String) {
+        match &self.age {
+            Some(age) => (Style::Faint, age.clone()),
+            None => changed(Change::between(now.visitors, before.visitors)),
+        }
+    }
+
     fn entry(&'a self, preferences: &'a Preferences) -> Entry<'a> {
         let trouble = self.trouble.as_ref();
-        match &self.numbers {
+        let entry = match &self.numbers {
             Numbers::Today(numbers) => {
                 Entry::today(self.project, preferences, numbers.as_ref(), trouble)
             }
             Numbers::Period(numbers) => {
                 Entry::period(self.project, preferences, numbers.as_ref(), trouble)
             }
-        }
+        };
+        entry.stale(self.age.is_some())
     }
 }
 
@@ -308,7 +361,6 @@ fn print(
     whose: &str,
 ) {
     if lines.is_empty() {
-        console.say("No project was granted.");
         return;
     }
     if let Some(columns) = console.columns().filter(|_| lines.len() <= MOST_CARDS) {
@@ -316,11 +368,11 @@ fn print(
     }
     let mut rows: Vec<Vec<Cell>> = lines.iter().map(|line| row(line, preferences)).collect();
     if lines.len() > 1 {
-        let (whose, number, change) = headline(total, whose);
+        let (whose, number, (style, beside)) = headline(total, lines, whose);
         rows.push(vec![
             Cell::styled(Style::Strong, format!("Total of {whose}")),
             Cell::styled(Style::Strong, number),
-            Cell::styled(direction(change), change.arrow()),
+            Cell::styled(style, beside),
             Cell::new(""),
         ]);
     }
@@ -348,7 +400,7 @@ fn print_cards(
     whose: &str,
 ) {
     if lines.len() > 1 {
-        let (whose, number, change) = headline(total, whose);
+        let (whose, number, beside) = headline(total, lines, whose);
         let head = Card {
             title: format!(
                 "Visitors {} · {}",
@@ -356,16 +408,18 @@ fn print_cards(
                 whose
             ),
             number,
-            beside: (direction(change), change.arrow()),
+            beside,
+            is_old: !lines.iter().any(Line::is_fresh),
             curve: Vec::new(),
         };
-        let online = total
-            .online
-            .map(|online| format!("● {} online", grouped(online)));
-        let (note, last) = match range {
-            None => ("vs. yesterday by now", online.unwrap_or_default()),
-            Some(_) => ("vs. the period before", String::new()),
+        let note = match range {
+            _ if head.is_old => "",
+            None => "vs. yesterday by now",
+            Some(_) => "vs. the period before",
         };
+        let last = total.online.map_or_else(String::new, |online| {
+            format!("● {} online", grouped(online))
+        });
         cards::print_head(console, columns, &head, note, &last);
     }
     let cards: Vec<Card> = lines
@@ -374,16 +428,13 @@ fn print_cards(
             let title = preferences.name_of(line.project).to_owned();
             let (number, beside) = match line.counts() {
                 None => ("–".to_owned(), (Style::Faint, "no numbers".to_owned())),
-                Some((now, before)) => {
-                    let change = Change::between(now.visitors, before.visitors);
-                    let beside = (direction(change), change.arrow());
-                    (grouped(now.visitors), beside)
-                }
+                Some((now, before)) => (grouped(now.visitors), line.beside(now, before)),
             };
             Card {
                 title,
                 number,
                 beside,
+                is_old: line.age.is_some(),
                 curve: line.curve(),
             }
         })
@@ -401,54 +452,78 @@ fn row(line: &Line<'_>, preferences: &Preferences) -> Vec<Cell> {
             Cell::styled(Style::Faint, "no numbers"),
         ];
     };
-    let change = Change::between(now.visitors, before.visitors);
+    let (style, beside) = line.beside(now, before);
     let curve = line.curve();
     let skip = curve.len().saturating_sub(30);
     let curve = report::sparkline(curve.iter().skip(skip).copied());
+    let number = grouped(now.visitors);
+    let (number, curve) = match line.age {
+        Some(_) => (
+            Cell::styled(Style::Faint, number),
+            Cell::styled(Style::Faint, curve),
+        ),
+        None => (Cell::new(number), Cell::styled(Style::Accent, curve)),
+    };
     vec![
         Cell::styled(Style::Strong, name),
-        Cell::new(grouped(now.visitors)),
-        Cell::styled(direction(change), change.arrow()),
-        Cell::styled(Style::Accent, curve),
+        number,
+        Cell::styled(style, beside),
+        curve,
     ]
 }
 
-fn direction(change: Change) -> Style {
-    match change.tone() {
+fn changed(change: Change) -> (Style, String) {
+    let style = match change.tone() {
         1 => Style::Good,
         -1 => Style::Bad,
         _ => Style::Faint,
-    }
+    };
+    (style, change.arrow())
 }
 
-/// The total of what is printed, and what is in it. Numbers of a sign-in that is not in `active` cannot be read any
-/// more.
-fn total(lines: &[Line<'_>], active: &[Connection]) -> Total {
+/// The total of what is printed, and what is in it. Numbers of a sign-in that has ended cannot be read any more,
+/// and nobody is online in numbers that were not read just now.
+fn total(lines: &[Line<'_>], connections: &[Connection]) -> Total {
     let parts: Vec<Part<'_>> = lines
         .iter()
         .map(|line| {
-            let readable = active.iter().any(|known| {
-                known.id == line.project.connection && known.grant.scopes.allows("query:read")
+            let readable = connections.iter().any(|known| {
+                known.is_active()
+                    && known.id == line.project.connection
+                    && known.grant.scopes.allows("query:read")
             });
-            match &line.numbers {
+            let mut part = match &line.numbers {
                 Numbers::Today(numbers) => Part::today(numbers.as_ref(), readable),
                 Numbers::Period(numbers) => Part::period(numbers.as_ref(), readable),
+            };
+            if let Some(figures) = &mut part.figures
+                && !line.is_fresh()
+            {
+                figures.online = None;
             }
+            part
         })
         .collect();
     Total::of(&parts, Timestamp::now())
 }
 
-/// Of which projects the total is, its number and its change.
-fn headline(total: &Total, whose: &str) -> (String, String, Change) {
-    let number = total
-        .sums
-        .map_or_else(|| "–".to_owned(), |(now, _)| grouped(now.visitors));
-    (
-        total.partly().unwrap_or_else(|| whose.to_owned()),
-        number,
-        total.change().unwrap_or(Change::NONE),
-    )
+/// Of which projects the total is, its number, and its change or its age. A dash if nothing is known.
+fn headline(total: &Total, lines: &[Line<'_>], whose: &str) -> (String, String, (Style, String)) {
+    let whose = total.partly().unwrap_or_else(|| whose.to_owned());
+    let Some((now, _)) = total.sums else {
+        return (
+            whose,
+            "–".to_owned(),
+            (Style::Faint, "no numbers".to_owned()),
+        );
+    };
+    let beside = match total.measured_at {
+        Some(oldest) if !lines.iter().any(Line::is_fresh) => {
+            (Style::Faint, ago(oldest, Timestamp::now()))
+        }
+        _ => changed(total.change().unwrap_or(Change::NONE)),
+    };
+    (whose, grouped(now.visitors), beside)
 }
 
 /// Names the projects whose days are PostHog's and not ours.

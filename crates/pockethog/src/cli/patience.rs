@@ -64,9 +64,9 @@ pub(super) fn in_time(
 /// # Errors
 ///
 /// Snapshots that cannot be read or written.
-pub(super) fn give_up_numbers(
+pub(super) fn give_up_numbers<'a>(
     snapshots: &mut Snapshots,
-    projects: &[Project],
+    projects: impl IntoIterator<Item = &'a Project>,
     view: View,
     started: Timestamp,
     time: TimeIsUp,
@@ -115,7 +115,7 @@ pub(super) fn unread_lists(
     time: TimeIsUp,
 ) -> Result<Vec<Failure>, SnapshotError> {
     let mut failures = Vec::new();
-    for connection in connections {
+    for connection in connections.iter().filter(|known| known.is_active()) {
         let known = snapshots.discovery(&connection.id)?;
         let is_read = known.is_some_and(|known| {
             known.found_at.as_second() >= started.as_second() - due_after

@@ -1,17 +1,22 @@
 //! `pockethog projects`.
 
+use std::collections::HashSet;
+
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::patience::{Patience, unread_lists};
 use super::table::{self, Cell, Column};
+use crate::access;
 use crate::discovery::Failure;
 use crate::preferences::Preferences;
 use crate::program::Program;
 use crate::project::Project;
 use crate::refresh;
+use crate::snapshot::Snapshots;
 
 /// List every project that the sign-ins reach.
 #[derive(Debug, Args)]
@@ -25,69 +30,85 @@ pub struct Projects {
     pub(super) patience: Patience,
 }
 
-/// Reads the projects of every Connection anew and lists them.
+/// Reads the projects of every Connection again and lists them. Those of a sign-in that has ended by itself
+/// are listed as they were last known.
 ///
 /// # Errors
 ///
-/// Nobody signed in, or nothing could be read at all.
+/// Nobody is signed in.
 pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
     let connections = signed_in(program)?;
     let mut snapshots = program.snapshots()?;
     let progress = Progress::new("Reading the projects …");
     let started = Timestamp::now();
     let reading = refresh::discoveries(program, &mut snapshots, &connections);
-    let failures = match console.watch_in_time(&progress, reading).await {
-        Ok(failures) => failures?,
+    let mut failures = match console.watch_in_time(&progress, reading).await {
+        Ok(read) => read.map(|_| Vec::new())?,
         // What was listed before, and by those that answered, is there all the same.
-        Err(time) => {
-            let mut failures = unread_lists(&snapshots, &connections, 0, started, time)?;
-            for connection in &connections {
-                if let Some(known) = snapshots.discovery(&connection.id)? {
-                    failures.extend(known.failures);
-                }
-            }
-            failures
-        }
+        Err(time) => unread_lists(&snapshots, &connections, 0, started, time)?,
     };
+    // A session that ended meanwhile has its reason in the list of Connections.
+    let connections = shown_connections(program)?;
     let (preferences, _) = program.preferences();
     let mut projects = snapshots.projects()?;
-    projects.retain(|project| {
-        connections
-            .iter()
-            .any(|known| known.id == project.connection)
-    });
+    access::keep_shown(&mut projects, &connections);
     preferences.sort(&mut projects);
-    // A session that ended meanwhile has its reason in the list of Connections.
-    if projects.is_empty() && program.active_connections()?.is_empty() {
-        return Err(nobody(program));
+    let mut answered = false;
+    for connection in &connections {
+        let of_connection = match access::failure(connection) {
+            Some(failure) => vec![failure],
+            None => listed(&snapshots, connection)?,
+        };
+        answered |= !of_connection.iter().any(|failure| failure.needs_sign_in);
+        failures.extend(of_connection);
     }
+    let ended: HashSet<&ConnectionId> = connections
+        .iter()
+        .filter(|connection| !connection.is_active())
+        .map(|connection| &connection.id)
+        .collect();
     if console.is_json() {
         let projects: Vec<Value> = projects
             .iter()
-            .map(|project| describe(project, &preferences))
+            .map(|project| describe(project, &preferences, ended.contains(&project.connection)))
             .collect();
         console.document(&json!({ "projects": projects, "failures": failures }));
     } else {
-        print(console, &projects, &preferences);
+        print(console, &projects, &preferences, &ended);
         print_failures(console, &failures);
+        print_remedies(console, &connections);
     }
-    Ok(match (projects.is_empty(), failures.is_empty()) {
-        (_, true) => Exit::Done,
-        (true, false) => Exit::Failed,
-        (false, false) => Exit::Partly,
+    Ok(match (failures.is_empty(), answered) {
+        (true, _) => Exit::Done,
+        (false, false) => Exit::SignInNeeded,
+        (false, true) if projects.is_empty() => Exit::Failed,
+        (false, true) => Exit::Partly,
     })
 }
 
-/// The Connections that can be used, or the reason why there is none.
+/// What the last list of a Connection could not read.
+pub fn listed(snapshots: &Snapshots, connection: &Connection) -> Result<Vec<Failure>, CliError> {
+    let found = snapshots.discovery(&connection.id)?;
+    Ok(found.map(|found| found.failures).unwrap_or_default())
+}
+
+/// The Connections whose projects are shown, the ones that have ended by themselves included.
 ///
 /// # Errors
 ///
-/// Nobody signed in.
-pub fn signed_in(program: &Program) -> Result<Vec<sign_in_with_posthog::Connection>, CliError> {
-    let connections = program.active_connections()?;
+/// Nobody is signed in.
+pub fn signed_in(program: &Program) -> Result<Vec<Connection>, CliError> {
+    let connections = shown_connections(program)?;
     if connections.is_empty() {
         return Err(nobody(program));
     }
+    Ok(connections)
+}
+
+/// As [`signed_in`], at the end of a command.
+pub fn shown_connections(program: &Program) -> Result<Vec<Connection>, CliError> {
+    let mut connections = program.sign_in.connections()?;
+    connections.retain(access::is_shown);
     Ok(connections)
 }
 
@@ -110,7 +131,7 @@ pub fn nobody(program: &Program) -> CliError {
 }
 
 /// A project in JSON; field names are documented in docs/cli.md.
-pub fn describe(project: &Project, preferences: &Preferences) -> Value {
+pub fn describe(project: &Project, preferences: &Preferences, needs_sign_in: bool) -> Value {
     let chosen = preferences.project(&project.key);
     json!({
         "host": project.key.host,
@@ -126,6 +147,7 @@ pub fn describe(project: &Project, preferences: &Preferences) -> Value {
         "favourite": chosen.favourite,
         "hidden": chosen.hidden,
         "connection": project.connection.as_str(),
+        "needs_sign_in": needs_sign_in,
     })
 }
 
@@ -137,9 +159,26 @@ pub fn print_failures(console: &Console, failures: &[Failure]) {
     }
 }
 
-fn print(console: &Console, projects: &[Project], preferences: &Preferences) {
+/// Says, on standard error, how to sign in again at what has ended.
+pub fn print_remedies(console: &Console, connections: &[Connection]) {
+    for connection in connections {
+        if connection.ended_by_itself().is_some() {
+            let command = access::login_command(connection);
+            console.say(&format!("`{command}` signs in again."));
+        }
+    }
+}
+
+fn print(
+    console: &Console,
+    projects: &[Project],
+    preferences: &Preferences,
+    ended: &HashSet<&ConnectionId>,
+) {
     if projects.is_empty() {
-        console.say("No project was granted.");
+        if ended.is_empty() {
+            console.say("No project was granted.");
+        }
         return;
     }
     let rows: Vec<Vec<Cell>> = projects
@@ -151,10 +190,16 @@ fn print(console: &Console, projects: &[Project], preferences: &Preferences) {
                 (false, true) => "◌",
                 (false, false) => " ",
             };
+            let name = preferences.name_of(project);
+            let name = if ended.contains(&project.connection) {
+                Cell::styled(Style::Faint, format!("{name} (signed out)"))
+            } else {
+                Cell::styled(Style::Strong, name)
+            };
             vec![
                 Cell::styled(Style::Accent, sign),
                 Cell::new(project.key.to_string()),
-                Cell::styled(Style::Strong, preferences.name_of(project)),
+                name,
                 Cell::new(project.organization_name.as_deref().unwrap_or("–")),
                 Cell::styled(Style::Faint, &project.time_zone),
             ]

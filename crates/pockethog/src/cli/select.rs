@@ -7,6 +7,7 @@ use sign_in_with_posthog::{Connection, CredentialKind};
 
 use super::console::{CliError, Console, Progress, Text};
 use super::projects::signed_in;
+use crate::access;
 use crate::accounts::ApiClient;
 use crate::preferences::Preferences;
 use crate::program::Program;
@@ -53,6 +54,13 @@ impl Target {
             .into_iter()
             .find(|known| known.id == project.connection)
             .ok_or_else(gone)?;
+        if let Some(reason) = connection.ended_by_itself() {
+            return Err(CliError::sign_in_needed(format!(
+                "{} `{}` signs in again.",
+                reason.sentence(),
+                access::login_command(&connection)
+            )));
+        }
         Ok(Self {
             name: preferences.name_of(&project).to_owned(),
             client: program.client(&connection),

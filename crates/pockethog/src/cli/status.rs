@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind, Reach};
 
 use super::console::{CliError, Console, Exit, Style, Text};
+use crate::access;
 use crate::accounts;
+use crate::discovery::Failure;
 use crate::format::counted;
 use crate::program::Program;
 
@@ -16,20 +18,24 @@ use crate::program::Program;
 Examples:
   pockethog status
   pockethog status --json | jq -r '.connections[].account'
-Exits 4 where nobody is signed in. `pockethog doctor` looks whether everything works.")]
+Exits 4 if nobody is signed in, 5 if one of several sign-ins has ended. `pockethog doctor` checks the rest.")]
 pub struct Status {}
 
-/// Shows the status. Exits 4 where nobody is signed in.
+/// Shows the status. Exits 4 if nobody is signed in, 5 if one of several sign-ins has ended by itself.
 ///
 /// # Errors
 ///
 /// A list of Connections that cannot be read.
 pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
     let connections = program.sign_in.connections()?;
-    let exit = if connections.iter().any(Connection::is_active) {
-        Exit::Done
-    } else {
-        Exit::SignInNeeded
+    let failures: Vec<Failure> = connections.iter().filter_map(access::failure).collect();
+    let exit = match (
+        connections.iter().any(Connection::is_active),
+        failures.is_empty(),
+    ) {
+        (true, true) => Exit::Done,
+        (true, false) => Exit::Partly,
+        (false, _) => Exit::SignInNeeded,
     };
     let (_, problem) = program.preferences();
     if console.is_json() {
@@ -41,6 +47,7 @@ pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
             "preferences": program.folders.preferences(),
             "preferences_problem": problem.map(|problem| problem.to_string()),
             "snapshots": program.folders.snapshots(),
+            "failures": failures,
         }));
         return Ok(exit);
     }
@@ -116,7 +123,9 @@ fn print(console: &Console, connection: &Connection) {
     let how = Text::styled(Style::Faint, format!("({how})"));
     console.line(Text::styled(Style::Strong, title).and("  ").and(how));
     if let ConnectionState::Ended(reason) = connection.state {
-        console.line(Text::from("  ").and(Text::styled(Style::Bad, reason.sentence())));
+        let remedy = format!(" `{}` signs in again.", access::login_command(connection));
+        let reason = Text::styled(Style::Bad, reason.sentence());
+        console.line(Text::from("  ").and(reason).and(remedy));
     }
     let missing = accounts::missing_scopes(connection);
     if !missing.is_empty() {

@@ -14,6 +14,10 @@
 
   // Parts arrive as HTML made by this program's own server; the latest one wins while it has to wait.
   const waiting = new Map();
+  function wait(id, run) {
+    waiting.set(id, run);
+    showStatus();
+  }
   const busy = (node) =>
     (node.contains(document.activeElement) && document.activeElement !== body) ||
     node.querySelector(".chart:hover, dialog[open]") !== null;
@@ -38,8 +42,9 @@
   function swap(id, html) {
     const old = document.getElementById(id);
     if (!old) return;
-    if (busy(old)) { waiting.set(id, html); return; }
+    if (busy(old)) { wait(id, () => swap(id, html)); return; }
     waiting.delete(id);
+    if (id === "home") waiting.delete("order");
     const template = document.createElement("template");
     template.innerHTML = html;
     const fresh = template.content.firstElementChild;
@@ -57,15 +62,32 @@
     countries(fresh);
     filters(fresh);
   }
-  const settle = () => [...waiting].forEach(([id, html]) => swap(id, html));
+  // Cards change places once nobody points at one.
+  function order(ids) {
+    const list = document.getElementById("cards");
+    if (!list) return;
+    if (list.matches(":hover") || list.contains(document.activeElement)) { wait("order", () => order(ids)); return; }
+    waiting.delete("order");
+    list.append(...ids.map((id) => document.getElementById(id)).filter((card) => card?.parentNode === list));
+  }
+  const settle = () => { [...waiting.values()].forEach((run) => run()); showStatus(); };
   addEventListener("focusout", () => setTimeout(settle));
   addEventListener("pointerout", () => { if (waiting.size) setTimeout(settle); });
 
+  let said = null;
   function status(state, text) {
+    said = [state, text];
+    showStatus();
+  }
+
+  // What is shown is not live while something newer waits.
+  function showStatus() {
     const node = document.getElementById("status");
     if (!node) return;
-    node.dataset.state = state;
-    node.lastElementChild.textContent = text;
+    const [state, text] = (said ??= [node.dataset.state, node.lastElementChild.textContent]);
+    const held = state === "live" && waiting.size > 0;
+    node.dataset.state = held ? "updated" : state;
+    node.lastElementChild.textContent = held ? "New numbers wait" : text;
   }
 
   function progress(done, total) {
@@ -86,12 +108,14 @@
       stream = new EventSource(body.dataset.stream);
       const on = (name, react) => stream.addEventListener(name, (event) => react(JSON.parse(event.data)));
       on("part", (part) => swap(part.id, part.html));
+      on("order", order);
       on("progress", (now) => progress(now.done, now.total));
       on("status", (now) => {
         if (now.state === "signed-out") { close(); location.assign(base); return; }
         status(now.state, now.text);
       });
-      stream.onerror = () => status("offline", "PocketHog is not running");
+      stream.onopen = () => { delete body.dataset.ended; };
+      stream.onerror = () => { body.dataset.ended = ""; status("offline", "PocketHog has ended"); };
     };
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
     addEventListener("pagehide", close);

@@ -104,7 +104,16 @@ pub enum Numbers {
         stale: Option<String>,
         /// The zone that its days are shown in, if its own is unknown here.
         unknown_zone: Option<String>,
+        /// Whether nobody reads them any more: the sign-in has ended.
+        ended: bool,
     },
+}
+
+impl Card {
+    /// Whether its numbers are not those of now.
+    pub fn is_old(&self) -> bool {
+        matches!(&self.numbers, Numbers::Known { stale: Some(_), .. })
+    }
 }
 
 /// How cards are sorted.
@@ -353,7 +362,7 @@ pub fn render_card(card: &Card) -> Markup {
     let id = card_id(&card.key);
     let text = format!("{} {}", card.name, card.subtitle).to_lowercase();
     html! {
-        li.card.project #(id) data-scheme=[card.scheme.map(colours::name)] data-text=(text) {
+        li.card.project.old[card.is_old()] #(id) data-scheme=[card.scheme.map(colours::name)] data-text=(text) {
             (avatar(&card.name))
             div.name {
                 h3 {
@@ -376,7 +385,7 @@ pub fn render_card(card: &Card) -> Markup {
                     svg.spark.flat aria-hidden="true" { line x1="0" x2="100%" y1="92%" y2="92%" {} }
                 }
                 Numbers::Unreadable(reason) => p.message.failed { (icons::warning()) span { (reason) } },
-                Numbers::Known { visitors, before, days, stale, unknown_zone } => {
+                Numbers::Known { visitors, before, days, stale, unknown_zone, .. } => {
                     p.number.long[*visitors >= 1_000_000] { span data-number=(visitors) { (grouped(*visitors)) } span.hidden-label { " visitors today" } }
                     p.change { (change_badge(Change::between(*visitors, *before))) }
                     (sparkline(&id, days))
@@ -582,6 +591,7 @@ mod tests {
                 days: vec![1, 2, 3],
                 stale: None,
                 unknown_zone: None,
+                ended: false,
             },
         }
     }

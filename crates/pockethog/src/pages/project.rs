@@ -125,7 +125,7 @@ pub fn render(view: &ProjectPage) -> Markup {
 /// Figures and chart alone, as the event stream replaces them. Their id is `numbers`.
 pub fn render_numbers(view: &ProjectPage) -> Markup {
     html! {
-        div #numbers {
+        div #numbers.old[view.trouble.is_some()] {
             @if let (Some(trouble), true) = (&view.trouble, view.period.is_some() && view.may_query) {
                 (Notice { tone: Tone::Warn, text: trouble.clone(), action: None }.render())
             }
@@ -203,7 +203,7 @@ fn notes_alone(view: &ProjectPage) -> Markup {
 /// Lists and conversions alone, as the event stream replaces them. Their id is `lists`.
 pub fn render_lists(view: &ProjectPage) -> Markup {
     html! {
-        div.panels #lists {
+        div.panels.old[view.trouble.is_some()] #lists {
             @if !view.may_query {
             } @else if let Some(breakdowns) = &view.breakdowns {
                 @for (place, (list, rows)) in breakdowns.lists.iter().enumerate() {

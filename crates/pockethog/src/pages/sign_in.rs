@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use sign_in_with_posthog::Host;
 
+use super::home::{Card, render_card};
 use super::icons;
 use super::layout::{Notice, Shell, Tone};
 
@@ -15,8 +16,10 @@ pub struct SignIn {
     pub clouds: [Cloud; 2],
     /// Why access ended, or why the last attempt failed: one sentence.
     pub reason: Option<String>,
-    /// True where a way back exists: another Connection is still there.
+    /// Whether there is a way back: another Connection is still there.
     pub may_cancel: bool,
+    /// The last numbers of sign-ins that have ended.
+    pub last: Vec<Card>,
 }
 
 /// A button of the screen. The address below its name is the one that will be asked: in a demo or a test
@@ -104,6 +107,12 @@ pub fn render(view: &SignIn) -> Markup {
                 }
                 p.quiet { a href="/api-key" { (icons::key()) span { "Use API key instead" } } }
                 @if view.may_cancel { p.quiet { a href="/" { "Back to my projects" } } }
+            }
+            @if !view.last.is_empty() {
+                section.projects.last aria-labelledby="last" {
+                    h2 #last { "The last numbers" }
+                    ul.cards { @for card in &view.last { (render_card(card)) } }
+                }
             }
         },
     )

@@ -77,6 +77,11 @@ pub fn part(id: &str, html: &Markup) -> Part {
     }
 }
 
+/// Puts the cards into another order, by their element ids.
+pub(super) fn order(ids: &[String]) -> Part {
+    named("order", json!(ids))
+}
+
 /// Shows how far a refresh is.
 pub(super) fn progress(done: usize, total: usize) -> Part {
     named("progress", json!({ "done": done, "total": total }))

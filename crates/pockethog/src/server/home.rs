@@ -20,7 +20,8 @@ use super::events::{self, Change, Part, part};
 use super::guard::Admitted;
 use super::refresher::{Health, Interest};
 use super::sign_in::sign_in_screen;
-use super::state::{State, ended_by_itself};
+use super::state::State;
+use crate::access;
 use crate::discovery::Failure;
 use crate::format::{Change as Moved, ago};
 use crate::overview::{self, Glance};
@@ -53,6 +54,12 @@ struct Asked {
     seen: String,
 }
 
+/// Numbers that are older than this many seconds show their age, whatever the reason.
+const OLD_SECONDS: i64 = 3600;
+
+/// Nobody is online now in numbers that are older than this many seconds.
+const NOW_SECONDS: i64 = 900;
+
 impl Asked {
     fn stream(&self, revision: u64) -> String {
         format!(
@@ -68,8 +75,8 @@ async fn show(state: Admitted, Query(asked): Query<Asked>) -> Result<Response, P
     state
         .blocking(move |state| {
             let connections = state.connections()?;
-            // Access that has ended by itself leads here once, with the reason; after that the
-            // projects of the other connections are shown, and the reason above them.
+            // Access that has ended by itself leads here once, with the reason; after that all projects are
+            // shown, those of the ended connection in grey, and the reason above them.
             if !connections.iter().any(Connection::is_active) || state.ends_to_tell(&connections) {
                 return Ok(sign_in_screen(state, &connections));
             }
@@ -164,10 +171,18 @@ impl Sent {
         }
         let all_cards = whole
             || self.first
-            || changes.contains(&Change::Projects)
-            || changes.contains(&Change::Status);
+            || changes.iter().any(|change| {
+                matches!(
+                    change,
+                    Change::Projects | Change::Status | Change::SignedOut(_)
+                )
+            });
         for card in cards {
-            if all_cards || changes.contains(&Change::View(card.key.clone(), View::Today)) {
+            // What is old grows older.
+            if all_cards
+                || card.is_old()
+                || changes.contains(&Change::View(card.key.clone(), View::Today))
+            {
                 consider(&card_id(&card.key), &home::render_card(card));
             }
         }
@@ -182,10 +197,14 @@ impl Sent {
                 parts.push(events::status(status));
             }
         }
+        let moved = !silent && !self.first && !loading && shown != self.shown;
+        if moved {
+            let ids: Vec<String> = shown.iter().map(card_id).collect();
+            parts.push(events::order(&ids));
+        }
         self.first = false;
         self.all = view.cards.len();
-        // Where numbers change the order, the cards stay where they are until the page is read again.
-        let interest = silent.then(|| {
+        let interest = (silent || moved).then(|| {
             self.loading = loading;
             self.shown.clone_from(&shown);
             Interest::Home(shown)
@@ -219,7 +238,7 @@ fn view(
         .map(|connection| (&connection.id, connection))
         .collect();
     let board = state.board()?;
-    let projects = arranged(&board, &preferences, &active);
+    let projects = arranged(&board, &preferences, connections);
     let several_hosts = {
         let mut hosts = projects
             .iter()
@@ -230,6 +249,7 @@ fn view(
     let mut cards = Vec::with_capacity(projects.len());
     let mut hidden = 0;
     let mut parts = Vec::with_capacity(projects.len());
+    let fresh = fresh_seconds(&preferences);
     for (project, chosen, connection) in &projects {
         if chosen.hidden {
             hidden += 1;
@@ -238,8 +258,14 @@ fn view(
         let glance = board.glance(&project.key);
         let name = chosen.name.as_deref().unwrap_or(&project.name);
         let readable = connection.is_active() && connection.grant.scopes.allows("query:read");
-        parts.push(Glance::part(glance, readable));
         let health = state.refresher().health(&connection.id);
+        let mut part = Glance::part(glance, readable);
+        if let Some(figures) = &mut part.figures
+            && (health.is_some() || now.as_second() - figures.measured_at.as_second() > NOW_SECONDS)
+        {
+            figures.online = None;
+        }
+        parts.push(part);
         cards.push(Card {
             key: project.key.clone(),
             name: name.to_owned(),
@@ -257,6 +283,7 @@ fn view(
                 glance,
                 board.trouble(&project.key),
                 health.as_ref(),
+                fresh,
                 now,
             ),
         });
@@ -283,16 +310,15 @@ fn view(
     };
     let oldest = {
         let board = state.board()?;
+        let ended = |card: &&Card| matches!(&card.numbers, Numbers::Known { ended: true, .. });
         home::shown_cards(&view)
             .iter()
+            .filter(|card| !ended(card))
             .filter_map(|card| board.glance(&card.key))
             .map(|glance| glance.measured_at)
             .min()
     };
-    let known = view
-        .cards
-        .iter()
-        .any(|card| matches!(card.numbers, Numbers::Known { .. }));
+    let known = view.total.sum.sums.is_some();
     let mut status = state.status(oldest);
     let waits = view
         .cards
@@ -333,13 +359,35 @@ fn never_discovered(state: &State, active: &HashMap<&ConnectionId, &Connection>)
         .any(|id| snapshots.discovery(id).ok().flatten().is_none())
 }
 
-/// The projects of active connections with what was chosen about them: favourites, then as ordered by
-/// hand, then by name.
+/// The last numbers, for the sign-in screen once no connection is active any more.
+pub(super) fn last_cards(
+    state: &State,
+    connections: &[Connection],
+) -> Result<Vec<Card>, PageError> {
+    let (view, _) = view(state, &Asked::default(), connections, Shell::default())?;
+    Ok(home::shown_cards(&view).into_iter().cloned().collect())
+}
+
+/// How old numbers may be, in seconds, while everything goes its usual way.
+fn fresh_seconds(preferences: &Preferences) -> i64 {
+    i64::try_from(preferences.refresh.seconds())
+        .unwrap_or(i64::MAX / 4)
+        .saturating_mul(2)
+        + 15
+}
+
+/// The projects that are shown with what was chosen about them: favourites, then as ordered by hand, then by
+/// name.
 fn arranged<'a>(
     board: &'a Board,
     preferences: &Preferences,
-    active: &HashMap<&ConnectionId, &'a Connection>,
+    connections: &'a [Connection],
 ) -> Vec<(&'a Project, ProjectPreferences, &'a Connection)> {
+    let shown: HashMap<&ConnectionId, &Connection> = connections
+        .iter()
+        .filter(|connection| access::is_shown(connection))
+        .map(|connection| (&connection.id, connection))
+        .collect();
     let places: HashMap<&str, usize> = preferences
         .order
         .iter()
@@ -350,7 +398,7 @@ fn arranged<'a>(
         .projects
         .iter()
         .filter_map(|project| {
-            let connection = *active.get(&project.connection)?;
+            let connection = *shown.get(&project.connection)?;
             let key = project.key.to_string();
             let chosen = preferences.projects.get(&key).cloned().unwrap_or_default();
             let place = places.get(key.as_str()).copied().unwrap_or(usize::MAX);
@@ -375,9 +423,14 @@ fn numbers(
     glance: Option<&Glance>,
     trouble: Option<&crate::snapshot::Trouble>,
     health: Option<&Health>,
+    fresh: i64,
     now: Timestamp,
 ) -> Numbers {
+    let ended = connection.ended_by_itself();
     let Some(glance) = glance else {
+        if let Some(reason) = ended {
+            return Numbers::Unreadable(reason.sentence().to_owned());
+        }
         if !connection.grant.scopes.allows("query:read") {
             return Numbers::Unreadable(
                 "Numbers are switched off: query:read was not granted.".to_owned(),
@@ -396,16 +449,14 @@ fn numbers(
         return Numbers::Empty;
     }
     let failed = trouble.filter(|trouble| trouble.at >= glance.measured_at);
-    // Where the whole connection is in trouble, the header says so, once.
-    let stale = match failed {
-        Some(failed) if health.is_none() => Some(format!(
-            "{} Numbers from {}.",
-            sentence(&failed.reason),
-            ago(glance.measured_at, now)
-        )),
-        _ if now >= glance.day().ends() => {
-            Some(format!("Numbers from {}.", ago(glance.measured_at, now)))
-        }
+    let age = now.as_second() - glance.measured_at.as_second();
+    let from = format!("Numbers from {}.", ago(glance.measured_at, now));
+    let stale = match (failed, health) {
+        _ if ended.is_some() => Some(format!("Signed out. {from}")),
+        (Some(failed), None) => Some(format!("{} {from}", sentence(&failed.reason))),
+        // If the whole connection is in trouble, the header or the notice above says so, once.
+        (_, Some(_)) if age > fresh => Some(from),
+        _ if age > OLD_SECONDS || now >= glance.day().ends() => Some(from),
         _ => None,
     };
     Numbers::Known {
@@ -413,6 +464,7 @@ fn numbers(
         before: glance.before,
         days: glance.days.clone(),
         stale,
+        ended: ended.is_some(),
         unknown_zone: (!glance.time_zone_known).then(|| glance.time_zone.clone()),
     }
 }
@@ -447,9 +499,9 @@ fn troubles(
     let mut troubles = Vec::new();
     let everything_is_down = matches!(status, Status::Offline(_) | Status::Busy(_));
     for connection in connections {
-        if let Some(reason) = ended_by_itself(connection) {
+        if let Some(reason) = connection.ended_by_itself() {
             troubles.push(Trouble {
-                what: connection.host.name(),
+                what: access::name(connection),
                 reason: reason.sentence().to_owned(),
                 action: sign_in(),
             });

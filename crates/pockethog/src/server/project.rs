@@ -19,6 +19,7 @@ use super::events::{self, Change, Part, part};
 use super::guard::Admitted;
 use super::refresher::Interest;
 use super::{NotFound, PageError, State, page, see_other};
+use crate::access;
 use crate::colours;
 use crate::overview::{DayClock, Range};
 use crate::pages::layout::{Notice, Tone};
@@ -88,7 +89,7 @@ pub(super) fn locate(
     let connection = state
         .connections()?
         .into_iter()
-        .find(|connection| connection.id == project.connection);
+        .find(|connection| connection.id == project.connection && access::is_shown(connection));
     Ok(connection.map(|connection| Located {
         project,
         connection,

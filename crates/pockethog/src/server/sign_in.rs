@@ -27,7 +27,8 @@ use super::banner;
 use super::connections::forget_projects;
 use super::events::Change;
 use super::guard::Admitted;
-use super::state::{State, ended_by_itself, lock};
+use super::home::last_cards;
+use super::state::{State, lock};
 use crate::accounts::EMAIL_SCOPE;
 use crate::key_swap;
 use crate::pages::api_key::{self, ApiKey, Fault};
@@ -78,7 +79,7 @@ pub(super) fn sign_in_screen(state: &Admitted, connections: &[Connection]) -> Re
     let ended: Vec<String> = connections
         .iter()
         .filter_map(|connection| {
-            let reason = ended_by_itself(connection)?;
+            let reason = connection.ended_by_itself()?;
             Some(format!("{}: {}", connection.host.name(), reason.sentence()))
         })
         .collect();
@@ -88,6 +89,11 @@ pub(super) fn sign_in_screen(state: &Admitted, connections: &[Connection]) -> Re
         reason: (!ended.is_empty())
             .then(|| ended.join(" ") + " Your projects, favourites and colours are kept."),
         may_cancel: any_active,
+        last: if any_active {
+            Vec::new()
+        } else {
+            last_cards(state, connections).unwrap_or_default()
+        },
     };
     page(sign_in::render(&view))
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState, EndReason, IndexError};
+use sign_in_with_posthog::{Connection, ConnectionId, IndexError};
 use tokio::sync::{broadcast, watch};
 use url::Url;
 
@@ -283,7 +283,7 @@ impl State {
         let mut told = lock(&self.told);
         let mut any = false;
         for connection in connections {
-            if ended_by_itself(connection).is_some() {
+            if connection.ended_by_itself().is_some() {
                 any |= told.insert((connection.id.clone(), connection.signed_in_at));
             }
         }
@@ -335,14 +335,6 @@ impl State {
             .collect();
         self.refresher
             .status(&active, oldest, preferences.refresh, Timestamp::now())
-    }
-}
-
-/// Why a session has ended, unless the person ended it.
-pub(super) fn ended_by_itself(connection: &Connection) -> Option<EndReason> {
-    match connection.state {
-        ConnectionState::Ended(EndReason::SignedOut) | ConnectionState::Active => None,
-        ConnectionState::Ended(reason) => Some(reason),
     }
 }
 

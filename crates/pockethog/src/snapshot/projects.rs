@@ -34,19 +34,19 @@ impl Snapshots {
         }))
     }
 
-    /// Stores what Discovery found. Projects that went missing beside a transient failure stay: they
-    /// may belong to what could not be read.
+    /// Stores what Discovery found. Only a list that was read as a whole takes projects away; beside any
+    /// failure those that are missing stay, since they may belong to what could not be read.
     pub fn put_discovery(
         &mut self,
         connection: &ConnectionId,
         discovery: &Discovery,
         now: Timestamp,
     ) -> Result<(), SnapshotError> {
-        let keep_missing = discovery.failures.iter().any(|failure| failure.transient);
+        let whole = discovery.failures.is_empty();
         let path = self.path.clone();
         let store = |database: &mut Database| -> rusqlite::Result<()> {
             let transaction = database.transaction()?;
-            if !keep_missing {
+            if whole {
                 transaction.execute(
                     "DELETE FROM projects WHERE connection = ?1",
                     [connection.as_str()],
@@ -97,6 +97,21 @@ impl Snapshots {
         )
     }
 
+    /// The Connections that projects belong to.
+    pub fn owners(&self) -> Result<Vec<ConnectionId>, SnapshotError> {
+        let read = || -> rusqlite::Result<Vec<String>> {
+            self.database
+                .prepare_cached("SELECT DISTINCT connection FROM projects")?
+                .query_map([], |row| row.get(0))?
+                .collect()
+        };
+        let names = read().map_err(|error| failed(&self.path, error))?;
+        Ok(names
+            .into_iter()
+            .filter_map(|name| ConnectionId::try_from(name).ok())
+            .collect())
+    }
+
     /// The project of this key, where a Connection reaches it.
     pub fn project(&self, key: &ProjectKey) -> Result<Option<Project>, SnapshotError> {
         let found: Vec<Project> = self.rows(
@@ -107,7 +122,7 @@ impl Snapshots {
     }
 
     /// Projects of one Connection that another one reaches too now belong to that one: a credential
-    /// is being swapped. Their Snapshots stay.
+    /// is being swapped. Their Snapshots stay; what was refused to the old one is forgotten.
     pub fn hand_over(
         &mut self,
         from: &ConnectionId,
@@ -129,6 +144,12 @@ impl Snapshots {
                     ],
                 )
                 .map_err(|error| failed(&self.path, error))?;
+            self.database
+                .execute(
+                    "DELETE FROM troubles WHERE host = ?1 AND id = ?2",
+                    params![project.key.host, number(project.key.id)],
+                )
+                .map_err(|error| failed(&self.path, error))?;
         }
         Ok(())
     }
@@ -143,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn projects_beside_a_transient_failure_stay() {
+    fn only_a_list_that_was_read_as_a_whole_takes_projects_away() {
         let mut snapshots = Snapshots::in_memory().unwrap();
         let put = |snapshots: &mut Snapshots, found| {
             snapshots
@@ -153,7 +174,10 @@ mod tests {
         put(&mut snapshots, discovery(&[1, 2], None));
         put(&mut snapshots, discovery(&[2], Some(true)));
         assert_eq!(ids(&snapshots), [1, 2]);
-        put(&mut snapshots, discovery(&[2], Some(false)));
+        // A revoked sign-in is no transient failure, and nothing was read.
+        put(&mut snapshots, discovery(&[], Some(false)));
+        assert_eq!(ids(&snapshots), [1, 2]);
+        put(&mut snapshots, discovery(&[2], None));
         assert_eq!(ids(&snapshots), [2]);
     }
 

@@ -7,11 +7,11 @@ use super::Snapshots;
 use crate::discovery::{Cause, Discovery, Failure};
 use crate::project::{Project, ProjectKey};
 
-pub(super) fn connection() -> ConnectionId {
+pub(crate) fn connection() -> ConnectionId {
     ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::OAuth, "a")
 }
 
-pub(super) fn project(id: u64) -> Project {
+pub(crate) fn project(id: u64) -> Project {
     Project {
         key: ProjectKey {
             host: "us".into(),
@@ -27,7 +27,7 @@ pub(super) fn project(id: u64) -> Project {
     }
 }
 
-pub(super) fn discovery(ids: &[u64], transient: Option<bool>) -> Discovery {
+pub(crate) fn discovery(ids: &[u64], transient: Option<bool>) -> Discovery {
     Discovery {
         projects: ids.iter().copied().map(project).collect(),
         failures: transient
@@ -43,7 +43,7 @@ pub(super) fn discovery(ids: &[u64], transient: Option<bool>) -> Discovery {
     }
 }
 
-pub(super) fn ids(snapshots: &Snapshots) -> Vec<u64> {
+pub(crate) fn ids(snapshots: &Snapshots) -> Vec<u64> {
     snapshots
         .projects()
         .unwrap()

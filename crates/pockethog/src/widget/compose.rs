@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState};
+use sign_in_with_posthog::{Connection, ConnectionId, EndReason};
 
 use super::content::{self, Content, Numbers, Row, State};
 use super::{Asked, Request, Which};
+use crate::access;
 use crate::notes::Notes;
 use crate::preferences::{Preferences, Scheme};
 use crate::project::{Project, ProjectKey};
@@ -64,11 +65,7 @@ impl Known {
     ) -> Result<Self, SnapshotError> {
         let mut known = Self::default();
         let mut projects = snapshots.projects()?;
-        projects.retain(|project| {
-            connections
-                .iter()
-                .any(|connection| connection.id == project.connection)
-        });
+        access::keep_shown(&mut projects, connections);
         for connection in connections {
             if let Some(found) = snapshots.discovery(&connection.id)? {
                 known.discoveries.insert(connection.id.clone(), found);
@@ -146,12 +143,32 @@ impl Known {
         // Names and empty lists cannot wait for the next time.
         let list_decides = self.unknown.is_some() || content.rows.is_empty();
         content.undiscovered = content.old_lists.clone();
-        content
-            .undiscovered
-            .retain(|id| list_decides || !self.discoveries.contains_key(id));
-        content.failures = active(connections)
-            .filter_map(|connection| self.discoveries.remove(&connection.id))
-            .flat_map(|found| found.failures)
+        content.undiscovered.retain(|id| {
+            list_decides
+                || self.discoveries.get(id).is_none_or(|found| {
+                    let connection = connections.iter().find(|known| known.id == *id);
+                    // It may reach what another one has left.
+                    connection.is_some_and(|connection| {
+                        access::is_outdated(found, connection, connections, now)
+                    })
+                })
+        });
+        let concerned: HashSet<&ConnectionId> = content
+            .rows
+            .iter()
+            .map(|row| &row.project.connection)
+            .collect();
+        content.failures = connections
+            .iter()
+            .filter(|known| content.summed || concerned.contains(&known.id) || known.is_active())
+            .flat_map(|connection| match access::failure(connection) {
+                Some(ended) => vec![ended],
+                None if connection.is_active() => {
+                    let found = self.discoveries.remove(&connection.id);
+                    found.map(|found| found.failures).unwrap_or_default()
+                }
+                None => Vec::new(),
+            })
             .collect();
         (content.state, content.sentence) = judge(&content, request, connections, self.unknown);
         content
@@ -167,10 +184,7 @@ impl Known {
         let connection = connections
             .iter()
             .find(|known| known.id == project.connection);
-        let ended = match connection.map(|known| known.state) {
-            Some(ConnectionState::Ended(reason)) => Some(reason),
-            _ => None,
-        };
+        let ended = connection.and_then(Connection::ended_by_itself);
         let numbers = self.numbers.remove(&project.key);
         let trouble = self.troubles.remove(&project.key).filter(|trouble| {
             let newest = numbers
@@ -216,7 +230,7 @@ impl Known {
         now: Timestamp,
     ) -> HashSet<ConnectionId> {
         let is_old = |connection: &Connection, found: &KnownDiscovery| {
-            if found.is_before(connection) {
+            if access::is_outdated(found, connection, connections, now) {
                 return true;
             }
             let healing = found.failures.iter().any(|failure| failure.transient);
@@ -260,12 +274,10 @@ fn judge(
     connections: &[Connection],
     unknown: Option<String>,
 ) -> (State, Option<String>) {
-    let ended = connections.iter().find_map(|known| match known.state {
-        ConnectionState::Ended(reason) => Some(reason.sentence().to_owned()),
-        ConnectionState::Active => None,
-    });
     if active(connections).next().is_none() {
-        return (State::SignedOut, ended);
+        let by_itself = connections.iter().find_map(Connection::ended_by_itself);
+        let reason = by_itself.unwrap_or(EndReason::SignedOut);
+        return (State::SignedOut, Some(reason.sentence().to_owned()));
     }
     if let Some(sentence) = unknown {
         return (State::UnknownProject, Some(capitalised(&sentence)));
@@ -327,7 +339,11 @@ fn judge(
         .count();
     let several = content.rows.len() > 1;
     if several && fine > 0 {
-        return (State::Partly, Some(format!("{}: {sentence}", worst.name)));
+        let owner = connections
+            .iter()
+            .find(|known| worst.ended.is_some() && known.id == worst.project.connection);
+        let name = owner.map_or_else(|| worst.name.clone(), access::name);
+        return (State::Partly, Some(format!("{name}: {sentence}")));
     }
     (worst.state, Some(sentence))
 }

@@ -150,8 +150,9 @@ impl<'a> Refresh<'a> {
 
     fn run(mut self, deadline: Instant) -> Result<(Content, Option<Aftermath>), SnapshotError> {
         let mut renewals = Vec::new();
-        // The second round is for projects that the first one found.
-        for _ in 0..2 {
+        // Another round is for projects that the one before found, or lost: a Connection that has ended makes
+        // another one ask what it reaches of it, and then read that.
+        for _ in 0..3 {
             let content = self.asked.content(Some(&self.snapshots));
             if !content.is_due() {
                 break;
@@ -268,7 +269,7 @@ impl<'a> Refresh<'a> {
         let now = Timestamp::now();
         match answer {
             Answer::Found(connection, found) => {
-                self.snapshots.put_discovery(&connection, &found, now)
+                refresh::keep_discovery(&self.program, &mut self.snapshots, &connection, &found)
             }
             Answer::Today(key, Ok(today)) => self.snapshots.put(&key, &today),
             Answer::Period(key, Ok(period)) => self.snapshots.put(&key, &period),

@@ -3,6 +3,7 @@
 
 mod annotations;
 mod desk;
+mod ended;
 mod hostile;
 mod patience;
 mod preferences;

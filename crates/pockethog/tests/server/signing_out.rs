@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use demo_posthog::{ApiKeyOptions, Consent};
+use pockethog::discovery::discover;
 use pockethog::project::ProjectKey;
+use pockethog::refresh::keep_discovery;
 use pockethog::server::Change;
 
 use crate::desk::{Desk, location};
@@ -35,6 +37,11 @@ async fn a_revoked_session_leads_to_the_sign_in_screen_and_back_with_everything_
     let page = desk.app.text("/").await;
     assert!(page.contains("revoked or has expired"), "{page}");
     assert!(page.contains("Sign in with US Cloud"));
+    // The last numbers stay in sight, in grey.
+    assert!(
+        page.contains(&name) && page.contains("card project old"),
+        "{page}"
+    );
 
     let end = desk.sign_in("us", &Consent::default()).await;
     assert_eq!(location(&end), "/");
@@ -169,4 +176,40 @@ async fn one_of_two_that_ends_is_told_once_and_the_other_stays() {
     assert!(first.contains("Back to my projects"));
     let second = desk.app.text("/").await;
     assert!(second.contains(&name) && second.contains("Your access was revoked"));
+    // Its projects are still there, in grey and with their age.
+    let ended = desk.demo.us().world().projects[0].clone();
+    assert!(second.contains(&ended.name), "{second}");
+    assert!(second.contains("class=\"card project old\""), "{second}");
+    assert!(second.contains("Signed out. Numbers from"), "{second}");
+    let page = desk.app.text(&format!("/project/us/{}", ended.id)).await;
+    assert!(page.contains("US Cloud is signed out."), "{page}");
+    // The same whether a query or the list of projects has found it, and nobody else reads them.
+    let listed = desk.app.state.snapshots().projects_of(&us.id).unwrap();
+    assert!(!listed.is_empty());
+}
+
+#[tokio::test]
+async fn an_end_that_the_list_of_projects_finds_leaves_everything_in_sight() {
+    let desk = Desk::signed_in().await;
+    desk.sign_in("eu", &Consent::default()).await;
+    let (us, eu) = (
+        desk.demo.us().world().projects[0].clone(),
+        desk.demo.eu().world().projects[0].clone(),
+    );
+    desk.app
+        .home_until(|page| page.contains(&us.name) && page.contains(&eu.name))
+        .await;
+    desk.demo.us().revoke_all();
+    let connections = desk.app.state.connections().unwrap();
+    let ended = connections.iter().find(|known| known.host.key() == "us");
+    let ended = ended.unwrap().clone();
+    let program = desk.app.state.program();
+    let found = discover(&program.client(&ended), &ended).await;
+    assert!(found.projects.is_empty() && found.failures[0].needs_sign_in);
+    keep_discovery(program, &mut desk.app.state.snapshots(), &ended.id, &found).unwrap();
+    desk.app.text("/").await;
+    let page = desk.app.text("/").await;
+    assert!(page.contains(&us.name) && page.contains(&eu.name), "{page}");
+    let project = desk.app.get(&format!("/project/us/{}", us.id)).await;
+    assert_eq!(project.status(), 200);
 }

@@ -194,6 +194,7 @@ impl Session {
                 connection.last_refresh_at = Some(before);
                 connection.expires_at = Some(expires_at);
                 connection.state = ConnectionState::Active;
+                connection.ended_at = None;
             }
         })
         .await;

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind};
 
 use super::Located;
+use crate::access;
 use crate::format::ago;
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
@@ -137,7 +138,10 @@ fn assemble(
                 ),
                 action: Some(("Connections".to_owned(), "/connections".to_owned())),
             });
-            measured.is_none().then(|| reason.sentence().to_owned())
+            Some(match measured {
+                Some(at) => format!("These are the numbers from {}.", ago(at, now)),
+                None => reason.sentence().to_owned(),
+            })
         }
         ConnectionState::Active => known
             .trouble
@@ -187,6 +191,7 @@ fn assemble(
         online: known
             .today
             .as_ref()
+            .filter(|_| connection.is_active())
             .filter(|today| now.as_second() - today.measured_at.as_second() < NOW_SECONDS)
             .map(|today| today.online),
         range,
@@ -237,9 +242,11 @@ fn siblings(
     preferences: &Preferences,
     shown: &ProjectKey,
 ) -> Result<Vec<Sibling>, PageError> {
+    let connections = state.connections()?;
     let board = state.board()?;
     let visitors = |key: &ProjectKey| board.glance(key).map(|glance| glance.visitors);
     let mut projects = board.projects.clone();
+    access::keep_shown(&mut projects, &connections);
     if preferences.order.is_empty() {
         projects.sort_by_key(|project| Reverse(visitors(&project.key)));
     }
@@ -307,6 +314,7 @@ mod tests {
                 signed_in_at: 0,
                 last_refresh_at: None,
                 expires_at: None,
+                ended_at: None,
             },
         }
     }

@@ -1,0 +1,289 @@
+//! Once access has ended: nothing vanishes in silence, whoever notices it, at once or two hours later.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use demo_posthog::{ApiKeyOptions, Consent, Edit, Endpoint, Failure, Fault, When};
+use serde_json::Value;
+
+use crate::desk::{Desk, Run};
+
+/// A device that is signed in at both Clouds and has read everything once.
+async fn signed_in_twice() -> (Desk, Value) {
+    let desk = Desk::signed_in().await;
+    desk.login(desk.demo.eu(), "eu", &Consent::default())
+        .await
+        .ended(0);
+    let before = desk.run(&["overview", "--json"]).await.ended(0).json();
+    (desk, before)
+}
+
+/// As if everything had been read two hours earlier.
+fn two_hours_pass(desk: &Desk) {
+    let path = desk.file("home/cache/snapshots.sqlite");
+    let database = rusqlite::Connection::open(path).unwrap();
+    database
+        .execute("UPDATE discoveries SET found_at = found_at - 7200", [])
+        .unwrap();
+    let mut rows = database
+        .prepare("SELECT host, id, view, json FROM views")
+        .unwrap();
+    let views: Vec<(String, i64, String, String)> = rows
+        .query_map([], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    for (host, id, view, json) in views {
+        let mut value: Value = serde_json::from_str(&json).unwrap();
+        let at: jiff::Timestamp = value["measured_at"].as_str().unwrap().parse().unwrap();
+        let at = at - Duration::from_secs(7200);
+        value["measured_at"] = at.to_string().into();
+        database
+            .execute(
+                "UPDATE views SET json = ?1, measured_at = ?2 WHERE host = ?3 AND id = ?4 AND view = ?5",
+                rusqlite::params![value.to_string(), at.as_millisecond(), host, id, view],
+            )
+            .unwrap();
+    }
+}
+
+fn of_host<'a>(document: &'a Value, host: &str) -> Vec<&'a Value> {
+    let projects = document["projects"].as_array().unwrap().iter();
+    projects.filter(|project| project["host"] == host).collect()
+}
+
+/// The US Cloud's sign-in has ended: its projects are there with their last numbers, it is named once, and
+/// nothing claims that they are fresh.
+#[track_caller]
+fn ended_is_in_sight(run: Run, before: &Value, code: i32) {
+    let document = run.ended(code).json();
+    let (then, now) = (of_host(before, "us"), of_host(&document, "us"));
+    assert_eq!(now.len(), then.len());
+    for (then, now) in then.iter().zip(&now) {
+        assert_eq!(now["visitors"], then["visitors"], "{now}");
+        assert_eq!(now["stale"], true, "{now}");
+        assert_eq!(now["online"], Value::Null, "{now}");
+        assert_eq!(now["trouble"]["cause"], "signed_out", "{now}");
+    }
+    names_the_end(&document);
+}
+
+#[track_caller]
+fn names_the_end(document: &Value) {
+    let failures = document["failures"].as_array().unwrap();
+    let ended: Vec<&Value> = failures
+        .iter()
+        .filter(|failure| failure["needs_sign_in"] == true)
+        .collect();
+    assert_eq!(ended.len(), 1, "{failures:?}");
+    assert!(ended[0]["what"].as_str().unwrap().starts_with("US Cloud"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_that_was_revoked_stays_in_sight_on_every_call() {
+    let (desk, before) = signed_in_twice().await;
+    desk.demo.us().revoke_all();
+    // Found by a query, as the lists are fresh; known from then on.
+    for _ in 0..2 {
+        ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 5);
+    }
+    two_hours_pass(&desk);
+    for _ in 0..2 {
+        ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 5);
+    }
+    let listed = desk.run(&["projects", "--json"]).await.ended(5).json();
+    names_the_end(&listed);
+    assert_eq!(of_host(&listed, "us").len(), of_host(&before, "us").len());
+    names_the_end(&desk.run(&["status", "--json"]).await.ended(5).json());
+    let text = desk.run(&["overview"]).await.ended(5);
+    assert!(text.out.contains("2 h ago"), "{text:?}");
+    assert!(text.err.contains("`pockethog login us`"), "{text:?}");
+    assert_eq!(text.err.matches("revoked or has expired").count(), 1);
+    // A range that was read before is kept as well, and one that was not has no number.
+    let range = desk.run(&["overview", "--range", "7d", "--json"]).await;
+    let range = range.ended(5).json();
+    names_the_end(&range);
+    assert!(of_host(&range, "us")[0].get("visitors").is_none());
+    // Only the person takes projects away.
+    desk.run(&["logout", "eu"]).await.ended(0);
+    ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 4);
+    let listed = desk.run(&["projects", "--json"]).await.ended(4).json();
+    assert!(of_host(&listed, "eu").is_empty());
+    desk.run(&["status"]).await.ended(4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_the_list_of_projects_finds_wipes_nothing() {
+    let (desk, before) = signed_in_twice().await;
+    two_hours_pass(&desk);
+    desk.demo.us().revoke_all();
+    for _ in 0..2 {
+        let listed = desk.run(&["projects", "--json"]).await.ended(5).json();
+        names_the_end(&listed);
+        assert_eq!(of_host(&listed, "us").len(), of_host(&before, "us").len());
+    }
+    ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 5);
+    let key = of_host(&before, "us")[0]["key"].as_str().unwrap();
+    let named = desk.run(&["overview", key, "--json"]).await.ended(4).json();
+    names_the_end(&named);
+    let fresh = of_host(&before, "eu")[0]["key"].as_str().unwrap();
+    desk.run(&["overview", fresh]).await.ended(0);
+    // Other commands say why, and not that there is no such project.
+    let events = desk.run(&["events", key]).await.ended(4);
+    assert!(events.err.contains("`pockethog login us`"), "{events:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_narrowed_grant_and_a_deleted_key_are_ends_like_any_other() {
+    let (desk, before) = signed_in_twice().await;
+    desk.demo.us().narrow_all("project:read");
+    desk.demo.us().expire_access_tokens();
+    ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 5);
+
+    let desk = Desk::new().await;
+    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    desk.run_with_input(&["login", "us", "--api-key"], &key)
+        .await
+        .ended(0);
+    let before = desk.run(&["overview", "--json"]).await.ended(0).json();
+    desk.demo.us().delete_api_key(&key);
+    for _ in 0..2 {
+        ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 4);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_sign_in_takes_over_what_it_reaches_within_the_same_run() {
+    let desk = Desk::signed_in().await;
+    desk.run(&["overview"]).await.ended(0);
+    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    desk.run_with_input(&["login", "us", "--api-key"], &key)
+        .await
+        .ended(0);
+    desk.run(&["projects"]).await.ended(0);
+    desk.demo.us().revoke_all();
+    let run = desk.run(&["overview", "--json"]).await.ended(5);
+    let document = run.json();
+    names_the_end(&document);
+    for project in of_host(&document, "us") {
+        assert_eq!(project["stale"], false, "{project}");
+        assert_eq!(project["trouble"], Value::Null, "{project}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_list_whose_second_page_fails_the_first_is_kept() {
+    let desk = Desk::signed_in().await;
+    let before = desk.run(&["projects", "--json"]).await.ended(0).json();
+    let page_two = Failure {
+        endpoint: Endpoint::OrganizationProjects,
+        times: 1,
+        what: Fault::Edit(Edit::new(|page| {
+            let rows = page["results"].as_array_mut().unwrap();
+            rows.truncate(1);
+            page["next"] = "http://127.0.0.1/api/?offset=1".into();
+        })),
+        when: When::Before,
+    };
+    desk.demo.us().fail_next(page_two);
+    desk.demo.us().fail_next(Failure {
+        endpoint: Endpoint::OrganizationProjects,
+        times: 20,
+        what: Fault::Html502,
+        when: When::Before,
+    });
+    let during = desk.run(&["projects", "--json"]).await.ended(5).json();
+    assert_eq!(during["projects"], before["projects"]);
+    // On a device that never listed them, what was read is there.
+    let new = Desk {
+        demo: desk.demo,
+        home: tempfile::tempdir().unwrap(),
+    };
+    new.demo.us().heal();
+    new.login(new.demo.us(), "us", &Consent::default())
+        .await
+        .ended(0);
+    new.demo.us().fail_next(Failure {
+        endpoint: Endpoint::OrganizationProjects,
+        times: 1,
+        what: Fault::Edit(Edit::new(|page| {
+            page["results"].as_array_mut().unwrap().truncate(1);
+            page["next"] = "http://127.0.0.1/api/?offset=1".into();
+        })),
+        when: When::Before,
+    });
+    new.demo.us().fail_next(Failure {
+        endpoint: Endpoint::OrganizationProjects,
+        times: 20,
+        what: Fault::Html502,
+        when: When::Before,
+    });
+    let listed = new.run(&["projects", "--json"]).await.ended(5).json();
+    assert_eq!(listed["projects"].as_array().unwrap().len(), 1);
+    assert!(!listed["failures"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offline_the_overview_shows_ages_and_names_the_host_once() {
+    let (desk, before) = signed_in_twice().await;
+    two_hours_pass(&desk);
+    desk.demo.us().fail_next(Failure {
+        endpoint: Endpoint::Any,
+        times: 10_000,
+        what: Fault::Drop,
+        when: When::Before,
+    });
+    let document = desk.run(&["overview", "--json"]).await.ended(5).json();
+    let failures = document["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert_eq!(failures[0]["what"], "US Cloud");
+    for project in of_host(&document, "us") {
+        assert_eq!(project["stale"], true);
+        assert_eq!(project["online"], Value::Null);
+    }
+    let text = desk.run(&["overview"]).await.ended(5);
+    let old = text.out.matches("2 h ago").count();
+    assert_eq!(old, of_host(&before, "us").len(), "{text:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_could_be_read_there_is_no_number() {
+    let desk = Desk::signed_in().await;
+    desk.run(&["projects"]).await.ended(0);
+    desk.demo.us().fail_next(Failure {
+        endpoint: Endpoint::Query,
+        times: 10_000,
+        what: Fault::Status {
+            code: 500,
+            body: "{}".to_owned(),
+            content_type: "application/json".to_owned(),
+            retry_after: None,
+        },
+        when: When::Before,
+    });
+    let document = desk.run(&["overview", "--json"]).await.ended(1).json();
+    assert_eq!(document["total"]["visitors"], Value::Null);
+    assert_eq!(document["total"]["online"], Value::Null);
+    assert_eq!(document["failures"].as_array().unwrap().len(), 1);
+    let text = desk.run(&["overview"]).await.ended(1);
+    let total = text.out.lines().find(|line| line.contains("Total"));
+    assert!(total.is_none_or(|line| line.contains('–')), "{text:?}");
+    let widget = desk.run(&["widget", "--format", "json"]).await.ended(1);
+    assert_eq!(widget.json()["total"], Value::Null);
+    for format in ["text", "waybar", "tmux", "svg"] {
+        let shown = desk.run(&["widget", "--format", format]).await;
+        let words: Vec<&str> = shown
+            .out
+            .split(|letter: char| !letter.is_alphanumeric() && letter != '.' && letter != '#')
+            .collect();
+        let is_number = |text: &str| text.contains(">0<") || text.contains(": 0");
+        assert!(!is_number(&shown.out), "{format}: {shown:?}");
+        assert!(
+            format == "svg" || !words.contains(&"0"),
+            "{format}: {shown:?}"
+        );
+    }
+}
