@@ -149,6 +149,29 @@ impl Instance {
         self.0.play_self_hosted();
     }
 
+    /// There is no `OIDC_RSA_PRIVATE_KEY`, as in most self-hosted installations: nobody is registered, and
+    /// nothing can be signed.
+    pub fn lose_signing_key(&self) {
+        self.0.settings().without_signing_key = true;
+    }
+
+    /// Tokens have this `iss` from now on, as behind a proxy without `IS_BEHIND_PROXY`.
+    pub fn sign_as(&self, issuer: &str) {
+        self.0.settings().signs_as = Some(issuer.to_owned());
+    }
+
+    /// `SITE_URL` is set to this, whatever address it is reached by.
+    pub fn set_site_url(&self, address: &str) {
+        self.0.settings().site_url = Some(address.to_owned());
+    }
+
+    /// Puts a client id metadata document on the web, for this region alone. PostHog fetches it when somebody
+    /// who is logged in authorizes with its address as the client id.
+    pub fn publish_client(&self, address: &str, document: serde_json::Value) {
+        let documents = &mut self.0.grants().documents;
+        documents.insert(address.to_owned(), document);
+    }
+
     /// Every access token expires now.
     pub fn expire_access_tokens(&self) {
         let now = self.0.clock.seconds();

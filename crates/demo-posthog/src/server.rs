@@ -52,6 +52,19 @@ pub(crate) struct Server {
     behaviour: Mutex<Behaviour>,
     opened: Mutex<BTreeMap<u64, String>>,
     self_hosted: AtomicBool,
+    settings: Mutex<Settings>,
+}
+
+/// What whoever hosts PostHog has set, or has not.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    /// `OIDC_RSA_PRIVATE_KEY` is missing.
+    pub(crate) without_signing_key: bool,
+    /// The `iss` of tokens. PostHog reads it from the request, which a proxy changes, unless
+    /// `IS_BEHIND_PROXY` or `OIDC_ISS_ENDPOINT` is set.
+    pub(crate) signs_as: Option<String>,
+    /// `SITE_URL`.
+    pub(crate) site_url: Option<String>,
 }
 
 /// Organizations and projects that answer with an error.
@@ -100,6 +113,7 @@ impl Server {
             behaviour: Mutex::default(),
             opened: Mutex::default(),
             self_hosted: AtomicBool::new(false),
+            settings: Mutex::default(),
         }
     }
 
@@ -110,6 +124,16 @@ impl Server {
 
     pub(crate) fn play_self_hosted(&self) {
         self.self_hosted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn settings(&self) -> MutexGuard<'_, Settings> {
+        lock(&self.settings)
+    }
+
+    /// What metadata is built from: never the address that was asked.
+    pub(crate) fn site_url(&self) -> String {
+        let site_url = self.settings().site_url.clone();
+        site_url.unwrap_or_else(|| self.address.clone())
     }
 
     pub(crate) fn grants(&self) -> MutexGuard<'_, Grants> {

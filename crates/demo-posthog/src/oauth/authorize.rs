@@ -1,6 +1,7 @@
 //! The authorization request: what is fatal, what is redirected, what is shown for consent.
 
 use super::client::Client;
+use super::document;
 use super::grant::Code;
 use super::scopes;
 use crate::answer::Answer;
@@ -51,8 +52,12 @@ pub(crate) fn read(server: &Server, query: &[(String, String)]) -> Result<Author
     let Some(client_id) = given("client_id") else {
         return Err(shown("Missing client_id parameter."));
     };
-    let Some(client) = server.grants().clients.get(client_id).cloned() else {
-        return Err(shown(&unknown_client(server)));
+    let known = server.grants().clients.get(client_id).cloned();
+    let client = match known {
+        Some(client) => client,
+        None if client_id.starts_with("https://") => document::fetch(server, client_id)
+            .map_err(|why| Refusal::Shown(super::error(400, "invalid_client", Some(&why))))?,
+        None => return Err(shown(&unknown_client(server))),
     };
     let redirect_uri = match (given("redirect_uri"), client.redirect_uris.as_slice()) {
         (Some(address), _) if url::Url::parse(address).is_err() => {

@@ -117,6 +117,8 @@ pub(crate) struct Grants {
     pub(crate) refresh: HashMap<String, RefreshToken>,
     pub(crate) api_keys: BTreeMap<String, ApiKey>,
     pub(crate) browsers: HashMap<String, BrowserSession>,
+    /// Client id metadata documents, by their address.
+    pub(crate) documents: BTreeMap<String, serde_json::Value>,
     /// Scopes that the next refresh still grants, once somebody narrowed them.
     pub(crate) narrowed_to: Option<Vec<String>>,
     next_sign_in: u64,

@@ -17,11 +17,12 @@ pub(crate) async fn answer(server: &Server, call: &Call, route: &Route) -> Answe
     let body = match route {
         Route::OpenIdConfiguration => openid_configuration(server),
         Route::ProtectedResource => json!({
-            "resource": server.address,
-            "authorization_servers": [server.address],
+            "resource": server.site_url(),
+            "authorization_servers": [server.site_url()],
             "scopes_supported": supported(),
             "bearer_methods_supported": ["header"],
         }),
+        Route::Jwks if server.settings().without_signing_key => json!({ "keys": [] }),
         Route::Jwks => signing::key(server.region).await.jwks(),
         _ => authorization_server(server),
     };
@@ -38,9 +39,10 @@ fn supported() -> Vec<String> {
 }
 
 fn shared(server: &Server) -> Value {
-    let at = |path: &str| format!("{}{path}", server.address);
+    let site_url = server.site_url();
+    let at = |path: &str| format!("{site_url}{path}");
     json!({
-        "issuer": server.address,
+        "issuer": site_url,
         "authorization_endpoint": at("/oauth/authorize/"),
         "token_endpoint": at("/oauth/token/"),
         "userinfo_endpoint": at("/oauth/userinfo/"),
@@ -60,9 +62,15 @@ fn shared(server: &Server) -> Value {
 
 fn authorization_server(server: &Server) -> Value {
     let mut document = shared(server);
-    if let (Value::Object(members), Some(region)) = (&mut document, server.posthog_region()) {
-        members.insert("posthog_region".to_owned(), json!(region));
-        members.insert("posthog_base_url".to_owned(), json!(server.address));
+    if let Value::Object(members) = &mut document {
+        members.insert(
+            "client_id_metadata_document_supported".to_owned(),
+            json!(true),
+        );
+        if let Some(region) = server.posthog_region() {
+            members.insert("posthog_region".to_owned(), json!(region));
+            members.insert("posthog_base_url".to_owned(), json!(server.address));
+        }
     }
     document
 }

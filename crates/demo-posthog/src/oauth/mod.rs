@@ -3,6 +3,7 @@
 pub(crate) mod authorize;
 pub(crate) mod client;
 pub(crate) mod consent;
+mod document;
 pub(crate) mod grant;
 pub(crate) mod introspection;
 pub(crate) mod metadata;

@@ -30,6 +30,9 @@ pub(crate) fn answer(server: &Server, call: &Call) -> Answer {
         );
     };
     match register(&asked) {
+        Ok(_) if server.settings().without_signing_key => {
+            error(500, "server_error", Some("Failed to create client"))
+        }
         Ok((client, body)) => {
             let id = client.id.clone();
             server.grants().clients.insert(id, client);
@@ -52,12 +55,7 @@ fn metadata(description: impl Into<String>) -> Refusal {
 fn register(asked: &Map<String, Value>) -> Result<(Client, Map<String, Value>), Refusal> {
     let redirect_uris = strings(asked, "redirect_uris")?
         .filter(|addresses| !addresses.is_empty())
-        .ok_or_else(|| {
-            (
-                "invalid_redirect_uri",
-                "redirect_uris is required.".to_owned(),
-            )
-        })?;
+        .ok_or_else(|| metadata("redirect_uris: This field is required."))?;
     for address in &redirect_uris {
         if address.contains(char::is_whitespace) {
             return Err((

@@ -287,6 +287,9 @@ async fn success(server: &Server, granted: Granted) -> Answer {
     });
     if let Value::Object(members) = &mut body {
         if sign_in.scopes.iter().any(|scope| scope == "openid") {
+            if server.settings().without_signing_key {
+                return Answer::html(500, "<h1>Server Error (500)</h1>");
+            }
             let claims = id_token_claims(server, &client, &sign_in, &access, nonce.as_deref());
             let token = signing::key(server.region).await.sign(&claims);
             members.insert("id_token".to_owned(), json!(token));
@@ -309,7 +312,11 @@ fn id_token_claims(
     let now = server.clock.seconds();
     let mut claims = claims(server, sign_in);
     let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-    put("iss", json!(server.address));
+    let signs_as = server.settings().signs_as.clone();
+    put(
+        "iss",
+        json!(signs_as.unwrap_or_else(|| server.address.clone())),
+    );
     put("aud", json!(client.id));
     put("iat", json!(now));
     put("exp", json!(now + ID_TOKEN_LIFETIME));

@@ -12,15 +12,16 @@ use crate::oauth::scopes;
 use crate::server::Server;
 use crate::world::{Organization, Project};
 
-/// Shows the page, or what stands in its way.
+/// Shows the page, or why there is none. Who is not logged in is sent to the login, whatever is asked for: a
+/// program learns nothing here about the client id that it has.
 pub(super) fn page(server: &Server, call: &Call) -> Answer {
-    let authorization = match authorize::read(server, &call.query) {
-        Ok(authorization) => authorization,
-        Err(refusal) => return refused(refusal, 302),
-    };
     let browser = match logged_in(server, call) {
         Ok(browser) => browser,
         Err(login) => return login,
+    };
+    let authorization = match authorize::read(server, &call.query) {
+        Ok(authorization) => authorization,
+        Err(refusal) => return refused(refusal, 302),
     };
     if authorization.auto
         && let Some(decision) = earlier(server, &authorization, &browser)
@@ -32,14 +33,14 @@ pub(super) fn page(server: &Server, call: &Call) -> Answer {
 
 /// Reads the form, and leads back to the program.
 pub(super) fn decide(server: &Server, call: &Call) -> Answer {
-    let authorization = match authorize::read(server, &call.query) {
-        Ok(authorization) => authorization,
-        Err(refusal) => return refused(refusal, 303),
-    };
     let form = call.form();
     let browser = match sender(server, call, &form) {
         Ok(browser) => browser,
         Err(refusal) => return refusal,
+    };
+    let authorization = match authorize::read(server, &call.query) {
+        Ok(authorization) => authorization,
+        Err(refusal) => return refused(refusal, 303),
     };
     if last(&form, "decision") == Some("deny") {
         return Answer::redirect(303, &authorization.deny());

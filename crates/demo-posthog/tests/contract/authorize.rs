@@ -3,8 +3,21 @@ use serde_json::{Value, json};
 
 use crate::desk::{Desk, REDIRECT, SCOPES, Seen, field};
 
-/// What a browser sees at the authorization address.
+/// What a browser in which somebody is logged in sees at the authorization address.
 async fn browse(desk: &Desk, client: &str, changes: &[(&str, Option<&str>)]) -> Seen {
+    browse_to(desk, &desk.authorize_url(client, changes)).await
+}
+
+async fn browse_to(desk: &Desk, address: &str) -> Seen {
+    let path = address.strip_prefix(desk.us().address()).unwrap();
+    let logged_in = desk.form("/login", &[("person", "1")]).await;
+    let cookie = logged_in.header("set-cookie").split(';').next().unwrap();
+    let request = desk.request(reqwest::Method::GET, path);
+    desk.send(request.header("cookie", cookie)).await
+}
+
+/// What everybody else sees.
+async fn browse_unknown(desk: &Desk, client: &str, changes: &[(&str, Option<&str>)]) -> Seen {
     let address = desk.authorize_url(client, changes);
     let path = address.strip_prefix(desk.us().address()).unwrap();
     desk.send(desk.request(reqwest::Method::GET, path)).await
@@ -52,8 +65,7 @@ async fn a_repeated_parameter_is_fatal() {
     let desk = Desk::start().await;
     let client = desk.client().await;
     let address = desk.authorize_url(&client, &[]) + "&state=another";
-    let path = address.strip_prefix(desk.us().address()).unwrap();
-    let seen = desk.send(desk.request(reqwest::Method::GET, path)).await;
+    let seen = browse_to(&desk, &address).await;
     assert_eq!(
         (seen.status, seen.json()),
         (400, shown("Duplicate state parameter."))
@@ -93,15 +105,132 @@ async fn prompt_login_is_a_dead_end() {
 }
 
 #[tokio::test]
-async fn who_is_not_logged_in_is_sent_to_the_login() {
+async fn who_is_not_logged_in_is_sent_to_the_login_before_anything_is_looked_at() {
     let desk = Desk::start().await;
     let client = desk.client().await;
-    let seen = browse(&desk, &client, &[]).await;
-    assert_eq!(seen.status, 302);
-    assert!(
-        seen.header("location")
-            .starts_with("/login?next=%2Foauth%2Fauthorize%2F%3F")
+    let elsewhere = [("redirect_uri", Some("https://evil.example/"))];
+    for (client, changes) in [
+        (client.as_str(), [].as_slice()),
+        ("nobody", &[]),
+        (&client, &elsewhere),
+        (&client, &[("prompt", Some("none"))]),
+    ] {
+        let seen = browse_unknown(&desk, client, changes).await;
+        assert_eq!(seen.status, 302);
+        assert!(
+            seen.header("location")
+                .starts_with("/login?next=%2Foauth%2Fauthorize%2F%3F")
+        );
+    }
+}
+
+/// A client id that is an address.
+const DOCUMENT: &str = "https://client.example/pockethog.json";
+
+fn document() -> Value {
+    json!({
+        "client_id": DOCUMENT,
+        "client_name": "PocketHog",
+        "redirect_uris": ["http://127.0.0.1/callback"],
+        "token_endpoint_auth_method": "none",
+    })
+}
+
+#[tokio::test]
+async fn a_client_id_that_is_the_address_of_a_document_is_known_once_somebody_authorized_it() {
+    let desk = Desk::start().await;
+    desk.us().publish_client(DOCUMENT, document());
+    let never = desk.exchange(DOCUMENT, "never").await;
+    assert_eq!(never.status, 401, "the token endpoint fetches nothing");
+    let seen = browse(&desk, DOCUMENT, &[]).await;
+    assert_eq!(seen.status, 200, "{}", seen.text);
+    assert!(seen.text.contains("PocketHog"));
+    let code = desk.code(DOCUMENT, &Consent::default());
+    let answer = desk.exchange(DOCUMENT, &code).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.json()["expires_in"], 7 * 24 * 3600);
+}
+
+#[tokio::test]
+async fn a_document_that_does_not_fit_is_shown_to_the_browser_alone() {
+    let desk = Desk::start().await;
+    let without = |name: &str| {
+        let mut document = document();
+        document.as_object_mut().unwrap().remove(name);
+        document
+    };
+    let with = |name: &str, value: Value| {
+        let mut document = document();
+        document[name] = value;
+        document
+    };
+    for document in [
+        without("client_id"),
+        without("redirect_uris"),
+        with("client_id", json!("https://client.example/")),
+        with("redirect_uris", json!([])),
+        with("redirect_uris", json!(["http://evil.example/"])),
+        with("token_endpoint_auth_method", json!("client_secret_post")),
+        with("client_name", json!("x".repeat(6000))),
+    ] {
+        desk.us().publish_client(DOCUMENT, document.clone());
+        let seen = browse(&desk, DOCUMENT, &[]).await;
+        assert_eq!(
+            (seen.status, seen.header("location")),
+            (400, ""),
+            "{document}"
+        );
+        assert_eq!(seen.json()["error"], "invalid_client", "{document}");
+    }
+    for address in [
+        "https://client.example/",
+        "https://client.example/a?b",
+        "https://nowhere.example/a",
+    ] {
+        assert_eq!(browse(&desk, address, &[]).await.status, 400, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn what_self_hosted_instances_lack_shows_where_it_does_at_posthog() {
+    let desk = Desk::start().await;
+    let client = desk.client().await;
+    desk.us().sign_as("http://posthog.internal");
+    let code = desk.code(&client, &Consent::default());
+    let answer = desk.exchange(&client, &code).await.json();
+    let claims = answer["id_token"]
+        .as_str()
+        .unwrap()
+        .split('.')
+        .nth(1)
+        .unwrap();
+    use base64::Engine as _;
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(claims)
+        .unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["iss"], "http://posthog.internal");
+
+    desk.us().set_site_url("http://localhost:8010");
+    let metadata = desk.request(
+        reqwest::Method::GET,
+        "/.well-known/oauth-authorization-server",
     );
+    let metadata = desk.send(metadata).await.json();
+    assert_eq!(metadata["issuer"], "http://localhost:8010");
+    assert_eq!(
+        metadata["token_endpoint"],
+        "http://localhost:8010/oauth/token/"
+    );
+
+    desk.us().lose_signing_key();
+    let body = json!({"redirect_uris": ["http://127.0.0.1/callback"]});
+    let seen = desk.register(&body).await;
+    assert_eq!(seen.status, 500);
+    let expected = json!({"error": "server_error", "error_description": "Failed to create client"});
+    assert_eq!(seen.json(), expected);
+    let code = desk.code(&client, &Consent::default());
+    assert_eq!(desk.exchange(&client, &code).await.status, 500);
 }
 
 #[tokio::test]

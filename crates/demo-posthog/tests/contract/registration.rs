@@ -71,8 +71,16 @@ async fn names_that_pretend_are_refused() {
 #[tokio::test]
 async fn redirect_addresses_have_rules() {
     let desk = Desk::start().await;
+    for body in [
+        json!({}),
+        json!({"redirect_uris": []}),
+        json!({"redirect_uris": "x"}),
+    ] {
+        let seen = desk.register(&body).await;
+        assert_eq!(seen.status, 400, "{body}");
+        assert_eq!(seen.json()["error"], "invalid_client_metadata", "{body}");
+    }
     for addresses in [
-        json!([]),
         json!(["http://example.com/callback"]),
         json!(["javascript:alert(1)"]),
         json!(["https://example.com/#fragment"]),
