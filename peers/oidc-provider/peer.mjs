@@ -4,6 +4,9 @@
 // strict loopback rules, `error` redirects with `iss`, the end of a whole family on reuse with no grace at all,
 // and old access tokens that stay valid after a refresh.
 //
+// A client id may be the address of a metadata document (`document_client_id` is one). Nothing is fetched from the
+// web: the document is served from here.
+//
 // One person is always signed in and agrees to everything: a plain HTTP client that keeps cookies and follows
 // redirects arrives at the redirect address. Only a request with `login_hint=deny` is refused (`access_denied`).
 //
@@ -40,6 +43,22 @@ const client = (clientId) => ({
   id_token_signed_response_alg: 'RS256',
 });
 
+// Where the metadata document of a client would be on the web.
+const documentClientId = 'https://client.example/pockethog.json';
+const documents = new Map([[documentClientId, {
+  ...client(documentClientId),
+  client_name: 'PocketHog',
+}]]);
+
+async function fetchDocument(url) {
+  const document = documents.get(String(url));
+  if (!document) throw new Error(`nothing but loopback is asked: ${url}`);
+  counters[String(url)] = (counters[String(url)] ?? 0) + 1;
+  return new Response(JSON.stringify(document), {
+    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'max-age=3600' },
+  });
+}
+
 // The port is taken before the issuer is built from it.
 const server = createServer();
 await new Promise((resolve) => server.listen({ host: '127.0.0.1', port: Number(options.port) }, resolve));
@@ -53,7 +72,9 @@ const provider = new Provider(issuer, {
   claims: { profile: ['given_name', 'family_name'], email: ['email', 'email_verified'] },
   conformIdTokenClaims: false,
   pkce: { required: () => true },
+  fetch: fetchDocument,
   features: {
+    clientIdMetadataDocument: { enabled: true, ack: 'draft-02' },
     devInteractions: { enabled: false },
     introspection: { enabled: true },
     revocation: { enabled: true },
@@ -134,4 +155,4 @@ server.on('request', async (request, response) => {
 
 provider.on('server_error', (_context, error) => console.error(error));
 process.stdin.on('end', () => process.exit(0)).resume();
-process.stdout.write(`${JSON.stringify({ issuer, client_id: 'rotating', other_client_id: 'other', subject })}\n`);
+process.stdout.write(`${JSON.stringify({ issuer, client_id: 'rotating', other_client_id: 'other', document_client_id: documentClientId, subject })}\n`);

@@ -165,6 +165,11 @@ impl Instance {
         self.0.settings().site_url = Some(address.to_owned());
     }
 
+    /// Who is not logged in is sent to this address first, with `next` to come back to: single sign-on.
+    pub fn log_in_at(&self, address: &str) {
+        self.0.settings().single_sign_on = Some(address.to_owned());
+    }
+
     /// Puts a client id metadata document on the web, for this region alone. PostHog fetches it when somebody
     /// who is logged in authorizes with its address as the client id.
     pub fn publish_client(&self, address: &str, document: serde_json::Value) {

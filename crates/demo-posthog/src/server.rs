@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) signs_as: Option<String>,
     /// `SITE_URL`.
     pub(crate) site_url: Option<String>,
+    /// Where people are sent to log in, if not here.
+    pub(crate) single_sign_on: Option<String>,
 }
 
 /// Organizations and projects that answer with an error.

@@ -25,6 +25,8 @@ struct Peer {
     child: Child,
     issuer: String,
     client_id: String,
+    /// The address of a client id metadata document, if the peer takes one.
+    document: Option<String>,
 }
 
 impl Peer {
@@ -45,6 +47,7 @@ impl Peer {
             child,
             issuer: ready["issuer"].as_str().unwrap().to_owned(),
             client_id: ready["client_id"].as_str().unwrap().to_owned(),
+            document: ready["document_client_id"].as_str().map(ToOwned::to_owned),
         }
     }
 
@@ -52,6 +55,12 @@ impl Peer {
         let address = format!("{}/_peer/{what}", self.issuer);
         let answer = posthog::client().post(address).send().await.unwrap();
         assert!(answer.status().is_success(), "{what}: {}", answer.status());
+    }
+
+    async fn counters(&self) -> BTreeMap<String, u64> {
+        let address = format!("{}/_peer/counters", self.issuer);
+        let answer = posthog::client().get(address).send().await.unwrap();
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
     async fn serves(&self, token: &str) -> bool {
@@ -193,6 +202,28 @@ async fn django_grace_0_rotating() {
 #[tokio::test]
 async fn oidc_provider_rotating() {
     the_whole_way(World::new(&["oidc-provider"], false)).await;
+}
+
+#[tokio::test]
+async fn oidc_provider_with_a_client_id_that_is_an_address() {
+    let mut world = World::new(&["oidc-provider"], false);
+    let document = world.peer.document.clone().unwrap();
+    world.client_id = Some(document.clone());
+    let program = world.program();
+    let connection = world.sign_in(&program).await.unwrap();
+    let again = world.sign_in(&program).await.unwrap();
+    assert_eq!(connection.id, again.id);
+    // Nobody was registered, nothing was looked up, and nothing is kept that could be forgotten.
+    let counters = world.peer.counters().await;
+    assert_eq!(counters.get("/reg"), None, "{counters:?}");
+    assert_eq!(
+        counters["/token"], 2,
+        "one exchange for each sign-in: {counters:?}"
+    );
+    assert!(counters[&document] >= 1, "{counters:?}");
+    let index = std::fs::read_to_string(world.folder.path().join("program/connections.json"));
+    assert!(index.unwrap().contains("\"client_ids\": {}"));
+    the_whole_way(world).await;
 }
 
 /// Without any grace, any second use of a refresh token ends the session: a crowd must send one.

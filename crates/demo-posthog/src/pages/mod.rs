@@ -65,8 +65,17 @@ fn browser(server: &Server, call: &Call) -> Option<BrowserSession> {
 fn logged_in(server: &Server, call: &Call) -> Result<BrowserSession, Answer> {
     browser(server, call).ok_or_else(|| {
         let here = call.uri.path_and_query().map_or("/", |here| here.as_str());
-        let next: String = url::form_urlencoded::byte_serialize(here.as_bytes()).collect();
-        Answer::redirect(302, &format!("/login?next={next}"))
+        let encoded = |text: &str| -> String {
+            url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+        };
+        let login = format!("/login?next={}", encoded(here));
+        match &server.settings().single_sign_on {
+            Some(elsewhere) => {
+                let next = encoded(&format!("{}{login}", server.address));
+                Answer::redirect(302, &format!("{elsewhere}?next={next}"))
+            }
+            None => Answer::redirect(302, &login),
+        }
     })
 }
 

@@ -147,6 +147,46 @@ async fn a_denied_consent_is_said_and_leaves_the_way_open() {
     stage.browser.finish_without_errors().await;
 }
 
+/// Sends every browser back to `next`, as single sign-on does with people it knows. Returns its address.
+async fn single_sign_on() -> String {
+    use axum::extract::Query;
+    use axum::response::Redirect;
+    type Fields = std::collections::HashMap<String, String>;
+    let back = |Query(fields): Query<Fields>| async move { Redirect::to(&fields["next"]) };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    let routes = axum::Router::new().route("/", axum::routing::get(back));
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_posthog_whose_people_log_in_at_a_third_address_is_reached_by_the_button() {
+    let stage = Stage::set().await;
+    stage.us().log_in_at(&single_sign_on().await);
+    // With scripts and without: the page between the button and PostHog needs none.
+    for scripts in [true, false] {
+        stage.browser.scripts(scripts).await;
+        stage.go("/sign-in").await;
+        stage
+            .browser
+            .click("button[formaction$=\"/sign-in/us\"]")
+            .await;
+        stage.browser.find("#login-as-1, #authorize").await;
+    }
+    stage.browser.scripts(true).await;
+    stage.consent(&Allow::default()).await;
+    stage.at("/").await;
+    stage
+        .browser
+        .shows("Connected to US Cloud as Ada Lovelace")
+        .await;
+    stage.browser.click("#not-me").await;
+    stage.at("/sign-in").await;
+    stage.browser.shows("removed from this device").await;
+    stage.browser.finish_without_errors().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn both_regions_stand_side_by_side() {
     let stage = Stage::set().await;
