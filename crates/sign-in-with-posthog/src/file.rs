@@ -1,12 +1,16 @@
 //! Files that are whole or absent, and locks beside them.
 //!
 //! A reader never meets half a record: writes go to a temporary file in the same folder, are synced,
-//! renamed over the old one, and the folder is synced. Locks lie in files of their own that are never
+//! renamed over the old one, and the folder is synced. Locks are files of their own that are never
 //! deleted: locking the record itself would lock a file that the next rename replaces.
+//!
+//! Only regular files of a plausible size are read. A named pipe in the place of one would be waited
+//! for without end, a device or a huge file would fill the memory.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
@@ -66,13 +70,59 @@ pub(crate) fn create_private_folder(folder: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// The file's bytes; `None` where there is no such file.
-pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
-    match fs::read(path) {
+/// The bytes of a regular file of at most `limit` bytes; `None` if there is no such file.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+    match read_regular(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(FileError::new(path, "could not be read", source)),
     }
+}
+
+fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    let file = open_regular(path, &mut options)?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed shows that there is more; the size that the system tells may grow.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
+        let most = limit.div_ceil(1024);
+        return Err(io::Error::other(format!(
+            "it is larger than {most} KiB, so it was not written by this program"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// Opens a regular file. Nothing else is opened where that can be told beforehand, and nothing blocks.
+fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    match fs::metadata(path) {
+        Ok(found) => regular(&found)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    }
+    let file = options.open(path)?;
+    // It may have been replaced since.
+    regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn regular(found: &fs::Metadata) -> io::Result<()> {
+    if found.is_file() {
+        return Ok(());
+    }
+    let what = if found.is_dir() {
+        "a folder is in its place"
+    } else {
+        "a pipe, socket or device is in its place"
+    };
+    Err(io::Error::other(what))
 }
 
 /// Replaces the file as a whole, readable by this user only.
@@ -130,8 +180,11 @@ pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
 }
 
 /// A lock across processes, held until dropped. The only place that calls the file lock methods.
-#[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "held for its drop")] File);
+///
+/// Clones share it: a write on another thread holds a clone, so that the lock outlives a task that is
+/// cancelled meanwhile.
+#[derive(Clone, Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "held for its drop")] Arc<File>);
 
 impl Lock {
     /// The lock, if nobody holds it.
@@ -165,7 +218,7 @@ impl Lock {
     fn attempt(path: &Path, how: Attempt) -> Result<Option<Self>, FileError> {
         let file = open_lock(path)?;
         match how(&file) {
-            Ok(()) => Ok(Some(Self(file))),
+            Ok(()) => Ok(Some(Self(Arc::new(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => {
                 Err(FileError::new(path, "could not be locked", source))
@@ -188,8 +241,7 @@ fn open_lock(path: &Path) -> Result<File, FileError> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    options
-        .open(path)
+    open_regular(path, &mut options)
         .map_err(|source| FileError::new(path, "could not be opened", source))
 }
 
@@ -204,7 +256,7 @@ mod tests {
         let path = folder.path().join("deep/record");
         write(&path, b"one").unwrap();
         write(&path, b"two").unwrap();
-        assert_eq!(read(&path).unwrap().unwrap(), b"two");
+        assert_eq!(read(&path, 3).unwrap().unwrap(), b"two");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -212,6 +264,60 @@ mod tests {
             assert_eq!(mode(&path), 0o600);
             assert_eq!(mode(path.parent().unwrap()), 0o700);
         }
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused_unread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        let file = File::create(&path).unwrap();
+        file.set_len(200 << 20).unwrap();
+        let error = read(&path, 64 << 10).unwrap_err().to_string();
+        assert!(error.contains("larger than 64 KiB"), "{error}");
+        file.set_len(64 << 10).unwrap();
+        assert_eq!(read(&path, 64 << 10).unwrap().unwrap().len(), 64 << 10);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_a_regular_file_is_named_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let is_named = |path: &Path, what: &str| {
+            for error in [
+                read(path, 9).unwrap_err(),
+                Lock::try_take(path).unwrap_err(),
+            ] {
+                let error = error.to_string();
+                assert!(error.contains(what), "{error}");
+            }
+        };
+        is_named(&pipe, "a pipe, socket or device is in its place");
+        is_named(
+            Path::new("/dev/zero"),
+            "a pipe, socket or device is in its place",
+        );
+        is_named(folder.path(), "a folder is in its place");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        is_named(&link, "a pipe");
+        // Whoever replaces it is not kept from it.
+        write(&pipe, b"new").unwrap();
+        assert_eq!(read(&link, 9).unwrap().unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_lock_is_held_until_its_last_clone_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let held = Lock::try_take(&path).unwrap().unwrap();
+        let clone = held.clone();
+        drop(held);
+        assert!(Lock::try_take(&path).unwrap().is_none());
+        drop(clone);
+        assert!(Lock::try_take(&path).unwrap().is_some());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Which Connections there are, and which client ids this device was given: a file without secrets.
 //!
 //! Keychains cannot be listed, and asking them takes milliseconds and at times a prompt, so what is
-//! shown about a Connection lies beside them. Where the two disagree, the Vault is right.
+//! shown about a Connection is stored beside them. If the two disagree, the Vault is right: a credential is
+//! handed out for the Host and the kind that are sealed with it, whatever this file says.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,9 @@ use crate::connection::{Connection, ConnectionId};
 use crate::file::{self, FileError, Lock};
 
 const VERSION: u32 = 1;
+
+/// More bytes than any list of Connections has: each is about a kilobyte, with a long Reach some more.
+const LARGEST: u64 = 8 << 20;
 
 /// How long another process may hold the index: it only writes one small file meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -82,7 +86,7 @@ impl IndexFile {
     }
 
     pub(crate) fn read(&self) -> Result<Index, IndexError> {
-        let Some(bytes) = file::read(&self.path)? else {
+        let Some(bytes) = file::read(&self.path, LARGEST)? else {
             return Ok(Index::default());
         };
         let index: Index = serde_json::from_slice(&bytes).map_err(|error| IndexError::Corrupt {

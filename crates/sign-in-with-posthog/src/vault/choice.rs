@@ -14,6 +14,9 @@ use crate::file::{self, FileError, Lock};
 
 const VERSION: u32 = 1;
 
+/// More bytes than the note has.
+const LARGEST: u64 = 64 << 10;
+
 /// How long another process may take to choose; a keychain that hangs takes three calls.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -47,7 +50,7 @@ impl ChoiceFile {
         struct Version {
             version: u32,
         }
-        let Some(bytes) = file::read(&self.path)? else {
+        let Some(bytes) = file::read(&self.path, LARGEST)? else {
             return Ok(None);
         };
         let corrupt = |_| VaultError::ChoiceCorrupt(self.path.clone());

@@ -26,6 +26,8 @@ const KEY_NAME: usize = 8;
 const HEAD: usize = MAGIC.len() + 1 + KEY_NAME + NONCE_LEN;
 /// Bytes in the device's key file.
 const DEVICE_KEY: usize = 32;
+/// More bytes than any record has sealed, or the device's key file.
+const LARGEST: u64 = 64 << 10;
 
 /// One sealed file per record.
 #[derive(Debug)]
@@ -56,7 +58,7 @@ impl EncryptedFile {
 
     /// The device's key; `None` where this device has none.
     fn key(&self) -> Result<Option<Key>, VaultError> {
-        let Some(bytes) = file::read(&self.device_key)?.map(Zeroizing::new) else {
+        let Some(bytes) = file::read(&self.device_key, LARGEST)?.map(Zeroizing::new) else {
             return Ok(None);
         };
         if bytes.len() != DEVICE_KEY {
@@ -74,7 +76,7 @@ impl EncryptedFile {
         file::create_private_folder(parent)?;
         let mut random = Zeroizing::new([0; DEVICE_KEY]);
         fill(random.as_mut_slice())?;
-        if file::read(&self.device_key)?.is_some() {
+        if file::read(&self.device_key, LARGEST)?.is_some() {
             // There and of the wrong length: nothing was ever sealed with it.
             file::write(&self.device_key, random.as_slice())?;
         } else {
@@ -95,7 +97,7 @@ impl EncryptedFile {
 
 impl Backend for EncryptedFile {
     fn read(&self, key: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
-        let Some(sealed) = file::read(&self.path(key))? else {
+        let Some(sealed) = file::read(&self.path(key), LARGEST)? else {
             return Ok(None);
         };
         let Some(rest) = sealed.strip_prefix(MAGIC) else {
@@ -190,7 +192,7 @@ fn derive(device_key: &[u8], machine_id: &[u8]) -> Key {
 fn machine_id() -> Vec<u8> {
     ["/etc/machine-id", "/var/lib/dbus/machine-id"]
         .iter()
-        .find_map(|path| std::fs::read(path).ok())
+        .find_map(|path| file::read(Path::new(path), LARGEST).ok().flatten())
         .map(|id| id.trim_ascii().to_vec())
         .unwrap_or_default()
 }
