@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sign_in_with_posthog::ConnectionId;
+use sign_in_with_posthog::{Connection, ConnectionId};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -67,6 +67,8 @@ struct Inner {
     health: Mutex<HashMap<ConnectionId, Health>>,
     /// Until when PostHog wants to hear no query of single projects, whose connections answer otherwise.
     slowed: Mutex<HashMap<ProjectKey, Instant>>,
+    /// When each connection signed in, in Unix seconds, as last seen.
+    signed_in: Mutex<HashMap<ConnectionId, i64>>,
     /// Read so far and to be read in all, while numbers are missing or old.
     progress: Mutex<Option<(usize, usize)>>,
     wake: Notify,
@@ -205,6 +207,17 @@ impl Refresher {
     /// Notes that a connection answered. True where it had not before.
     fn well(&self, connection: &ConnectionId) -> bool {
         lock(&self.0.health).remove(connection).is_some()
+    }
+
+    /// Forgets what an earlier sign-in of a connection met: whoever signs in again is not kept waiting for it.
+    fn note_sign_ins<'a>(&self, connections: impl IntoIterator<Item = &'a Connection>) {
+        let mut signed_in = lock(&self.0.signed_in);
+        for connection in connections {
+            let before = signed_in.insert(connection.id.clone(), connection.signed_in_at);
+            if before.is_some_and(|before| before != connection.signed_in_at) {
+                self.well(&connection.id);
+            }
+        }
     }
 
     /// Notes that a connection did not answer, unless that is known already.
@@ -525,5 +538,34 @@ fn ends_session(answer: &Answer) -> bool {
         Answer::Failed(error) => error.needs_sign_in(),
         Answer::Found(found) => found.failures.iter().any(|failure| failure.needs_sign_in),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_new_sign_in_is_not_kept_waiting_by_what_the_old_one_met() {
+        let mut connection: Connection = serde_json::from_value(serde_json::json!({
+            "id": "us-1",
+            "host": { "region": "us", "address": "https://us.posthog.com" },
+            "kind": "o_auth",
+            "account": { "subject": "ada" },
+            "grant": { "scopes": "query:read", "reach": "all" },
+            "vault": "encrypted_file",
+            "signed_in_at": 1
+        }))
+        .unwrap();
+        let refresher = Refresher::default();
+        refresher.note_sign_ins([&connection]);
+        let wait = Some(Duration::from_secs(300));
+        refresher.ill(&connection.id, true, "refused".to_owned(), wait);
+        refresher.note_sign_ins([&connection]);
+        assert!(refresher.health(&connection.id).is_some());
+        connection.signed_in_at += 1;
+        refresher.note_sign_ins([&connection]);
+        assert!(refresher.health(&connection.id).is_none());
     }
 }

@@ -72,6 +72,7 @@ pub(super) fn plan(
         .filter(Connection::is_active)
         .map(|connection| (connection.id.clone(), connection))
         .collect();
+    state.refresher().note_sign_ins(connections.values());
     let mut maker = Maker {
         now: Timestamp::now(),
         cadence: cadence(&preferences),
