@@ -151,7 +151,7 @@ pub fn removal_page(connection: &Connection) -> String {
 
 /// The API client of a Connection.
 pub fn client(http: &reqwest::Client, sign_in: &SignIn, connection: &Connection) -> ApiClient {
-    let bearer = SessionBearer(Arc::new(sign_in.session(&connection.id)));
+    let bearer = SessionBearer(Arc::new(sign_in.session_of(connection)));
     let limits = match connection.kind {
         CredentialKind::ApiKey => Limits::API_KEY,
         CredentialKind::OAuth => Limits::OAUTH,
@@ -200,7 +200,7 @@ impl Bearer for SessionBearer {
 fn bearer_error(error: &SessionError) -> BearerError {
     let sentence = error.to_string();
     match error {
-        SessionError::SignedOut(_) => BearerError::SignedOut(sentence),
+        SessionError::SignedOut(_) | SessionError::OtherHost(_) => BearerError::SignedOut(sentence),
         SessionError::Busy { retry_after } => BearerError::Unavailable {
             sentence,
             retry_after: Some(*retry_after),

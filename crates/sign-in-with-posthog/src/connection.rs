@@ -170,6 +170,8 @@ pub enum EndReason {
     ApiKeyRejected,
     /// A refresh came back with fewer scopes than were granted.
     Narrowed,
+    /// The record is older than the last one used on this device.
+    Outdated,
     /// The record belongs to another device, or its keychain entry is gone.
     RecordLost,
     /// PostHog said `invalid_grant`: revoked in its settings, or unused for too long.
@@ -187,6 +189,9 @@ impl EndReason {
             }
             Self::Narrowed => {
                 "Your access was narrowed in PostHog. Sign in again to choose what this program may see."
+            }
+            Self::Outdated => {
+                "The stored sign-in is older than the last one used on this device, as after restoring a backup. Sign in again to go on."
             }
             Self::RecordLost => {
                 "The stored sign-in cannot be opened on this device. Sign in again on this device."
@@ -226,7 +231,7 @@ pub struct Connection {
     /// Whether it can be used.
     #[serde(default)]
     pub state: ConnectionState,
-    /// Where its secrets lie.
+    /// Where its secrets are stored.
     pub vault: VaultBackend,
     /// When it signed in, in Unix seconds.
     pub signed_in_at: i64,

@@ -1,7 +1,8 @@
-//! Named points at which a test kills the process.
+//! Named points at which a test kills the process, or holds it up.
 //!
-//! Without the feature `fail-points` the call is empty. With it, the process is killed where
-//! `SIGN_IN_FAIL_AT` names the point.
+//! Without the feature `fail-points` the call is empty. With it, the process is killed at the point that
+//! `SIGN_IN_FAIL_AT` names. The first time that it reaches the point that `SIGN_IN_PAUSE_AT` names, it makes the
+//! file `SIGN_IN_PAUSE_FILE` and waits until that is removed.
 
 /// Marks a point in the refresh step.
 #[cfg(not(feature = "fail-points"))]
@@ -10,7 +11,8 @@ pub(crate) fn reached(_point: &str) {}
 /// Marks a point in the refresh step.
 #[cfg(feature = "fail-points")]
 pub(crate) fn reached(point: &str) {
-    if std::env::var("SIGN_IN_FAIL_AT").is_ok_and(|wanted| wanted == point) {
+    let is_at = |variable| std::env::var(variable).is_ok_and(|wanted| wanted == point);
+    if is_at("SIGN_IN_FAIL_AT") {
         // SIGKILL where there is one: no destructor runs, no buffer is flushed.
         let killed = std::process::Command::new("kill")
             .args(["-9", &std::process::id().to_string()])
@@ -18,4 +20,19 @@ pub(crate) fn reached(point: &str) {
         drop(killed);
         std::process::abort();
     }
+    static PAUSED: std::sync::Once = std::sync::Once::new();
+    if !is_at("SIGN_IN_PAUSE_AT") {
+        return;
+    }
+    PAUSED.call_once(|| {
+        let Some(file) = std::env::var_os("SIGN_IN_PAUSE_FILE") else {
+            return;
+        };
+        let file = std::path::PathBuf::from(file);
+        if std::fs::write(&file, "").is_ok() {
+            while file.exists() {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        }
+    });
 }

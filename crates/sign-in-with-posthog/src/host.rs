@@ -139,6 +139,11 @@ impl Host {
         authority(&self.base)
     }
 
+    /// Whether it is on this device.
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.base)
+    }
+
     pub(crate) fn join(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(path);

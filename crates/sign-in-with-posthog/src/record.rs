@@ -1,4 +1,4 @@
-//! The record of one Connection as it lies in the Vault: the only place where secrets are serialized.
+//! The record of one Connection as it is stored in the Vault: the only place where secrets are serialized.
 //!
 //! `generation` grows with every write that changes what the record means. Whoever acted on an older
 //! generation must not write: that is what keeps a late loser from overwriting a winner's tokens.
@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::connection::EndReason;
+use crate::connection::{CredentialKind, EndReason};
 use crate::scope::Scopes;
 use crate::session::EARLY_SECONDS;
 use crate::token::AccessToken;
@@ -36,6 +36,9 @@ pub(crate) enum Content {
     ApiKey {
         #[serde(with = "secret")]
         key: SecretString,
+        /// The Host that it is for; absent in records from before it was sealed with the key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
     },
     /// A mark that the session has ended, so that nobody brings it back.
     Ended { reason: EndReason },
@@ -123,7 +126,13 @@ impl Record {
 
 impl TokenSet {
     pub(crate) fn access(&self) -> AccessToken {
-        AccessToken::new(self.access_token.clone())
+        let (token, issuer) = (self.access_token.clone(), self.issuer());
+        AccessToken::new(token, CredentialKind::OAuth, Some(issuer))
+    }
+
+    /// The Host that issued them: an endpoint at another origin is never used.
+    pub(crate) fn issuer(&self) -> String {
+        self.token_endpoint.origin().ascii_serialization()
     }
 
     /// True where the access token still serves for `seconds`.

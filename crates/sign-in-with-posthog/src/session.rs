@@ -3,13 +3,17 @@
 //! The refresh is a transaction under a lock that holds across processes. The decision to refresh is
 //! taken under the lock, after reading the record again; the new tokens are safe in the Vault before
 //! anyone sees them; and the transaction runs in a task of its own, so that a caller who goes away
-//! cannot cut it between PostHog's answer and the write. No refresh token is held outside of it.
+//! cannot cut it between PostHog's answer and the write. The lock is held until the write is done, also
+//! if the task is dropped by a runtime that shuts down, and [`crate::SignIn::close`] lets a process end after
+//! its refreshes and not within one. No refresh token is held outside of the transaction.
 //!
 //! Only three things end a session here: `invalid_grant` for the generation that was used, a refresh
 //! with fewer scopes than were granted, and a sign-out. Everything else is a bad moment.
 
+mod binding;
 mod error;
 mod refresh;
+mod under_way;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,13 +22,16 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use tokio::task::JoinError;
 
-use crate::connection::{ConnectionId, EndReason};
+use crate::connection::{Connection, ConnectionId, CredentialKind, EndReason};
 use crate::file::Lock;
 use crate::index::Stamp;
 use crate::record::{self, Content, Record, TokenSet};
 use crate::sign_in::Inner;
 use crate::token::AccessToken;
+use crate::vault::VaultError;
+use binding::Binding;
 pub use error::SessionError;
+pub(crate) use under_way::UnderWay;
 
 /// A token is refreshed this many seconds before it expires, so that nobody has to wait for it; one that
 /// lives for less than four times as long, in the last quarter of its life.
@@ -41,6 +48,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 pub struct Session {
     inner: Arc<Inner>,
     shared: Arc<Shared>,
+    /// What the credential has to be for; `None` if the caller looks at [`AccessToken::issuer`].
+    binding: Option<Binding>,
 }
 
 /// What the clones of a Session share.
@@ -96,8 +105,16 @@ impl Reason {
 }
 
 impl Session {
-    pub(crate) fn new(inner: Arc<Inner>, shared: Arc<Shared>) -> Self {
-        Self { inner, shared }
+    pub(crate) fn new(
+        inner: Arc<Inner>,
+        shared: Arc<Shared>,
+        connection: Option<&Connection>,
+    ) -> Self {
+        Self {
+            inner,
+            shared,
+            binding: connection.map(Binding::new),
+        }
     }
 
     /// The Connection.
@@ -110,12 +127,13 @@ impl Session {
     /// # Errors
     ///
     /// [`SessionError::SignedOut`] is final; everything else heals or says what to do.
+    /// [`SessionError::OtherHost`] if the credential is not for the Connection of this Session.
     pub async fn access_token(&self) -> Result<AccessToken, SessionError> {
         let stamp = self.inner.index.stamp();
         let now = self.inner.clock.unix_seconds();
         let cached = lock(&self.shared.cache)
             .clone()
-            .filter(|cached| cached.stamp == stamp);
+            .filter(|cached| cached.stamp == stamp && self.allows(cached));
         if let Some(cached) = cached {
             if !cached.is_due(now) {
                 return Ok(cached.token);
@@ -164,10 +182,11 @@ impl Session {
         if matches!(reason, Reason::Use)
             && turn.refreshed.is_some_and(|refreshed| refreshed > asked)
             && let Some(cached) = lock(&self.shared.cache).clone()
+            && self.allows(&cached)
         {
             return Ok(cached.token);
         }
-        let Some(_lock) = self.lock(&reason).await? else {
+        let Some(held) = self.lock(&reason).await? else {
             return self.advisory(&reason).await;
         };
         // Authoritative from here on: nobody else writes while the lock is held.
@@ -177,7 +196,7 @@ impl Session {
                 content: Content::Tokens(tokens),
                 ..
             }) => {
-                let served = self.serve(generation, *tokens, reason).await;
+                let served = self.serve(&held, generation, *tokens, reason).await;
                 if served.is_ok() {
                     turn.refreshed = Some(Instant::now());
                 }
@@ -185,14 +204,36 @@ impl Session {
             }
             Some(Record {
                 generation,
-                content: Content::ApiKey { key },
+                content: Content::ApiKey { key, .. },
                 ..
-            }) if reason.refuses(&key) => self.end(generation, EndReason::ApiKeyRejected).await,
-            other => self.follow(other).await,
+            }) if reason.refuses(&key) => {
+                self.end(&held, generation, EndReason::ApiKeyRejected).await
+            }
+            other => {
+                let other = self.with_issuer(&held, other).await;
+                self.follow(other).await
+            }
         }
     }
 
-    /// The lock across processes. `None` where it is busy and the stored token still serves.
+    /// A key from before its Host was sealed with it, sealed with it now, if the list of Connections says
+    /// what its name was made from.
+    async fn with_issuer(&self, held: &Lock, record: Option<Record>) -> Option<Record> {
+        let mut record = record?;
+        if let (Content::ApiKey { issuer, .. }, Some(binding)) =
+            (&mut record.content, &self.binding)
+            && issuer.is_none()
+            && binding.explains(&self.shared.id)
+        {
+            *issuer = Some(binding.issuer.clone());
+            if let Err(error) = self.write(held, record.clone()).await {
+                tracing::warn!(connection = %self.shared.id, %error, "the Host was not sealed");
+            }
+        }
+        Some(record)
+    }
+
+    /// The lock across processes. `None` if it is busy and the stored token still serves.
     async fn lock(&self, reason: &Reason) -> Result<Option<Lock>, SessionError> {
         let path = self.inner.lock_path(&self.shared.id);
         let first = path.clone();
@@ -220,6 +261,9 @@ impl Session {
     /// Serves from the record while another process refreshes it.
     async fn advisory(&self, reason: &Reason) -> Result<AccessToken, SessionError> {
         let record = self.read().await?;
+        if let Some(record) = &record {
+            self.check(&record.content)?;
+        }
         match (record.map(|record| record.content), reason) {
             (Some(Content::Tokens(tokens)), Reason::Use) => Ok(tokens.access()),
             (Some(Content::Ended { reason }), _) => Err(SessionError::SignedOut(reason)),
@@ -231,9 +275,15 @@ impl Session {
 
     /// Serves what the record says, as it stands.
     async fn follow(&self, record: Option<Record>) -> Result<AccessToken, SessionError> {
+        if let Some(record) = &record {
+            self.check(&record.content)?;
+        }
         let reason = match record.map(|record| record.content) {
             Some(Content::Tokens(tokens)) => return Ok(self.keep(&tokens)),
-            Some(Content::ApiKey { key }) => return Ok(self.remember(AccessToken::new(key), None)),
+            Some(Content::ApiKey { key, issuer }) => {
+                let kind = CredentialKind::ApiKey;
+                return Ok(self.remember(AccessToken::new(key, kind, issuer), None));
+            }
             Some(Content::Ended { reason }) => reason,
             None => EndReason::RecordLost,
         };
@@ -242,9 +292,14 @@ impl Session {
     }
 
     /// Ends the session for good, and tells why.
-    async fn end(&self, generation: u64, reason: EndReason) -> Result<AccessToken, SessionError> {
-        self.write(Record::new(generation + 1, Content::Ended { reason }))
-            .await?;
+    async fn end(
+        &self,
+        held: &Lock,
+        generation: u64,
+        reason: EndReason,
+    ) -> Result<AccessToken, SessionError> {
+        let mark = Record::new(generation.saturating_add(1), Content::Ended { reason });
+        self.write(held, mark).await?;
         self.show_ended(reason).await;
         Err(SessionError::SignedOut(reason))
     }
@@ -279,11 +334,18 @@ impl Session {
 
     async fn read(&self) -> Result<Option<Record>, SessionError> {
         let (vault, id) = (self.inner.vault.clone(), self.shared.id.clone());
-        Ok(blocking(move || vault.read(&id)).await?)
+        let read = blocking(move || vault.read(&id)).await;
+        if let Err(VaultError::Outdated(_)) = &read {
+            // The record is left alone; whoever signs in again replaces it.
+            self.show_ended(EndReason::Outdated).await;
+        }
+        Ok(read?)
     }
 
-    async fn write(&self, record: Record) -> Result<(), SessionError> {
+    /// Writes the record. The lock is held until the write is done, even if the caller is dropped.
+    async fn write(&self, held: &Lock, record: Record) -> Result<(), SessionError> {
         let (vault, id) = (self.inner.vault.clone(), self.shared.id.clone());
+        let held = held.clone();
         // A full disk or a slow keychain gets two more chances: PostHog has rotated already.
         Ok(blocking(move || {
             let mut result = vault.write(&id, &record);
@@ -294,6 +356,7 @@ impl Session {
                 std::thread::sleep(Duration::from_millis(300));
                 result = vault.write(&id, &record);
             }
+            drop(held);
             result
         })
         .await?)
@@ -337,7 +400,7 @@ where
     finished(tokio::task::spawn_blocking(work).await).await
 }
 
-/// What became of a task. Where it panicked or the runtime is shutting down, so does its caller.
+/// What became of a task. If it panicked or the runtime is shutting down, so does its caller.
 pub(crate) async fn finished<T>(task: Result<T, JoinError>) -> T {
     match task {
         Ok(result) => result,

@@ -28,7 +28,7 @@ use crate::metadata::Metadata;
 use crate::record::{Content, Record, TokenSet};
 use crate::revocation::{Revocation, Revoke, revoke, revoke_leftover};
 use crate::scope::Scopes;
-use crate::session::{Session, SessionError, Shared, blocking, finished};
+use crate::session::{Session, SessionError, Shared, UnderWay, blocking, finished};
 use crate::token_endpoint::{self, Exchanged, Leftover, TokenAnswer};
 use crate::vault::{Vault, VaultBackend, VaultChoice, VaultError, default_device_folder};
 pub(crate) use error::ReplaceError;
@@ -58,6 +58,8 @@ pub struct Config {
     pub vault: VaultChoice,
     /// Where the key of the encrypted file lies, away from `folder`; `None` is the user's local state.
     pub device_folder: Option<PathBuf>,
+    /// How long the keychain may take for one call, at most three seconds; `None` is three seconds.
+    pub keychain_patience: Option<Duration>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -74,6 +76,7 @@ impl Config {
             client_id: None,
             vault: VaultChoice::Auto,
             device_folder: None,
+            keychain_patience: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -81,7 +84,7 @@ impl Config {
 
 /// Signs accounts in and out and hands out their Sessions. Clones share everything.
 #[derive(Clone)]
-pub struct SignIn(Arc<Inner>);
+pub struct SignIn(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) http: reqwest::Client,
@@ -94,6 +97,7 @@ pub(crate) struct Inner {
     api_key_scopes: Scopes,
     client_id: Option<String>,
     sessions: Mutex<HashMap<ConnectionId, Arc<Shared>>>,
+    pub(crate) under_way: UnderWay,
 }
 
 impl Inner {
@@ -120,6 +124,7 @@ impl SignIn {
             &device_folder,
             &config.client_name,
             config.vault,
+            config.keychain_patience,
         );
         Ok(Self(Arc::new(Inner {
             http: config.http,
@@ -132,6 +137,7 @@ impl SignIn {
             api_key_scopes: config.api_key_scopes,
             client_id: config.client_id,
             sessions: Mutex::new(HashMap::new()),
+            under_way: UnderWay::new(),
         })))
     }
 
@@ -318,14 +324,33 @@ impl SignIn {
             expires_at: None,
             ended_at: None,
         };
-        let content = Content::ApiKey { key: known.key };
+        let content = Content::ApiKey {
+            key: known.key,
+            issuer: Some(host.issuer()),
+        };
         self.replace(&connection.id, content).await?;
         self.show(connection.clone()).await?;
         Ok(connection)
     }
 
-    /// The Session of a Connection; the same one for everybody in this process.
+    /// The Session of a Connection, bound to its Host and kind: a credential that is sealed for another one
+    /// is refused, whatever the list of Connections says. The same one for everybody in this process.
+    pub fn session_of(&self, connection: &Connection) -> Session {
+        Session::new(
+            Arc::clone(&self.0),
+            self.shared(&connection.id),
+            Some(connection),
+        )
+    }
+
+    /// As [`SignIn::session_of`], for a caller that sends a token only to its [`AccessToken::issuer`].
+    ///
+    /// [`AccessToken::issuer`]: crate::AccessToken::issuer
     pub fn session(&self, id: &ConnectionId) -> Session {
+        Session::new(Arc::clone(&self.0), self.shared(id), None)
+    }
+
+    fn shared(&self, id: &ConnectionId) -> Arc<Shared> {
         let mut sessions = self
             .0
             .sessions
@@ -334,7 +359,13 @@ impl SignIn {
         let shared = sessions
             .entry(id.clone())
             .or_insert_with(|| Arc::new(Shared::new(id.clone())));
-        Session::new(Arc::clone(&self.0), Arc::clone(shared))
+        Arc::clone(shared)
+    }
+
+    /// Lets no refresh begin from here on and waits for those that are under way: for a program that ends. One
+    /// that is cut within a refresh may lose the tokens that PostHog has just issued.
+    pub async fn close(&self) {
+        self.0.under_way.close().await;
     }
 
     /// Signs out: first a mark that nobody can bring the session back past (rules V1 and V2), then
@@ -396,6 +427,16 @@ impl SignIn {
     /// A note of the choice that cannot be read.
     pub fn vault(&self) -> Result<Option<VaultBackend>, VaultError> {
         self.0.vault.chosen()
+    }
+
+    /// Why the first sign-in was stored in the encrypted file although the keychain was preferred: a sentence
+    /// for people. Answered once, by the process that chose.
+    pub fn take_vault_notice(&self) -> Option<String> {
+        let error = self.0.vault.take_passed_over()?;
+        Some(format!(
+            "The sign-in is stored in an encrypted file that only this user on this device can read, because \
+             {error}."
+        ))
     }
 
     /// Moves all records to another Vault, and removes what was left behind by a move that was cut.
@@ -517,7 +558,8 @@ impl SignIn {
         blocking(move || {
             // A record that cannot be read any more is replaced all the same.
             let old = vault.read(&id).unwrap_or_default();
-            let generation = old.as_ref().map_or(0, |record| record.generation) + 1;
+            let generation = old.as_ref().map_or(0, |record| record.generation);
+            let generation = generation.max(vault.generation_seen(&id)) + 1;
             vault.write(&id, &Record::new(generation, content))?;
             Ok(old.map(|record| record.content))
         })

@@ -1,4 +1,4 @@
-//! Real processes: many at one expiry, and killed at the named points of the refresh.
+//! Real processes: many at one expiry, killed at the named points of the refresh, and ending within it.
 //!
 //! This program starts itself again as the child: the test `child` is a child's whole life where the
 //! environment says so. `SIGN_IN_ROUNDS` sets how often each scenario runs.
@@ -7,8 +7,9 @@
 mod posthog;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use posthog::PostHog;
 use sign_in_with_posthog::{ConnectionState, SignIn};
@@ -18,6 +19,10 @@ use tokio::task::JoinSet;
 const FOLDER: &str = "SIGN_IN_TEST_FOLDER";
 const TASKS: &str = "SIGN_IN_TEST_TASKS";
 const FAIL_AT: &str = "SIGN_IN_FAIL_AT";
+const PAUSE_AT: &str = "SIGN_IN_PAUSE_AT";
+const PAUSE_FILE: &str = "SIGN_IN_PAUSE_FILE";
+/// How a child gives its refresh up: a runtime that is `dropped`, or one that is `closed` before.
+const ENDS: &str = "SIGN_IN_TEST_ENDS";
 
 /// Every point between the decision to refresh and the token's publication.
 const POINTS: [&str; 5] = [
@@ -140,4 +145,112 @@ async fn killed_at_any_point_nobody_is_signed_out_rotating() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_point_nobody_is_signed_out_not_rotating() {
     killed_and_still_signed_in(false).await;
+}
+
+/// A child that begins a refresh and ends its runtime while that is held up within the write, as a widget does
+/// whose time is over.
+#[test]
+fn child_that_ends_within_a_refresh() {
+    let (Ok(folder), Ok(ends)) = (std::env::var(FOLDER), std::env::var(ENDS)) else {
+        return;
+    };
+    let folder = Path::new(&folder);
+    let pause = PathBuf::from(std::env::var(PAUSE_FILE).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let program = SignIn::open(posthog::config(folder)).unwrap();
+    let session = program.session(&program.connections().unwrap()[0].id.clone());
+    runtime.block_on(async {
+        tokio::spawn(async move { drop(session.access_token().await) });
+        while !pause.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        std::fs::write(folder.join("ending"), "").unwrap();
+        if ends == "closed" {
+            program.close().await;
+        }
+    });
+    runtime.shutdown_background();
+    std::fs::write(folder.join("ended"), "").unwrap();
+    // What it has begun on other threads goes on while it prints.
+    while !folder.join("may end").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn start_ending(folder: &Path, ends: &str) -> tokio::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_that_ends_within_a_refresh", "--nocapture"])
+        .env(FOLDER, folder)
+        .env(PAUSE_AT, "after_temporary_write")
+        .env(PAUSE_FILE, folder.join("pause"))
+        .env(ENDS, ends)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+async fn exists(file: &Path) {
+    while !file.exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A process ends while its answer is being written, and another needs a token: one request in all.
+async fn the_lock_outlives_the_task(rotating: bool) {
+    let (posthog, folder, _program) = run_out(rotating).await;
+    let folder = folder.path();
+    let mut child = start_ending(folder, "dropped");
+    exists(&folder.join("ended")).await;
+    let sibling = SignIn::open(posthog::config(folder)).unwrap();
+    let session = sibling.session(&sibling.connections().unwrap()[0].id.clone());
+    let mut asking = tokio::spawn(async move { session.access_token().await });
+    // Long enough for whoever does not wait for the write: the old token has run out.
+    let early = tokio::time::timeout(Duration::from_secs(1), &mut asking).await;
+    assert!(early.is_err(), "the lock was free within the write");
+    std::fs::remove_file(folder.join("pause")).unwrap();
+    let token = asking.await.unwrap().unwrap();
+    assert_eq!(posthog.count("/oauth/token/"), 1);
+    assert!(
+        posthog
+            .state
+            .lock()
+            .unwrap()
+            .secrets
+            .contains(&token.expose().to_owned())
+    );
+    std::fs::write(folder.join("may end"), "").unwrap();
+    assert!(child.wait().await.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_ends_within_the_write_keeps_the_lock_until_it_is_done_rotating() {
+    the_lock_outlives_the_task(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_ends_within_the_write_keeps_the_lock_until_it_is_done_not_rotating() {
+    the_lock_outlives_the_task(false).await;
+}
+
+/// A process that closes before it ends does so after its refresh, whose answer is stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_closes_ends_after_its_refresh() {
+    let (posthog, folder, _program) = run_out(true).await;
+    let folder = folder.path();
+    let mut child = start_ending(folder, "closed");
+    exists(&folder.join("ending")).await;
+    assert!(!folder.join("ended").exists());
+    std::fs::remove_file(folder.join("pause")).unwrap();
+    exists(&folder.join("ended")).await;
+    std::fs::write(folder.join("may end"), "").unwrap();
+    assert!(child.wait().await.unwrap().success());
+    let sibling = SignIn::open(posthog::config(folder)).unwrap();
+    let session = sibling.session(&sibling.connections().unwrap()[0].id.clone());
+    session.access_token().await.unwrap();
+    assert_eq!(posthog.count("/oauth/token/"), 1);
 }

@@ -364,6 +364,22 @@ row!(
     }
 );
 
+row!(a_new_sign_in_ends_the_pause_after_refused_tokens, world, {
+    let mut token = world.first.clone();
+    while let Ok(next) = world.session.access_token_after_refusal(&token).await {
+        token = next;
+    }
+    // Within the same minute, by another program of this device.
+    let program = world.posthog.program(world.folder.path());
+    world.posthog.sign_in(&program).await;
+    let fresh = world.session.access_token().await.unwrap();
+    assert_ne!(fresh.expose(), token.expose());
+    let after = world.session.access_token_after_refusal(&token).await;
+    assert_eq!(after.unwrap().expose(), fresh.expose());
+    let renewed = world.session.access_token_after_refusal(&fresh).await;
+    assert_ne!(renewed.unwrap().expose(), fresh.expose());
+});
+
 row!(a_clock_that_goes_back_refreshes, world, {
     world.posthog.clock.forward(-86_400);
     let token = world.session.access_token().await.unwrap();

@@ -10,10 +10,12 @@ mod posthog;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use posthog::PostHog;
-use sign_in_with_posthog::{SignIn, VaultBackend, VaultChoice};
+use sign_in_with_posthog::{SessionError, SignIn, VaultBackend, VaultChoice};
 
 const SCENARIO: &str = "SIGN_IN_TEST_SCENARIO";
 const FOLDER: &str = "SIGN_IN_TEST_FOLDER";
@@ -31,6 +33,8 @@ async fn inside() {
         "second process" => second_process(folder).await,
         "absent" => absent(folder).await,
         "locked" => locked(folder).await,
+        "unanswered" => unanswered(folder).await,
+        "asks" => asks(folder).await,
         other => panic!("no scenario {other}"),
     }
 }
@@ -115,6 +119,20 @@ async fn locked(folder: &Path) {
     let program = program(&posthog, folder, VaultChoice::Auto);
     let connection = posthog.sign_in(&program).await;
     assert_eq!(program.vault().unwrap(), Some(VaultBackend::Keychain));
+    lock_keyring();
+    let before = Instant::now();
+    let fresh = posthog.program(folder);
+    // Nobody is there to ask, so that the question is taken back at once.
+    let error = fresh.session(&connection.id).access_token().await;
+    let error = error.unwrap_err();
+    assert!(before.elapsed() < Duration::from_secs(10));
+    assert!(matches!(error, SessionError::Keychain(_)), "{error:?}");
+    assert!(error.is_transient(), "{error:?}");
+    assert!(error.to_string().contains("unlock"), "{error}");
+    assert!(fresh.connections().unwrap()[0].is_active());
+}
+
+fn lock_keyring() {
     let lock = Command::new("dbus-send")
         .args([
             "--session",
@@ -127,17 +145,118 @@ async fn locked(folder: &Path) {
         .output()
         .unwrap();
     assert!(lock.status.success(), "{lock:?}");
+}
+
+/// Unlocks it as the desktop does when a person signs in, without a prompt.
+fn unlock_keyring() {
+    use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
+    let bus = zbus::blocking::Connection::session().unwrap();
+    let call = |interface: &str, method: &str, body: zbus::zvariant::Structure<'_>| {
+        let (name, path) = ("org.freedesktop.secrets", "/org/freedesktop/secrets");
+        bus.call_method(Some(name), path, Some(interface), method, &body)
+            .unwrap()
+    };
+    let plain = ("plain", Value::from("")).into();
+    let opened = call("org.freedesktop.Secret.Service", "OpenSession", plain);
+    let (_, session): (OwnedValue, OwnedObjectPath) = opened.body().deserialize().unwrap();
+    let login = ObjectPath::try_from("/org/freedesktop/secrets/collection/login").unwrap();
+    let secret = (session, Vec::<u8>::new(), b"unlock".to_vec(), "text/plain");
+    let interface = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
+    call(
+        interface,
+        "UnlockWithMasterPassword",
+        (login, secret).into(),
+    );
+}
+
+/// A prompt that is shown and that nobody answers, in place of the desktop's.
+struct Prompter(Arc<AtomicUsize>);
+
+#[zbus::interface(name = "org.gnome.keyring.internal.Prompter")]
+impl Prompter {
+    fn begin_prompting(&self, callback: zbus::zvariant::OwnedObjectPath) {
+        drop(callback);
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn stop_prompting(&self, callback: zbus::zvariant::OwnedObjectPath) {
+        drop(callback);
+    }
+}
+
+fn show_prompts() -> (Arc<AtomicUsize>, zbus::blocking::Connection) {
+    let prompts = Arc::new(AtomicUsize::new(0));
+    let prompter = Prompter(Arc::clone(&prompts));
+    let connection = zbus::blocking::connection::Builder::session()
+        .and_then(|bus| bus.serve_at("/org/gnome/keyring/Prompter", prompter))
+        .and_then(|bus| bus.name("org.gnome.keyring.SystemPrompter"))
+        .and_then(zbus::blocking::connection::Builder::build)
+        .unwrap();
+    (prompts, connection)
+}
+
+async fn unanswered(folder: &Path) {
+    start_keyring(folder);
+    let posthog = PostHog::start(true).await;
+    let program = program(&posthog, folder, VaultChoice::Auto);
+    let connection = posthog.sign_in(&program).await;
+    assert_eq!(program.vault().unwrap(), Some(VaultBackend::Keychain));
+    lock_keyring();
+    let shown = tokio::task::spawn_blocking(show_prompts).await.unwrap();
+    let (prompts, _bus) = &shown;
+
+    // As a widget does that has a second: many projects ask, within the time, by one prompt.
+    let mut config = posthog.config(folder);
+    config.keychain_patience = Some(Duration::from_millis(500));
+    let widget = SignIn::open(config).unwrap();
     let before = Instant::now();
+    let asking = (0..5).map(|_| {
+        let session = widget.session(&connection.id);
+        tokio::spawn(async move { session.access_token().await.unwrap_err() })
+    });
+    for asked in asking.collect::<Vec<_>>() {
+        let error = asked.await.unwrap();
+        assert!(matches!(error, SessionError::Keychain(_)), "{error:?}");
+        assert!(error.to_string().contains("is locked"), "{error}");
+    }
+    assert!(
+        before.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        before.elapsed()
+    );
+    assert_eq!(prompts.load(Ordering::SeqCst), 1);
+    // Within the minute other processes ask nobody.
+    for _ in 0..2 {
+        let output = tokio::task::spawn_blocking({
+            let folder = folder.to_owned();
+            move || run("asks", &folder, false)
+        });
+        let text = String::from_utf8(output.await.unwrap().stdout).unwrap();
+        assert!(text.contains("error=the keychain is locked"), "{text}");
+    }
+    assert_eq!(prompts.load(Ordering::SeqCst), 1);
+    // Once it is unlocked nobody waits for the minute to pass, in that program and in others.
+    tokio::task::spawn_blocking(unlock_keyring).await.unwrap();
+    widget.session(&connection.id).access_token().await.unwrap();
     let fresh = posthog.program(folder);
-    let error = fresh.session(&connection.id).access_token().await;
-    let error = error.unwrap_err();
-    assert!(before.elapsed() < Duration::from_secs(10));
-    assert!(error.is_transient(), "{error:?}");
-    assert!(error.to_string().contains("unlock"), "{error}");
-    assert!(fresh.connections().unwrap()[0].is_active());
+    fresh.session(&connection.id).access_token().await.unwrap();
+    assert_eq!(prompts.load(Ordering::SeqCst), 1);
+}
+
+async fn asks(folder: &Path) {
+    let program = SignIn::open(posthog::config(folder)).unwrap();
+    let id = program.connections().unwrap()[0].id.clone();
+    match program.session(&id).access_token().await {
+        Ok(token) => println!("\ntoken={}", token.expose()),
+        Err(error) => println!("\nerror={error}"),
+    }
 }
 
 fn run(scenario: &str, folder: &Path, own_bus: bool) -> Output {
+    command(scenario, folder, own_bus).output().unwrap()
+}
+
+fn command(scenario: &str, folder: &Path, own_bus: bool) -> Command {
     let me = std::env::current_exe().unwrap();
     let mut command = if own_bus {
         let mut command = Command::new("dbus-run-session");
@@ -154,9 +273,8 @@ fn run(scenario: &str, folder: &Path, own_bus: bool) -> Output {
         .env("XDG_DATA_HOME", folder.join("data"))
         .env("XDG_RUNTIME_DIR", folder)
         .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .output()
-        .unwrap()
+        .env_remove("WAYLAND_DISPLAY");
+    command
 }
 
 fn passes(scenario: &str) {
@@ -180,4 +298,69 @@ fn without_a_keyring_the_encrypted_file_is_chosen_and_stays() {
 #[test]
 fn a_locked_keyring_ends_with_a_sentence_and_not_with_the_session() {
     passes("locked");
+}
+
+#[test]
+fn a_prompt_that_nobody_answers_is_shown_once_and_costs_nobody_more_than_its_time() {
+    passes("unanswered");
+}
+
+/// A folder whose sign-in is said to be in the keychain.
+fn kept_in_the_keychain() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let posthog = PostHog::start(true).await;
+        posthog.sign_in(&posthog.program(folder.path())).await;
+    });
+    let note = folder.path().join("program/vault.json");
+    let chosen = std::fs::read_to_string(&note).unwrap();
+    std::fs::write(&note, chosen.replace("encrypted_file", "keychain")).unwrap();
+    folder
+}
+
+fn asks_at(folder: &Path, bus: &str) -> (String, Duration) {
+    let before = Instant::now();
+    let output = command("asks", folder, false)
+        .env("DBUS_SESSION_BUS_ADDRESS", bus)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (text, before.elapsed())
+}
+
+#[test]
+fn a_stale_address_of_the_bus_is_named() {
+    let folder = kept_in_the_keychain();
+    let bus = "unix:path=/nonexistent/bus";
+    let (text, took) = asks_at(folder.path(), bus);
+    assert!(
+        text.contains("the keychain cannot be reached from here"),
+        "{text}"
+    );
+    assert!(text.contains(bus), "{text}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn a_bus_that_accepts_and_says_nothing_is_named_and_waited_for_once() {
+    let folder = kept_in_the_keychain();
+    let socket = folder.path().join("bus");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let bus = format!("unix:path={}", socket.display());
+    let (text, _) = asks_at(folder.path(), &bus);
+    assert!(
+        text.contains("the keychain cannot be reached from here"),
+        "{text}"
+    );
+    assert!(text.contains("does not answer"), "{text}");
+    listener.set_nonblocking(true).unwrap();
+    let dialled = || std::iter::from_fn(|| listener.accept().ok()).count();
+    assert!(dialled() >= 1);
+    let (again, _) = asks_at(folder.path(), &bus);
+    assert!(
+        again.contains("the keychain cannot be reached from here"),
+        "{again}"
+    );
+    assert_eq!(dialled(), 0, "a refusal is remembered for a minute");
 }

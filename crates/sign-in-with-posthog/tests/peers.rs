@@ -308,6 +308,8 @@ async fn a_spent_refresh_token_brought_back_from_a_backup_ends_the_session() {
     session.access_token_after_refusal(&token).await.unwrap();
     world.peer.tell("let_the_grace_pass").await;
     std::fs::write(&record, backup).unwrap();
+    // With the whole home, so that nothing on the device knows better.
+    std::fs::remove_dir_all(world.folder.path().join("device/generations")).unwrap();
     let error = session
         .access_token_after_refusal(&token)
         .await

@@ -24,6 +24,13 @@ pub enum SessionError {
     /// PostHog refuses for a reason that neither waiting nor the user's tokens explain.
     #[error("PostHog does not renew the sign-in: {0}; if this lasts, sign in again")]
     Configuration(String),
+    /// The operating system's keychain is the trouble: locked, out of reach or silent. PostHog was not asked;
+    /// the session stands.
+    #[error("{0}")]
+    Keychain(Arc<str>),
+    /// The stored credential is for another Host, or of another kind, than the list of Connections says.
+    #[error("{0}")]
+    OtherHost(String),
     /// PostHog cannot be reached.
     #[error("offline: {sentence}")]
     Offline {
@@ -52,17 +59,19 @@ impl SessionError {
         }
     }
 
-    /// True where it may heal by itself.
+    /// Whether a retry can succeed.
     pub fn is_transient(&self) -> bool {
-        !matches!(self, Self::SignedOut(_))
+        !matches!(self, Self::SignedOut(_) | Self::OtherHost(_))
     }
 }
 
 impl From<VaultError> for SessionError {
     fn from(error: VaultError) -> Self {
         match error {
+            VaultError::Outdated(_) => Self::SignedOut(EndReason::Outdated),
             // Nothing is written: the record still serves on the device that it belongs to.
             VaultError::OtherDevice(_) => Self::SignedOut(EndReason::RecordLost),
+            other if other.is_of_keychain() => Self::Keychain(other.to_string().into()),
             other => Self::Vault(other.to_string().into()),
         }
     }

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use super::{Reason, Session, SessionError, blocking};
 use crate::connection::{ConnectionState, EndReason};
 use crate::fail_point;
+use crate::file::Lock;
 use crate::id_token::{self, IdTokenError};
 use crate::record::{Content, Record, TokenSet, Trouble};
 use crate::revocation::{Revoke, revoke};
@@ -48,10 +49,13 @@ impl Session {
     /// Decides, under the lock, whether the stored tokens serve or have to be refreshed.
     pub(super) async fn serve(
         &self,
+        held: &Lock,
         generation: u64,
         mut tokens: TokenSet,
         reason: Reason,
     ) -> Result<AccessToken, SessionError> {
+        // Neither sent nor renewed for a Host that it is not of.
+        self.check_tokens(&tokens)?;
         let now = self.inner.clock.unix_seconds();
         let valid = tokens.is_valid_for(0, now);
         let refused = reason.refuses(&tokens.access_token);
@@ -74,7 +78,9 @@ impl Session {
             if serves {
                 return Ok(self.keep(&tokens));
             }
-            return self.end(generation, EndReason::RevokedOrExpired).await;
+            return self
+                .end(held, generation, EndReason::RevokedOrExpired)
+                .await;
         }
         if refused {
             tokens.refusals = refusals_in_a_row(&tokens, now);
@@ -84,15 +90,19 @@ impl Session {
                 ));
             }
         }
-        self.refresh(generation, tokens, serves).await
+        self.refresh(held, generation, tokens, serves).await
     }
 
     async fn refresh(
         &self,
+        held: &Lock,
         generation: u64,
         tokens: TokenSet,
         serves: bool,
     ) -> Result<AccessToken, SessionError> {
+        let Some(_under_way) = self.inner.under_way.begin() else {
+            return Err(SessionError::Vault("the program is ending".into()));
+        };
         // With a full or read-only disk the new tokens would be lost, and the old ones spent.
         let (vault, record) = (
             self.inner.vault.clone(),
@@ -115,7 +125,8 @@ impl Session {
             let error = match self.request(&tokens, left).await {
                 Ok(answer) => {
                     fail_point::reached("after_answer");
-                    return self.adopt(generation, tokens, serves, answer, before).await;
+                    let adopted = self.adopt(held, generation, tokens, serves, answer, before);
+                    return adopted.await;
                 }
                 Err(error) => error,
             };
@@ -126,7 +137,7 @@ impl Session {
             }
         };
         let (trouble, retry_after) = match error {
-            TokenError::InvalidGrant => return self.invalid_grant(generation).await,
+            TokenError::InvalidGrant => return self.invalid_grant(held, generation).await,
             TokenError::Configuration {
                 error, description, ..
             } => {
@@ -139,7 +150,7 @@ impl Session {
                 (Trouble::Offline { sentence }, None)
             }
         };
-        self.back_off(generation, tokens, serves, trouble, retry_after)
+        self.back_off(held, generation, tokens, serves, trouble, retry_after)
             .await
     }
 
@@ -154,6 +165,7 @@ impl Session {
     /// Takes over what PostHog answered: checked, then written, then shown.
     async fn adopt(
         &self,
+        held: &Lock,
         generation: u64,
         old: TokenSet,
         serves: bool,
@@ -164,7 +176,9 @@ impl Session {
             // Rule T8: the old record stays, and these tokens are nobody's.
             let words = error.to_string();
             let trouble = Trouble::Configuration { words };
-            return self.back_off(generation, old, serves, trouble, None).await;
+            return self
+                .back_off(held, generation, old, serves, trouble, None)
+                .await;
         }
         let narrowed = answer
             .scopes
@@ -173,17 +187,20 @@ impl Session {
         let reach = answer.reach.take();
         let new = renewed(old, answer, before);
         if narrowed {
-            let ended = self.end(generation, EndReason::Narrowed).await;
+            let ended = self.end(held, generation, EndReason::Narrowed).await;
             revoke(&self.inner.http, &new, Revoke::Everything).await;
             return ended;
         }
-        // Rule V3: on a file system whose locks do not hold, somebody may have written meanwhile.
+        // On a file system whose locks do not hold, somebody may have written meanwhile.
         match self.read().await? {
             Some(record) if record.generation == generation => {}
             other => return self.overtaken(other, &new).await,
         }
-        let record = Record::new(generation + 1, Content::Tokens(Box::new(new.clone())));
-        self.write(record).await?;
+        let record = Record::new(
+            generation.saturating_add(1),
+            Content::Tokens(Box::new(new.clone())),
+        );
+        self.write(held, record).await?;
         fail_point::reached("after_write");
         let (id, expires_at) = (self.shared.id.clone(), new.expires_at);
         self.update_index(move |index| {
@@ -202,10 +219,17 @@ impl Session {
     }
 
     /// `invalid_grant` counts only for the generation that was used.
-    async fn invalid_grant(&self, generation: u64) -> Result<AccessToken, SessionError> {
+    async fn invalid_grant(
+        &self,
+        held: &Lock,
+        generation: u64,
+    ) -> Result<AccessToken, SessionError> {
         match self.read().await? {
             Some(record) if record.generation != generation => self.follow(Some(record)).await,
-            _ => self.end(generation, EndReason::RevokedOrExpired).await,
+            _ => {
+                self.end(held, generation, EndReason::RevokedOrExpired)
+                    .await
+            }
         }
     }
 
@@ -225,6 +249,7 @@ impl Session {
     /// Notes for all processes when to try again; a token that still serves is served.
     async fn back_off(
         &self,
+        held: &Lock,
         generation: u64,
         mut tokens: TokenSet,
         serves: bool,
@@ -235,10 +260,15 @@ impl Session {
         tokens.failures = tokens.failures.saturating_add(1);
         tokens.not_before = self.inner.clock.unix_seconds().saturating_add(pause);
         tokens.trouble = Some(trouble.clone());
+        // On a file system whose locks do not hold, somebody may have written newer tokens meanwhile.
+        match self.read().await? {
+            Some(record) if record.generation == generation => {}
+            other => return self.follow(other).await,
+        }
         let access = serves.then(|| self.keep(&tokens));
         // The same generation: nothing about the credential has changed.
         let record = Record::new(generation, Content::Tokens(Box::new(tokens)));
-        if let Err(error) = self.write(record).await {
+        if let Err(error) = self.write(held, record).await {
             tracing::warn!(connection = %self.shared.id, %error, "the pause could not be noted");
         }
         let wait = Duration::from_secs(pause.unsigned_abs());
@@ -308,7 +338,7 @@ fn refusals_in_a_row(tokens: &TokenSet, now: i64) -> u32 {
 /// Rule T8: what an `id_token` beside refreshed tokens says against them. One that cannot be read says
 /// nothing: it is not needed here, and the tokens beside it are.
 fn foreign_id_token(old: &TokenSet, answer: &TokenAnswer) -> Option<IdTokenError> {
-    let issuer = old.token_endpoint.origin().ascii_serialization();
+    let issuer = old.issuer();
     let token = answer.id_token.as_ref()?.expose_secret();
     id_token::check_refreshed(token, &issuer, &old.client_id, &old.subject)
         .err()

@@ -1,4 +1,4 @@
-//! Where TokenSets and API keys lie.
+//! Where TokenSets and API keys are stored.
 //!
 //! A Vault stores one small record per Connection as opaque bytes and knows nothing about tokens; what
 //! a record means is [`crate::record`]'s business. Every call may block and is made from a thread that
@@ -7,10 +7,13 @@
 mod choice;
 mod encrypted_file;
 mod keychain;
+mod refusal;
+mod seen;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -21,6 +24,8 @@ use crate::record::Record;
 use choice::{ChoiceFile, Chosen};
 use encrypted_file::EncryptedFile;
 use keychain::Keychain;
+use refusal::RefusalFile;
+use seen::SeenFiles;
 
 /// Which Vault holds the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +52,7 @@ impl fmt::Display for VaultBackend {
 /// [`crate::SignIn::move_vault`] does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum VaultChoice {
-    /// The keychain where it works, else the encrypted file.
+    /// The keychain if it works, else the encrypted file.
     #[default]
     Auto,
     /// The encrypted file.
@@ -72,21 +77,40 @@ pub enum VaultError {
     /// The keychain failed.
     #[error("the keychain cannot be used: {0}")]
     Keychain(String),
-    /// The keychain did not answer in time.
-    #[error("the keychain does not answer; unlock it and try again")]
+    /// The keychain was reached and did not answer in time.
+    #[error("the keychain does not answer")]
     KeychainHangs,
-    /// The keychain is locked, or access was refused.
-    #[error("the keychain is locked or refuses access; unlock it and try again")]
+    /// The keychain is locked, and nobody unlocked it in time, or it was declined.
+    #[error("the keychain is locked; unlock it and try again")]
     KeychainLocked,
+    /// There is no way to the keychain, for this reason.
+    #[error("the keychain cannot be reached from here: {0}")]
+    KeychainUnreachable(String),
     /// The record was written by a newer version of the program.
     #[error("{0} was written by a newer version of this program; update this one")]
     Newer(String),
     /// No key could be made for this device.
     #[error("this device gives no key to encrypt the sign-in with")]
     NoDeviceKey,
+    /// The record is older than one that this device has used: it was restored from a backup.
+    #[error("the stored sign-in {0} is older than the last one used on this device; sign in again")]
+    Outdated(String),
     /// The record was sealed on another device.
     #[error("the stored sign-in {0} belongs to another device; sign in again on this device")]
     OtherDevice(String),
+}
+
+impl VaultError {
+    /// Whether the operating system's keychain is the trouble.
+    pub fn is_of_keychain(&self) -> bool {
+        matches!(
+            self,
+            Self::Keychain(_)
+                | Self::KeychainHangs
+                | Self::KeychainLocked
+                | Self::KeychainUnreachable(_)
+        )
+    }
 }
 
 /// A place for records.
@@ -111,8 +135,14 @@ struct Inner {
     choice_file: ChoiceFile,
     service: String,
     encrypted_file: EncryptedFile,
+    seen: SeenFiles,
     /// The keychain by the name of the folder in it; connected to by the first call.
     keychain: Mutex<Option<(String, Arc<Keychain>)>>,
+    refusals: RefusalFile,
+    /// How long the keychain may take for one call.
+    patience: Duration,
+    /// Why the keychain was not chosen, if this process chose.
+    passed_over: Mutex<Option<VaultError>>,
 }
 
 impl Vault {
@@ -123,13 +153,18 @@ impl Vault {
         device_folder: &Path,
         service: &str,
         choice: VaultChoice,
+        patience: Option<Duration>,
     ) -> Self {
         Self(Arc::new(Inner {
             choice,
             choice_file: ChoiceFile::new(folder),
             service: service.to_owned(),
             encrypted_file: EncryptedFile::new(folder, device_folder),
+            seen: SeenFiles::new(device_folder),
             keychain: Mutex::new(None),
+            refusals: RefusalFile::new(folder),
+            patience: patience.unwrap_or(keychain::DEADLINE),
+            passed_over: Mutex::new(None),
         }))
     }
 
@@ -144,22 +179,46 @@ impl Vault {
     }
 
     /// The record of a Connection.
+    ///
+    /// An older one than this device has used is refused, unless its credential is still in use.
     pub(crate) fn read(&self, id: &ConnectionId) -> Result<Option<Record>, VaultError> {
         let Some(chosen) = self.0.choice_file.read()? else {
             return Ok(None);
         };
-        let bytes = self.with(chosen.backend, &chosen.name, |at| at.read(id.as_str()))?;
-        bytes
-            .map(|bytes| Record::parse(id.as_str(), &bytes))
-            .transpose()
+        let (name, key) = (chosen.name.as_str(), id.as_str());
+        // Before the record: a writer notes after it has written.
+        let seen = self.0.seen.read(name, key);
+        let Some(bytes) = self.with(chosen.backend, name, |at| at.read(key))? else {
+            return Ok(None);
+        };
+        let mut record = Record::parse(key, &bytes)?;
+        match &seen {
+            Some(seen) if seen.generation > record.generation => {
+                if !seen.is_of(&record) {
+                    return Err(VaultError::Outdated(key.to_owned()));
+                }
+                record.generation = seen.generation;
+            }
+            _ => self.0.seen.note(name, key, seen.as_ref(), &record),
+        }
+        Ok(Some(record))
+    }
+
+    /// The generation that the next record of a Connection has to exceed, as far as this device knows.
+    pub(crate) fn generation_seen(&self, id: &ConnectionId) -> u64 {
+        let chosen = self.0.choice_file.read().ok().flatten();
+        let seen = chosen.and_then(|chosen| self.0.seen.read(&chosen.name, id.as_str()));
+        seen.map_or(0, |seen| seen.generation)
     }
 
     /// Replaces the record of a Connection.
     pub(crate) fn write(&self, id: &ConnectionId, record: &Record) -> Result<(), VaultError> {
         let chosen = self.chosen_or_choose()?;
-        self.with(chosen.backend, &chosen.name, |at| {
-            at.write(id.as_str(), &record.to_bytes())
-        })
+        let (name, key) = (chosen.name.as_str(), id.as_str());
+        self.with(chosen.backend, name, |at| at.write(key, &record.to_bytes()))?;
+        let seen = self.0.seen.read(name, key);
+        self.0.seen.note(name, key, seen.as_ref(), record);
+        Ok(())
     }
 
     /// Removes the record of a Connection.
@@ -231,10 +290,21 @@ impl Vault {
                 Ok(()) => Ok(VaultBackend::Keychain),
                 Err(error) => {
                     tracing::info!(%error, "sign-ins are kept in an encrypted file");
+                    *self.passed_over() = Some(error);
                     Ok(VaultBackend::EncryptedFile)
                 }
             },
         })
+    }
+
+    /// Why this process chose the encrypted file, once: a person wants to be told, and not each time.
+    pub(crate) fn take_passed_over(&self) -> Option<VaultError> {
+        self.passed_over().take()
+    }
+
+    fn passed_over(&self) -> MutexGuard<'_, Option<VaultError>> {
+        let passed_over = self.0.passed_over.lock();
+        passed_over.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with<T>(
@@ -258,13 +328,15 @@ impl Vault {
         if let Some((_, keychain)) = known.as_ref().filter(|(known, _)| known == name) {
             return Arc::clone(keychain);
         }
-        let keychain = Arc::new(Keychain::new(&self.0.service, name));
+        let refusals = self.0.refusals.clone();
+        let keychain = Keychain::new(&self.0.service, name, refusals, self.0.patience);
+        let keychain = Arc::new(keychain);
         *known = Some((name.to_owned(), Arc::clone(&keychain)));
         keychain
     }
 }
 
-/// Where this device's key lies unless the program says otherwise: with the user's local state, which
+/// Where this device's key is stored unless the program says otherwise: with the user's local state, which
 /// is not synced between devices.
 pub(crate) fn default_device_folder() -> Option<PathBuf> {
     let set = |name: &str| {
