@@ -187,7 +187,7 @@ pub fn summed_up(
 
 /// Whether a cause is a matter of the host or the sign-in, and not of a single project.
 fn of_host(cause: Cause) -> bool {
-    matches!(cause, Cause::Offline | Cause::SignedOut)
+    matches!(cause, Cause::Locked | Cause::Offline | Cause::SignedOut)
 }
 
 #[cfg(test)]

@@ -209,6 +209,8 @@ fn bearer_error(error: &SessionError) -> BearerError {
             sentence,
             retry_after: *retry_after,
         },
+        // PostHog was not asked: nothing may say that it is busy.
+        SessionError::Keychain(_) | SessionError::Vault(_) => BearerError::Locked(sentence),
         _ => BearerError::Unavailable {
             sentence,
             retry_after: None,

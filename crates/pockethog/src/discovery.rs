@@ -46,6 +46,8 @@ pub enum Cause {
     Busy,
     /// The sign-in may not read it.
     Forbidden,
+    /// The stored sign-in cannot be read on this device right now: the keychain is locked or out of reach.
+    Locked,
     /// PostHog cannot be reached.
     Offline,
     /// Anything else.
@@ -62,6 +64,7 @@ impl Cause {
     pub fn of(error: &Error) -> Self {
         match error {
             Error::Unreachable(_) | Error::Bearer(BearerError::Offline { .. }) => Self::Offline,
+            Error::Bearer(BearerError::Locked(_)) => Self::Locked,
             Error::Busy { .. }
             | Error::Server { .. }
             | Error::Bearer(BearerError::Unavailable { .. }) => Self::Busy,
@@ -220,7 +223,7 @@ impl Found {
 fn one_for_all(mut failures: Vec<Failure>, is_nothing: bool, host: &str) -> Vec<Failure> {
     let mut causes = failures.iter().map(|failure| failure.cause);
     let first = causes.next();
-    let same = matches!(first, Some(Cause::Offline | Cause::SignedOut))
+    let same = matches!(first, Some(Cause::Locked | Cause::Offline | Cause::SignedOut))
         && causes.all(|cause| Some(cause) == first);
     if is_nothing && same {
         failures.truncate(1);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::DATE;
 use serde::Serialize;
-use sign_in_with_posthog::{Connection, ConnectionState, Host, Region, VaultBackend};
+use sign_in_with_posthog::{Connection, ConnectionState, Host, Region, VaultBackend, VaultError};
 
 use crate::accounts;
 use crate::format::{ago, counted};
@@ -245,8 +245,7 @@ async fn vault(program: &Program) -> Vec<Finding> {
         (Some(VaultBackend::Keychain), Err(error)) => vec![Finding::fail(
             "Vault",
             format!("{}: {error}", VaultBackend::Keychain),
-            "Unlock it. Where it stays away, `pockethog vault move file` needs it one last time, \
-             or sign in again.",
+            keychain_advice(&error),
         )],
         (chosen, Ok(())) => vec![
             Finding::ok("Vault", vault_name(chosen)),
@@ -257,6 +256,47 @@ async fn vault(program: &Program) -> Vec<Finding> {
             Finding::ok("Keychain", format!("not in use: {error}")),
         ],
     }
+}
+
+/// What to do about a keychain that holds the sign-ins and cannot be used.
+fn keychain_advice(error: &VaultError) -> String {
+    let to_file =
+        "`pockethog vault move file` then keeps the sign-ins where no keychain is needed.";
+    let gone = "If it is gone for good, `pockethog vault move file --leave-keychain` does without it, and you \
+                sign in again.";
+    match error {
+        VaultError::KeychainLocked => format!(
+            "Unlock it: in the desktop's password manager, or by signing in to the desktop. {to_file} {gone}"
+        ),
+        VaultError::KeychainUnreachable(_) => match session_bus() {
+            Some(bus) => format!(
+                "This terminal or job does not know the desktop's session. In a shell: \
+                 export DBUS_SESSION_BUS_ADDRESS={bus}. In a crontab: the same line without `export`. In tmux: \
+                 tmux set-environment -g DBUS_SESSION_BUS_ADDRESS {bus}, for new windows. {to_file}"
+            ),
+            None => format!(
+                "No desktop session of yours runs on this machine. Where one does, {to_file} {gone}"
+            ),
+        },
+        _ => format!("Restart it, or sign in to the desktop again. {to_file} {gone}"),
+    }
+}
+
+/// The address of this user's session bus, if there is one that is not the one in use.
+#[cfg(target_os = "linux")]
+fn session_bus() -> Option<String> {
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let user = std::fs::metadata("/proc/self").ok()?.uid();
+    let path = format!("/run/user/{user}/bus");
+    let is_socket = std::fs::metadata(&path).is_ok_and(|found| found.file_type().is_socket());
+    let address = format!("unix:path={path}");
+    let in_use = std::env::var("DBUS_SESSION_BUS_ADDRESS");
+    (is_socket && in_use.as_deref() != Ok(&address)).then_some(address)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn session_bus() -> Option<String> {
+    None
 }
 
 fn vault_name(chosen: Option<VaultBackend>) -> String {
@@ -312,7 +352,10 @@ async fn sign_ins(program: &Program, connections: &[Connection]) -> Vec<Finding>
             continue;
         }
         let missing = accounts::missing_scopes(connection);
-        findings.push(match program.sign_in.check_stored(&connection.id).await {
+        findings.push(match program.sign_in.check_stored(connection).await {
+            Err(error) if error.is_of_keychain() => {
+                Finding::fail(what, error.to_string(), "See “Vault” above.")
+            }
             Err(error) => Finding::fail(what, error.to_string(), login),
             Ok(false) => Finding::fail(what, "its secret is gone from the vault", login),
             Ok(true) if !missing.is_empty() => Finding::warn(
@@ -485,6 +528,18 @@ mod tests {
             "{}",
             wrong.saw
         );
+    }
+
+    #[test]
+    fn advice_about_the_keychain_works_where_it_is_given() {
+        let locked = keychain_advice(&VaultError::KeychainLocked);
+        assert!(locked.starts_with("Unlock it"), "{locked}");
+        let away = keychain_advice(&VaultError::KeychainUnreachable("no bus".to_owned()));
+        let expected = match session_bus() {
+            Some(bus) => format!("export DBUS_SESSION_BUS_ADDRESS={bus}"),
+            None => "--leave-keychain".to_owned(),
+        };
+        assert!(away.contains(&expected), "{away}");
     }
 
     #[test]

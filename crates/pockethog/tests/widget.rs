@@ -479,6 +479,82 @@ fn a_server_that_hangs_costs_no_more_than_the_timeout() {
     });
 }
 
+/// A token that was refused is renewed beside the numbers. The widget prints when its time is over, and ends when
+/// the new token is stored: nobody asks for it a second time.
+#[test]
+fn a_renewal_caused_by_a_refused_token_is_stored_before_the_widget_ends() {
+    run(async {
+        let device = Device::signed_in().await;
+        device.json(&[]).await;
+        device.us().expire_access_tokens();
+        device.us().fail_next(Failure {
+            endpoint: Endpoint::Token,
+            times: 1,
+            what: Fault::Slow(Duration::from_secs(4)),
+            when: When::Before,
+        });
+        let before = device.us().counters().refreshes;
+        device.json(&["--max-age", "0", "--timeout", "2s"]).await;
+        let value = device.json(&["--max-age", "0"]).await;
+        assert_eq!(value["state"], "fresh", "{value:#}");
+        assert_eq!(device.us().counters().refreshes - before, 1);
+    });
+}
+
+/// The bus accepts connections and says nothing: PostHog is not asked, and nothing says that it is busy.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_keychain_that_does_not_answer_is_named_within_the_time_and_asked_once() {
+    run(async {
+        let device = Device::signed_in().await;
+        device.json(&[]).await;
+        let note = device.home().join("sign-in/vault.json");
+        let chosen = std::fs::read_to_string(&note).unwrap();
+        std::fs::write(&note, chosen.replace("encrypted_file", "keychain")).unwrap();
+        let socket = device.folder.path().join("bus");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let bus = format!("unix:path={}", socket.display());
+        let run = async |arguments: &[&str]| {
+            let mut command = device.command(arguments);
+            command.env("DBUS_SESSION_BUS_ADDRESS", &bus);
+            let begun = Instant::now();
+            let output = wait(command.spawn().unwrap()).await;
+            (output, begun.elapsed())
+        };
+        let requests = device.us().counters().count(Endpoint::Any);
+
+        let arguments = ["widget", "--json", "--max-age", "0", "--timeout", "2s"];
+        let (output, took) = run(&arguments).await;
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(value["state"], "locked", "{value:#}");
+        let sentence = value["message"].to_string();
+        assert!(sentence.contains("keychain cannot be reached"), "{value:#}");
+        assert!(!value.to_string().contains("busy"), "{value:#}");
+        assert_eq!(output.status.code(), Some(5));
+        // Half of its time, and what a slow machine adds; it was 18 s.
+        assert!(took < Duration::from_secs(10), "{took:?}");
+
+        // The refusal is remembered, and the account is named once and not once per project.
+        let (output, took) = run(&["overview", "--json"]).await;
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let failures = value["failures"].as_array().unwrap();
+        assert_eq!(failures.len(), 1, "{value:#}");
+        assert_eq!(failures[0]["what"], "US Cloud");
+        assert_eq!(failures[0]["cause"], "locked");
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert_eq!(
+            device.us().counters().count(Endpoint::Any),
+            requests,
+            "PostHog is not asked"
+        );
+
+        let (output, _) = run(&["doctor"]).await;
+        let report = text(&output);
+        assert!(report.contains("cannot be reached from here"), "{report}");
+        assert!(report.contains("pockethog vault move file"), "{report}");
+    });
+}
+
 #[test]
 fn a_broken_database_is_set_aside_and_read_anew() {
     run(async {

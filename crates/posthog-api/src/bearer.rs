@@ -35,6 +35,10 @@ pub enum BearerError {
     /// The session has ended; only signing in again helps. The text says why.
     #[error("{0}")]
     SignedOut(String),
+    /// The session stands, but the place where the token is stored does not give it out right now: PostHog was not
+    /// asked. The text says why.
+    #[error("{0}")]
+    Locked(String),
     /// The session stands, but PostHog could not be reached to renew the token. The text says why.
     #[error("{sentence}")]
     Offline {

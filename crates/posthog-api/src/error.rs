@@ -122,7 +122,11 @@ impl Error {
                 | Self::Unreachable(_)
                 | Self::BadAnswer(_)
                 | Self::Redirected(_)
-                | Self::Bearer(BearerError::Unavailable { .. } | BearerError::Offline { .. })
+                | Self::Bearer(
+                    BearerError::Unavailable { .. }
+                        | BearerError::Offline { .. }
+                        | BearerError::Locked(_)
+                )
         )
     }
 

@@ -168,7 +168,7 @@ impl Session {
 
     /// Drops what is remembered; the next call reads the Vault.
     pub(crate) fn forget(&self) {
-        *lock(&self.shared.cache) = None;
+        self.shared.forget();
     }
 
     async fn transaction(
@@ -386,6 +386,11 @@ impl Shared {
             turn: tokio::sync::Mutex::new(Turn::default()),
             cache: Mutex::new(None),
         }
+    }
+
+    /// Drops what is remembered.
+    pub(crate) fn forget(&self) {
+        *lock(&self.cache) = None;
     }
 }
 

@@ -58,8 +58,6 @@ pub struct Config {
     pub vault: VaultChoice,
     /// Where the key of the encrypted file lies, away from `folder`; `None` is the user's local state.
     pub device_folder: Option<PathBuf>,
-    /// How long the keychain may take for one call, at most three seconds; `None` is three seconds.
-    pub keychain_patience: Option<Duration>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -76,7 +74,6 @@ impl Config {
             client_id: None,
             vault: VaultChoice::Auto,
             device_folder: None,
-            keychain_patience: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -124,7 +121,6 @@ impl SignIn {
             &device_folder,
             &config.client_name,
             config.vault,
-            config.keychain_patience,
         );
         Ok(Self(Arc::new(Inner {
             http: config.http,
@@ -429,6 +425,12 @@ impl SignIn {
         self.0.vault.chosen()
     }
 
+    /// Gives the keychain less time for a call than its three seconds: for a program that has little itself.
+    /// Has an effect before the keychain is first used.
+    pub fn limit_keychain(&self, patience: Duration) {
+        self.0.vault.limit_keychain(patience);
+    }
+
     /// Why the first sign-in was stored in the encrypted file although the keychain was preferred: a sentence
     /// for people. Answered once, by the process that chose.
     pub fn take_vault_notice(&self) -> Option<String> {
@@ -492,6 +494,35 @@ impl SignIn {
             self.drop_client(&attempt.metadata.issuer, &attempt.client_id)
                 .await;
         }
+    }
+
+    /// Uses the encrypted file from now on, without asking the keychain for what it holds: for one that is gone or
+    /// stays out of reach. Whoever is signed in there has to sign in again, and nothing is revoked.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be written to.
+    pub async fn leave_keychain(&self) -> Result<(), MoveError> {
+        let _hold = self.hold_vault(true).await?;
+        let connections = self.connections()?;
+        let ids = connections.into_iter().map(|known| known.id).collect();
+        let (vault, index) = (self.0.vault.clone(), self.0.index.clone());
+        let lost = blocking(move || vault.leave_keychain(ids)).await?;
+        for id in &lost {
+            self.shared(id).forget();
+        }
+        blocking(move || {
+            index.update(|index| {
+                for connection in &mut index.connections {
+                    connection.vault = VaultBackend::EncryptedFile;
+                    if connection.is_active() && lost.contains(&connection.id) {
+                        connection.state = ConnectionState::Ended(EndReason::RecordLost);
+                    }
+                }
+            })
+        })
+        .await?;
+        Ok(())
     }
 
     async fn store(

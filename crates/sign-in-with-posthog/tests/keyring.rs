@@ -15,7 +15,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use posthog::PostHog;
-use sign_in_with_posthog::{SessionError, SignIn, VaultBackend, VaultChoice};
+use sign_in_with_posthog::{
+    ConnectionState, EndReason, SessionError, SignIn, VaultBackend, VaultChoice,
+};
 
 const SCENARIO: &str = "SIGN_IN_TEST_SCENARIO";
 const FOLDER: &str = "SIGN_IN_TEST_FOLDER";
@@ -206,9 +208,8 @@ async fn unanswered(folder: &Path) {
     let (prompts, _bus) = &shown;
 
     // As a widget does that has a second: many projects ask, within the time, by one prompt.
-    let mut config = posthog.config(folder);
-    config.keychain_patience = Some(Duration::from_millis(500));
-    let widget = SignIn::open(config).unwrap();
+    let widget = posthog.program(folder);
+    widget.limit_keychain(Duration::from_millis(500));
     let before = Instant::now();
     let asking = (0..5).map(|_| {
         let session = widget.session(&connection.id);
@@ -363,4 +364,22 @@ fn a_bus_that_accepts_and_says_nothing_is_named_and_waited_for_once() {
         "{again}"
     );
     assert_eq!(dialled(), 0, "a refusal is remembered for a minute");
+}
+
+#[test]
+fn a_keychain_that_is_gone_can_be_left() {
+    let folder = kept_in_the_keychain();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let program = SignIn::open(posthog::config(folder.path())).unwrap();
+        program.leave_keychain().await.unwrap();
+        assert_eq!(program.vault().unwrap(), Some(VaultBackend::EncryptedFile));
+        let connection = program.connections().unwrap()[0].clone();
+        assert!(connection.is_active(), "its record is in the file");
+        std::fs::remove_dir_all(folder.path().join("program/vault")).unwrap();
+        program.leave_keychain().await.unwrap();
+        let connection = program.connections().unwrap()[0].clone();
+        let lost = ConnectionState::Ended(EndReason::RecordLost);
+        assert_eq!(connection.state, lost);
+    });
 }

@@ -70,6 +70,9 @@ pub async fn run(program: &Program, console: &Console, login: &Login) -> Result<
         replace_keys(program, console, &connection).await?
     };
     report(console, &connection, &keys);
+    if let Some(notice) = program.sign_in.take_vault_notice() {
+        console.say(&notice);
+    }
     Ok(Exit::Done)
 }
 

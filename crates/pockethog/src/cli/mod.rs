@@ -34,7 +34,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use console::{CliError, Console, Exit};
 use console::{LogWriter, Style, Text};
-use patience::in_time;
+use patience::{after_renewals, in_time};
 
 use crate::numerals::Numerals;
 use crate::plain::plain;
@@ -202,8 +202,14 @@ impl Arguments {
 fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
     let open = Program::open;
     match arguments.command {
-        Some(Command::Login(login)) => block_on(login::run(&open()?, console, &login)),
-        Some(Command::Logout(logout)) => block_on(logout::run(&open()?, console, &logout)),
+        Some(Command::Login(login)) => {
+            let program = open()?;
+            in_time(&program, console, login::run(&program, console, &login))
+        }
+        Some(Command::Logout(logout)) => {
+            let program = open()?;
+            in_time(&program, console, logout::run(&program, console, &logout))
+        }
         Some(Command::Status(_)) => status::run(&open()?, console),
         Some(Command::Projects(_)) => {
             let program = open()?;
@@ -239,11 +245,23 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
             let program = open()?;
             in_time(&program, console, config::run(&program, console, &config))
         }
-        Some(Command::Vault(vault)) => block_on(vault::run(&open()?, console, &vault)),
-        Some(Command::Doctor(_)) => block_on(doctor::run(&open()?, console)),
+        Some(Command::Vault(vault)) => {
+            let program = open()?;
+            in_time(&program, console, vault::run(&program, console, &vault))
+        }
+        Some(Command::Doctor(_)) => {
+            let program = open()?;
+            in_time(&program, console, doctor::run(&program, console))
+        }
         Some(Command::Completions(shell)) => Ok(completions::completions(console, &shell)),
         Some(Command::Man(man)) => completions::man(console, &man),
-        None => block_on(app::run(open()?, console, arguments.app)),
+        None => {
+            let program = open()?;
+            let (runtime, sign_in) = (runtime()?, program.sign_in.clone());
+            let ended = runtime.block_on(app::run(program, console, arguments.app));
+            after_renewals(&runtime, &sign_in);
+            ended
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use sign_in_with_posthog::Connection;
+use sign_in_with_posthog::{Connection, SignIn};
+use tokio::runtime::Runtime;
 
 use super::console::{CliError, Console, Exit, TimeIsUp};
 use crate::discovery::{Cause, Failure};
@@ -44,19 +45,22 @@ pub(super) fn in_time(
 ) -> Result<Exit, CliError> {
     let runtime = super::runtime()?;
     let ended = runtime.block_on(work);
+    console.flush();
+    after_renewals(&runtime, &program.sign_in);
     if console.time_is_up() {
-        console.flush();
-        let connections = program.active_connections().unwrap_or_default();
-        let renewed = connections.iter().map(|connection| async {
-            // Whoever asks while a renewal is under way gets its outcome. Errors were shown already.
-            let session = program.sign_in.session(&connection.id);
-            session.access_token().await.ok();
-        });
-        let renewed = futures::future::join_all(renewed);
-        runtime.block_on(async { tokio::time::timeout(TOKEN_GRACE, renewed).await.ok() });
         runtime.shutdown_timeout(LAST_WRITES);
     }
     ended
+}
+
+/// Waits a moment for tokens that are being renewed, before the runtime is shut down: it would cut the renewal
+/// wherever it is.
+pub(super) fn after_renewals(runtime: &Runtime, sign_in: &SignIn) {
+    runtime.block_on(async {
+        tokio::time::timeout(TOKEN_GRACE, sign_in.close())
+            .await
+            .ok()
+    });
 }
 
 /// Notes beside the last numbers of each project that they could not be read again in time.

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use sign_in_with_posthog::VaultBackend;
+use sign_in_with_posthog::{Connection, ConnectionState, EndReason, VaultBackend};
 
 use super::console::{CliError, Console, Exit, Progress};
 use crate::program::Program;
@@ -13,7 +13,9 @@ use crate::program::Program;
 Examples:
   pockethog vault                  shows where they are kept
   pockethog vault move keychain    into the operating system's keychain
-  pockethog vault move file        into a file that only this device can read")]
+  pockethog vault move file        into a file that only this device can read
+  pockethog vault move file --leave-keychain
+                                   the same for a keychain that is gone")]
 pub struct Vault {
     #[command(subcommand)]
     command: Option<Command>,
@@ -33,9 +35,13 @@ Examples:
 struct Move {
     /// Where to.
     to: Place,
+    /// With `file`: do not ask the keychain, which is gone or stays out of reach. What it holds is left there,
+    /// and who is signed in by it has to sign in again.
+    #[arg(long)]
+    leave_keychain: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Place {
     /// The operating system's keychain.
     Keychain,
@@ -50,6 +56,14 @@ enum Place {
 /// A keychain that does not work: the sign-ins stay where they were.
 pub async fn run(program: &Program, console: &Console, vault: &Vault) -> Result<Exit, CliError> {
     if let Some(Command::Move(wanted)) = &vault.command {
+        if wanted.leave_keychain {
+            if wanted.to != Place::File {
+                return Err(CliError::usage(
+                    "--leave-keychain goes with `vault move file`",
+                ));
+            }
+            return leave_keychain(program, console).await;
+        }
         let target = match wanted.to {
             Place::Keychain => VaultBackend::Keychain,
             Place::File => VaultBackend::EncryptedFile,
@@ -63,6 +77,30 @@ pub async fn run(program: &Program, console: &Console, vault: &Vault) -> Result<
             moved => moved?,
         }
     }
+    show(program, console)
+}
+
+async fn leave_keychain(program: &Program, console: &Console) -> Result<Exit, CliError> {
+    program.sign_in.leave_keychain().await?;
+    let ended = |known: &Connection| known.state == ConnectionState::Ended(EndReason::RecordLost);
+    for connection in program
+        .sign_in
+        .connections()?
+        .iter()
+        .filter(|known| ended(known))
+    {
+        let host = &connection.host;
+        console.say(&format!(
+            "{} as {} has to sign in again: `pockethog login {}`.",
+            host.name(),
+            connection.account.label(),
+            host.key()
+        ));
+    }
+    show(program, console)
+}
+
+fn show(program: &Program, console: &Console) -> Result<Exit, CliError> {
     let backend = program.sign_in.vault()?;
     if console.is_json() {
         console.document(&json!({ "vault": backend }));

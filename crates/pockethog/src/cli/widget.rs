@@ -260,7 +260,12 @@ fn exit(content: &Content) -> Exit {
         State::UnknownProject => Exit::Usage,
         State::SignedOut | State::NeverSignedIn => Exit::SignInNeeded,
         State::Partly => Exit::Partly,
-        State::Busy | State::Throttled | State::Offline | State::Forbidden | State::Failed => {
+        State::Busy
+        | State::Throttled
+        | State::Offline
+        | State::Locked
+        | State::Forbidden
+        | State::Failed => {
             if content.sum().is_some() {
                 Exit::Partly
             } else {

@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use self::answer::{Answer, Done, Verdict, ask, judge, store};
+use self::answer::{Answer, Done, Verdict, Why, ask, judge, store};
 use self::plan::{Job, Plan, plan};
 use super::events::Change;
 use super::state::{State, lock};
@@ -91,7 +91,7 @@ pub struct Watch {
 /// A connection that does not answer.
 #[derive(Clone, Debug)]
 pub struct Health {
-    busy: bool,
+    why: Why,
     reason: String,
     failures: u32,
     until: Instant,
@@ -154,7 +154,11 @@ impl Refresher {
         let health = lock(&self.0.health);
         let down: Vec<&Health> = active.iter().filter_map(|id| health.get(*id)).collect();
         if !down.is_empty() && down.len() == active.len() {
-            return if down.iter().all(|health| health.busy) {
+            // Each says why, and nothing is wrong with PostHog or the way to it.
+            if down.iter().any(|health| health.why == Why::Locked) {
+                return age.map_or(Status::Unread, Status::Updated);
+            }
+            return if down.iter().all(|health| health.why == Why::Busy) {
                 Status::Busy(age.unwrap_or_else(|| "trying again".to_owned()))
             } else {
                 Status::Offline(age)
@@ -221,7 +225,7 @@ impl Refresher {
     }
 
     /// Notes that a connection did not answer, unless that is known already.
-    fn ill(&self, connection: &ConnectionId, busy: bool, reason: String, wait: Option<Duration>) {
+    fn ill(&self, connection: &ConnectionId, why: Why, reason: String, wait: Option<Duration>) {
         let now = Instant::now();
         let mut health = lock(&self.0.health);
         let failures = match health.get(connection) {
@@ -238,7 +242,7 @@ impl Refresher {
         health.insert(
             connection.clone(),
             Health {
-                busy,
+                why,
                 reason,
                 failures,
                 until,
@@ -523,8 +527,8 @@ impl Task {
                 refresher.well(connection);
                 self.state.announce(Change::Status);
             }
-            Verdict::Down { busy, reason, wait } => {
-                refresher.ill(connection, busy, reason, wait);
+            Verdict::Down { why, reason, wait } => {
+                refresher.ill(connection, why, reason, wait);
                 self.state.announce(Change::Status);
             }
             Verdict::Nothing => {}
@@ -561,7 +565,7 @@ mod tests {
         let refresher = Refresher::default();
         refresher.note_sign_ins([&connection]);
         let wait = Some(Duration::from_secs(300));
-        refresher.ill(&connection.id, true, "refused".to_owned(), wait);
+        refresher.ill(&connection.id, Why::Busy, "refused".to_owned(), wait);
         refresher.note_sign_ins([&connection]);
         assert!(refresher.health(&connection.id).is_some());
         connection.signed_in_at += 1;

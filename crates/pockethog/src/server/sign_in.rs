@@ -297,6 +297,13 @@ async fn not_me(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> 
 
 /// Somebody is signed in now: what is looked at has to be asked for.
 fn signed_in(state: &State) {
+    if let Some(text) = state.program().sign_in.take_vault_notice() {
+        state.say(Notice {
+            tone: Tone::Plain,
+            text,
+            action: None,
+        });
+    }
     state.announce(Change::Projects);
     state.refresher().hurry();
 }

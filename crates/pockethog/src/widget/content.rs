@@ -109,6 +109,8 @@ pub enum State {
     Throttled,
     /// PostHog cannot be reached.
     Offline,
+    /// The stored sign-in cannot be read on this device right now; PostHog was not asked.
+    Locked,
     /// The sign-in may not read it.
     Forbidden,
     /// Something else went wrong.
@@ -134,6 +136,7 @@ impl State {
             Self::Busy => "busy",
             Self::Throttled => "throttled",
             Self::Offline => "offline",
+            Self::Locked => "locked",
             Self::Forbidden => "forbidden",
             Self::Failed => "failed",
             Self::NoProjects => "no-projects",
@@ -152,6 +155,7 @@ impl State {
             Self::Busy => "PostHog is busy",
             Self::Throttled => "rate-limited",
             Self::Offline => "offline",
+            Self::Locked => "sign-in locked",
             Self::Forbidden => "not allowed",
             Self::Failed => "failed",
             Self::NoProjects => "no projects",
@@ -165,6 +169,7 @@ impl State {
         match cause {
             Cause::Busy => Self::Busy,
             Cause::Forbidden => Self::Forbidden,
+            Cause::Locked => Self::Locked,
             Cause::Offline => Self::Offline,
             Cause::Other => Self::Failed,
             Cause::SignedOut => Self::SignedOut,

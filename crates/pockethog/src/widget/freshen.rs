@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
-use sign_in_with_posthog::{Connection, ConnectionId};
+use sign_in_with_posthog::{Connection, ConnectionId, SignIn};
 use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
 
 use super::Asked;
 use super::content::{Content, Row};
@@ -41,17 +40,18 @@ const TOKEN_PATIENCE: Duration = Duration::from_secs(25);
 #[derive(Debug)]
 pub struct Aftermath {
     runtime: Runtime,
-    renewals: Vec<JoinHandle<()>>,
+    sign_in: SignIn,
 }
 
 impl Aftermath {
-    /// Waits for the renewal; call it when everything is printed.
+    /// Waits for the renewals that are under way, whatever caused them; call it when everything is printed.
     pub fn finish(self) {
-        let Self { runtime, renewals } = self;
+        let Self { runtime, sign_in } = self;
         runtime.block_on(async {
-            let all = futures::future::join_all(renewals);
-            tokio::time::timeout(TOKEN_PATIENCE, all).await.ok();
+            let closing = sign_in.close();
+            tokio::time::timeout(TOKEN_PATIENCE, closing).await.ok();
         });
+        // A keychain that hangs is not waited for.
         runtime.shutdown_background();
     }
 }
@@ -72,18 +72,25 @@ pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Afte
             return (content, None);
         }
     };
-    let refreshed = Refresh::open(asked).and_then(|refresh| Ok(refresh.run(deadline)?));
+    let (refreshed, aftermath) = match Refresh::open(asked) {
+        Ok(refresh) => {
+            let (refreshed, aftermath) = refresh.run(deadline);
+            (refreshed.map_err(FreshenError::from), Some(aftermath))
+        }
+        Err(error) => (Err(error), None),
+    };
     drop(lock);
-    refreshed.unwrap_or_else(|error| {
+    let content = refreshed.unwrap_or_else(|error| {
         // What is known is shown all the same.
         let mut content = asked.look();
         let failed = Content::failed(asked.request, content.now, error.to_string());
         if content.rows.is_empty() {
-            return (failed, None);
+            return failed;
         }
         (content.state, content.sentence) = (failed.state, failed.sentence);
-        (content, None)
-    })
+        content
+    });
+    (content, aftermath)
 }
 
 fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
@@ -148,8 +155,19 @@ impl<'a> Refresh<'a> {
         })
     }
 
-    fn run(mut self, deadline: Instant) -> Result<(Content, Option<Aftermath>), SnapshotError> {
-        let mut renewals = Vec::new();
+    fn run(mut self, deadline: Instant) -> (Result<Content, SnapshotError>, Aftermath) {
+        // Half of the time, so that there is some left to say that the keychain is the trouble.
+        let patience = deadline.saturating_duration_since(Instant::now()) / 2;
+        self.program.sign_in.limit_keychain(patience);
+        let refreshed = self.read(deadline);
+        let aftermath = Aftermath {
+            runtime: self.runtime,
+            sign_in: self.program.sign_in,
+        };
+        (refreshed, aftermath)
+    }
+
+    fn read(&mut self, deadline: Instant) -> Result<Content, SnapshotError> {
         // Another round is for projects that the one before found, or lost: a Connection that has ended makes
         // another one ask what it reaches of it, and then read that.
         for _ in 0..3 {
@@ -158,9 +176,6 @@ impl<'a> Refresh<'a> {
                 break;
             }
             let connections = self.program.active_connections().unwrap_or_default();
-            if renewals.is_empty() {
-                renewals = self.renew(&connections, &content);
-            }
             let mut work = self.work(&connections, &content);
             while !work.is_empty() {
                 let next = async {
@@ -178,37 +193,7 @@ impl<'a> Refresh<'a> {
                 }
             }
         }
-        renewals.retain(|renewal| !renewal.is_finished());
-        let content = self.asked.content(Some(&self.snapshots));
-        let runtime = self.runtime;
-        if renewals.is_empty() {
-            // A keychain that hangs is not waited for.
-            runtime.shutdown_background();
-            return Ok((content, None));
-        }
-        Ok((content, Some(Aftermath { runtime, renewals })))
-    }
-
-    /// Asks each Session that will be needed for its token, in tasks that can be waited for.
-    fn renew(&self, connections: &[Connection], content: &Content) -> Vec<JoinHandle<()>> {
-        let needed = |connection: &&Connection| {
-            content.undiscovered.contains(&connection.id)
-                || content
-                    .rows
-                    .iter()
-                    .any(|row| row.due && row.project.connection == connection.id)
-        };
-        connections
-            .iter()
-            .filter(needed)
-            .map(|connection| {
-                let session = self.program.sign_in.session(&connection.id);
-                self.runtime.spawn(async move {
-                    // Its errors reach whoever asks for the numbers.
-                    session.access_token().await.ok();
-                })
-            })
-            .collect()
+        Ok(self.asked.content(Some(&self.snapshots)))
     }
 
     /// Everything that is to be asked, oldest numbers first: where time runs out, the next widget goes

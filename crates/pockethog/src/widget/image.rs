@@ -93,6 +93,7 @@ fn message(content: &Content) -> String {
         State::NoProjects => "No projects",
         State::UnknownProject => "Unknown project",
         State::Offline => "Offline",
+        State::Locked => "Sign-in locked",
         State::Busy => "PostHog is busy",
         State::Throttled => "Rate-limited",
         State::Forbidden => "Not allowed",

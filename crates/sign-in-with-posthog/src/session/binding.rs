@@ -68,7 +68,7 @@ type Check = Result<(), SessionError>;
 
 impl Session {
     /// Refuses a credential that is not for the Connection of this Session.
-    pub(super) fn check(&self, content: &Content) -> Check {
+    pub(crate) fn check(&self, content: &Content) -> Check {
         let Some(binding) = &self.binding else {
             return Ok(());
         };

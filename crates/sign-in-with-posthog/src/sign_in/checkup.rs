@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::SignIn;
-use crate::connection::ConnectionId;
+use crate::connection::Connection;
 use crate::file::{FileError, Lock};
 use crate::session::blocking;
 use crate::vault::VaultError;
@@ -20,14 +20,23 @@ impl SignIn {
         blocking(move || vault.check_keychain()).await
     }
 
-    /// Reads the stored secret of a Connection; false where there is none.
+    /// Reads the stored secret of a Connection; false if there is none.
     ///
     /// # Errors
     ///
-    /// A Vault that cannot be used, or a record that cannot be understood on this device.
-    pub async fn check_stored(&self, id: &ConnectionId) -> Result<bool, VaultError> {
-        let (vault, id) = (self.0.vault.clone(), id.clone());
-        blocking(move || Ok(vault.read(&id)?.is_some())).await
+    /// A Vault that cannot be used, or a record that cannot be understood on this device or is not for the
+    /// Connection's Host.
+    pub async fn check_stored(&self, connection: &Connection) -> Result<bool, VaultError> {
+        let (vault, session) = (self.0.vault.clone(), self.session_of(connection));
+        blocking(move || {
+            let Some(record) = vault.read(session.id())? else {
+                return Ok(false);
+            };
+            let checked = session.check(&record.content);
+            checked.map_err(|error| VaultError::OtherHost(error.to_string()))?;
+            Ok(true)
+        })
+        .await
     }
 
     /// The locks that other programs hold at this moment, by their file names: a refresh, a sign-in or

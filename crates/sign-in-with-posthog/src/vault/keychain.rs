@@ -42,6 +42,8 @@ pub(super) struct Keychain {
     access: Access,
     deadline: Duration,
     refusals: RefusalFile,
+    /// A person was asked to unlock it: once per program is enough.
+    has_asked: Arc<AtomicBool>,
     threads: Mutex<Threads>,
 }
 
@@ -143,6 +145,7 @@ impl Keychain {
             access,
             deadline: deadline.min(DEADLINE),
             refusals,
+            has_asked: Arc::default(),
             threads: Mutex::default(),
         }
     }
@@ -177,7 +180,7 @@ impl Keychain {
         let (service, user) = (self.service.clone(), format!("{}/{key}", self.folder_name));
         let given_up = Arc::new(AtomicBool::new(false));
         let cancelled = Arc::clone(&given_up);
-        let refusals = self.refusals.clone();
+        let (refusals, has_asked) = (self.refusals.clone(), Arc::clone(&self.has_asked));
         let (answer, answers) = mpsc::sync_channel(1);
         let job: Job = Box::new(move |worker| {
             if cancelled.load(Ordering::SeqCst) {
@@ -186,12 +189,15 @@ impl Keychain {
             // Whoever was before in the queue may have been refused.
             let remembered = refusals.recent();
             let may_ask = remembered.is_none() && !is_asking;
+            let may_ask = may_ask.then_some(has_asked.as_ref());
             let result = worker.call(&service, &user, may_ask, work);
             match &result {
                 Ok(_) if remembered.is_some() || cancelled.load(Ordering::SeqCst) => {
                     refusals.forget();
                 }
-                Err(VaultError::KeychainLocked) if may_ask => refusals.remember(Refusal::Locked),
+                Err(VaultError::KeychainLocked) if remembered.is_none() => {
+                    refusals.remember(Refusal::Locked);
+                }
                 _ => {}
             }
             worker.progress.is_at(Step::Idle);
@@ -261,12 +267,12 @@ impl Keychain {
 }
 
 impl Worker {
-    /// Makes one call. Asks a locked keychain to unlock only if it may.
+    /// Makes one call. Asks for a locked keychain to be unlocked if it may, and notes that.
     fn call<T>(
         &mut self,
         service: &str,
         user: &str,
-        may_ask: bool,
+        may_ask: Option<&AtomicBool>,
         work: impl FnOnce(&Entry) -> keyring_core::Result<T>,
     ) -> Result<Option<T>, VaultError> {
         self.progress.is_at(Step::Connecting);
@@ -274,7 +280,7 @@ impl Worker {
             .entry(service, user)
             .map_err(|error| unreachable(&error))?;
         let is_locked = (self.access.is_locked)() == Some(true);
-        if is_locked && !may_ask {
+        if is_locked && may_ask.is_none_or(|has_asked| has_asked.swap(true, Ordering::SeqCst)) {
             return Err(VaultError::KeychainLocked);
         }
         self.progress.is_at(if is_locked {

@@ -92,6 +92,9 @@ pub enum VaultError {
     /// No key could be made for this device.
     #[error("this device gives no key to encrypt the sign-in with")]
     NoDeviceKey,
+    /// The record is for another Host, or of another kind, than the list of Connections says.
+    #[error("{0}")]
+    OtherHost(String),
     /// The record is older than one that this device has used: it was restored from a backup.
     #[error("the stored sign-in {0} is older than the last one used on this device; sign in again")]
     Outdated(String),
@@ -140,7 +143,7 @@ struct Inner {
     keychain: Mutex<Option<(String, Arc<Keychain>)>>,
     refusals: RefusalFile,
     /// How long the keychain may take for one call.
-    patience: Duration,
+    patience: Mutex<Duration>,
     /// Why the keychain was not chosen, if this process chose.
     passed_over: Mutex<Option<VaultError>>,
 }
@@ -153,7 +156,6 @@ impl Vault {
         device_folder: &Path,
         service: &str,
         choice: VaultChoice,
-        patience: Option<Duration>,
     ) -> Self {
         Self(Arc::new(Inner {
             choice,
@@ -163,7 +165,7 @@ impl Vault {
             seen: SeenFiles::new(device_folder),
             keychain: Mutex::new(None),
             refusals: RefusalFile::new(folder),
-            patience: patience.unwrap_or(keychain::DEADLINE),
+            patience: Mutex::new(keychain::DEADLINE),
             passed_over: Mutex::new(None),
         }))
     }
@@ -279,6 +281,20 @@ impl Vault {
         Ok(())
     }
 
+    /// Uses the encrypted file from now on and leaves what the keychain holds: for one that is gone. Answers
+    /// those of `ids` that have no record in the file.
+    pub(crate) fn leave_keychain(
+        &self,
+        ids: Vec<ConnectionId>,
+    ) -> Result<Vec<ConnectionId>, VaultError> {
+        let chosen = self.chosen_or_choose()?;
+        let file = VaultBackend::EncryptedFile;
+        self.0.choice_file.write(file, chosen.name)?;
+        let mut lost = ids;
+        lost.retain(|id| !matches!(self.read(id), Ok(Some(_))));
+        Ok(lost)
+    }
+
     fn chosen_or_choose(&self) -> Result<Chosen, VaultError> {
         self.0.choice_file.read_or(|name| match self.0.choice {
             VaultChoice::EncryptedFile => Ok(VaultBackend::EncryptedFile),
@@ -290,7 +306,7 @@ impl Vault {
                 Ok(()) => Ok(VaultBackend::Keychain),
                 Err(error) => {
                     tracing::info!(%error, "sign-ins are kept in an encrypted file");
-                    *self.passed_over() = Some(error);
+                    *lock(&self.0.passed_over) = Some(error);
                     Ok(VaultBackend::EncryptedFile)
                 }
             },
@@ -299,12 +315,12 @@ impl Vault {
 
     /// Why this process chose the encrypted file, once: a person wants to be told, and not each time.
     pub(crate) fn take_passed_over(&self) -> Option<VaultError> {
-        self.passed_over().take()
+        lock(&self.0.passed_over).take()
     }
 
-    fn passed_over(&self) -> MutexGuard<'_, Option<VaultError>> {
-        let passed_over = self.0.passed_over.lock();
-        passed_over.unwrap_or_else(PoisonError::into_inner)
+    /// Gives the keychain less time for a call.
+    pub(crate) fn limit_keychain(&self, patience: Duration) {
+        *lock(&self.0.patience) = patience.min(keychain::DEADLINE);
     }
 
     fn with<T>(
@@ -320,20 +336,21 @@ impl Vault {
     }
 
     fn keychain(&self, name: &str) -> Arc<Keychain> {
-        let mut known = self
-            .0
-            .keychain
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.0.keychain);
         if let Some((_, keychain)) = known.as_ref().filter(|(known, _)| known == name) {
             return Arc::clone(keychain);
         }
         let refusals = self.0.refusals.clone();
-        let keychain = Keychain::new(&self.0.service, name, refusals, self.0.patience);
+        let patience = *lock(&self.0.patience);
+        let keychain = Keychain::new(&self.0.service, name, refusals, patience);
         let keychain = Arc::new(keychain);
         *known = Some((name.to_owned(), Arc::clone(&keychain)));
         keychain
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where this device's key is stored unless the program says otherwise: with the user's local state, which

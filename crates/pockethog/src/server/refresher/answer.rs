@@ -8,7 +8,7 @@ use posthog_api::{BearerError, Error};
 use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::plan::Job;
-use crate::discovery::{Discovery, discover};
+use crate::discovery::{Cause, Discovery, discover};
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, Period, Today};
 use crate::preferences::Preferences;
@@ -123,6 +123,20 @@ fn keep(
     }
 }
 
+/// How long a stored sign-in that cannot be read is left alone.
+const LOCKED_WAIT: Duration = Duration::from_secs(15);
+
+/// Why nothing can be read by a connection for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// PostHog is overloaded or asks to slow down.
+    Busy,
+    /// The stored sign-in cannot be read on this device.
+    Locked,
+    /// PostHog cannot be reached.
+    Offline,
+}
+
 /// What an answer says about the connection.
 pub(super) enum Verdict {
     Answered,
@@ -131,7 +145,7 @@ pub(super) enum Verdict {
         wait: Option<Duration>,
     },
     Down {
-        busy: bool,
+        why: Why,
         reason: String,
         wait: Option<Duration>,
     },
@@ -145,7 +159,10 @@ pub(super) fn judge(answer: &Answer) -> Verdict {
             // A host that answers nothing at all has one failure, of itself.
             match found.failures.as_slice() {
                 [failure] if found.projects.is_empty() && failure.transient => Verdict::Down {
-                    busy: false,
+                    why: match failure.cause {
+                        Cause::Locked => Why::Locked,
+                        _ => Why::Offline,
+                    },
                     reason: failure.reason.clone(),
                     wait: None,
                 },
@@ -157,7 +174,7 @@ pub(super) fn judge(answer: &Answer) -> Verdict {
         }
         Answer::Failed(ReadError::Api(error)) => match error {
             Error::Unreachable(_) | Error::Redirected(_) => Verdict::Down {
-                busy: false,
+                why: Why::Offline,
                 reason: error.to_string(),
                 wait: None,
             },
@@ -165,12 +182,22 @@ pub(super) fn judge(answer: &Answer) -> Verdict {
                 wait: error.retry_after(),
             },
             Error::BudgetSpent { .. } | Error::Busy { .. } => Verdict::Down {
-                busy: true,
+                why: Why::Busy,
                 reason: error.to_string(),
                 wait: error.retry_after(),
             },
+            // It costs little to look whether it is unlocked, and nobody is asked to do so.
+            Error::Bearer(BearerError::Locked(_)) => Verdict::Down {
+                why: Why::Locked,
+                reason: error.to_string(),
+                wait: Some(LOCKED_WAIT),
+            },
             Error::Bearer(BearerError::Unavailable { .. }) => Verdict::Down {
-                busy: error.to_string().contains("busy"),
+                why: if error.to_string().contains("busy") {
+                    Why::Busy
+                } else {
+                    Why::Offline
+                },
                 reason: error.to_string(),
                 wait: error.retry_after(),
             },
