@@ -223,8 +223,10 @@ impl Found {
 fn one_for_all(mut failures: Vec<Failure>, is_nothing: bool, host: &str) -> Vec<Failure> {
     let mut causes = failures.iter().map(|failure| failure.cause);
     let first = causes.next();
-    let same = matches!(first, Some(Cause::Locked | Cause::Offline | Cause::SignedOut))
-        && causes.all(|cause| Some(cause) == first);
+    let same = matches!(
+        first,
+        Some(Cause::Locked | Cause::Offline | Cause::SignedOut)
+    ) && causes.all(|cause| Some(cause) == first);
     if is_nothing && same {
         failures.truncate(1);
         for failure in &mut failures {

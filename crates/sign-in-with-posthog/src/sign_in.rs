@@ -511,12 +511,13 @@ impl SignIn {
         for id in &lost {
             self.shared(id).forget();
         }
+        let now = self.0.clock.unix_seconds();
         blocking(move || {
             index.update(|index| {
                 for connection in &mut index.connections {
                     connection.vault = VaultBackend::EncryptedFile;
                     if connection.is_active() && lost.contains(&connection.id) {
-                        connection.state = ConnectionState::Ended(EndReason::RecordLost);
+                        connection.end(EndReason::RecordLost, now);
                     }
                 }
             })

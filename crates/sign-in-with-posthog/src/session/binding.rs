@@ -126,6 +126,7 @@ mod tests {
             signed_in_at: 0,
             last_refresh_at: None,
             expires_at: None,
+            ended_at: None,
         }
     }
 
