@@ -321,6 +321,28 @@ fn told_to_wait_it_waits_and_shows_what_it_has() {
 }
 
 #[test]
+fn a_project_that_posthog_holds_back_does_not_hold_up_the_others() {
+    run(async {
+        let device = Device::signed_in().await;
+        device.us().fail_next(Failure {
+            endpoint: Endpoint::Query,
+            times: 1,
+            what: Fault::Throttled(3600),
+            when: When::Before,
+        });
+        let projects = &device.us().world().projects;
+        let some = projects.iter().filter(|project| project.visitors > 0);
+        let smallest = some.min_by_key(|project| project.visitors).unwrap();
+        let held_back = device.json(&[&smallest.name]).await;
+        assert_eq!(held_back["state"], "throttled", "{held_back:#}");
+        device.us().reset_counters();
+        let all = device.json(&[]).await;
+        assert_eq!(device.us().counters().count(Endpoint::Query), PROJECTS - 1);
+        assert!(all["total"]["visitors"].as_u64().unwrap() > 0, "{all:#}");
+    });
+}
+
+#[test]
 fn a_revoked_session_ends_with_its_reason_and_the_last_numbers() {
     run(async {
         let device = Device::signed_in().await;

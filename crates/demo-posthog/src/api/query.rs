@@ -400,7 +400,7 @@ async fn answer(
     // What the cache holds is answered all the same.
     if let Some(budget) = question.budget {
         let left = server.queries.debit(project.id, budget, 0, now);
-        if left <= 0.0 {
+        if left < 1.0 {
             return Err(tell_budget(refuse_reading(budget, left), 0, left));
         }
     }
@@ -444,7 +444,7 @@ async fn answer(
 
 /// The refusal of a query whose project has read what it may, until there is some of it again.
 fn refuse_reading(budget: ReadBudget, left: f64) -> Answer {
-    let seconds = (-left / (float(budget.per_hour) / 3600.0)).ceil();
+    let seconds = ((1.0 - left) / (float(budget.per_hour) / 3600.0)).ceil();
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

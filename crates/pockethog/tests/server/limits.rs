@@ -2,9 +2,22 @@
 
 #![allow(clippy::unwrap_used)]
 
-use demo_posthog::{Endpoint, Failure, Fault, When};
+use std::time::Duration;
+
+use demo_posthog::{ApiKeyOptions, Endpoint, Failure, Fault, ReadBudget, Size, When};
+use secrecy::SecretString;
+use sign_in_with_posthog::Region;
 
 use crate::desk::Desk;
+
+/// Signs in at US Cloud by an API key.
+async fn add_key(desk: &Desk) {
+    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    let program = desk.app.state.program();
+    let host = program.clouds.host(Region::Us);
+    let key = SecretString::from(key);
+    program.sign_in.add_api_key(host, &key).await.unwrap();
+}
 
 #[tokio::test]
 async fn the_first_numbers_take_one_query_per_project() {
@@ -64,4 +77,60 @@ async fn a_busy_posthog_is_told_and_left_alone() {
     assert!(page.contains("slow down"), "{page}");
     // What was under way may still arrive; nothing more than one request per project is sent.
     assert!(asked <= desk.demo.us().world().projects.len(), "{asked}");
+}
+
+#[tokio::test]
+async fn a_project_that_has_read_too_much_waits_alone_and_says_so() {
+    let desk = Desk::new().await;
+    add_key(&desk).await;
+    let us = desk.demo.us();
+    let held_back = us.world().projects[0].id;
+    us.change_behaviour(|behaviour| {
+        behaviour.read_budget = Some(ReadBudget {
+            per_hour: 1,
+            ..ReadBudget::default()
+        });
+    });
+    us.leave_read_budget(held_back, 0);
+    let page = desk
+        .app
+        .home_until(|page| page.contains("read budget") && !page.contains("data-state=\"loading\""))
+        .await;
+    assert!(!page.contains("data-state=\"offline\""), "{page}");
+    let asked = us.counters().count(Endpoint::Query);
+    assert_eq!(asked, us.world().projects.len(), "each once");
+}
+
+#[tokio::test]
+async fn an_organization_that_lets_two_queries_run_shows_all_its_projects() {
+    let desk = Desk::with(Size::Large {
+        organizations: 1,
+        projects_each: 12,
+    })
+    .await;
+    desk.demo
+        .us()
+        .change_behaviour(|behaviour| behaviour.queries_at_once_per_organization = 2);
+    desk.demo.us().set_latency(Duration::from_millis(50));
+    desk.sign_in("us", &demo_posthog::Consent::default()).await;
+    let page = desk
+        .app
+        .home_until(|page| page.contains("data-state=\"live\""))
+        .await;
+    assert!(!page.contains("slow down"), "{page}");
+}
+
+#[tokio::test]
+async fn a_server_older_than_names_of_queries_shows_its_numbers() {
+    let desk = Desk::new().await;
+    desk.demo.us().change_behaviour(|behaviour| {
+        behaviour.requests_have_names = false;
+        behaviour.queries_have_names = false;
+    });
+    desk.sign_in("us", &demo_posthog::Consent::default()).await;
+    let page = desk
+        .app
+        .home_until(|page| page.contains("data-state=\"live\""))
+        .await;
+    assert!(!page.contains("Extra inputs"), "{page}");
 }
