@@ -31,13 +31,15 @@ const SWAP_TIME: Duration = Duration::from_secs(20);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  pockethog login                                              asks where
   pockethog login us
   pockethog login eu --no-browser                              over SSH or in a container
   pockethog login https://posthog.example.org --api-key        asks for the key without echo
   pockethog login us --api-key --json < key.txt")]
 pub struct Login {
-    /// `us`, `eu`, or the address of your own PostHog, like `https://posthog.example.org`
-    host: String,
+    /// `us`, `eu`, or the address of your own PostHog, like `https://posthog.example.org`; asked for on a
+    /// terminal if it is left out
+    host: Option<String>,
     /// Use a personal API key, asked for without echo or read from standard input.
     #[arg(long)]
     api_key: bool,
@@ -55,7 +57,7 @@ pub struct Login {
 ///
 /// Whatever kept the sign-in from ending well.
 pub async fn run(program: &Program, console: &Console, login: &Login) -> Result<Exit, CliError> {
-    let host = program.clouds.parse(&login.host).map_err(CliError::usage)?;
+    let host = chosen_host(program, console, login)?;
     let connection = if login.api_key {
         let key = api_key::read(console, &host)?;
         let progress = Progress::new(format!("Asking {} about the key …", host.name()));
@@ -74,6 +76,42 @@ pub async fn run(program: &Program, console: &Console, login: &Login) -> Result<
         console.say(&notice);
     }
     Ok(Exit::Done)
+}
+
+/// The host that was named, or that the person names when asked.
+fn chosen_host(program: &Program, console: &Console, login: &Login) -> Result<Host, CliError> {
+    if let Some(typed) = &login.host {
+        return parsed_host(program, typed).map_err(CliError::usage);
+    }
+    if console.is_json() || !io::stdin().is_terminal() {
+        return Err(CliError::usage(
+            "say where: `pockethog login us`, `pockethog login eu`, or the address of your own PostHog",
+        ));
+    }
+    console
+        .say("Where is your PostHog? Type us or eu for PostHog Cloud, or the address of your own.");
+    for line in io::stdin().lines() {
+        match parsed_host(program, &line?) {
+            Ok(host) => return Ok(host),
+            Err(sentence) => console.say(format!("{sentence}:")),
+        }
+    }
+    Err(CliError::usage("no host was named; nothing has changed"))
+}
+
+fn parsed_host(program: &Program, typed: &str) -> Result<Host, String> {
+    let typed = typed.trim();
+    program.clouds.parse(typed).map_err(|error| {
+        // Somebody means a country, or a region that there is not.
+        if !typed.is_empty() && !typed.contains(['.', ':', '/']) {
+            format!(
+                "PostHog Cloud has two regions, us and eu, and “{typed}” is neither; your own PostHog \
+                 is named by its address, like https://posthog.example.org"
+            )
+        } else {
+            error.to_string()
+        }
+    })
 }
 
 async fn by_browser(

@@ -112,22 +112,25 @@ pub fn shown_connections(program: &Program) -> Result<Vec<Connection>, CliError>
     Ok(connections)
 }
 
-/// Why nobody is signed in.
+/// Why nobody is signed in, and the command that changes it: for the host that was signed in to, if there
+/// was one alone.
 pub fn nobody(program: &Program) -> CliError {
     use sign_in_with_posthog::ConnectionState::{Active, Ended};
-    let reason = program
-        .sign_in
-        .connections()
-        .unwrap_or_default()
+    let connections = program.sign_in.connections().unwrap_or_default();
+    let reason = connections
         .iter()
         .find_map(|connection| match connection.state {
             Ended(reason) => Some(reason.sentence()),
             Active => None,
         });
-    CliError::sign_in_needed(format!(
-        "{} `pockethog login us` or `pockethog login eu` signs in.",
-        reason.unwrap_or("Nobody is signed in.")
-    ))
+    let reason = reason.unwrap_or("Nobody is signed in.");
+    let mut hosts: Vec<&str> = connections.iter().map(|known| known.host.key()).collect();
+    hosts.dedup();
+    let commands = match hosts.as_slice() {
+        [only] => format!("`pockethog login {only}` signs in again."),
+        _ => "`pockethog login us` or `pockethog login eu` signs in.".to_owned(),
+    };
+    CliError::sign_in_needed(format!("{reason} {commands}"))
 }
 
 /// A project in JSON; field names are documented in docs/cli.md.

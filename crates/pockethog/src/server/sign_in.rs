@@ -189,8 +189,9 @@ async fn start(state: Admitted, Path(id): Path<String>) -> Response {
         };
         return (StatusCode::GONE, page(message::render(&view))).into_response();
     };
+    // It is gone in a moment: what there is to say waits for a page that stays.
     let view = sign_in::Leaving {
-        shell: state.shell(),
+        shell: state.plain_shell(),
         host: entry.attempt.host().name(),
         address: entry.attempt.authorization_url().to_string(),
     };

@@ -217,10 +217,21 @@ async fn an_address_that_is_none_is_told_what_to_write() {
         ("http://posthog.example.org", "plain http"),
         ("", "missing"),
         ("https://", "not an address"),
+        ("de", "two regions, us and eu"),
+        ("EU Cloud", "two regions, us and eu"),
     ] {
         let run = desk.run(&["login", typed, "--api-key"]).await.ended(2);
         assert!(run.err.contains(expected), "{typed}: {run:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_host_and_without_a_terminal_the_hosts_are_named() {
+    let desk = Desk::new().await;
+    let run = desk.run(&["login"]).await.ended(2);
+    assert!(run.err.contains("pockethog login us"), "{run:?}");
+    let run = desk.run(&["login", "--json"]).await.ended(2);
+    assert_eq!(run.json()["error"]["kind"], "usage");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,7 +266,11 @@ async fn signing_out_revokes_and_needs_a_sign_in_again() {
     assert_eq!(run.json()["signed_out"].as_array().unwrap().len(), 1);
     let run = desk.run(&["projects", "--json"]).await.ended(4);
     assert_eq!(run.json()["error"]["kind"], "sign_in_needed");
-    assert!(run.err.contains("pockethog login"), "{run:?}");
+    assert!(
+        run.err.contains("`pockethog login us` signs in again"),
+        "{run:?}"
+    );
+    assert!(!run.err.contains("login eu"), "{run:?}");
     let run = desk.run(&["logout"]).await.ended(0);
     assert!(run.out.contains("Nobody is signed in"));
     desk.run(&["logout", "eu"]).await.ended(2);

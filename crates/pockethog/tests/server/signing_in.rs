@@ -314,8 +314,14 @@ async fn the_start_of_a_sign_in_needs_the_cookie_of_the_app_and_serves_while_it_
     let stranger = desk.app.browser.get(desk.app.address(&path));
     let stranger = stranger.send().await.unwrap();
     assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
+    desk.app.state.say(pockethog::pages::layout::Notice {
+        text: "Something to know.".to_owned(),
+        ..Default::default()
+    });
     // A reload of the page keeps the sign-in.
     let first = desk.app.leads_to(&begun).await;
+    // Nobody reads a page that leads on at once.
+    assert!(desk.app.text("/").await.contains("Something to know."));
     assert_eq!(desk.app.leads_to(&begun).await, first);
     let back = desk.demo.us().consent(&first, &Consent::default());
     desk.app.follow(&back).await;
