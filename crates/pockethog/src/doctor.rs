@@ -1,5 +1,6 @@
 //! Looks whether everything works that the program rests on, and says what to do about what does not.
 
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,8 +11,12 @@ use serde::Serialize;
 use sign_in_with_posthog::{Connection, ConnectionState, Host, Region, VaultBackend, VaultError};
 
 use crate::accounts;
+use crate::folders::Folders;
 use crate::format::{ago, counted};
-use crate::program::Program;
+use crate::preferences::Preferences;
+use crate::private_files::{check_owner, other_owner, quoted, read_small};
+use crate::program::{Program, StartError};
+use crate::snapshot::{Snapshots, set_aside_before};
 
 /// A clock that is off by more than this many seconds is worth a word.
 const CLOCK_WARNING: i64 = 120;
@@ -21,6 +26,9 @@ const CLOCK_FAILURE: i64 = 600;
 
 /// How long a Host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// More than this is not the address of an app.
+const LARGEST_NOTE: u64 = 1 << 16;
 
 /// How something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -74,17 +82,32 @@ impl Finding {
     }
 }
 
-/// Looks at everything. Asks the Hosts of the Connections, or both Clouds where nobody is signed in.
-pub async fn examine(program: &Program) -> Vec<Finding> {
-    let connections = program.sign_in.connections();
+/// Looks at everything, as far as the program could be opened. Asks the Hosts of the Connections, or both Clouds if
+/// nobody is signed in.
+pub async fn examine(program: &Result<Program, StartError>) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("Version", env!("CARGO_PKG_VERSION"))];
-    findings.extend(folders(program));
-    findings.push(preferences(program));
-    findings.push(snapshots(program));
+    let known = match program {
+        Ok(program) => Some(program.folders.clone()),
+        Err(_) => Folders::find().ok(),
+    };
+    if let Some(known) = known {
+        // Looked at first, since it closes what is open to others.
+        let snapshots = snapshots(&known);
+        findings.extend(folders(&known));
+        findings.push(preferences(&known));
+        findings.push(snapshots);
+    }
+    let program = match program {
+        Ok(program) => program,
+        Err(error) => {
+            findings.push(not_opened(error));
+            return findings;
+        }
+    };
     findings.push(running(program).await);
     findings.extend(vault(program).await);
     findings.push(locks(program));
-    match connections {
+    match program.sign_in.connections() {
         Ok(connections) => {
             findings.extend(sign_ins(program, &connections).await);
             findings.extend(hosts(program, &connections).await);
@@ -98,8 +121,20 @@ pub async fn examine(program: &Program) -> Vec<Finding> {
     findings
 }
 
-fn folders(program: &Program) -> Vec<Finding> {
-    let folders = &program.folders;
+/// Why nothing but the folders could be looked at.
+fn not_opened(error: &StartError) -> Finding {
+    let advice = match error {
+        StartError::Http(_) => {
+            "The system's list of certificates is missing or empty: install it (`ca-certificates` on \
+             Debian, Fedora and Alpine), or name a file with SSL_CERT_FILE."
+        }
+        StartError::Cloud(_) => "Correct the variable, or unset it.",
+        _ => "Everything else can be looked at once that is mended.",
+    };
+    Finding::fail("Start", error.to_string(), advice)
+}
+
+fn folders(folders: &Folders) -> Vec<Finding> {
     [
         ("Preferences folder", &folders.config, false),
         ("Sign-in folder", &folders.state, true),
@@ -112,28 +147,39 @@ fn folders(program: &Program) -> Vec<Finding> {
 
 fn folder(what: &str, path: &Path, private: bool) -> Finding {
     let shown = path.display();
+    if let Err(error) = check_owner(path) {
+        let advice = "PocketHog puts nothing there.";
+        return Finding::fail(what, error.to_string(), advice);
+    }
     if !path.exists() {
         return Finding::ok(what, format!("{shown}, not made yet"));
     }
-    if let Err(error) = tempfile::Builder::new()
-        .prefix(".doctor-")
-        .tempfile_in(path)
-    {
+    if let Err(error) = try_to_write(path) {
         return Finding::fail(
             what,
             format!("{shown} cannot be written to: {error}"),
-            "Give yourself the right to write there, or set POCKETHOG_HOME to another folder.",
+            "Free some space, give yourself the right to write there, or set POCKETHOG_HOME to another \
+             folder.",
         );
     }
     match mode(path) {
         Some(mode) if private && mode & 0o077 != 0 => Finding::fail(
             what,
             format!("{shown} can be read by others (mode {mode:03o})"),
-            format!("chmod 700 '{shown}'"),
+            format!("chmod 700 {}", quoted(path)),
         ),
         Some(mode) => Finding::ok(what, format!("{shown}, mode {mode:03o}")),
         None => Finding::ok(what, shown.to_string()),
     }
+}
+
+/// A full disk takes an empty file still.
+fn try_to_write(folder: &Path) -> std::io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".doctor-")
+        .tempfile_in(folder)?;
+    file.write_all(&[0; 4096])?;
+    file.as_file().sync_all()
 }
 
 #[cfg(unix)]
@@ -147,49 +193,59 @@ fn mode(_: &Path) -> Option<u32> {
     None
 }
 
-fn preferences(program: &Program) -> Finding {
-    match program.preferences().1 {
-        None => Finding::ok(
-            "Preferences",
-            program.folders.preferences().display().to_string(),
-        ),
-        Some(problem) => Finding::fail(
-            "Preferences",
-            problem.to_string(),
-            "`pockethog config edit` opens the file.",
-        ),
+fn preferences(folders: &Folders) -> Finding {
+    let path = folders.preferences();
+    let advice = "`pockethog config edit` opens the file.";
+    match Preferences::load(&path).1 {
+        None => Finding::ok("Preferences", path.display().to_string()),
+        Some(problem) if problem.is_whole() => {
+            Finding::fail("Preferences", problem.to_string(), advice)
+        }
+        Some(problem) => Finding::warn("Preferences", problem.to_string(), advice),
     }
 }
 
-fn snapshots(program: &Program) -> Finding {
-    let path = program.folders.snapshots();
-    let advice = "It can be deleted at any time: everything in it comes from PostHog.";
-    if !path.exists() {
-        return Finding::ok("Snapshots", "none yet");
+fn snapshots(folders: &Folders) -> Finding {
+    let what = "Snapshots";
+    let path = folders.snapshots();
+    // Only what is there is opened: nothing is made by a look. Whose folder it is was found already.
+    if check_owner(&folders.cache).is_ok() && path.symlink_metadata().is_err() {
+        return Finding::ok(what, "none yet");
     }
-    let looked = program.snapshots().and_then(|snapshots| {
-        let aside = snapshots.set_aside().map(Path::to_owned);
-        Ok((snapshots.projects()?.len(), snapshots.all_today()?, aside))
+    let advice = "It can be deleted at any time: everything in it comes from PostHog.";
+    let looked = Snapshots::open(&path).and_then(|mut snapshots| {
+        snapshots.try_to_write()?;
+        let contents = (snapshots.projects()?.len(), snapshots.all_today()?);
+        Ok((snapshots, contents))
     });
-    match looked {
-        Err(error) => Finding::fail("Snapshots", error.to_string(), advice),
-        Ok((_, _, Some(aside))) => Finding::warn(
-            "Snapshots",
-            format!(
-                "the database could not be used and was set aside as {}; a new one was begun",
-                aside.display()
-            ),
-            advice,
-        ),
-        Ok((projects, today, None)) => {
-            let size = path.metadata().map_or(0, |metadata| metadata.len()) / 1024;
-            let newest = today.iter().map(|(_, today)| today.measured_at).max();
-            let age = newest.map_or_else(
-                || "no numbers".to_owned(),
-                |at| format!("the newest numbers {}", ago(at, Timestamp::now())),
-            );
-            let projects = counted(projects, "project", "projects");
-            Finding::ok("Snapshots", format!("{projects}, {age}, {size} KiB"))
+    let (snapshots, (projects, today)) = match looked {
+        Err(error) => return Finding::fail(what, error.to_string(), advice),
+        Ok(looked) => looked,
+    };
+    if let Some(unkept) = snapshots.unkept() {
+        let saw = format!("{} {}", unkept.path().display(), unkept.reason());
+        return Finding::fail(what, saw, unkept.remedy());
+    }
+    if snapshots.set_aside().is_some() {
+        return Finding::warn(what, snapshots.remarks().join("; "), advice);
+    }
+    let size = path.metadata().map_or(0, |metadata| metadata.len()) / 1024;
+    let newest = today.iter().map(|(_, today)| today.measured_at).max();
+    let age = newest.map_or_else(
+        || "no numbers".to_owned(),
+        |at| format!("the newest numbers {}", ago(at, Timestamp::now())),
+    );
+    let projects = counted(projects, "project", "projects");
+    let saw = format!("{projects}, {age}, {size} KiB");
+    match set_aside_before(&path).first() {
+        None => Finding::ok(what, saw),
+        Some(aside) => {
+            let whose = other_owner(aside).map_or(String::new(), |owner| format!(" of {owner}"));
+            Finding::warn(
+                what,
+                format!("{saw}; a file{whose} that could not be used was set aside"),
+                format!("rm -rf {}", quoted(aside)),
+            )
         }
     }
 }
@@ -197,17 +253,18 @@ fn snapshots(program: &Program) -> Finding {
 /// Whether the app runs, by the address that it left.
 async fn running(program: &Program) -> Finding {
     let path = program.folders.running();
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        return Finding::ok("App", "not running");
+    let address = match read_small(&path, LARGEST_NOTE) {
+        Ok(None) => return Finding::ok("App", "not running"),
+        Ok(Some(note)) => serde_json::from_slice::<serde_json::Value>(&note).ok(),
+        Err(_) => None,
     };
-    let address = serde_json::from_str::<serde_json::Value>(&text)
-        .ok()
-        .and_then(|running| running.get("address")?.as_str()?.parse::<url::Url>().ok());
+    let address =
+        address.and_then(|running| running.get("address")?.as_str()?.parse::<url::Url>().ok());
     let Some(address) = address else {
         return Finding::warn(
             "App",
             format!("{} cannot be understood", path.display()),
-            "Delete it; the app writes it anew.",
+            "Delete it; the app writes it again.",
         );
     };
     let socket = (

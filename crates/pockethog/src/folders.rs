@@ -1,10 +1,10 @@
 //! Where things lie: preferences, the list of Connections and locks, Snapshots.
 
-use std::fs::DirBuilder;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
+
+use crate::private_files::{PrivateError, check_owner, make_shared_folder};
 
 /// Environment variable that puts everything under one folder.
 const HOME_VARIABLE: &str = "POCKETHOG_HOME";
@@ -53,6 +53,29 @@ impl Folders {
         }
     }
 
+    /// Refuses to use sign-ins in a folder of somebody else. The other folders are looked at when they are used:
+    /// numbers can be shown without them.
+    ///
+    /// # Errors
+    ///
+    /// A folder of another user, or one that root would make below a folder of another user.
+    pub fn claim(&self) -> Result<(), PrivateError> {
+        check_owner(&self.state)
+    }
+
+    /// Makes the folder of the preferences, which is all of PocketHog's folder where `POCKETHOG_HOME` names one.
+    ///
+    /// # Errors
+    ///
+    /// A folder of another user, or one that cannot be made.
+    pub fn make_config(config: &Path) -> Result<(), PrivateError> {
+        make_shared_folder(config, |name| {
+            ["preferences.", "sign-in", "cache", "device"]
+                .iter()
+                .any(|ours| name.starts_with(ours))
+        })
+    }
+
     /// The preferences file.
     pub fn preferences(&self) -> PathBuf {
         self.config.join("preferences.toml")
@@ -72,19 +95,6 @@ impl Folders {
     pub fn page_server(&self) -> PathBuf {
         self.state.join("page-server.json")
     }
-}
-
-/// Makes a folder, and those above it that are missing, which other users of this machine cannot look into.
-///
-/// # Errors
-///
-/// What the system says.
-pub fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// The folder that `POCKETHOG_HOME` names.

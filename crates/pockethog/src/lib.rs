@@ -19,6 +19,7 @@ pub mod overview;
 pub mod pages;
 pub mod plain;
 pub mod preferences;
+pub mod private_files;
 pub mod program;
 pub mod project;
 pub mod refresh;

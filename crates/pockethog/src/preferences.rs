@@ -1,22 +1,38 @@
 //! What a person chose: names, order, favourites, conversions, colours, cadence.
 //!
 //! One TOML file that can be read and edited by hand, keyed by Host and project number and never by
-//! credential. A file that cannot be understood is reported with its line, the program goes on with
-//! defaults, and the file is never overwritten: someone's edit is in there.
+//! credential. What cannot be understood in it is reported with its line, the rest is in force, and it stays in
+//! the file whatever else is changed: someone's edit is in there, or a newer version's. A file that is no TOML
+//! is never overwritten.
 
 mod document;
+mod lenient;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use toml_edit::DocumentMut;
 
+use crate::folders::Folders;
+use crate::private_files::{PrivateError, open_lock, read_small};
 use crate::project::{Project, ProjectKey};
+
+pub use lenient::Ignored;
+
+/// A larger file is not read: a thousand projects take a tenth of it.
+const LARGEST: u64 = 4 << 20;
+
+/// How long another program may take to change the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it is looked at meanwhile.
+const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// All preferences.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,6 +182,14 @@ pub enum PreferencesError {
         /// What is wrong.
         what: String,
     },
+    /// Some of the file cannot be understood. The rest is in force; the file stays as it is.
+    #[error("{}, {}; the rest is in force", path.display(), lenient::listed(ignored))]
+    Partly {
+        /// The file.
+        path: PathBuf,
+        /// What is ignored, in the order of lines.
+        ignored: Vec<Ignored>,
+    },
     /// The file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -174,26 +198,74 @@ pub enum PreferencesError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The file is a link into a folder that cannot be written to, for example of a system that is configured as
+    /// a whole.
+    #[error("{} is a link to {}, which cannot be changed: {source}", path.display(), target.display())]
+    Linked {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder or the lock belongs to another user.
+    #[error(transparent)]
+    Private(#[from] PrivateError),
+}
+
+impl PreferencesError {
+    /// True if nothing of the file is in force, and nothing can be saved.
+    pub fn is_whole(&self) -> bool {
+        !matches!(self, Self::Partly { .. })
+    }
 }
 
 impl Preferences {
-    /// Reads the file; defaults where there is none.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be read or understood. The caller goes on with defaults and shows the error.
-    pub fn load(path: &Path) -> Result<Self, PreferencesError> {
-        match read(path)? {
-            Some(text) => Self::parse(&text, path),
-            None => Ok(Self::default()),
+    /// Reads the file, and says what is wrong with it, if something is. What can be understood is in force;
+    /// defaults stand in for the rest.
+    pub fn load(path: &Path) -> (Self, Option<PreferencesError>) {
+        let read = match Self::text(path) {
+            Ok(Some(text)) => lenient::parse(&text, path),
+            Ok(None) => return (Self::default(), None),
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok((preferences, ignored)) => {
+                let path = path.to_owned();
+                let problem =
+                    (!ignored.is_empty()).then_some(PreferencesError::Partly { path, ignored });
+                (preferences, problem)
+            }
+            Err(error) => (Self::default(), Some(error)),
         }
     }
 
-    /// Reads a text; `path` is named in errors.
+    /// The text of the file, if there is one.
     ///
     /// # Errors
     ///
-    /// A text that is no TOML, or holds what no version of this program wrote.
+    /// No file, one that is too large, or no text.
+    pub fn text(path: &Path) -> Result<Option<String>, PreferencesError> {
+        let bytes = read_small(path, LARGEST).map_err(|source| io_error(path, source))?;
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
+        String::from_utf8(bytes).map(Some).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            PreferencesError::Invalid {
+                path: path.to_owned(),
+                line: line_after(&String::from_utf8_lossy(before)),
+                what: "this is no text in UTF-8".to_owned(),
+            }
+        })
+    }
+
+    /// Reads a text that has to be understood as a whole; `path` is named in errors.
+    ///
+    /// # Errors
+    ///
+    /// A text that is no TOML, or holds what this version does not know.
     pub fn parse(text: &str, path: &Path) -> Result<Self, PreferencesError> {
         toml_edit::de::from_str(text).map_err(|error| invalid(text, path, &error))
     }
@@ -205,7 +277,7 @@ impl Preferences {
     }
 
     /// `text`, changed where it says something else than these preferences. Comments, order and
-    /// spelling of everything else stay.
+    /// spelling of everything else stay, and so does what cannot be understood.
     ///
     /// # Errors
     ///
@@ -221,7 +293,10 @@ impl Preferences {
         let (Ok(wanted), Ok(defaults)) = (written(self), written(&Self::default())) else {
             return Ok(self.to_text());
         };
-        document::lay_over(&mut document, &wanted, &defaults);
+        let ignored =
+            lenient::parse(text, path).map_or_else(|_| Vec::new(), |(_, ignored)| ignored);
+        let ignored: Vec<_> = ignored.into_iter().map(|entry| entry.keys).collect();
+        document::lay_over(&mut document, &wanted, &defaults, &ignored);
         Ok(document.to_string())
     }
 
@@ -230,12 +305,11 @@ impl Preferences {
     ///
     /// # Errors
     ///
-    /// A file that cannot be understood is not replaced.
+    /// A file that is no TOML is not replaced.
     pub fn update(path: &Path, change: impl FnOnce(&mut Self)) -> Result<Self, PreferencesError> {
-        let failed = |source| io_error(path, source);
-        let _turn = take_turn(path).map_err(failed)?;
-        let text = read(path)?.unwrap_or_default();
-        let mut preferences = Self::parse(&text, path)?;
+        let _turn = take_turn(path)?;
+        let text = Self::text(path)?.unwrap_or_default();
+        let (mut preferences, _) = lenient::parse(&text, path)?;
         let before = preferences.clone();
         change(&mut preferences);
         preferences
@@ -246,7 +320,7 @@ impl Preferences {
             .retain(|_, banner| *banner != Banner::default());
         if preferences != before {
             let text = preferences.to_text_like(&text, path)?;
-            write(path, &text).map_err(failed)?;
+            write(path, &text)?;
         }
         Ok(preferences)
     }
@@ -258,11 +332,12 @@ impl Preferences {
     ///
     /// A text or a file that cannot be understood; `name` stands for the text.
     pub fn import(path: &Path, text: &str, name: &Path) -> Result<Self, PreferencesError> {
-        let failed = |source| io_error(path, source);
         let preferences = Self::parse(text, name)?;
-        let _turn = take_turn(path).map_err(failed)?;
-        Self::load(path)?;
-        write(path, text).map_err(failed)?;
+        let _turn = take_turn(path)?;
+        if let Some(text) = Self::text(path)? {
+            Self::parse(&text, path)?;
+        }
+        write(path, text)?;
         Ok(preferences)
     }
 
@@ -307,34 +382,61 @@ impl Preferences {
     }
 }
 
-/// The text of the file, if there is one.
-fn read(path: &Path) -> Result<Option<String>, PreferencesError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(io_error(path, source)),
-    }
-}
-
 /// Waits until no other program changes the file. The turn ends when the result is dropped.
-fn take_turn(path: &Path) -> std::io::Result<File> {
+fn take_turn(path: &Path) -> Result<File, PreferencesError> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        Folders::make_config(folder)?;
     }
-    let lock = File::create(path.with_extension("lock"))?;
-    lock.lock()?;
-    Ok(lock)
+    let name = path.with_extension("lock");
+    let lock = open_lock(&name)?;
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => {
+                std::thread::sleep(LOCK_POLL);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let held = std::io::Error::other("another program has held it for too long");
+                return Err(io_error(&name, held));
+            }
+            Err(TryLockError::Error(source)) => return Err(io_error(&name, source)),
+        }
+    }
 }
 
 /// Replaces the file as a whole; a link stays a link.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+fn write(path: &Path, text: &str) -> Result<(), PreferencesError> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    replace(&target, text).map_err(|error| {
+        // The name of the temporary file would only confuse.
+        let source = match error.raw_os_error() {
+            Some(_) => error,
+            None => error.kind().into(),
+        };
+        let path = path.to_owned();
+        match path.is_symlink() {
+            true => PreferencesError::Linked {
+                path,
+                target,
+                source,
+            },
+            false => PreferencesError::Io { path, source },
+        }
+    })
+}
+
+fn replace(target: &Path, text: &str) -> std::io::Result<()> {
     let folder = target.parent().unwrap_or_else(|| Path::new("."));
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
-    file.persist(&target).map_err(|error| error.error)?;
+    file.persist(target).map_err(|error| error.error)?;
     Ok(())
+}
+
+fn line_after(before: &str) -> usize {
+    before.matches('\n').count() + 1
 }
 
 fn invalid(text: &str, path: &Path, error: &toml_edit::de::Error) -> PreferencesError {
@@ -343,7 +445,7 @@ fn invalid(text: &str, path: &Path, error: &toml_edit::de::Error) -> Preferences
         .map_or("", |span| text.get(..span.start).unwrap_or(""));
     PreferencesError::Invalid {
         path: path.to_owned(),
-        line: before.matches('\n').count() + 1,
+        line: line_after(before),
         what: error.message().trim().to_owned(),
     }
 }
@@ -376,14 +478,101 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_names_its_line_and_stays() {
+    fn a_file_that_is_no_toml_names_its_line_and_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("preferences.toml");
-        std::fs::write(&path, "mode = \"dark\"\nscheme = \"rainbow\"\n").unwrap();
-        let error = Preferences::load(&path).unwrap_err();
-        assert!(error.to_string().contains("line 2"), "{error}");
-        assert!(Preferences::update(&path, |_| ()).is_err());
+        std::fs::write(&path, "mode = \"dark\"\nscheme = rainbow\n").unwrap();
+        let (preferences, problem) = Preferences::load(&path);
+        let problem = problem.unwrap();
+        assert!(problem.to_string().contains("line 2"), "{problem}");
+        assert!(problem.is_whole());
+        assert_eq!(preferences, Preferences::default());
+        let error = Preferences::update(&path, |preferences| preferences.mode = Mode::Dark);
+        assert!(error.is_err());
         assert!(std::fs::read_to_string(&path).unwrap().contains("rainbow"));
+    }
+
+    #[test]
+    fn what_is_not_understood_keeps_nothing_else_from_being_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preferences.toml");
+        let before = "mode = \"dark\"\nscheme = \"rainbow\"\nsound = true\norder = 7\n\n\
+            [projects.\"us/12\"]\nhidden = \"yes\"\nname = \"Shop\"\nicon = \"🦔\"\n\n\
+            [projects.\"us/13\"]\nicon = \"🦔\"\n\n[window]\nwidth = 7\n";
+        std::fs::write(&path, before).unwrap();
+        let (preferences, problem) = Preferences::load(&path);
+        assert_eq!(preferences.mode, Mode::Dark);
+        assert_eq!(preferences.project(&key()).name.as_deref(), Some("Shop"));
+        let problem = problem.unwrap();
+        assert!(!problem.is_whole());
+        let problem = problem
+            .to_string()
+            .replace(&path.display().to_string(), "FILE");
+        insta::assert_snapshot!(problem, @r#"FILE, line 2: scheme: unknown variant `rainbow`, expected one of `ember`, `fern`, `graphite`, `lagoon`, `plum`; line 3: there is no preference `sound`; line 4: order: invalid type: integer `7`, expected a sequence; line 7: hidden: invalid type: string "yes", expected a boolean; line 9: there is no preference `icon`; and 2 more; the rest is in force"#);
+
+        // Someone may have meant something: it stays whatever else changes.
+        Preferences::update(&path, |preferences| {
+            preferences.mode = Mode::Light;
+            preferences.project_mut(&key()).name = None;
+            preferences.project_mut(&key()).favourite = true;
+        })
+        .unwrap();
+        let after = before
+            .replace("dark", "light")
+            .replace("name = \"Shop\"\n", "")
+            .replacen("icon = \"🦔\"\n", "icon = \"🦔\"\nfavourite = true\n", 1);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+        Preferences::update(&path, |preferences| preferences.scheme = Scheme::Fern).unwrap();
+        assert!(
+            std::fs::read_to_string(&path)
+                .unwrap()
+                .contains("scheme = \"fern\"")
+        );
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_large_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preferences.toml");
+        let problem = |path: &Path| Preferences::load(path).1.unwrap().to_string();
+        std::fs::create_dir(&path).unwrap();
+        assert!(problem(&path).contains("not a regular file"));
+        std::fs::remove_dir(&path).unwrap();
+        let file = File::create(&path).unwrap();
+        file.set_len(200 << 20).unwrap();
+        assert!(problem(&path).contains("larger than 4096 KiB"));
+        #[cfg(unix)]
+        {
+            std::fs::remove_file(&path).unwrap();
+            let made = std::process::Command::new("mkfifo").arg(&path).status();
+            assert!(made.unwrap().success());
+            assert!(problem(&path).contains("not a regular file"));
+            assert!(Preferences::update(&path, |_| ()).is_err());
+        }
+    }
+
+    #[test]
+    fn text_in_another_encoding_is_named_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preferences.toml");
+        std::fs::write(&path, b"mode = \"dark\"\n# caf\xe9\n").unwrap();
+        let problem = Preferences::load(&path).1.unwrap().to_string();
+        assert!(
+            problem.contains("line 2: this is no text in UTF-8"),
+            "{problem}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_where_nothing_can_be_written_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preferences.toml");
+        // In /proc nobody can make a file, root included.
+        std::os::unix::fs::symlink("/proc/version", &path).unwrap();
+        let error = write(&path, "mode = \"dark\"\n").unwrap_err().to_string();
+        assert!(error.contains("is a link to /proc/version"), "{error}");
+        assert!(!error.contains("/proc/.tmp"), "{error}");
     }
 
     #[test]
@@ -395,7 +584,7 @@ mod tests {
             preferences.project_mut(&key()).conversions = vec!["it's \"odd\"".into()];
         })
         .unwrap();
-        let project = Preferences::load(&path).unwrap().project(&key());
+        let project = Preferences::load(&path).0.project(&key());
         assert!(project.favourite);
         assert_eq!(project.conversions, ["it's \"odd\""]);
     }
@@ -461,7 +650,7 @@ mod tests {
             error.to_string().starts_with("mine.toml, line 3"),
             "{error}"
         );
-        assert_eq!(Preferences::load(&path).unwrap().mode, Mode::Dark);
+        assert_eq!(Preferences::load(&path).0.mode, Mode::Dark);
         let text = "# copied\nmode = \"light\"\n";
         assert_eq!(import(text).unwrap().mode, Mode::Light);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);

@@ -9,6 +9,7 @@ use crate::accounts::{self, ApiClient, Clouds, Keeping};
 use crate::folders::{Folders, NoHome};
 use crate::http;
 use crate::preferences::{Preferences, PreferencesError};
+use crate::private_files::PrivateError;
 use crate::snapshot::{SnapshotError, Snapshots};
 
 /// The program's shared parts.
@@ -41,6 +42,9 @@ pub enum StartError {
     /// There is no home folder.
     #[error(transparent)]
     NoHome(#[from] NoHome),
+    /// The folder belongs to another user.
+    #[error(transparent)]
+    Foreign(#[from] PrivateError),
 }
 
 impl Program {
@@ -73,6 +77,7 @@ impl Program {
     }
 
     fn assemble(folders: Folders, clouds: Clouds, keeping: Keeping) -> Result<Self, StartError> {
+        folders.claim()?;
         let http = http::client()?;
         let sign_in = accounts::open(&folders, http.clone(), keeping)?;
         Ok(Self {
@@ -104,20 +109,17 @@ impl Program {
         Ok(connections)
     }
 
-    /// Opens the Snapshots.
+    /// Opens the Snapshots, or holds them in memory if they cannot be kept: see [`Snapshots::remarks`].
     ///
     /// # Errors
     ///
-    /// See [`Snapshots::open`].
+    /// As [`Snapshots::open`].
     pub fn snapshots(&self) -> Result<Snapshots, SnapshotError> {
         Snapshots::open(&self.folders.snapshots())
     }
 
     /// The preferences, and what is wrong with the file, if something is.
     pub fn preferences(&self) -> (Preferences, Option<PreferencesError>) {
-        match Preferences::load(&self.folders.preferences()) {
-            Ok(preferences) => (preferences, None),
-            Err(error) => (Preferences::default(), Some(error)),
-        }
+        Preferences::load(&self.folders.preferences())
     }
 }

@@ -1,18 +1,24 @@
 //! The last numbers of each project, on disk, shared by app, widgets and command line.
 //!
 //! Everything in here can be asked for again, so a database that is broken or from a newer version is
-//! set aside and rebuilt. Writers are short; a reader never waits for PostHog.
+//! set aside and rebuilt, and one that cannot be written is replaced by one in memory: nothing that was read
+//! stays unseen because of a disk. Writers are short; a reader never waits for PostHog.
 //!
 //! | module | what it knows |
 //! |---|---|
 //! | `database` | opening the file, in which way, and setting it aside |
+//! | `store` | the database in use, and what becomes of it when it fails |
+//! | `unkept` | why numbers are not kept, for people |
 //! | `projects` | the projects of each Connection |
 
 mod database;
 mod projects;
 #[cfg(test)]
 pub(crate) mod samples;
+mod store;
+mod unkept;
 
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -20,6 +26,11 @@ use rusqlite::{Connection as Database, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sign_in_with_posthog::Connection;
+
+use store::Store;
+
+pub use database::set_aside_before;
+pub use unkept::Unkept;
 
 use crate::discovery::{Cause, Failure};
 use crate::notes::Notes;
@@ -34,12 +45,16 @@ pub struct SnapshotError {
     source: rusqlite::Error,
 }
 
+/// How often work is done again, each time on another database: a new file, then memory.
+const MOST_TRIES: u32 = 3;
+
 /// The Snapshot database.
 #[derive(Debug)]
 pub struct Snapshots {
-    database: Database,
+    store: RefCell<Store>,
     path: PathBuf,
-    set_aside: Option<PathBuf>,
+    /// True inside [`Snapshots::together`], which does all of it again if one write fails.
+    together: Cell<bool>,
 }
 
 /// Tells whether anything was written since it was taken.
@@ -47,12 +62,13 @@ pub struct Snapshots {
 pub struct Stamp {
     others: i64,
     own: u64,
+    generation: u64,
 }
 
 impl Stamp {
     /// True where another program has written since `earlier`.
     pub fn others_wrote_since(self, earlier: Self) -> bool {
-        self.others != earlier.others
+        (self.others, self.generation) != (earlier.others, earlier.generation)
     }
 }
 
@@ -183,28 +199,89 @@ impl Viewed for Notes {
 }
 
 impl Snapshots {
-    /// Changes whenever anything was written, by this program or another one. Cheap to ask.
+    fn of(path: &Path, store: rusqlite::Result<Store>) -> Result<Self, SnapshotError> {
+        Ok(Self {
+            store: RefCell::new(store.map_err(|error| failed(path, error))?),
+            path: path.to_owned(),
+            together: Cell::new(false),
+        })
+    }
+
+    /// Does `work`, again and on another database if this one turns out to be broken or cannot be used.
+    fn run<T>(&self, work: impl Fn(&Database) -> rusqlite::Result<T>) -> Result<T, SnapshotError> {
+        for _ in 1..MOST_TRIES {
+            let done = work(&self.store.borrow().database);
+            match done {
+                Err(error) if !self.together.get() && self.recover(&error) => {}
+                done => return done.map_err(|error| failed(&self.path, error)),
+            }
+        }
+        work(&self.store.borrow().database).map_err(|error| failed(&self.path, error))
+    }
+
+    fn recover(&self, error: &rusqlite::Error) -> bool {
+        self.store.borrow_mut().recover(&self.path, error)
+    }
+
+    /// Why numbers are not kept on this device, if they are not.
+    pub fn unkept(&self) -> Option<Unkept> {
+        self.store.borrow().unkept().cloned()
+    }
+
+    /// Where a database that could not be used was moved to.
+    pub fn set_aside(&self) -> Option<PathBuf> {
+        let store = self.store.borrow();
+        store.aside.as_ref().map(|aside| aside.to.clone())
+    }
+
+    /// What a person has to know about how numbers are kept, in sentences; most often nothing.
+    pub fn remarks(&self) -> Vec<String> {
+        let store = self.store.borrow();
+        let aside = store.aside.as_ref().map(|aside| {
+            format!(
+                "the stored numbers in {} could not be used ({}) and were set aside as {}, which can be \
+                 deleted; they are being read again",
+                self.path.display(),
+                aside.why,
+                aside.to.display()
+            )
+        });
+        let unkept = store.unkept().map(ToString::to_string);
+        aside.into_iter().chain(unkept).collect()
+    }
+
+    fn met_broken(&self) -> bool {
+        self.store.borrow().met_broken()
+    }
+
+    /// Changes whenever anything was written, by this program or another one, and when there is another database.
+    /// Cheap to ask. Goes on with a file that another program has put in place, and back to the disk if that
+    /// can be used again.
     pub fn stamp(&self) -> Result<Stamp, SnapshotError> {
-        let others: i64 = self
-            .database
-            .pragma_query_value(None, "data_version", |row| row.get(0))
-            .map_err(|error| failed(&self.path, error))?;
+        if !self.together.get() {
+            self.store.borrow_mut().follow(&self.path);
+        }
+        let others = self
+            .run(|database| database.pragma_query_value(None, "data_version", |row| row.get(0)))?;
+        let store = self.store.borrow();
         Ok(Stamp {
             others,
-            own: self.database.total_changes(),
+            own: store.database.total_changes(),
+            generation: store.generation,
         })
     }
 
     /// When today's numbers of each project were measured: tells which ones have changed, without
     /// reading them.
     pub fn all_today_stamps(&self) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
-        let read = || -> rusqlite::Result<Vec<(String, i64, i64)>> {
-            self.database
+        let rows = self.run(|database| {
+            database
                 .prepare_cached("SELECT host, id, measured_at FROM views WHERE view = 'today'")?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                .collect()
-        };
-        let rows = read().map_err(|error| failed(&self.path, error))?;
+                .query_map([], |row| {
+                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get(2)?))
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
         Ok(rows
             .into_iter()
             .filter_map(|(host, id, measured_at)| {
@@ -264,28 +341,42 @@ impl Snapshots {
     ///
     /// # Errors
     ///
-    /// As `writes`, and where the whole cannot be written.
+    /// As `writes`, and if the whole cannot be written.
     pub fn together(
         &mut self,
-        writes: impl FnOnce(&mut Self) -> Result<(), SnapshotError>,
+        writes: impl Fn(&mut Self) -> Result<(), SnapshotError>,
     ) -> Result<(), SnapshotError> {
-        let run = |this: &Self, statement| {
-            let ran = this.database.execute_batch(statement);
-            ran.map_err(|error| failed(&this.path, error))
-        };
-        run(self, "BEGIN IMMEDIATE")?;
-        let written = writes(self).and_then(|()| run(self, "COMMIT"));
+        for _ in 1..MOST_TRIES {
+            match self.once_together(&writes) {
+                Err(error) if self.recover(&error.source) => {}
+                done => return done,
+            }
+        }
+        self.once_together(&writes)
+    }
+
+    fn once_together(
+        &mut self,
+        writes: impl Fn(&mut Self) -> Result<(), SnapshotError>,
+    ) -> Result<(), SnapshotError> {
+        let run = |this: &Self, statement| this.run(|database| database.execute_batch(statement));
+        self.together.set(true);
+        let written = run(self, "BEGIN IMMEDIATE")
+            .and_then(|()| writes(self))
+            .and_then(|()| run(self, "COMMIT"));
         if written.is_err() {
             run(self, "ROLLBACK").ok();
         }
+        self.together.set(false);
         written
     }
 
     /// Stores fresh numbers and forgets the trouble there was. Older numbers never replace newer ones.
     pub fn put<T: Viewed>(&mut self, key: &ProjectKey, value: &T) -> Result<(), SnapshotError> {
         let name = value.view().name();
-        let write = || -> rusqlite::Result<()> {
-            self.database
+        let json = json(value);
+        self.run(|database| {
+            database
                 .prepare_cached(
                     "INSERT INTO views (host, id, view, measured_at, json) VALUES (?1, ?2, ?3, ?4, ?5) \
                      ON CONFLICT (host, id, view) DO UPDATE \
@@ -298,14 +389,13 @@ impl Snapshots {
                     name,
                     // Milliseconds: two reads within a second are told apart.
                     value.measured_at().as_millisecond(),
-                    json(value)
+                    json
                 ])?;
-            self.database
+            database
                 .prepare_cached("DELETE FROM troubles WHERE host = ?1 AND id = ?2 AND view = ?3")?
                 .execute(params![key.host, number(key.id), name])?;
             Ok(())
-        };
-        write().map_err(|error| failed(&self.path, error))
+        })
     }
 
     /// Notes why a view could not be refreshed; its last numbers stay.
@@ -315,13 +405,27 @@ impl Snapshots {
         view: View,
         trouble: &Trouble,
     ) -> Result<(), SnapshotError> {
-        self.database
-            .execute(
+        self.run(|database| {
+            database.execute(
                 "INSERT OR REPLACE INTO troubles (host, id, view, json) VALUES (?1, ?2, ?3, ?4)",
                 params![key.host, number(key.id), view.name(), json(trouble)],
             )
-            .map_err(|error| failed(&self.path, error))?;
+        })?;
         Ok(())
+    }
+
+    /// Writes what is there already, to find out whether it could be written: [`Snapshots::unkept`] tells.
+    ///
+    /// # Errors
+    ///
+    /// The database in memory cannot be used.
+    pub fn try_to_write(&mut self) -> Result<(), SnapshotError> {
+        let version = |database: &Database| -> rusqlite::Result<()> {
+            let version: i64 =
+                database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            database.pragma_update(None, "user_version", version)
+        };
+        self.together(|this| this.run(version))
     }
 
     fn one<T: DeserializeOwned>(
@@ -330,31 +434,29 @@ impl Snapshots {
         key: &ProjectKey,
         view: View,
     ) -> Result<Option<T>, SnapshotError> {
-        let read = || -> rusqlite::Result<Option<String>> {
-            self.database
+        let found = self.run(|database| {
+            database
                 .prepare_cached(statement)?
                 .query_row(params![key.host, number(key.id), view.name()], |row| {
-                    row.get(0)
+                    row.get::<_, String>(0)
                 })
                 .optional()
-        };
-        let found = read().map_err(|error| failed(&self.path, error))?;
+        })?;
         // A value of another version is as good as none.
         Ok(found.and_then(|json| serde_json::from_str(&json).ok()))
     }
 
-    fn rows<T: DeserializeOwned, P: rusqlite::Params>(
+    fn rows<T: DeserializeOwned, P: rusqlite::Params + Copy>(
         &self,
         statement: &str,
         parameters: P,
     ) -> Result<Vec<T>, SnapshotError> {
-        let read = || -> rusqlite::Result<Vec<String>> {
-            self.database
+        let rows = self.run(|database| {
+            database
                 .prepare_cached(statement)?
-                .query_map(parameters, |row| row.get(0))?
-                .collect()
-        };
-        let rows = read().map_err(|error| failed(&self.path, error))?;
+                .query_map(parameters, |row| row.get::<_, String>(0))?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
         Ok(rows
             .iter()
             .filter_map(|json| serde_json::from_str(json).ok())
@@ -365,13 +467,18 @@ impl Snapshots {
         &self,
         statement: &str,
     ) -> Result<Vec<(ProjectKey, T)>, SnapshotError> {
-        let read = || -> rusqlite::Result<Vec<(String, i64, String)>> {
-            self.database
+        let rows = self.run(|database| {
+            database
                 .prepare_cached(statement)?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-                .collect()
-        };
-        let rows = read().map_err(|error| failed(&self.path, error))?;
+                .query_map([], |row| {
+                    Ok((
+                        row.get::<_, String>(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get::<_, String>(2)?,
+                    ))
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
         Ok(rows
             .into_iter()
             .filter_map(|(host, id, json)| {

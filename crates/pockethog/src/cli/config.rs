@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::console::{CliError, Console, Exit, Text};
 use super::editor;
 use super::select;
+use crate::folders::Folders;
 use crate::preferences::{Preferences, PreferencesError};
+use crate::private_files::make_file;
 use crate::program::Program;
 use crate::project::ProjectKey;
 
@@ -128,7 +130,7 @@ pub async fn run(program: &Program, console: &Console, config: &Config) -> Resul
         Command::Edit => edit(console, &path),
         Command::Path => {
             if console.is_json() {
-                console.document(&json!({ "path": path }));
+                console.document(&json!({ "path": path.to_string_lossy() }));
             } else {
                 console.line(&path.display().to_string());
             }
@@ -164,7 +166,7 @@ fn get(
     key: Option<&str>,
     project: Option<&ProjectKey>,
 ) -> Result<Exit, CliError> {
-    let preferences = load(path)?;
+    let preferences = load(console, path)?;
     let Some(key) = key else {
         if console.is_json() {
             console.document(&preferences);
@@ -203,7 +205,7 @@ fn change(
     values: Option<&Vec<String>>,
 ) -> Result<Exit, CliError> {
     // Tried on a copy first: the file is only touched by what makes sense.
-    let mut trial = load(path)?;
+    let mut trial = load(console, path)?;
     put(&mut trial, key, project, values.map(Vec::as_slice))?;
     let mut result = Ok(());
     let preferences = Preferences::update(path, |preferences| {
@@ -370,8 +372,14 @@ fn unknown(key: &str, project: Option<&ProjectKey>) -> CliError {
     })
 }
 
-fn load(path: &Path) -> Result<Preferences, CliError> {
-    Preferences::load(path).map_err(broken)
+fn load(console: &Console, path: &Path) -> Result<Preferences, CliError> {
+    let (preferences, problem) = Preferences::load(path);
+    match problem {
+        Some(problem) if problem.is_whole() => return Err(broken(problem)),
+        Some(problem) => console.remark(&format!("preferences: {problem}")),
+        None => {}
+    }
+    Ok(preferences)
 }
 
 fn broken(error: PreferencesError) -> CliError {
@@ -385,20 +393,16 @@ fn broken(error: PreferencesError) -> CliError {
 
 /// Opens a copy, and puts it in place only once it can be understood.
 fn edit(console: &Console, path: &Path) -> Result<Exit, CliError> {
-    let before = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Preferences::default().to_text()
-        }
-        Err(error) => return Err(CliError::failed(format!("{}: {error}", path.display()))),
-    };
+    let written = Preferences::text(path).map_err(broken)?;
+    let before = written.unwrap_or_else(|| Preferences::default().to_text());
     // A link to a file elsewhere stays a link.
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let copy: PathBuf = target.with_extension("edited.toml");
     let wrong = |error: std::io::Error| CliError::failed(format!("{}: {error}", copy.display()));
-    if let Some(folder) = target.parent() {
-        std::fs::create_dir_all(folder).map_err(wrong)?;
+    if let Some(folder) = path.parent() {
+        Folders::make_config(folder)?;
     }
+    make_file(&copy)?;
     std::fs::write(&copy, &before).map_err(wrong)?;
     let edited = editor::open(&copy).and_then(|()| std::fs::read_to_string(&copy).map_err(wrong));
     let text = match edited {

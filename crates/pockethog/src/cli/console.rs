@@ -18,6 +18,8 @@ use super::text::cut;
 pub use super::text::{Style, Text};
 use crate::discovery::{Cause, Failure};
 use crate::plain::plain;
+use crate::preferences::PreferencesError;
+use crate::snapshot::Snapshots;
 
 /// How long PostHog is waited for in one run, all requests together, unless `--timeout` says otherwise. With what
 /// is left to do then, a run ends within 30 s.
@@ -149,6 +151,8 @@ pub struct Console {
     patience: Option<Duration>,
     /// How long PostHog has been waited for.
     waited: Mutex<Duration>,
+    /// What was remarked, each once.
+    remarks: Mutex<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -213,6 +217,7 @@ impl Console {
             }),
             patience,
             waited: Mutex::new(Duration::ZERO),
+            remarks: Mutex::default(),
         }
     }
 
@@ -232,10 +237,24 @@ impl Console {
         self.columns_of_words
     }
 
-    /// Prints the JSON document, piece by piece: ten thousand projects are a hundred megabytes of it.
+    /// Prints the JSON document, piece by piece: ten thousand projects are a hundred megabytes of it. What was
+    /// remarked before is its member `remarks`.
     pub fn document<T: Serialize>(&self, document: &T) {
+        #[derive(Serialize)]
+        struct Remarked<'a, T> {
+            #[serde(flatten)]
+            document: &'a T,
+            remarks: &'a [String],
+        }
+
+        let remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        let remarks = remarks.as_slice();
         self.print(|writer| {
-            write_document(&mut *writer, document)?;
+            if remarks.is_empty() {
+                write_document(&mut *writer, document)?;
+            } else {
+                write_document(&mut *writer, &Remarked { document, remarks })?;
+            }
             writer.flush()
         });
     }
@@ -372,6 +391,28 @@ impl Console {
             let line = format!("\r\x1b[2K{sign} {text}");
             io::stderr().lock().write_all(line.as_bytes()).ok();
             turn += 1;
+        }
+    }
+
+    /// Says what did not keep the command from its work, once, on standard error; a JSON document that follows has
+    /// it too.
+    pub fn remark(&self, sentence: &str) {
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        if !remarks.iter().any(|known| known == sentence) {
+            remarks.push(sentence.to_owned());
+            drop(remarks);
+            let title = Text::styled(Style::Accent, "pockethog:");
+            self.say(title.and(" ").and(sentence));
+        }
+    }
+
+    /// As [`Console::remark`], of what there is to say about how numbers and preferences are kept.
+    pub fn remark_on(&self, snapshots: &Snapshots, preferences: Option<&PreferencesError>) {
+        if let Some(problem) = preferences {
+            self.remark(&format!("preferences: {problem}"));
+        }
+        for remark in snapshots.remarks() {
+            self.remark(&remark);
         }
     }
 

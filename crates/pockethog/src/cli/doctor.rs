@@ -6,7 +6,7 @@ use serde_json::json;
 use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::text::left;
 use crate::doctor::{Health, examine};
-use crate::program::Program;
+use crate::program::{Program, StartError};
 
 /// Look whether everything works, and say what to do about what does not.
 ///
@@ -24,7 +24,10 @@ pub struct Doctor {}
 /// # Errors
 ///
 /// None: what fails is part of the report.
-pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
+pub async fn run(
+    program: &Result<Program, StartError>,
+    console: &Console,
+) -> Result<Exit, CliError> {
     let progress = Progress::new("Looking at everything …");
     let findings = console.watch(&progress, examine(program)).await;
     let worst = findings.iter().map(|finding| finding.health).max();

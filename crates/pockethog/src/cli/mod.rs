@@ -250,8 +250,12 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
             in_time(&program, console, vault::run(&program, console, &vault))
         }
         Some(Command::Doctor(_)) => {
-            let program = open()?;
-            in_time(&program, console, doctor::run(&program, console))
+            let program = open();
+            let run = doctor::run(&program, console);
+            match &program {
+                Ok(opened) => in_time(opened, console, run),
+                Err(_) => block_on(run),
+            }
         }
         Some(Command::Completions(shell)) => Ok(completions::completions(console, &shell)),
         Some(Command::Man(man)) => completions::man(console, &man),

@@ -92,7 +92,7 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     let connections = signed_in(program)?;
     let mut snapshots = program.snapshots()?;
-    let (preferences, _) = program.preferences();
+    let (preferences, problem) = program.preferences();
     let range = overview.range.as_deref().and_then(Range::from_name);
 
     // A name can only be looked up in a list of projects; without one it is read first.
@@ -177,6 +177,7 @@ pub async fn run(
         let owner = owners.get(&project.connection).copied();
         lines.push(Line::read(&snapshots, project, owner, range, started)?);
     }
+    console.remark_on(&snapshots, problem.as_ref());
     let mut failures = late;
     for connection in &connections {
         let mut own = lines

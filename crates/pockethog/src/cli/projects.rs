@@ -49,8 +49,9 @@ pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError>
     };
     // A session that ended meanwhile has its reason in the list of Connections.
     let connections = shown_connections(program)?;
-    let (preferences, _) = program.preferences();
+    let (preferences, problem) = program.preferences();
     let mut projects = snapshots.projects()?;
+    console.remark_on(&snapshots, problem.as_ref());
     access::keep_shown(&mut projects, &connections);
     preferences.sort(&mut projects);
     let mut answered = false;

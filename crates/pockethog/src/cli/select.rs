@@ -37,9 +37,9 @@ impl Target {
     pub async fn find(program: &Program, console: &Console, typed: &str) -> Result<Self, CliError> {
         let connections = signed_in(program)?;
         let mut snapshots = program.snapshots()?;
-        let (preferences, _) = program.preferences();
+        let (preferences, problem) = program.preferences();
         let typed = [typed.to_owned()];
-        let mut found = projects(
+        let found = projects(
             program,
             console,
             &mut snapshots,
@@ -47,7 +47,9 @@ impl Target {
             &preferences,
             &typed,
         )
-        .await?;
+        .await;
+        console.remark_on(&snapshots, problem.as_ref());
+        let mut found = found?;
         let gone = || CliError::sign_in_needed("the project's sign-in is gone; sign in again");
         let project = found.pop().ok_or_else(gone)?;
         let connection = connections

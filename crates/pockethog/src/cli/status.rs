@@ -44,9 +44,9 @@ pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
             "version": env!("CARGO_PKG_VERSION"),
             "connections": connections,
             "vault": program.sign_in.vault()?,
-            "preferences": program.folders.preferences(),
+            "preferences": program.folders.preferences().to_string_lossy(),
             "preferences_problem": problem.map(|problem| problem.to_string()),
-            "snapshots": program.folders.snapshots(),
+            "snapshots": program.folders.snapshots().to_string_lossy(),
             "failures": failures,
         }));
         return Ok(exit);

@@ -153,6 +153,9 @@ pub fn run(console: &Console, arguments: &Widget) -> Result<Exit, CliError> {
     if let (Format::Svg | Format::Png, Some(sentence)) = (format, &content.sentence) {
         console.say(&format!("pockethog: {sentence}"));
     }
+    for remark in &shown.remarks {
+        console.remark(remark);
+    }
     if let Some(aftermath) = shown.aftermath {
         aftermath.finish();
     }

@@ -5,32 +5,53 @@
 
 use toml_edit::{Array, DocumentMut, Item, RawString, Table, TableLike, Value};
 
-/// Lays `wanted` over `document`. Keys that `wanted` lacks are removed; one that `document` lacks is
-/// added where it says something else than `defaults`.
-pub(super) fn lay_over(document: &mut DocumentMut, wanted: &DocumentMut, defaults: &DocumentMut) {
+/// Lays `wanted` over `document`. Keys that `wanted` lacks are removed, except for `ignored` ones; one that
+/// `document` lacks is added if it says something else than `defaults`.
+pub(super) fn lay_over(
+    document: &mut DocumentMut,
+    wanted: &DocumentMut,
+    defaults: &DocumentMut,
+    ignored: &[Vec<String>],
+) {
+    let ignored: Vec<&[String]> = ignored.iter().map(Vec::as_slice).collect();
     let mut wanted = wanted.as_table().clone();
     wanted.retain(|key, item| {
         let usual = match (item.as_value(), defaults.get(key).and_then(Item::as_value)) {
             (Some(value), Some(usual)) => same(value, usual),
             _ => false,
         };
-        !usual || document.contains_key(key)
+        let understood = !ignored.iter().any(|keys| *keys == [key]);
+        !usual || (document.contains_key(key) && understood)
     });
-    lay_over_table(document.as_table_mut(), &wanted);
+    lay_over_table(document.as_table_mut(), &wanted, &ignored);
 }
 
-fn lay_over_table(existing: &mut dyn TableLike, wanted: &dyn TableLike) {
+fn lay_over_table(existing: &mut dyn TableLike, wanted: &dyn TableLike, ignored: &[&[String]]) {
+    let below = |key: &str| -> Vec<&[String]> {
+        let inside = ignored.iter().filter_map(|keys| {
+            let (first, rest) = keys.split_first()?;
+            (first == key).then_some(rest)
+        });
+        inside.collect()
+    };
     let gone: Vec<String> = existing
         .iter()
         .map(|(key, _)| key.to_owned())
         .filter(|key| !wanted.contains_key(key))
         .collect();
     for key in gone {
-        existing.remove(&key);
+        let ignored = below(&key);
+        if ignored.is_empty() {
+            existing.remove(&key);
+        } else if let Some(table) = existing.get_mut(&key).and_then(Item::as_table_like_mut)
+            && ignored.iter().all(|keys| !keys.is_empty())
+        {
+            lay_over_table(table, &Table::new(), &ignored);
+        }
     }
     for (key, item) in wanted.iter() {
         match existing.get_mut(key) {
-            Some(old) => lay_over_item(old, item),
+            Some(old) => lay_over_item(old, item, &below(key)),
             None => {
                 existing.insert(key, fresh(item));
             }
@@ -38,9 +59,9 @@ fn lay_over_table(existing: &mut dyn TableLike, wanted: &dyn TableLike) {
     }
 }
 
-fn lay_over_item(old: &mut Item, wanted: &Item) {
+fn lay_over_item(old: &mut Item, wanted: &Item, ignored: &[&[String]]) {
     if let (Some(old), Some(wanted)) = (old.as_table_like_mut(), wanted.as_table_like()) {
-        lay_over_table(old, wanted);
+        lay_over_table(old, wanted, ignored);
         return;
     }
     if let (Some(old), Some(wanted)) = (old.as_array_mut(), wanted.as_array()) {

@@ -19,6 +19,7 @@ use super::handshake::{self, Asker, Note, Proof};
 use super::listener::{Bounded, Client};
 use super::persistent::{Persistent, write_private};
 use super::{State, refresher, router};
+use crate::private_files::{PrivateError, open_lock, read_small};
 use crate::program::Program;
 use crate::snapshot::SnapshotError;
 
@@ -27,6 +28,9 @@ const START_TIME: Duration = Duration::from_secs(5);
 
 /// How long a running app may take to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
+
+/// More than this is no note of ours.
+const LARGEST_NOTE: u64 = 1 << 16;
 
 /// How long open answers may take to end.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -54,6 +58,9 @@ pub enum LaunchError {
         /// What the system said.
         source: io::Error,
     },
+    /// The lock belongs to another user, or cannot be opened.
+    #[error("{0}; set POCKETHOG_HOME to a folder that PocketHog may write to")]
+    Private(#[from] PrivateError),
     /// Another one holds the lock and does not answer.
     #[error("another pockethog is running and does not answer; end it first ({0})")]
     Hangs(String),
@@ -104,12 +111,7 @@ pub async fn launch(program: Arc<Program>, port: u16) -> Result<Launch, LaunchEr
         path: path.to_owned(),
         source,
     };
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock_path)
-        .map_err(|source| file_error(&lock_path, source))?;
+    let lock = open_lock(&lock_path)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return find(&note).await.map(Launch::Running),
@@ -240,8 +242,9 @@ fn write(path: &Path, state: &State) -> io::Result<()> {
 async fn find(path: &Path) -> Result<Running, LaunchError> {
     let until = Instant::now() + START_TIME;
     loop {
-        let note: Option<Note> = std::fs::read(path)
+        let note: Option<Note> = read_small(path, LARGEST_NOTE)
             .ok()
+            .flatten()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if let Some(note) = &note
             && let Some(running) = ask(note).await

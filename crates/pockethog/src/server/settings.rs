@@ -19,7 +19,7 @@ use super::{Change, PageError, State, page, see_other, upload};
 use crate::pages::layout::{Notice, Tone};
 use crate::pages::order::{Control, ProjectLine, ProjectList, moved_path};
 use crate::pages::settings::{self, Settings};
-use crate::preferences::{Mode, Preferences, WeekStart};
+use crate::preferences::{Mode, Preferences, PreferencesError, WeekStart};
 use crate::project::Project;
 
 /// What a file is called in sentences about an import.
@@ -53,7 +53,8 @@ async fn show(state: Admitted, Query(asked): Query<Asked>) -> Result<Response, P
 fn view(state: &Admitted, asked: Asked) -> Result<Settings, PageError> {
     let (preferences, problem) = state.preferences();
     let mut shell = state.shell();
-    // The page has a place of its own for it.
+    // The page has a place of its own for what keeps it from saving.
+    let problem = problem.filter(PreferencesError::is_whole);
     if problem.is_some() {
         shell
             .notices

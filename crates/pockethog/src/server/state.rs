@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, watch};
 use url::Url;
 
 use super::access::Access;
+use super::answer::sentence;
 use super::board::Board;
 use super::events::Change;
 use super::guard::Admitted;
@@ -45,6 +46,8 @@ pub struct State {
     changes: broadcast::Sender<Change>,
     closing: watch::Sender<bool>,
     notices: Mutex<Vec<Notice>>,
+    /// What was said about how numbers are kept.
+    remarked: Mutex<Vec<String>>,
     /// Ends of sessions that the person was told of, by Connection and time of sign-in.
     told: Mutex<HashSet<(ConnectionId, i64)>>,
     /// Who has just signed in, until a page has said so.
@@ -68,28 +71,7 @@ impl State {
         address: Url,
         persistent: Persistent,
     ) -> Result<Arc<Self>, LaunchError> {
-        let mut notices = Vec::new();
-        let snapshots = match program.snapshots() {
-            Ok(snapshots) => {
-                if let Some(aside) = snapshots.set_aside() {
-                    notices.push(plain(
-                        Tone::Warn,
-                        format!(
-                            "The stored numbers could not be used and were set aside as {}. They are being read anew.",
-                            aside.display()
-                        ),
-                    ));
-                }
-                snapshots
-            }
-            Err(error) => {
-                notices.push(plain(
-                    Tone::Warn,
-                    format!("Numbers are not kept after PocketHog ends: {error}."),
-                ));
-                Snapshots::in_memory()?
-            }
-        };
+        let snapshots = program.snapshots()?;
         let keyholder = Keyholder::new(address.as_str()).ok_or(LaunchError::NoRandomNumbers)?;
         let mount = persistent.mount.clone();
         let access = Access::new(persistent, program.folders.page_server());
@@ -105,7 +87,8 @@ impl State {
             preferences: Mutex::new(None),
             changes: broadcast::Sender::new(BACKLOG),
             closing: watch::Sender::new(false),
-            notices: Mutex::new(notices),
+            notices: Mutex::default(),
+            remarked: Mutex::default(),
             told: Mutex::new(HashSet::new()),
             welcome: Mutex::new(None),
             refresher: Refresher::default(),
@@ -307,6 +290,7 @@ impl State {
         if let Some(problem) = problem {
             notices.insert(0, plain(Tone::Bad, format!("Preferences: {problem}.")));
         }
+        notices.extend(self.new_remarks());
         let connected = self
             .connections()
             .unwrap_or_default()
@@ -322,6 +306,18 @@ impl State {
             welcome: lock(&self.welcome).take(),
             ..Shell::default()
         }
+    }
+
+    /// What there is to say about how numbers are kept, each once; again if it was well in between.
+    fn new_remarks(&self) -> Vec<Notice> {
+        let remarks = self.snapshots().remarks();
+        let mut remarked = lock(&self.remarked);
+        let new = remarks.iter().filter(|remark| !remarked.contains(remark));
+        let new = new
+            .map(|remark| plain(Tone::Warn, sentence(remark)))
+            .collect();
+        *remarked = remarks;
+        new
     }
 
     /// The state of numbers of which the oldest were measured at `oldest`; `None` where there are none.

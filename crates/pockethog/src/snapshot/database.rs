@@ -1,4 +1,4 @@
-//! Opening the database: to write, to read while others write, or as a file that lies there.
+//! Opening the database: to write, to read while others write, or as a file that nobody has open.
 
 use std::ffi::OsString;
 use std::fs;
@@ -6,17 +6,24 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use rusqlite::{Connection as Database, OpenFlags};
+use rusqlite::types::Value;
+use rusqlite::{Connection as Database, ErrorCode, OpenFlags, params_from_iter};
 use url::Url;
 
-use super::{SnapshotError, Snapshots, failed};
-use crate::folders::make_private;
+use super::store::{Aside, Store};
+use super::{SnapshotError, Snapshots};
+use crate::private_files::{
+    PrivateError, check_owner, identity, keep_private, make_file, make_folder,
+};
 
 /// Version of the layout. Another one is set aside, older or newer: everything can be asked again.
 const VERSION: i64 = 1;
 
 /// How long a writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a reader waits. Writers do not block it, but for the moment in which the last of them leaves.
+const READER_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Pages of the log that are moved into the file at once, 16 MB: the disk has to confirm it, which takes it ten
 /// milliseconds, and the numbers of two thousand projects are not worth that a dozen times.
@@ -26,123 +33,234 @@ const CHECKPOINT_PAGES: i64 = 4_000;
 /// grain of the file system's clock.
 const REST: Duration = Duration::from_secs(2);
 
-/// As much of the file as is read without a copy; more than it will ever be.
+/// As much of the file as is read without a copy.
 const MAPPED: i64 = 1 << 30;
 
+/// A larger file is not ours: the numbers of two thousand projects take a quarter of it.
+const LARGEST: u64 = 1 << 30;
+
+/// Every table, and how one of its rows is copied.
+const COPIES: [(&str, &str); 4] = [
+    (
+        "SELECT * FROM projects",
+        "INSERT OR REPLACE INTO projects VALUES (?1, ?2, ?3, ?4, ?5)",
+    ),
+    (
+        "SELECT * FROM discoveries",
+        "INSERT OR REPLACE INTO discoveries VALUES (?1, ?2, ?3)",
+    ),
+    (
+        "SELECT * FROM views",
+        "INSERT INTO views VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (host, id, view) DO UPDATE \
+         SET measured_at = excluded.measured_at, json = excluded.json \
+         WHERE excluded.measured_at >= measured_at",
+    ),
+    (
+        "SELECT * FROM troubles",
+        "INSERT OR REPLACE INTO troubles VALUES (?1, ?2, ?3, ?4)",
+    ),
+];
+
+/// The files of SQLite beside the database itself.
+const SIDES: [&str; 3] = ["-wal", "-shm", "-journal"];
+
 impl Snapshots {
-    /// Opens the database, making it where there is none and setting a useless one aside.
+    /// Opens the database, making it if there is none and setting a useless one aside. If it cannot be kept on
+    /// this device, numbers are held in memory, beginning with what can be read: [`Snapshots::remarks`] says why.
     ///
     /// # Errors
     ///
-    /// A folder that cannot be written to.
+    /// The database in memory cannot be opened.
     pub fn open(path: &Path) -> Result<Self, SnapshotError> {
-        if let Some(folder) = path.parent() {
-            // Opening the database tells the reason where this fails.
-            make_private(folder).ok();
-        }
-        match Self::open_as_is(path) {
-            Ok(Some(snapshots)) => Ok(snapshots),
-            Err(error) if !is_broken(&error) => Err(failed(path, error)),
-            Ok(None) | Err(_) => {
-                let aside = set_aside(path);
-                let snapshots = Self::open_as_is(path).map_err(|error| failed(path, error))?;
-                let mut snapshots =
-                    snapshots.ok_or_else(|| failed(path, rusqlite::Error::InvalidQuery))?;
-                snapshots.set_aside = Some(aside);
-                Ok(snapshots)
-            }
-        }
+        Self::open_within(path, PATIENCE)
     }
 
-    /// Snapshots that end with the program: where the disk cannot be written to.
+    /// As [`Snapshots::open`]; waits no longer for a lock of another program.
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshots::open`].
+    pub fn open_within(path: &Path, patience: Duration) -> Result<Self, SnapshotError> {
+        Self::of(path, Store::open(path, patience.min(PATIENCE)))
+    }
+
+    /// Snapshots that end with the program.
     ///
     /// # Errors
     ///
     /// No memory.
     pub fn in_memory() -> Result<Self, SnapshotError> {
-        let path = Path::new(":memory:");
-        let database = Database::open_in_memory().map_err(|error| failed(path, error))?;
-        lay_out(&database).map_err(|error| failed(path, error))?;
-        Ok(Self {
-            database,
-            path: path.to_owned(),
-            set_aside: None,
-        })
+        Self::of(Path::new(":memory:"), Store::in_memory())
     }
 
     /// Lets `read` see the database without making or changing one: for a short process that shows what is
-    /// there. It gets `None` where there is none of this version that can be read.
+    /// there. It gets `None` if there is none of this version that can be read; a broken one is set aside.
     ///
-    /// Most often nobody has the file open, and then it is read as it lies there: the file that SQLite shares
+    /// Most often nobody has the file open, and then it is read as it is: the file that SQLite shares
     /// with other processes costs more to make than everything is to read, and needs a folder that can be
-    /// written to. Where the file changed meanwhile, `read` is called again with all the locks.
+    /// written to. If the file changed meanwhile, `read` is called again with all the locks.
     pub fn look<T>(path: &Path, read: impl Fn(Option<&Self>) -> T) -> T {
-        // SQLite's other files lie beside the file itself, not beside a link to it.
-        if let Ok(file) = fs::canonicalize(path)
-            && let Some(rest) = Rest::of(&file)
-            && let Ok(Some(snapshots)) = Self::open_at_rest(&file)
+        if misplaced(path).is_some()
+            || path
+                .parent()
+                .is_some_and(|folder| check_owner(folder).is_err())
+        {
+            return read(None);
+        }
+        // SQLite's other files are beside the file itself, not beside a link to it.
+        let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if let Some(rest) = Rest::of(&file)
+            && let Ok(Some(database)) = open_at_rest(&file)
+            && let Ok(snapshots) = Self::of(path, Ok(Store::looking(database)))
         {
             let answer = read(Some(&snapshots));
-            if Rest::of(&file) == Some(rest) {
+            if Rest::of(&file) == Some(rest) && !snapshots.met_broken() {
                 return answer;
             }
         }
-        read(Self::open_to_read(path).ok().flatten().as_ref())
-    }
-
-    /// Where a database that could not be used was moved to.
-    pub fn set_aside(&self) -> Option<&Path> {
-        self.set_aside.as_deref()
-    }
-
-    fn open_as_is(path: &Path) -> rusqlite::Result<Option<Self>> {
-        let database = Database::open(path)?;
-        database.busy_timeout(PATIENCE)?;
-        let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version == 0 {
-            // Readers do not block the writer, nor the writer readers, in several processes.
-            database.pragma_update(None, "journal_mode", "WAL")?;
-            lay_out(&database)?;
-        } else if version != VERSION {
-            return Ok(None);
+        let known = identity(path);
+        let opened = match open_to_read(&file) {
+            Err(error) if is_broken(&error) => {
+                set_aside_unless_replaced(path, known);
+                Ok(None)
+            }
+            // Without the locks it is still better than nothing.
+            Err(_) => open_at_rest(&file),
+            opened => opened,
+        };
+        let snapshots = opened.ok().flatten();
+        let snapshots =
+            snapshots.and_then(|database| Self::of(path, Ok(Store::looking(database))).ok());
+        let answer = read(snapshots.as_ref());
+        if snapshots.is_some_and(|snapshots| snapshots.met_broken()) {
+            set_aside_unless_replaced(path, known);
+            return read(None);
         }
-        database.pragma_update(None, "synchronous", "NORMAL")?;
-        database.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        Ok(Some(Self {
-            database,
-            path: path.to_owned(),
-            set_aside: None,
-        }))
+        answer
     }
+}
 
-    fn open_at_rest(path: &Path) -> rusqlite::Result<Option<Self>> {
-        let mut address = Url::from_file_path(path)
-            .map_err(|()| rusqlite::Error::InvalidPath(path.to_owned()))?;
-        address.set_query(Some("immutable=1"));
-        Self::read_only(Path::new(address.as_str()), OpenFlags::SQLITE_OPEN_URI)
+/// Makes the folder and the files private, and sets aside what is in the way: something that is no file, or a
+/// file of somebody else.
+///
+/// # Errors
+///
+/// A folder of another user, or one that cannot be used.
+pub(super) fn prepare(path: &Path) -> Result<Option<Aside>, PrivateError> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
     }
+    let aside = misplaced(path).map(|why| Aside {
+        to: set_aside(path),
+        why,
+    });
+    // SQLite gives the files beside it the mode of the file itself.
+    make_file(path)?;
+    for side in SIDES {
+        keep_private(Path::new(&beside(path, side)))?;
+    }
+    Ok(aside)
+}
 
-    fn open_to_read(path: &Path) -> rusqlite::Result<Option<Self>> {
-        if !path.exists() {
-            return Ok(None);
+/// Why the file, or one beside it, cannot be ours.
+fn misplaced(path: &Path) -> Option<String> {
+    let sides = SIDES.map(|side| PathBuf::from(beside(path, side)));
+    std::iter::once(path)
+        .chain(sides.iter().map(PathBuf::as_path))
+        .find_map(|file| {
+            let named = fs::symlink_metadata(file).ok()?;
+            // A link that leads nowhere yet is judged by itself.
+            let found = fs::metadata(file).unwrap_or(named);
+            if !(found.is_file() || found.is_symlink()) {
+                Some("no regular file".to_owned())
+            } else if found.len() > LARGEST {
+                Some("too large to be PocketHog's".to_owned())
+            } else {
+                check_owner(file).err().map(|error| match error.owner() {
+                    Some(owner) => format!("a file of {owner}"),
+                    None => error.to_string(),
+                })
+            }
+        })
+}
+
+/// The database, laid out; `None` if it has the layout of another version.
+pub(super) fn open_to_write(path: &Path, patience: Duration) -> rusqlite::Result<Option<Database>> {
+    let database = Database::open(path)?;
+    database.busy_timeout(patience)?;
+    // Damage is found when a page is read, not by chance.
+    database.pragma_update(None, "cell_size_check", true)?;
+    let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version == 0 {
+        // Readers do not block the writer, nor the writer readers, in several processes.
+        database.pragma_update(None, "journal_mode", "WAL")?;
+        lay_out(&database)?;
+    } else if version != VERSION {
+        return Ok(None);
+    }
+    database.pragma_update(None, "synchronous", "NORMAL")?;
+    database.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    Ok(Some(database))
+}
+
+/// An empty database that ends with the program.
+pub(super) fn open_in_memory() -> rusqlite::Result<Database> {
+    let database = Database::open_in_memory()?;
+    lay_out(&database)?;
+    Ok(database)
+}
+
+/// The file as it is, without any lock.
+pub(super) fn open_at_rest(path: &Path) -> rusqlite::Result<Option<Database>> {
+    let mut address =
+        Url::from_file_path(path).map_err(|()| rusqlite::Error::InvalidPath(path.to_owned()))?;
+    address.set_query(Some("immutable=1"));
+    read_only(Path::new(address.as_str()), OpenFlags::SQLITE_OPEN_URI)
+}
+
+fn open_to_read(path: &Path) -> rusqlite::Result<Option<Database>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    read_only(path, OpenFlags::empty())
+}
+
+fn read_only(path: &Path, flags: OpenFlags) -> rusqlite::Result<Option<Database>> {
+    let usual = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let database = Database::open_with_flags(path, usual | flags)?;
+    database.busy_timeout(READER_PATIENCE)?;
+    database.pragma_update(None, "mmap_size", MAPPED)?;
+    // One transaction for all that is read: one moment, and locked once.
+    database.execute_batch("BEGIN")?;
+    let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok((version == VERSION).then_some(database))
+}
+
+/// Copies every row that can be read; of numbers, the newer ones stay.
+///
+/// # Errors
+///
+/// `to` cannot be written.
+pub(super) fn copy(from: &Database, to: &Database) -> rusqlite::Result<()> {
+    let transaction = to.unchecked_transaction()?;
+    for (read, write) in COPIES {
+        let Ok(mut read) = from.prepare(read) else {
+            continue;
+        };
+        let columns = read.column_count();
+        let mut write = transaction.prepare(write)?;
+        let Ok(mut rows) = read.query([]) else {
+            continue;
+        };
+        while let Ok(Some(row)) = rows.next() {
+            let values: rusqlite::Result<Vec<Value>> =
+                (0..columns).map(|column| row.get(column)).collect();
+            if let Ok(values) = values {
+                write.execute(params_from_iter(values))?;
+            }
         }
-        Self::read_only(path, OpenFlags::empty())
     }
-
-    fn read_only(path: &Path, flags: OpenFlags) -> rusqlite::Result<Option<Self>> {
-        let usual = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let database = Database::open_with_flags(path, usual | flags)?;
-        database.busy_timeout(PATIENCE)?;
-        database.pragma_update(None, "mmap_size", MAPPED)?;
-        let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        // One transaction for all that is read: one moment, and locked once.
-        database.execute_batch("BEGIN")?;
-        Ok((version == VERSION).then(|| Self {
-            database,
-            path: path.to_owned(),
-            set_aside: None,
-        }))
-    }
+    transaction.commit()
 }
 
 /// A database that nobody writes to: when it was changed last, and its length.
@@ -193,44 +311,370 @@ fn lay_out(database: &Database) -> rusqlite::Result<()> {
     ))
 }
 
-/// True where the file is no database of ours; false where the disk or another program is at fault.
-fn is_broken(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+/// True if the file is no database of ours; false if the disk or another program is at fault.
+pub(super) fn is_broken(error: &rusqlite::Error) -> bool {
     match error {
-        rusqlite::Error::SqliteFailure(failure, _) => {
-            matches!(failure.code, DatabaseCorrupt | NotADatabase)
-        }
+        rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch => true,
+            // Our statements are sound: a table or a column is missing.
+            ErrorCode::Unknown => failure.extended_code == rusqlite::ffi::SQLITE_ERROR,
+            _ => false,
+        },
+        rusqlite::Error::SqlInputError { .. }
+        | rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::Utf8Error(..) => true,
         _ => false,
     }
 }
 
-fn set_aside(path: &Path) -> PathBuf {
-    let aside = path.with_extension(format!("set-aside-{}", Timestamp::now().as_second()));
+/// Sets the database aside, unless another program has put a new one in its place already.
+pub(super) fn set_aside_unless_replaced(path: &Path, known: Option<(u64, u64)>) -> Option<PathBuf> {
+    (identity(path) == known).then(|| set_aside(path))
+}
+
+/// Moves the database away, whatever it is. Of those that were moved before, none stays.
+pub(super) fn set_aside(path: &Path) -> PathBuf {
+    for old in set_aside_before(path) {
+        fs::remove_file(&old).ok();
+    }
+    let aside = path.with_extension(format!("{SET_ASIDE}{}", Timestamp::now().as_millisecond()));
     if let Err(error) = fs::rename(path, &aside) {
         tracing::warn!(path = %path.display(), %error, "the Snapshots could not be set aside");
     }
-    for suffix in ["-wal", "-shm"] {
+    for side in SIDES {
         // They belong to the file that was moved; usually there are none.
-        fs::remove_file(beside(path, suffix)).ok();
+        let side = beside(path, side);
+        if fs::symlink_metadata(&side).is_ok_and(|found| found.is_dir()) {
+            fs::rename(&side, aside.with_extension("beside")).ok();
+        } else {
+            fs::remove_file(&side).ok();
+        }
     }
     aside
+}
+
+/// Begins the extension of a database that was set aside.
+const SET_ASIDE: &str = "set-aside-";
+
+/// Databases that were set aside and are there still.
+pub fn set_aside_before(path: &Path) -> Vec<PathBuf> {
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    let files = entries.into_iter().flatten().flatten();
+    files
+        .map(|entry| entry.path())
+        .filter(|file| {
+            file.file_stem() == path.file_stem()
+                && file
+                    .extension()
+                    .is_some_and(|end| end.to_string_lossy().starts_with(SET_ASIDE))
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::samples::{connection, discovery, ids};
+    use super::super::samples::{breakdowns, connection, discovery, ids, project};
+    use super::super::{Breakdowns, Range, View};
     use super::*;
+
+    /// The numbers of a project, if there are any.
+    fn numbers(snapshots: &Snapshots, id: u64) -> Option<i64> {
+        let view = View::Breakdowns(Range::Week);
+        let found: Option<Breakdowns> = snapshots.view(&project(id).key, view).unwrap();
+        found.map(|found| found.measured_at.as_second())
+    }
+
+    fn put_numbers(snapshots: &mut Snapshots, id: u64) {
+        let at = i64::try_from(id).unwrap();
+        snapshots.put(&project(id).key, &breakdowns(at)).unwrap();
+    }
 
     #[cfg(unix)]
     #[test]
-    fn other_users_cannot_look_into_the_folder() {
+    fn folder_and_files_are_private_however_they_came_to_be() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let cache = folder.path().join("cache");
-        Snapshots::open(&cache.join("snapshots.sqlite")).unwrap();
-        let mode = std::fs::metadata(&cache).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
+        let path = cache.join("snapshots.sqlite");
+        let open_to_all = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let modes = || {
+            let entries = fs::read_dir(&cache)
+                .unwrap()
+                .map(|entry| entry.unwrap().path());
+            let paths: Vec<PathBuf> = entries.chain([cache.clone()]).collect();
+            let mode = |path: &PathBuf| path.metadata().unwrap().permissions().mode() & 0o777;
+            let mut modes: Vec<u32> = paths.iter().map(mode).collect();
+            modes.sort_unstable();
+            modes
+        };
+        fs::create_dir(&cache).unwrap();
+        open_to_all(&cache, 0o777);
+        let mut snapshots = Snapshots::open(&path).unwrap();
+        put_numbers(&mut snapshots, 1);
+        // The file, its log, and what is shared with other processes.
+        assert_eq!(modes(), [0o600, 0o600, 0o600, 0o700]);
+        for side in ["", "-wal", "-shm"] {
+            open_to_all(Path::new(&beside(&path, side)), 0o666);
+        }
+        open_to_all(&cache, 0o755);
+        Snapshots::open(&path).unwrap();
+        assert_eq!(modes(), [0o600, 0o600, 0o600, 0o700]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_somebody_else_planted_is_not_used() {
+        use std::os::unix::fs::{chown, lchown, symlink};
+        const SOMEBODY: u32 = 54_321;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache/snapshots.sqlite");
+        put(&path, 1);
+        // Only root can give files away.
+        if chown(&path, Some(SOMEBODY), None).is_err() {
+            return;
+        }
+        assert!(Snapshots::look(&path, |found| found.is_none()));
+        let remarks = Snapshots::open(&path).unwrap().remarks();
+        let path_and_owner = format!("{} could not be used (a file of 54321)", path.display());
+        assert!(remarks[0].contains(&path_and_owner), "{remarks:?}");
+
+        let target = folder.path().join("target");
+        fs::write(&target, "").unwrap();
+        fs::remove_file(&path).unwrap();
+        symlink(&target, &path).unwrap();
+        lchown(&path, Some(SOMEBODY), None).unwrap();
+        put(&path, 2);
+        assert!(!path.is_symlink());
+        assert_eq!(fs::read(&target).unwrap(), b"");
+
+        chown(path.parent().unwrap(), Some(SOMEBODY), None).unwrap();
+        assert!(Snapshots::look(&path, |found| found.is_none()));
+        let mut snapshots = Snapshots::open(&path).unwrap();
+        put_numbers(&mut snapshots, 3);
+        assert_eq!(numbers(&snapshots, 3), Some(3));
+        let remark = snapshots.unkept().unwrap().to_string();
+        assert!(remark.contains("belongs to 54321"), "{remark}");
+        assert!(remark.contains("POCKETHOG_HOME"), "{remark}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_set_aside() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshots.sqlite");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let opens_anew = || {
+            assert!(Snapshots::look(&path, |found| found.is_none()));
+            let snapshots = Snapshots::open(&path).unwrap();
+            assert!(snapshots.remarks()[0].contains("no regular file"));
+            assert_eq!(snapshots.unkept(), None);
+            drop(snapshots);
+            fs::remove_file(&path).unwrap();
+        };
+        opens_anew();
+        fs::create_dir(&path).unwrap();
+        opens_anew();
+        symlink("/dev/zero", &path).unwrap();
+        opens_anew();
+        put(&path, 1);
+        let wal = beside(&path, "-wal");
+        let made = std::process::Command::new("mkfifo").arg(&wal).status();
+        assert!(made.unwrap().success());
+        opens_anew();
+    }
+
+    #[test]
+    fn a_huge_file_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshots.sqlite");
+        fs::File::create(&path).unwrap().set_len(200 << 20).unwrap();
+        assert!(Snapshots::look(&path, |found| found.is_none()));
+        assert!(ids(&Snapshots::open(&path).unwrap()).is_empty());
+        assert_eq!(set_aside_before(&path).len(), 1);
+    }
+
+    /// A database of several pages for each table, all of it in one file.
+    fn many_pages(path: &Path) -> Vec<u8> {
+        let mut snapshots = Snapshots::open(path).unwrap();
+        let every: Vec<u64> = (1..200).collect();
+        let found = discovery(&every, None);
+        let now = Timestamp::UNIX_EPOCH;
+        snapshots.put_discovery(&connection(), &found, now).unwrap();
+        for id in every {
+            put_numbers(&mut snapshots, id);
+        }
+        drop(snapshots);
+        fs::read(path).unwrap()
+    }
+
+    #[test]
+    fn a_corrupt_page_is_set_aside_by_whoever_meets_it() {
+        const PAGE: usize = 4096;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshots.sqlite");
+        let sound = many_pages(&path);
+        let pages = sound.len() / PAGE;
+        let mut met = 0;
+        for page in 0..pages {
+            let mut broken = sound.clone();
+            // The header of the file stays as it is.
+            let begin = if page == 0 { 100 } else { page * PAGE };
+            broken[begin..(page + 1) * PAGE].fill(0xa5);
+            fs::write(&path, &broken).unwrap();
+            // Whoever looks gets an answer without an error, here and further down.
+            let rest = SystemTime::now() - REST * 2;
+            fs::File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_modified(rest)
+                .unwrap();
+            let answered = Snapshots::look(&path, |found| {
+                let Some(found) = found else { return true };
+                found.projects().is_ok() && found.all_today().is_ok()
+            });
+            assert!(answered, "page {page}");
+            let looked = !path.exists();
+            if looked {
+                fs::write(&path, &broken).unwrap();
+            }
+            let mut snapshots = Snapshots::open(&path).unwrap();
+            ids(&snapshots);
+            snapshots.all_trouble().unwrap();
+            snapshots.discovery(&connection()).unwrap();
+            for id in 1..200 {
+                numbers(&snapshots, id);
+                put_numbers(&mut snapshots, id);
+                assert_eq!(numbers(&snapshots, id), Some(i64::try_from(id).unwrap()));
+            }
+            assert_eq!(snapshots.unkept(), None, "page {page}");
+            met += usize::from(snapshots.set_aside().is_some());
+            drop(snapshots);
+            for old in set_aside_before(&path) {
+                fs::remove_file(old).unwrap();
+            }
+        }
+        assert!(pages > 8 && met == pages, "{met} of {pages} were met");
+    }
+
+    #[test]
+    fn a_corrupt_page_in_the_middle_of_a_write_loses_none_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshots.sqlite");
+        let mut broken = many_pages(&path);
+        let pages = broken.len() / 4096;
+        broken[4096..pages * 4096].fill(0xa5);
+        fs::write(&path, &broken).unwrap();
+        let mut snapshots = Snapshots::open(&path).unwrap();
+        snapshots
+            .together(|snapshots| {
+                put_numbers_or(snapshots, 1)?;
+                put_numbers_or(snapshots, 2)
+            })
+            .unwrap();
+        assert_eq!(
+            (numbers(&snapshots, 1), numbers(&snapshots, 2)),
+            (Some(1), Some(2))
+        );
+        assert_eq!(numbers(&Snapshots::open(&path).unwrap(), 2), Some(2));
+    }
+
+    fn put_numbers_or(snapshots: &mut Snapshots, id: u64) -> Result<(), SnapshotError> {
+        let at = i64::try_from(id).unwrap();
+        snapshots.put(&project(id).key, &breakdowns(at))
+    }
+
+    #[test]
+    fn on_a_full_disk_numbers_are_shown_and_kept_once_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshots.sqlite");
+        let mut snapshots = Snapshots::open(&path).unwrap();
+        put_numbers(&mut snapshots, 1);
+        let before = snapshots.stamp().unwrap();
+        let full = |snapshots: &Snapshots| {
+            let store = snapshots.store.borrow();
+            store
+                .database
+                .pragma_update(None, "max_page_count", 1)
+                .unwrap();
+        };
+        full(&snapshots);
+        for id in 2..100 {
+            put_numbers(&mut snapshots, id);
+        }
+        let shown: Vec<_> = [1, 2, 99].map(|id| numbers(&snapshots, id)).into();
+        assert_eq!(shown, [Some(1), Some(2), Some(99)]);
+        let remark = snapshots.unkept().unwrap().to_string();
+        assert!(remark.contains("the disk is full"), "{remark}");
+        assert!(remark.contains(&path.display().to_string()), "{remark}");
+        assert!(snapshots.stamp().unwrap().others_wrote_since(before));
+        assert_eq!(numbers(&Snapshots::open(&path).unwrap(), 99), None);
+
+        snapshots.store.borrow_mut().try_again_now();
+        snapshots.stamp().unwrap();
+        assert_eq!(snapshots.unkept(), None);
+        assert_eq!(numbers(&Snapshots::open(&path).unwrap(), 99), Some(99));
+    }
+
+    #[test]
+    fn a_database_that_another_program_locks_is_read_without_its_locks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshots.sqlite");
+        put(&path, 1);
+        let holder = Database::open(&path).unwrap();
+        holder
+            .pragma_update(None, "locking_mode", "EXCLUSIVE")
+            .unwrap();
+        holder
+            .execute_batch("BEGIN EXCLUSIVE; DELETE FROM troubles; COMMIT;")
+            .unwrap();
+        assert_eq!(Snapshots::look(&path, |found| ids(found.unwrap())), [1]);
+        let mut snapshots = Snapshots::open_within(&path, Duration::ZERO).unwrap();
+        put_numbers(&mut snapshots, 1);
+        assert_eq!(
+            (ids(&snapshots), numbers(&snapshots, 1)),
+            (vec![1], Some(1))
+        );
+        let remark = snapshots.unkept().unwrap().to_string();
+        assert!(remark.contains("is locked by another program"), "{remark}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_leaves_numbers_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        fs::write(&cache, "a file").unwrap();
+        let path = cache.join("snapshots.sqlite");
+        assert!(Snapshots::look(&path, |found| found.is_none()));
+        let mut snapshots = Snapshots::open(&path).unwrap();
+        put_numbers(&mut snapshots, 1);
+        assert_eq!(numbers(&snapshots, 1), Some(1));
+        let remark = snapshots.unkept().unwrap().to_string();
+        assert!(remark.contains(&cache.display().to_string()), "{remark}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_database_that_was_deleted_or_replaced_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshots.sqlite");
+        let mut app = Snapshots::open(&path).unwrap();
+        put_numbers(&mut app, 1);
+        let before = app.stamp().unwrap();
+        set_aside(&path);
+        put_numbers(&mut Snapshots::open(&path).unwrap(), 2);
+        assert!(app.stamp().unwrap().others_wrote_since(before));
+        assert_eq!((numbers(&app, 1), numbers(&app, 2)), (None, Some(2)));
+        put_numbers(&mut app, 3);
+        drop(app);
+        assert_eq!(numbers(&Snapshots::open(&path).unwrap(), 3), Some(3));
     }
 
     #[test]
@@ -296,12 +740,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshots.sqlite");
         put(&path, 1);
-        let mut reader = Snapshots::open_to_read(&path).unwrap().unwrap();
-        assert!(reader.forget_connection(&connection()).is_err());
-        drop(reader);
+        let cannot_write = |database: Database| {
+            let mut reader = Snapshots::of(&path, Ok(Store::looking(database))).unwrap();
+            assert!(reader.forget_connection(&connection()).is_err());
+        };
+        cannot_write(open_to_read(&path).unwrap().unwrap());
         at_rest(&path);
-        let mut reader = Snapshots::open_at_rest(&path).unwrap().unwrap();
-        assert!(reader.forget_connection(&connection()).is_err());
+        cannot_write(open_at_rest(&path).unwrap().unwrap());
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The projects that each Connection reaches, and what Discovery could not read.
 
 use jiff::Timestamp;
-use rusqlite::{Connection as Database, OptionalExtension, params};
+use rusqlite::{OptionalExtension, params};
 use sign_in_with_posthog::ConnectionId;
 
-use super::{KnownDiscovery, SnapshotError, Snapshots, failed, json, number};
+use super::{KnownDiscovery, SnapshotError, Snapshots, json, number};
 use crate::discovery::Discovery;
 use crate::project::{Project, ProjectKey};
 
@@ -19,15 +19,15 @@ impl Snapshots {
         &self,
         connection: &ConnectionId,
     ) -> Result<Option<KnownDiscovery>, SnapshotError> {
-        let found = self
-            .database
-            .query_row(
-                "SELECT found_at, failures FROM discoveries WHERE connection = ?1",
-                [connection.as_str()],
-                |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
-            )
-            .optional()
-            .map_err(|error| failed(&self.path, error))?;
+        let found = self.run(|database| {
+            database
+                .query_row(
+                    "SELECT found_at, failures FROM discoveries WHERE connection = ?1",
+                    [connection.as_str()],
+                    |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+                )
+                .optional()
+        })?;
         Ok(found.map(|(found_at, failures)| KnownDiscovery {
             found_at: Timestamp::from_second(found_at).unwrap_or(Timestamp::UNIX_EPOCH),
             failures: serde_json::from_str(&failures).unwrap_or_default(),
@@ -43,9 +43,8 @@ impl Snapshots {
         now: Timestamp,
     ) -> Result<(), SnapshotError> {
         let whole = discovery.failures.is_empty();
-        let path = self.path.clone();
-        let store = |database: &mut Database| -> rusqlite::Result<()> {
-            let transaction = database.transaction()?;
+        self.run(|database| {
+            let transaction = database.unchecked_transaction()?;
             if whole {
                 transaction.execute(
                     "DELETE FROM projects WHERE connection = ?1",
@@ -72,8 +71,7 @@ impl Snapshots {
                 params![connection.as_str(), now.as_second(), json(&discovery.failures)],
             )?;
             transaction.commit()
-        };
-        store(&mut self.database).map_err(|error| failed(&path, error))
+        })
     }
 
     /// Forgets what a Connection reached. Snapshots of its projects stay for when it comes back.
@@ -82,9 +80,7 @@ impl Snapshots {
             "DELETE FROM projects WHERE connection = ?1",
             "DELETE FROM discoveries WHERE connection = ?1",
         ] {
-            self.database
-                .execute(statement, [connection.as_str()])
-                .map_err(|error| failed(&self.path, error))?;
+            self.run(|database| database.execute(statement, [connection.as_str()]))?;
         }
         Ok(())
     }
@@ -99,13 +95,12 @@ impl Snapshots {
 
     /// The Connections that projects belong to.
     pub fn owners(&self) -> Result<Vec<ConnectionId>, SnapshotError> {
-        let read = || -> rusqlite::Result<Vec<String>> {
-            self.database
+        let names = self.run(|database| {
+            database
                 .prepare_cached("SELECT DISTINCT connection FROM projects")?
-                .query_map([], |row| row.get(0))?
-                .collect()
-        };
-        let names = read().map_err(|error| failed(&self.path, error))?;
+                .query_map([], |row| row.get::<_, String>(0))?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
         Ok(names
             .into_iter()
             .filter_map(|name| ConnectionId::try_from(name).ok())
@@ -133,8 +128,8 @@ impl Snapshots {
         projects.retain(|project| reached(&project.key));
         for project in &mut projects {
             project.connection = to.clone();
-            self.database
-                .execute(
+            self.run(|database| {
+                database.execute(
                     "UPDATE projects SET connection = ?1, json = ?2 WHERE host = ?3 AND id = ?4",
                     params![
                         to.as_str(),
@@ -143,13 +138,13 @@ impl Snapshots {
                         number(project.key.id)
                     ],
                 )
-                .map_err(|error| failed(&self.path, error))?;
-            self.database
-                .execute(
+            })?;
+            self.run(|database| {
+                database.execute(
                     "DELETE FROM troubles WHERE host = ?1 AND id = ?2",
                     params![project.key.host, number(project.key.id)],
                 )
-                .map_err(|error| failed(&self.path, error))?;
+            })?;
         }
         Ok(())
     }

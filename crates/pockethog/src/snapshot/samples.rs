@@ -1,9 +1,10 @@
 //! Projects for the tests of the Snapshots.
 #![allow(clippy::unwrap_used)]
 
+use jiff::Timestamp;
 use sign_in_with_posthog::{ConnectionId, CredentialKind, Host, Region};
 
-use super::Snapshots;
+use super::{Breakdowns, Range, Snapshots};
 use crate::discovery::{Cause, Discovery, Failure};
 use crate::project::{Project, ProjectKey};
 
@@ -24,6 +25,15 @@ pub(crate) fn project(id: u64) -> Project {
         has_events: None,
         website: None,
         connection: connection(),
+    }
+}
+
+/// Numbers that were measured at this second.
+pub(super) fn breakdowns(second: i64) -> Breakdowns {
+    Breakdowns {
+        measured_at: Timestamp::from_second(second).unwrap(),
+        range: Range::Week,
+        lists: vec![],
     }
 }
 

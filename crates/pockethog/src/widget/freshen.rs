@@ -5,7 +5,7 @@
 //! free and something is still missing. Failures are written down too, so that those who waited do not
 //! fail again one after another.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ use super::Asked;
 use super::content::{Content, Row};
 use crate::accounts::Clouds;
 use crate::discovery::{Cause, Discovery, Failure, discover};
-use crate::folders::make_private;
 use crate::overview::{Period, Range, Today};
+use crate::private_files::{PrivateError, make_folder, open_lock};
 use crate::program::Program;
 use crate::project::{Project, ProjectKey};
 use crate::refresh::{self, ReadError};
@@ -72,7 +72,7 @@ pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Afte
             return (content, None);
         }
     };
-    let (refreshed, aftermath) = match Refresh::open(asked) {
+    let (refreshed, aftermath) = match Refresh::open(asked, deadline) {
         Ok(refresh) => {
             let (refreshed, aftermath) = refresh.run(deadline);
             (refreshed.map_err(FreshenError::from), Some(aftermath))
@@ -93,20 +93,18 @@ pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Afte
     (content, aftermath)
 }
 
-fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
+fn try_lock(path: &Path) -> Result<Option<File>, PrivateError> {
     if let Some(folder) = path.parent() {
-        make_private(folder)?;
+        make_folder(folder)?;
     }
-    let mut options = OpenOptions::new();
-    let file = options
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let file = open_lock(path)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::Error(source)) => Err(PrivateError::Io {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -139,11 +137,11 @@ enum Answer {
 }
 
 impl<'a> Refresh<'a> {
-    fn open(asked: &'a Asked<'a>) -> Result<Self, FreshenError> {
+    fn open(asked: &'a Asked<'a>, deadline: Instant) -> Result<Self, FreshenError> {
         let clouds = Clouds::from_environment()?;
         let program = Program::open_at(asked.folders.clone(), clouds)?;
-        // On a disk that cannot be written to, numbers live as long as the process.
-        let snapshots = program.snapshots().or_else(|_| Snapshots::in_memory())?;
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let snapshots = Snapshots::open_within(&asked.folders.snapshots(), patience)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -193,6 +191,8 @@ impl<'a> Refresh<'a> {
                 }
             }
         }
+        let mut remarks = self.asked.remarks.borrow_mut();
+        remarks.extend(self.snapshots.remarks());
         Ok(self.asked.content(Some(&self.snapshots)))
     }
 

@@ -31,6 +31,7 @@ mod waybar;
 mod words;
 mod xbar;
 
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -89,27 +90,37 @@ pub struct Shown {
     pub preferences: Preferences,
     /// To be finished after printing.
     pub aftermath: Option<Aftermath>,
+    /// What did not keep the numbers from being shown, in sentences for standard error.
+    pub remarks: Vec<String>,
 }
 
 /// Reads what is known and refreshes what is old. Never fails: what went wrong is in the content.
 pub fn show(folders: &Folders, request: &Request, resolve: Resolve<'_>) -> Shown {
     let deadline = Instant::now() + request.patience;
+    // A bar that starts this every minute gets no word about the preferences: the page and `status` have it.
+    let (preferences, _) = Preferences::load(&folders.preferences());
     let asked = Asked {
         folders,
         request,
         resolve,
-        preferences: &Preferences::load(&folders.preferences()).unwrap_or_default(),
+        preferences: &preferences,
         started: Timestamp::now(),
+        remarks: RefCell::default(),
     };
-    let mut content = asked.look();
     let mut aftermath = None;
+    let mut content = match folders.claim() {
+        Err(error) => Content::failed(request, asked.started, error.to_string()),
+        Ok(()) => asked.look(),
+    };
     if !request.offline && content.is_due() {
         (content, aftermath) = freshen::run(&asked, deadline);
     }
+    let remarks = asked.remarks.take();
     Shown {
         content,
-        preferences: asked.preferences.clone(),
+        preferences,
         aftermath,
+        remarks,
     }
 }
 
@@ -120,10 +131,11 @@ struct Asked<'a> {
     resolve: Resolve<'a>,
     preferences: &'a Preferences,
     started: Timestamp,
+    remarks: RefCell<Vec<String>>,
 }
 
 impl Asked<'_> {
-    /// What is known now. A database that cannot be read is set aside by the refresh, which opens it to write.
+    /// What is known now.
     fn look(&self) -> Content {
         Snapshots::look(&self.folders.snapshots(), |snapshots| {
             self.content(snapshots)

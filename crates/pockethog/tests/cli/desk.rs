@@ -27,6 +27,10 @@ pub struct Run {
 }
 
 impl Run {
+    pub fn of(output: std::process::Output) -> Self {
+        ended(output)
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
@@ -57,7 +61,12 @@ impl Desk {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pockethog"));
+        self.command_of(env!("CARGO_BIN_EXE_pockethog"), arguments)
+    }
+
+    /// Another program on this device.
+    pub fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()

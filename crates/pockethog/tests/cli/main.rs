@@ -11,4 +11,5 @@ mod projects;
 mod queries;
 mod shape;
 mod sign_in;
+mod storage;
 mod usage;

@@ -1,0 +1,113 @@
+//! Why Snapshots are not kept on this device, for people: which file, whose it is, what to do.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use crate::private_files::{PrivateError, other_owner, quoted};
+
+/// Why Snapshots are not kept on this device. Numbers are in memory until the program ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unkept {
+    path: PathBuf,
+    reason: String,
+    remedy: String,
+}
+
+impl std::fmt::Display for Unkept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.path.display();
+        write!(
+            f,
+            "numbers are not kept: {path} {}. {}",
+            self.reason, self.remedy
+        )
+    }
+}
+
+impl Unkept {
+    /// The database.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is in the way.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+
+    /// A folder that is not ours, or cannot be made private.
+    pub(super) fn private(path: &Path, error: &PrivateError) -> Self {
+        let folder = path.parent().unwrap_or(path);
+        let (reason, remedy) = match error {
+            PrivateError::Foreign { .. } => ("cannot be used".to_owned(), format!("{error}.")),
+            PrivateError::Io { .. } => (format!("cannot be used ({error})"), read_only(folder)),
+        };
+        Self {
+            path: path.to_owned(),
+            reason,
+            remedy,
+        }
+    }
+
+    /// What SQLite's refusal means. Whose file it is comes first: a file of root's looks read-only to us.
+    pub(super) fn refused(path: &Path, error: &rusqlite::Error) -> Self {
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        let (reason, remedy) = match (owner(path, folder), error.sqlite_error_code()) {
+            (_, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => (
+                "is locked by another program".to_owned(),
+                format!(
+                    "End the program that holds it (`fuser {}` names it). A folder on a network drive \
+                     may not be able to unlock: POCKETHOG_HOME names another one.",
+                    quoted(path)
+                ),
+            ),
+            (_, Some(ErrorCode::FileLockingProtocolFailed | ErrorCode::NoLargeFileSupport)) => (
+                "is on a drive that cannot lock files".to_owned(),
+                "Set POCKETHOG_HOME to a folder on a disk of this device.".to_owned(),
+            ),
+            (_, Some(ErrorCode::DiskFull)) => (
+                "cannot grow: the disk is full".to_owned(),
+                "Free some space; then numbers are kept again.".to_owned(),
+            ),
+            (Some(owner), _) => (
+                format!("belongs to {owner} and cannot be written ({error})"),
+                format!(
+                    "`sudo chown -R \"$(id -un)\" {}` gives it back.",
+                    quoted(folder)
+                ),
+            ),
+            (None, Some(ErrorCode::SystemIoFailure)) => (
+                format!("cannot be written ({error})"),
+                "Look whether the disk is full or failing. On a network drive, set POCKETHOG_HOME to a \
+                 folder on a disk of this device."
+                    .to_owned(),
+            ),
+            (None, _) => (
+                format!("cannot be written ({error})"),
+                read_only(folder),
+            ),
+        };
+        Self {
+            path: path.to_owned(),
+            reason,
+            remedy,
+        }
+    }
+}
+
+fn read_only(folder: &Path) -> String {
+    format!(
+        "Look whether {} is read-only, or set POCKETHOG_HOME to a folder that PocketHog may write to.",
+        folder.display()
+    )
+}
+
+fn owner(path: &Path, folder: &Path) -> Option<String> {
+    other_owner(path).or_else(|| other_owner(folder))
+}

@@ -1,0 +1,284 @@
+//! Disks, folders and names that are not as they should be: what was read is shown all the same.
+
+#![allow(clippy::unwrap_used)]
+
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::desk::{Desk, Run};
+
+/// A user that owns nothing else here.
+const SOMEBODY: u32 = 54_321;
+
+fn has_numbers(run: &Run) {
+    let document = run.json();
+    let projects = document["projects"].as_array().unwrap();
+    assert!(!projects.is_empty(), "{run:?}");
+    assert!(document["total"]["visitors"].is_u64(), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_cannot_be_kept_are_shown_with_a_remark() {
+    let desk = Desk::signed_in().await;
+    let cache = desk.file("home/cache");
+    std::fs::remove_dir_all(&cache).ok();
+    std::fs::write(&cache, "no folder").unwrap();
+    let named = cache.display().to_string();
+    let remarked = |run: &Run| {
+        assert!(run.err.contains("numbers are not kept"), "{run:?}");
+        assert!(run.err.contains(&named), "{run:?}");
+        assert!(run.err.contains("POCKETHOG_HOME"), "{run:?}");
+        assert_eq!(
+            run.err.matches("numbers are not kept").count(),
+            1,
+            "{run:?}"
+        );
+    };
+    let run = desk.run(&["overview", "--json"]).await.ended(0);
+    has_numbers(&run);
+    remarked(&run);
+    assert!(run.json()["remarks"][0].as_str().unwrap().contains(&named));
+    let run = desk.run(&["overview", "--range", "7d", "--json"]).await;
+    has_numbers(&run.ended(0));
+    let run = desk.run(&["projects", "--json"]).await.ended(0);
+    remarked(&run);
+    let key = run.json()["projects"][0]["key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for arguments in [
+        &["events", &key][..],
+        &["annotations", &key],
+        &["query", "SELECT 1", "--project", &key],
+    ] {
+        let run = desk.run(arguments).await.ended(0);
+        assert!(!run.out.trim().is_empty(), "{run:?}");
+        remarked(&run);
+    }
+    let run = desk.run(&["widget", "--timeout", "300s"]).await.ended(0);
+    assert!(run.out.chars().any(|c| c.is_ascii_digit()), "{run:?}");
+    remarked(&run);
+    let run = desk.run(&["doctor", "--json"]).await.ended(1);
+    assert!(run.out.contains(&named), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_another_program_locks_are_shown_with_a_remark() {
+    let desk = Desk::signed_in().await;
+    desk.run(&["overview"]).await.ended(0);
+    let path = desk.file("home/cache/snapshots.sqlite");
+    let holder = rusqlite::Connection::open(&path).unwrap();
+    holder
+        .pragma_update(None, "locking_mode", "EXCLUSIVE")
+        .unwrap();
+    holder
+        .execute_batch("BEGIN EXCLUSIVE; DELETE FROM troubles; COMMIT;")
+        .unwrap();
+    let run = desk.run(&["overview", "--json"]).await.ended(0);
+    has_numbers(&run);
+    let remark = format!("{} is locked by another program", path.display());
+    assert!(run.err.contains(&remark), "{run:?}");
+    let run = desk
+        .run(&["widget", "--max-age", "0s", "--timeout", "300s"])
+        .await;
+    assert!(run.ended(0).err.contains(&remark));
+    let run = desk.run(&["doctor"]).await.ended(1);
+    assert!(run.out.contains("is locked by another program"), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_runs_even_if_nothing_else_does() {
+    let desk = Desk::new().await;
+    std::fs::create_dir(desk.file("home")).unwrap();
+    std::fs::write(desk.file("home/sign-in"), "no folder").unwrap();
+    desk.run(&["status"]).await.ended(1);
+    let run = desk.run(&["doctor", "--json"]).await.ended(1);
+    let findings = run.json()["findings"].as_array().unwrap().clone();
+    let failed = |what: &str| {
+        let mut found = findings.iter();
+        found.any(|finding| finding["what"] == what && finding["health"] == "fail")
+    };
+    assert!(failed("Start") && !failed("Preferences"), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_leaves_nothing_in_the_home_of_a_user() {
+    let desk = Desk::new().await;
+    // Only root can give a folder away.
+    if chown(desk.home.path(), Some(SOMEBODY), None).is_err() {
+        return;
+    }
+    for arguments in [
+        &["status"][..],
+        &["overview"],
+        &["login", "us", "--no-browser"],
+        &["config", "set", "mode", "dark"],
+        &["widget"],
+        &["doctor"],
+        &["--no-browser"],
+    ] {
+        let run = desk.run(arguments).await.ended(1);
+        let words = format!("{}{}", run.out, run.err);
+        assert!(words.contains("belongs to 54321"), "{words}");
+        let left = std::fs::read_dir(desk.home.path()).unwrap().count();
+        assert_eq!(left, 0, "{arguments:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_command_is_first_folders_and_files_are_private() {
+    let desk = Desk::signed_in().await;
+    let home = desk.file("home");
+    let output = home.join("cache/widget.svg");
+    let output = output.to_str().unwrap();
+    std::fs::remove_dir_all(home.join("cache")).ok();
+    // A umask that gives everything to everybody, and a file in the cache folder before anything else.
+    for arguments in [
+        &["widget", "--offline", "--format", "svg", "--output", output][..],
+        &["overview"],
+        &["config", "set", "mode", "dark"],
+        &["widget", "--max-age", "0s", "--timeout", "300s"],
+    ] {
+        let mut words = vec!["-c", "umask 000; exec \"$@\"", "sh"];
+        words.push(env!("CARGO_BIN_EXE_pockethog"));
+        words.extend(arguments);
+        let mut command = desk.command_of("sh", &words);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().await.unwrap();
+    }
+    open_to_others(&home)
+        .iter()
+        .for_each(|path| panic!("{path} is open to others"));
+    assert!(home.join("cache/snapshots.sqlite").exists());
+}
+
+/// Whatever others could read below a folder, and the folder itself.
+fn open_to_others(folder: &Path) -> Vec<String> {
+    let mut open = Vec::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(path) = left.pop() {
+        let found = path.symlink_metadata().unwrap();
+        if found.permissions().mode() & 0o077 != 0 {
+            open.push(path.display().to_string());
+        }
+        if found.is_dir() {
+            left.extend(
+                std::fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        }
+    }
+    open
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_no_text_are_shown_as_far_as_they_are() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let desk = Desk::signed_in().await;
+    let odd = desk.home.path().join(OsStr::from_bytes(b"caf\xe9"));
+    std::fs::rename(desk.file("home"), &odd).unwrap();
+    let run = async |arguments: &[&OsStr], code: i32| {
+        let mut command = desk.command(&[]);
+        command.env("POCKETHOG_HOME", &odd).args(arguments);
+        let run = Run::of(command.output().await.unwrap());
+        assert!(!run.err.contains("panicked"), "{run:?}");
+        run.ended(code)
+    };
+    let words = |line: &'static str| line.split(' ').map(OsStr::new).collect::<Vec<_>>();
+    let status = run(&words("status --json"), 0).await;
+    assert!(
+        status.json()["snapshots"]
+            .as_str()
+            .unwrap()
+            .contains("caf\u{fffd}/cache")
+    );
+    run(&words("status"), 0).await;
+    run(&words("overview --json"), 0).await;
+    run(&words("config path --json"), 0).await;
+    run(&words("config set mode dark"), 0).await;
+    run(&words("doctor --json"), 0).await;
+    let output = odd.join(OsStr::from_bytes(b"\xff.svg"));
+    let mut arguments = words("widget --timeout 300s --format svg --output");
+    arguments.push(output.as_os_str());
+    run(&arguments, 0).await;
+    assert!(output.exists());
+    arguments.extend(words("--install systemd"));
+    run(&arguments, 1).await;
+    run(&[OsStr::new("overview"), OsStr::from_bytes(b"\xff")], 2).await;
+    run(&[OsStr::from_bytes(b"\xff")], 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_goes_away_is_no_panic() {
+    let desk = Desk::signed_in().await;
+    for line in [
+        "status",
+        "status --json",
+        "projects",
+        "projects --json",
+        "overview --json",
+        "doctor --json",
+        "widget --offline",
+        "config get",
+        "config get --json",
+        "completions bash",
+        "man",
+        "--help",
+        "--version",
+        "nonsense",
+        "nonsense --json",
+        "annotations list --json",
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        for both in [false, true] {
+            let mut command = desk.command(&arguments);
+            let mut child = command.spawn().unwrap();
+            drop(child.stdout.take());
+            if both {
+                drop(child.stderr.take());
+            }
+            let output = child.wait_with_output().await.unwrap();
+            let err = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!err.contains("panicked"), "{line}: {err}");
+            assert!(
+                matches!(output.status.code(), Some(0..=5)),
+                "{line}: {output:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preference_of_a_newer_version_is_named_once_and_the_rest_is_in_force() {
+    let desk = Desk::signed_in().await;
+    let run = desk.run(&["projects", "--json"]).await.ended(0);
+    let key = run.json()["projects"][0]["key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let text = format!("sound = \"loud\"\n\n[projects.\"{key}\"]\nname = \"My own\"\nicon = 7\n");
+    std::fs::write(desk.file("home/preferences.toml"), text).unwrap();
+    let run = desk.run(&["overview", "My own", "--json"]).await.ended(0);
+    assert_eq!(run.json()["projects"][0]["name"], "My own", "{run:?}");
+    for named in [
+        "line 1: there is no preference `sound`",
+        "line 5: there is no preference `icon`",
+    ] {
+        assert_eq!(run.err.matches(named).count(), 1, "{run:?}");
+        assert!(
+            run.json()["remarks"][0].as_str().unwrap().contains(named),
+            "{run:?}"
+        );
+    }
+    desk.run(&["config", "set", "mode", "dark"]).await.ended(0);
+    let text = std::fs::read_to_string(desk.file("home/preferences.toml")).unwrap();
+    assert!(
+        text.contains("sound = \"loud\"") && text.contains("icon = 7"),
+        "{text}"
+    );
+}
