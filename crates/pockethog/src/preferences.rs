@@ -415,13 +415,14 @@ fn write(path: &Path, text: &str) -> Result<(), PreferencesError> {
             None => error.kind().into(),
         };
         let path = path.to_owned();
-        match path.is_symlink() {
-            true => PreferencesError::Linked {
+        if path.is_symlink() {
+            PreferencesError::Linked {
                 path,
                 target,
                 source,
-            },
-            false => PreferencesError::Io { path, source },
+            }
+        } else {
+            PreferencesError::Io { path, source }
         }
     })
 }

@@ -11,10 +11,10 @@ use super::console::{CliError, Console, Exit, Text};
 use super::json::write_document;
 use super::select;
 use crate::charts::image::Size;
-use crate::folders::Folders;
+use crate::folders::{self, Folders};
 use crate::overview::Range;
 use crate::preferences::{Mode, Preferences, Scheme};
-use crate::widget::install::{Call, Target};
+use crate::widget::install::{Call, InstallError, Target};
 use crate::widget::{self, Content, MenuHost, Request, State, Which};
 
 /// Device pixels per CSS pixel of a PNG.
@@ -214,7 +214,7 @@ impl Widget {
     }
 
     /// The options again, as an installed widget is to be called with.
-    fn again(&self) -> Vec<String> {
+    fn again(&self) -> Result<Vec<String>, InstallError> {
         let mut again = Vec::new();
         let mut add = |option: &str, value: &str| {
             again.push(option.to_owned());
@@ -240,7 +240,7 @@ impl Widget {
         }
         if let Some(output) = &self.output {
             let output = std::path::absolute(output).unwrap_or_else(|_| output.clone());
-            add("--output", &output.display().to_string());
+            add("--output", &text_of(&output)?);
         }
         if self.favourites {
             again.push("--favourites".to_owned());
@@ -249,7 +249,7 @@ impl Widget {
             again.push("--".to_owned());
             again.extend(self.projects.iter().cloned());
         }
-        again
+        Ok(again)
     }
 }
 
@@ -279,7 +279,7 @@ fn exit(content: &Content) -> Exit {
 }
 
 fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Exit, CliError> {
-    let folders = etcetera::choose_base_strategy()
+    let places = etcetera::choose_base_strategy()
         .map_err(|_| CliError::failed("there is no home folder to install into"))?;
     let target = match program {
         Program::Waybar => Target::Waybar,
@@ -287,17 +287,12 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
         Program::Tmux => Target::Tmux,
         Program::Systemd => Target::Systemd,
     };
-    let environment = ["POCKETHOG_HOME", "POCKETHOG_US_URL", "POCKETHOG_EU_URL"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
-        .filter(|(_, value)| !value.is_empty())
-        .collect();
     let call = Call {
         program: self::program(),
-        arguments: arguments.again(),
-        environment,
+        arguments: arguments.again()?,
+        environment: environment()?,
     };
-    let plan = target.plan(&call, &folders.config_dir(), folders.home_dir())?;
+    let plan = target.plan(&call, &places.config_dir(), places.home_dir())?;
     if arguments.write {
         let written = plan.write()?;
         for piece in &plan.pieces {
@@ -319,9 +314,49 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
     Ok(Exit::Done)
 }
 
-/// This program, to be called again.
+/// This program, to be called again: by the name that it was called by, so that a link which a package manager
+/// keeps on the newest version stays a link.
 fn program() -> PathBuf {
-    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("pockethog"))
+    let running = std::env::current_exe().ok();
+    let file = |path: &PathBuf| std::fs::canonicalize(path).ok();
+    let is_running = |called: &PathBuf| file(called) == running.as_ref().and_then(file);
+    called_as()
+        .filter(is_running)
+        .or(running.clone())
+        .unwrap_or_else(|| PathBuf::from("pockethog"))
+}
+
+fn called_as() -> Option<PathBuf> {
+    let name = PathBuf::from(std::env::args_os().next()?);
+    if name.components().count() > 1 {
+        return std::path::absolute(name).ok();
+    }
+    let folders = std::env::var_os("PATH")?;
+    let mut files = std::env::split_paths(&folders).map(|folder| folder.join(&name));
+    std::path::absolute(files.find(|file| file.is_file())?).ok()
+}
+
+/// The variables that an installed widget is to find. A folder is named from the root: the other program has
+/// another working folder.
+fn environment() -> Result<Vec<(String, String)>, InstallError> {
+    let home = folders::home_from_environment();
+    let home = home.map(|home| std::path::absolute(&home).unwrap_or(home));
+    let home = home.as_deref().map(text_of).transpose()?;
+    let addresses = ["POCKETHOG_US_URL", "POCKETHOG_EU_URL"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var(name).ok()?)));
+    let all = home.map(|home| ("POCKETHOG_HOME", home));
+    Ok(all
+        .into_iter()
+        .chain(addresses)
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect())
+}
+
+fn text_of(path: &Path) -> Result<String, InstallError> {
+    let text = path.to_str().map(ToOwned::to_owned);
+    text.ok_or_else(|| InstallError::NotText(path.to_owned()))
 }
 
 /// Replaces the file as a whole: whoever reads it never meets half an image.

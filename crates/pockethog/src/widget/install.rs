@@ -73,8 +73,8 @@ pub enum InstallError {
         "tmux cannot take parentheses that do not pair; name the project by its key, like us/12"
     )]
     Parentheses,
-    /// The path of the program is no text.
-    #[error("the path of this program, {}, is not UTF-8", .0.display())]
+    /// A path that is no text.
+    #[error("the path {} is not UTF-8, and cannot be written into the file of another program", .0.display())]
     NotText(PathBuf),
     /// The system said no.
     #[error("{}: {source}", path.display())]

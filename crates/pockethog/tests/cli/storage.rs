@@ -49,8 +49,8 @@ async fn numbers_that_cannot_be_kept_are_shown_with_a_remark() {
         .to_owned();
     for arguments in [
         &["events", &key][..],
-        &["annotations", &key],
-        &["query", "SELECT 1", "--project", &key],
+        &["annotations", "list", &key],
+        &["query", &key, "SELECT 1"],
     ] {
         let run = desk.run(arguments).await.ended(0);
         assert!(!run.out.trim().is_empty(), "{run:?}");

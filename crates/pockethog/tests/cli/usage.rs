@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::desk::Desk;
+use crate::desk::{Desk, Run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn help_and_version_are_no_errors() {
@@ -82,4 +82,34 @@ async fn the_lock_of_the_running_app_is_nothing_to_warn_of() {
     let app = of("App").unwrap()["saw"].as_str().unwrap();
     assert!(app.starts_with("running"), "{report}");
     assert_eq!(of("Locks").unwrap()["health"], "ok", "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_installed_names_the_program_as_it_was_called() {
+    let desk = Desk::new().await;
+    let (bin, version) = (desk.file("bin"), desk.file("1.2.3"));
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::create_dir_all(&version).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pockethog"), version.join("pockethog")).unwrap();
+    std::os::unix::fs::symlink(version.join("pockethog"), bin.join("pockethog")).unwrap();
+    let link = bin.join("pockethog").display().to_string();
+    let install = ["widget", "--install", "systemd"];
+    for program in [link.as_str(), "bin/pockethog", "pockethog"] {
+        let mut command = desk.command_of("sh", &["-c", "exec \"$@\"", "sh", program]);
+        command
+            .args(install)
+            .current_dir(desk.home.path())
+            .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+            .env("POCKETHOG_HOME", "below");
+        let run = Run::of(command.output().await.unwrap()).ended(0);
+        assert!(
+            run.out.contains(&format!("ExecStart=\"{link}\"")),
+            "{run:?}"
+        );
+        let home = desk.file("below").display().to_string();
+        assert!(
+            run.out.contains(&format!("POCKETHOG_HOME={home}\"")),
+            "{run:?}"
+        );
+    }
 }
