@@ -11,6 +11,10 @@ use tempfile::NamedTempFile;
 use super::launch::LaunchError;
 use super::mount::Mount;
 use super::secret::Secret;
+use crate::private_files::read_small;
+
+/// More than this was not written by us.
+const LARGEST: u64 = 1 << 16;
 
 /// What is kept.
 #[derive(Debug)]
@@ -54,8 +58,9 @@ impl Persistent {
     ///
     /// There are no random numbers.
     pub fn open(path: &Path) -> Result<Self, LaunchError> {
-        let document: Document = std::fs::read(path)
+        let document: Document = read_small(path, LARGEST)
             .ok()
+            .flatten()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
         let port = document.port;
