@@ -2,8 +2,36 @@
 "use strict";
 (() => {
   const body = document.body;
-  // Where the home page is.
-  const base = document.documentElement.dataset.base;
+  // Where the home page is; name and key of this page.
+  const { base, page, key } = document.documentElement.dataset;
+
+  // Whoever listens on the port after PocketHog has ended must not write into this page. What is shown comes
+  // with a proof by the key, which is never sent: see server/proof.rs.
+  const bytes = (text) => new TextEncoder().encode(text);
+  const nonce = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(24))));
+  const secret = key && window.crypto?.subtle
+    ? crypto.subtle.importKey("raw", bytes(key), { name: "HMAC", hash: "SHA-256" }, false, ["verify"])
+    : null;
+  async function proven(proof, ...parts) {
+    if (!secret || !proof) return false;
+    const texts = parts.map(bytes);
+    const message = new Uint8Array(texts.reduce((sum, text) => sum + 8 + text.length, 0));
+    let at = 0;
+    for (const text of texts) {
+      new DataView(message.buffer).setBigUint64(at, BigInt(text.length));
+      message.set(text, at + 8);
+      at += 8 + text.length;
+    }
+    const decoded = atob(proof.replaceAll("-", "+").replaceAll("_", "/"));
+    const signature = Uint8Array.from(decoded, (letter) => letter.charCodeAt(0));
+    return crypto.subtle.verify("HMAC", await secret, signature, message);
+  }
+  let over = false;
+  function ended() {
+    over = true;
+    body.dataset.ended = "";
+    status("offline", "PocketHog has ended");
+  }
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const el = (tag, className, text) => {
     const node = document.createElement(tag);
@@ -100,13 +128,31 @@
     if (done < total) status("loading", `Loading ${done} of ${total}`);
   }
 
-  if (body.dataset.stream && "EventSource" in window) {
+  if (body.dataset.stream && "EventSource" in window && secret) {
     let stream = null;
     const close = () => { if (stream) { stream.close(); stream = null; } };
     const open = () => {
-      if (stream || document.hidden) return;
-      stream = new EventSource(body.dataset.stream);
-      const on = (name, react) => stream.addEventListener(name, (event) => react(JSON.parse(event.data)));
+      if (stream || document.hidden || over) return;
+      const text = nonce();
+      const address = new URL(body.dataset.stream, location.href);
+      address.searchParams.set("page", page);
+      address.searchParams.set("nonce", text);
+      const mine = stream = new EventSource(address);
+      let place = 0;
+      // One after the other, in the order in which they came.
+      let turn = Promise.resolve();
+      stream.onopen = () => { place = 0; };
+      const on = (name, react) => mine.addEventListener(name, (event) => {
+        const [number, proof] = event.lastEventId.split(" ");
+        const expected = String(place++);
+        turn = turn.then(async () => {
+          if (mine !== stream) return;
+          const good = number === expected && await proven(proof, "event", text, expected, name, event.data).catch(() => false);
+          if (mine !== stream) return;
+          if (good) react(JSON.parse(event.data));
+          else { close(); ended(); }
+        });
+      });
       on("part", (part) => swap(part.id, part.html));
       on("order", order);
       on("progress", (now) => progress(now.done, now.total));
@@ -121,6 +167,9 @@
     addEventListener("pagehide", close);
     addEventListener("pageshow", open);
     open();
+  } else if (body.dataset.stream) {
+    // A browser that cannot check a proof shows nothing live.
+    setTimeout(() => location.reload(), 60000);
   }
 
   // Charts: a read-out under the pointer or finger; a click on a day starts a note.
@@ -235,7 +284,13 @@
     let newest = 0;
     const show = async (address, options) => {
       const turn = (newest += 1);
-      const text = await fetch(address, options).then((answer) => answer.text(), () => "");
+      const mine = nonce();
+      const headers = { "x-pockethog-page": page, "x-pockethog-nonce": mine };
+      const answer = await fetch(address, { ...options, headers }).catch(() => null);
+      const text = await answer?.text().catch(() => null);
+      if (turn !== newest) return;
+      const good = answer && await proven(answer.headers.get("x-pockethog-proof"), "answer", mine, text).catch(() => false);
+      if (!good) { ended(); return; }
       const fresh = new DOMParser().parseFromString(text, "text/html");
       const rows = fresh.getElementById("project-list");
       if (turn !== newest) return;

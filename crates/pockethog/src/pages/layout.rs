@@ -23,12 +23,23 @@ pub struct Shell {
     pub back: Option<String>,
     /// Address of the page's event stream; none on pages that stay as they are.
     pub stream: Option<String>,
+    /// By which the page's script knows what comes from the app.
+    pub key: Option<PageKey>,
     /// What the person has to know, on top of the page.
     pub notices: Vec<Notice>,
     /// Who has just signed in.
     pub welcome: Option<Welcome>,
     /// Another site that the browser goes to by itself, without a form and without a script.
     pub leads_to: Option<String>,
+}
+
+/// Name and key of a page.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PageKey {
+    /// Sent with every request of the script.
+    pub name: String,
+    /// Never sent: what the script is answered is proved with it.
+    pub key: String,
 }
 
 /// Who has just signed in. A sign-in that somebody else has answered shows here.
@@ -122,7 +133,7 @@ impl Shell {
     pub fn page(&self, class: &str, content: &Markup) -> Markup {
         html! {
             (DOCTYPE)
-            html lang="en" data-base="/" data-scheme=(colours::name(self.scheme)) data-mode=(mode(self.mode)) {
+            html lang="en" data-base="/" data-page=[self.key.as_ref().map(|page| &page.name)] data-key=[self.key.as_ref().map(|page| &page.key)] data-scheme=(colours::name(self.scheme)) data-mode=(mode(self.mode)) {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
@@ -258,6 +269,12 @@ pub(super) fn mode(mode: Mode) -> &'static str {
         Mode::Auto => "auto",
         Mode::Dark => "dark",
         Mode::Light => "light",
+    }
+}
+
+impl std::fmt::Debug for PageKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PageKey")
     }
 }
 

@@ -1,11 +1,14 @@
 //! What changes while a page is open, and how the page hears of it.
 //!
+//! Each event carries a proof for the page that asked ([`super::proof`]).
+//!
 //! A page names its stream in `data-stream`. The stream announces what the page looks at, so that the
 //! refresher asks for it first, and sends `part` (an element by id and its new HTML), `progress` and
 //! `status` events, which app.js takes in. Closing the page ends the stream and with it the interest.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::ops::RangeFrom;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +22,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::mount::Mount;
+use super::proof::{Prover, Slot};
 use super::refresher::{Interest, Watch};
 use super::state::State;
 use crate::pages::Status;
@@ -108,13 +112,19 @@ fn named(name: &'static str, data: Value) -> Part {
 }
 
 impl Part {
-    /// As it is sent, with its addresses below `mount`.
-    fn event(self, mount: &Mount) -> Event {
+    /// As it is sent: with its addresses below `mount`, and as its id the proof for the page.
+    fn event(self, mount: &Mount, prover: Option<&Prover>, place: u64) -> Event {
         let data = match self.data {
             Data::Plain(data) => data,
             Data::Markup { id, html } => json!({ "id": id, "html": mount.html(&html) }),
         };
-        Event::default().event(self.name).data(data.to_string())
+        let data = data.to_string();
+        let event = Event::default().event(self.name);
+        let event = match prover {
+            Some(prover) => event.id(format!("{place} {}", prover.event(place, self.name, &data))),
+            None => event,
+        };
+        event.data(data)
     }
 }
 
@@ -177,19 +187,36 @@ pub(super) fn stream_watching(
             }
         }
     });
+    let slot = Slot::default();
+    let provers = Arc::clone(&slot);
+    let places = 0_u64..;
     let events = stream::unfold(
-        (events, VecDeque::new(), Arc::clone(state)),
-        |(mut events, mut queue, state): (_, VecDeque<Part>, Arc<State>)| async move {
+        (events, VecDeque::new(), places, Arc::clone(state), provers),
+        |(mut events, mut queue, mut places, state, provers): (
+            _,
+            VecDeque<Part>,
+            _,
+            Arc<State>,
+            Slot,
+        )| async move {
             while queue.is_empty() {
                 queue.extend(tokio::sync::mpsc::Receiver::recv(&mut events).await?);
             }
-            let event = queue.pop_front()?.event(state.mount());
-            Some((Ok::<_, Infallible>(event), (events, queue, state)))
+            let place = RangeFrom::next(&mut places)?;
+            let event = queue
+                .pop_front()?
+                .event(state.mount(), provers.get(), place);
+            Some((
+                Ok::<_, Infallible>(event),
+                (events, queue, places, state, provers),
+            ))
         },
     );
-    Sse::new(events)
+    let mut response = Sse::new(events)
         .keep_alive(KeepAlive::new().interval(HEARTBEAT))
-        .into_response()
+        .into_response();
+    response.extensions_mut().insert(slot);
+    response
 }
 
 /// The next changes, each once. `None` when there will be none.

@@ -43,6 +43,7 @@ use super::answer::{page, see_other};
 use super::handshake;
 use super::listener::Client;
 use super::mount::{ASSETS, Mount};
+use super::proof::{PROOF, Prover, Slot};
 use super::secret::Digest;
 use super::{State, assets};
 use crate::pages::Shell;
@@ -154,14 +155,25 @@ async fn guard(Extract(state): Extract<Arc<State>>, mut request: Request, next: 
             if let Some(client) = &client {
                 client.admitted(session);
             }
+            let keys = state.page_keys();
+            let for_answer = keys.prover_for_answer(request.headers());
+            let for_stream = keys.prover_for_stream(request.uri().query().unwrap_or_default());
             let mut response = next.run(request).await;
             if let Some(client) = &client
                 && is_of_kind(response.headers(), "text/event-stream")
             {
                 client.streams();
             }
+            if let Some((slot, prover)) = response.extensions().get::<Slot>().zip(for_stream) {
+                // A response has one slot, and nobody else fills it.
+                slot.set(prover).ok();
+            }
             response.extensions_mut().insert(ForOwner);
-            mounted(state.mount(), response).await
+            let response = mounted(state.mount(), response).await;
+            match for_answer {
+                Some(prover) => proved(&prover, response).await,
+                None => response,
+            }
         }
         Ok(Way::Below(address)) => Redirect::temporary(&address).into_response(),
         Err(refusal) => refusal.answer(),
@@ -267,6 +279,22 @@ async fn mounted(mount: &Mount, response: Response) -> Response {
         Err(_) => Body::from(page),
     };
     Response::from_parts(parts, body)
+}
+
+/// An answer for a script, with its proof.
+async fn proved(prover: &Prover, response: Response) -> Response {
+    if !is_of_kind(response.headers(), "text/html") {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(body) = body::to_bytes(body, usize::MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let proof = std::str::from_utf8(&body).map(|text| prover.answer(text));
+    if let Some(Ok(proof)) = proof.ok().map(|proof| HeaderValue::from_str(&proof)) {
+        parts.headers.insert(PROOF, proof);
+    }
+    Response::from_parts(parts, Body::from(body))
 }
 
 fn is_of_kind(headers: &HeaderMap, kind: &str) -> bool {

@@ -23,6 +23,7 @@ mod mount;
 mod notes;
 mod persistent;
 mod project;
+mod proof;
 mod refresher;
 mod secret;
 mod settings;

@@ -20,6 +20,7 @@ use super::listener::Clients;
 use super::mount::Mount;
 use super::notes::Deleted;
 use super::persistent::Persistent;
+use super::proof::PageKeys;
 use super::refresher::Refresher;
 use super::sign_in::Waiting;
 use crate::pages::layout::{Notice, Tone, Welcome};
@@ -37,6 +38,7 @@ pub struct State {
     program: Arc<Program>,
     address: Url,
     mount: Mount,
+    page_keys: PageKeys,
     access: Access,
     keyholder: Keyholder,
     clients: Arc<Clients>,
@@ -74,11 +76,13 @@ impl State {
         let snapshots = program.snapshots()?;
         let keyholder = Keyholder::new(address.as_str()).ok_or(LaunchError::NoRandomNumbers)?;
         let mount = persistent.mount.clone();
+        let page_keys = PageKeys::new(persistent.page_key.clone());
         let access = Access::new(persistent, program.folders.page_server());
         Ok(Arc::new(Self {
             program,
             address,
             mount,
+            page_keys,
             access,
             keyholder,
             clients: Arc::default(),
@@ -120,6 +124,11 @@ impl State {
     /// Who was let in.
     pub(super) fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Proves to open pages what they are sent.
+    pub(super) fn page_keys(&self) -> &PageKeys {
+        &self.page_keys
     }
 
     /// Proves to other instances that this is the one that runs.
@@ -304,6 +313,7 @@ impl State {
             connected,
             notices,
             welcome: lock(&self.welcome).take(),
+            key: self.page_keys.new_page(),
             ..Shell::default()
         }
     }

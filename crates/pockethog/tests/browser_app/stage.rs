@@ -163,6 +163,16 @@ impl Stage {
         self.browser.open(&self.app.opening).await;
     }
 
+    /// Ends the program at once, while its page stays open.
+    pub fn kill(&mut self) {
+        self.app.end();
+    }
+
+    /// Starts the program again, while its page stays open.
+    pub fn start_again(&mut self) {
+        self.app = App::start(self.home.path(), self.us().address(), self.eu().address());
+    }
+
     /// From the sign-in screen through PostHog's page to the home screen.
     pub async fn sign_in(&self, region: &str, allow: &Allow) {
         self.browser

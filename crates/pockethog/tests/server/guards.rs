@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use base64::Engine;
 use demo_posthog::Endpoint;
 use reqwest::header::{HOST, ORIGIN, SET_COOKIE};
 use reqwest::{Method, StatusCode};
@@ -306,6 +307,60 @@ async fn a_cookie_outlives_the_app_where_the_system_says_whose_the_browser_is() 
     let bookmark = again.browser.get(again.address("/settings"));
     let answer = bookmark.header("cookie", &cookie).send().await.unwrap();
     assert_eq!(answer.status().is_success(), Peer::is_told_here());
+}
+
+#[tokio::test]
+async fn what_a_script_shows_comes_with_a_proof_for_its_page() {
+    let desk = Desk::signed_in().await;
+    let page = desk.app.get("/settings").await.text().await.unwrap();
+    let attribute = |page: &str, name: &str| {
+        let value = page.split(&format!("data-{name}=\"")).nth(1).unwrap();
+        value.split('"').next().unwrap().to_owned()
+    };
+    let (name, key) = (attribute(&page, "page"), attribute(&page, "key"));
+    let other = desk.app.get("/settings").await.text().await.unwrap();
+    assert_ne!(attribute(&other, "key"), key, "every page has its own");
+    // As the script reckons.
+    let proof = |parts: &[&str]| {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.as_bytes());
+        let mut message = Vec::new();
+        for part in parts {
+            message.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            message.extend_from_slice(part.as_bytes());
+        }
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, &message))
+    };
+    let asked = desk.app.request(Method::GET, "/settings?filter=a");
+    let asked = asked.header("x-pockethog-page", &name);
+    let answer = asked.header("x-pockethog-nonce", "once").send().await;
+    let answer = answer.unwrap();
+    let given = answer.headers()["x-pockethog-proof"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let text = answer.text().await.unwrap();
+    assert_eq!(given, proof(&["answer", "once", &text]));
+    let mut stream = desk
+        .app
+        .get(&format!("/events/home?page={name}&nonce=once"))
+        .await;
+    let mut events = String::new();
+    while !events.contains("\n\n") {
+        let chunk = stream.chunk().await.unwrap().unwrap();
+        events.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    let event = events.split("\n\n").next().unwrap();
+    let field = |name: &str| {
+        let mut lines = event.lines();
+        lines
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap()
+            .trim()
+    };
+    let (place, given) = field("id:").split_once(' ').unwrap();
+    assert_eq!(place, "0");
+    let expected = proof(&["event", "once", "0", field("event:"), field("data:")]);
+    assert_eq!(given, expected);
 }
 
 /// Acting as another user needs the superuser.
