@@ -163,10 +163,9 @@ struct Output {
 
 /// PostHog took longer than the run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("PostHog did not answer within {} s{}", limit.as_secs(), if *can_be_longer { "; --timeout waits longer" } else { "" })]
+#[error("PostHog did not answer within {} s", limit.as_secs())]
 pub struct TimeIsUp {
     limit: Duration,
-    can_be_longer: bool,
 }
 
 /// How far something long is: set by those who work, shown by [`Console::watch`].
@@ -348,12 +347,14 @@ impl Console {
         let ended = self
             .watch(progress, tokio::time::timeout(left, work))
             .await
-            .map_err(|_| TimeIsUp {
-                limit,
-                can_be_longer: self.patience.is_some(),
-            });
+            .map_err(|_| TimeIsUp { limit });
         *lock(&self.waited) += started.elapsed();
         ended
+    }
+
+    /// Whether a person can say how long the run may wait.
+    pub fn can_wait_longer(&self) -> bool {
+        self.patience.is_some()
     }
 
     /// Whether the run has waited for PostHog as long as it may.

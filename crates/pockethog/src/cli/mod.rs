@@ -109,14 +109,18 @@ pub fn run() -> ExitCode {
     start_log(&console);
     Numerals::of_environment().choose();
     let ended = dispatch(arguments, &console);
-    match ended.and_then(|exit| console.finish().map(|()| exit)) {
-        Ok(exit) => exit.into(),
+    let exit = match ended.and_then(|exit| console.finish().map(|()| exit)) {
+        Ok(exit) => exit,
         Err(error) => {
             console.error(&error);
             console.finish().ok();
-            error.exit().into()
+            error.exit()
         }
+    };
+    if console.time_is_up() && console.can_wait_longer() {
+        console.say("`--timeout 2m` waits longer.");
     }
+    exit.into()
 }
 
 /// The arguments where the command is `widget`, read without the description of every other command: bars

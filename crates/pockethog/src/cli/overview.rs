@@ -18,7 +18,7 @@ use super::table::{self, Cell, Column};
 use crate::access;
 use crate::discovery::Failure;
 use crate::format::{Change, ago, counted, grouped};
-use crate::overview::{Counts, Part, Period, Range, Today, Total};
+use crate::overview::{Counts, Part, Period, Range, Today, Total, change_percent};
 use crate::preferences::Preferences;
 use crate::program::Program;
 use crate::project::Project;
@@ -331,6 +331,14 @@ impl<'a> Line<'a> {
             .collect()
     }
 
+    /// Persons who are there now, if the numbers were read just now.
+    fn online(&self) -> Option<u64> {
+        match &self.numbers {
+            Numbers::Today(Some(numbers)) if self.age.is_none() => Some(numbers.online),
+            _ => None,
+        }
+    }
+
     /// The change, or the age of numbers that are old.
     fn beside(&self, now: Counts, before: Counts) -> (Style, String) {
         match &self.age {
@@ -364,8 +372,12 @@ fn print(
     if lines.is_empty() {
         return;
     }
-    if let Some(columns) = console.columns().filter(|_| lines.len() <= MOST_CARDS) {
-        return print_cards(console, columns, lines, total, preferences, range, whose);
+    match console.columns() {
+        None => return print_separated(console, lines, total, preferences, range, whose),
+        Some(columns) if lines.len() <= MOST_CARDS => {
+            return print_cards(console, columns, lines, total, preferences, range, whose);
+        }
+        Some(_) => {}
     }
     let mut rows: Vec<Vec<Cell>> = lines.iter().map(|line| row(line, preferences)).collect();
     if lines.len() > 1 {
@@ -389,6 +401,78 @@ fn print(
         Column::whole(""),
     ];
     table::print(console, &columns, &rows);
+}
+
+/// For a file or another program: everything that is known, numbers without separators.
+fn print_separated(
+    console: &Console,
+    lines: &[Line<'_>],
+    total: &Total,
+    preferences: &Preferences,
+    range: Option<Range>,
+    whose: &str,
+) {
+    let number = |number: Option<u64>| number.map_or_else(missing, |number| number.to_string());
+    let figures = |counts: Option<(Counts, Counts)>| {
+        let (now, before) = counts.unzip();
+        let change = counts.and_then(|(now, before)| change_percent(now.visitors, before.visitors));
+        [
+            number(now.map(|now| now.visitors)),
+            number(before.map(|before| before.visitors)),
+            change.map_or_else(missing, |percent| format!("{percent:.1}")),
+            number(now.map(|now| now.pageviews)),
+            number(before.map(|before| before.pageviews)),
+        ]
+    };
+    let time = |at: Option<Timestamp>| at.map_or_else(missing, |at| at.to_string());
+    let mut rows: Vec<Vec<Cell>> = Vec::with_capacity(lines.len() + 1);
+    for line in lines {
+        let reason = line.trouble.as_ref().map(|trouble| trouble.reason.as_str());
+        let mut row = vec![
+            line.project.key.to_string(),
+            preferences.name_of(line.project).to_owned(),
+        ];
+        row.extend(figures(line.counts()));
+        row.extend([
+            number(line.online()),
+            time(line.numbers.measured_at()),
+            line.age.clone().unwrap_or_default(),
+            reason.unwrap_or_default().to_owned(),
+        ]);
+        rows.push(row.iter().map(Cell::new).collect());
+    }
+    if lines.len() > 1 {
+        let whose = total.partly().unwrap_or_else(|| whose.to_owned());
+        let mut row = vec![String::new(), format!("Total of {whose}")];
+        row.extend(figures(total.sums));
+        row.extend([number(total.online), time(total.measured_at)]);
+        row.extend([String::new(), String::new()]);
+        rows.push(row.iter().map(Cell::new).collect());
+    }
+    let title = format!("Visitors {}", range.map_or("today", Range::name));
+    let before = match range {
+        None => "Yesterday by now",
+        Some(_) => "Before",
+    };
+    let titles = [
+        "Key",
+        "Project",
+        &title,
+        before,
+        "Change %",
+        "Pageviews",
+        "Pageviews before",
+        "Online",
+        "Measured",
+        "Age",
+        "Trouble",
+    ];
+    table::print(console, &titles.map(Column::text), &rows);
+}
+
+/// A number that is not known is no zero.
+fn missing() -> String {
+    "–".to_owned()
 }
 
 fn print_cards(

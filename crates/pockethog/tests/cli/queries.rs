@@ -29,6 +29,21 @@ async fn the_overview_has_every_project_and_the_total() {
     insta::assert_snapshot!("overview_range", shape(&range.ended(0).json()));
     let table = desk.run(&["overview"]).await.ended(0);
     assert!(table.out.contains("Total of all projects"), "{}", table.out);
+    // A program gets a tab between the columns, every column, and numbers that it can read.
+    let lines: Vec<Vec<&str>> = table
+        .out
+        .lines()
+        .map(|line| line.split('\t').collect())
+        .collect();
+    assert_eq!(lines.len(), projects.len() + 2);
+    let visitors = lines[0]
+        .iter()
+        .position(|title| *title == "Visitors today")
+        .unwrap();
+    for line in &lines[1..] {
+        assert_eq!(line.len(), lines[0].len(), "{line:?}");
+        line[visitors].parse::<u64>().unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
