@@ -1,15 +1,17 @@
 //! From a grant to projects, with the failures beside them.
 //!
 //! What can be asked depends on the Reach: a credential for single projects is refused every list, so
-//! its projects are read one by one; one for organizations is refused other organizations. A failure
-//! is recorded with its reason and the rest goes on.
+//! its projects are read one by one; one for organizations is refused other organizations. Where a key turns
+//! out to be limited in another way than was stored, it is asked what it reaches. A failure is recorded with
+//! its reason and the rest goes on.
 
 use std::collections::{HashMap, HashSet};
 
 use futures::future::{join, join_all};
+use posthog_api::error::Forbidden;
 use posthog_api::{Bearer, BearerError, Client, Error, Organization};
 use serde::{Deserialize, Serialize};
-use sign_in_with_posthog::{Connection, Reach};
+use sign_in_with_posthog::{Connection, CredentialKind, Reach};
 
 use crate::project::{Project, ProjectKey};
 
@@ -93,13 +95,28 @@ impl Failure {
 
 /// Finds every project that `connection` reaches.
 pub async fn discover<B: Bearer>(client: &Client<B>, connection: &Connection) -> Discovery {
+    let mut found = within(client, connection, &connection.grant.reach).await;
+    // Old servers do not say what a key is limited to when it is added, and limits can be changed later.
+    if found.is_refused_lists
+        && connection.kind == CredentialKind::ApiKey
+        && let Ok(reach) = client.key_reach().await
+    {
+        let reach = Reach::from_lists(reach.projects, reach.organizations);
+        if reach != Reach::All && reach != connection.grant.reach {
+            found = within(client, connection, &reach).await;
+        }
+    }
+    found.into_discovery(connection)
+}
+
+async fn within<B: Bearer>(client: &Client<B>, connection: &Connection, reach: &Reach) -> Found {
     let mut found = Found::default();
-    match &connection.grant.reach {
+    match reach {
         Reach::All => everything(client, connection, &mut found).await,
         Reach::Organizations(ids) => organizations(client, ids, &mut found).await,
         Reach::Projects(ids) => single_projects(client, ids, &mut found).await,
     }
-    found.into_discovery(connection)
+    found
 }
 
 /// All organizations, then their projects.
@@ -116,19 +133,45 @@ async fn everything<B: Bearer>(client: &Client<B>, connection: &Connection, foun
         projects_of(client, &ids, found).await;
         listed.error
     };
-    let failure = error.map(|error| Failure::new(connection.host.name(), &error));
-    found.failures.extend(failure);
+    if let Some(error) = error {
+        found.note_refusal(&error);
+        let failure = Failure::new(connection.host.name(), &error);
+        found.failures.push(failure);
+    }
 }
 
 /// These organizations only; their names come along where they may be known.
 async fn organizations<B: Bearer>(client: &Client<B>, ids: &[String], found: &mut Found) {
-    let mut names = Found::default();
-    let listing = async {
-        // A grant without `organization:read` does not tell names; the projects come all the same.
-        names.name(&client.organizations_so_far().await.items);
-    };
-    join(listing, projects_of(client, ids, found)).await;
-    found.names = names.names;
+    // A grant without `organization:read` does not tell names; the projects come all the same.
+    let listing = client.organizations_so_far();
+    let (listed, ()) = join(listing, projects_of(client, ids, found)).await;
+    found.name(&listed.items);
+    if listed.error.is_some() {
+        return;
+    }
+    // PostHog answers an empty list for an organization that the person does not belong to.
+    for id in ids {
+        let is_there = found.names.contains_key(id)
+            || found
+                .projects
+                .iter()
+                .any(|project| project.organization.as_ref() == Some(id))
+            || found
+                .organization_failures
+                .iter()
+                .any(|(known, _)| known == id);
+        if !is_there {
+            found.failures.push(Failure {
+                what: format!("Projects of organization {id}"),
+                reason:
+                    "the account does not belong to this organization any more, or it was deleted"
+                        .to_owned(),
+                transient: false,
+                needs_sign_in: false,
+                cause: Cause::Forbidden,
+            });
+        }
+    }
 }
 
 async fn projects_of<B: Bearer>(client: &Client<B>, organizations: &[String], found: &mut Found) {
@@ -139,19 +182,31 @@ async fn projects_of<B: Bearer>(client: &Client<B>, organizations: &[String], fo
             project
         });
         found.projects.extend(projects);
-        let failure = list.error.map(|error| (id.clone(), error));
-        found.organization_failures.extend(failure);
+        if let Some(error) = list.error {
+            found.note_refusal(&error);
+            found.organization_failures.push((id.clone(), error));
+        }
     }
 }
 
 async fn single_projects<B: Bearer>(client: &Client<B>, ids: &[u64], found: &mut Found) {
     let answers = join_all(ids.iter().map(|&id| client.project(id))).await;
+    // The path without an organization is closed to a credential for others than the one that its person last
+    // opened; the lists of those name the projects.
+    let is_closed = |answer: &Result<_, Error>| {
+        matches!(answer, Err(Error::Forbidden(Forbidden::OutOfReach(_))))
+    };
+    let mut listed = Found::default();
+    if answers.iter().any(is_closed) {
+        let organizations = client.organizations_so_far().await.items;
+        let all: Vec<String> = organizations.into_iter().map(|known| known.id).collect();
+        projects_of(client, &all, &mut listed).await;
+    }
     for (id, answer) in ids.iter().zip(answers) {
-        match answer {
-            Ok(project) => found.projects.push(project),
-            Err(error) => found
-                .failures
-                .push(Failure::new(format!("Project {id}"), &error)),
+        let known = listed.projects.iter().find(|known| known.id == *id);
+        match (answer, known) {
+            (Err(_), Some(known)) => found.projects.push(known.clone()),
+            (answer, _) => found.one(*id, answer),
         }
     }
 }
@@ -162,9 +217,27 @@ struct Found {
     names: HashMap<String, String>,
     organization_failures: Vec<(String, Error)>,
     failures: Vec<Failure>,
+    /// A list was refused because of what the credential is limited to.
+    is_refused_lists: bool,
 }
 
 impl Found {
+    fn one(&mut self, id: u64, answer: Result<posthog_api::Project, Error>) {
+        match answer {
+            Ok(project) => self.projects.push(project),
+            Err(error) => self
+                .failures
+                .push(Failure::new(format!("Project {id}"), &error)),
+        }
+    }
+
+    fn note_refusal(&mut self, error: &Error) {
+        self.is_refused_lists |= matches!(
+            error,
+            Error::Forbidden(Forbidden::ProjectsOnly | Forbidden::OutOfReach(_))
+        );
+    }
+
     fn name(&mut self, organizations: &[Organization]) {
         let names = organizations
             .iter()

@@ -8,9 +8,9 @@
 //! Nothing that a server sends is without end here: an answer has a size, a request and a list have a time as
 //! a whole ([`Patience`]), and a list ends at a page that was read already, whatever its `count` says.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -98,6 +98,8 @@ pub struct Client<B> {
     patience: Patience,
     /// False once the Host has refused a query for its name: it is older than these.
     takes_names: Arc<AtomicBool>,
+    /// The organizations of projects, as far as they were heard of.
+    organizations: Arc<Mutex<HashMap<u64, String>>>,
 }
 
 impl<B: Bearer> Client<B> {
@@ -114,6 +116,7 @@ impl<B: Bearer> Client<B> {
             pace,
             patience: Patience::default(),
             takes_names: Arc::new(AtomicBool::new(true)),
+            organizations: Arc::default(),
         }
     }
 
@@ -127,6 +130,29 @@ impl<B: Bearer> Client<B> {
     /// The pace of this client.
     pub fn pace(&self) -> &Pace {
         &self.pace
+    }
+
+    /// The organization of a project, if it was heard of.
+    pub(crate) fn organization_of(&self, project: u64) -> Option<String> {
+        let known = self
+            .organizations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        known.get(&project).cloned()
+    }
+
+    /// Remembers the organization of a project.
+    pub(crate) fn hear_of(&self, project: u64, organization: &str) {
+        let mut known = self
+            .organizations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if known
+            .get(&project)
+            .is_none_or(|known| known != organization)
+        {
+            known.insert(project, organization.to_owned());
+        }
     }
 
     /// Whether queries carry a name.

@@ -60,21 +60,32 @@ impl<B: Bearer> Client<B> {
             .await
     }
 
-    /// One project by its number.
+    /// One project by its number: by the path of its organization, if an earlier answer or query has named that.
     ///
-    /// Refused to a credential for other organizations than the one that its person last opened in the web app;
-    /// [`Client::project_of`] is not.
+    /// The path without one is refused to a credential for other organizations than the one that its person
+    /// last opened in the web app.
     pub async fn project(&self, id: u64) -> Result<Project, Error> {
-        self.get(Call::read("project", &["projects", &id.to_string()]))
-            .await
+        let read = match self.organization_of(id) {
+            Some(organization) => self.project_of(&organization, id).await?,
+            None => self.project_by_number(id).await?,
+        };
+        if let Some(organization) = &read.organization {
+            self.hear_of(id, organization);
+        }
+        Ok(read)
     }
 
     /// One project by the path of its organization, or if that path is closed, by its number alone.
     pub async fn project_of(&self, organization: &str, id: u64) -> Result<Project, Error> {
         let path = ["organizations", organization, "projects", &id.to_string()];
         match self.get(Call::read("project of organization", &path)).await {
-            Err(Error::NotFound(_) | Error::Forbidden(_)) => self.project(id).await,
+            Err(Error::NotFound(_) | Error::Forbidden(_)) => self.project_by_number(id).await,
             answered => answered,
         }
+    }
+
+    async fn project_by_number(&self, id: u64) -> Result<Project, Error> {
+        self.get(Call::read("project", &["projects", &id.to_string()]))
+            .await
     }
 }

@@ -128,6 +128,9 @@ impl<B: Bearer> Client<B> {
         organization: Option<&str>,
         query: &HogQl,
     ) -> Result<Rows, Error> {
+        if let Some(organization) = organization {
+            self.hear_of(project, organization);
+        }
         match self.start(project, organization, query, "blocking").await {
             Ok(Started::Done(rows)) => Ok(rows),
             Ok(Started::Running(id)) => self.poll(project, &id).await,

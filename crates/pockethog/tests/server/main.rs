@@ -1,6 +1,7 @@
 //! The app's page server over HTTP, against the embedded PostHog.
 
 mod desk;
+mod discovering;
 mod guards;
 mod home;
 mod launching;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posthog_api::{Error, EventDefinitionSearch, Patience};
+use posthog_api::{Error, EventDefinitionSearch, HogQl, Patience};
 use serde_json::{Value, json};
 
 use crate::desk::client;
@@ -175,6 +175,36 @@ async fn a_project_is_asked_for_by_its_organization_and_by_its_number_where_that
         let first = &server.seen()[0].path;
         assert_eq!(first, "/api/organizations/o/projects/7/");
     }
+}
+
+#[tokio::test]
+async fn the_organization_of_a_project_is_remembered_from_answers_and_queries() {
+    let server = Server::start(|request| {
+        let rows = json!({"results": [[1]], "columns": ["n"], "types": ["UInt64"]});
+        match request.method.as_str() {
+            "POST" => Answer::json(200, &rows).into(),
+            _ => Answer::json(
+                200,
+                &json!({"id": 7, "name": "Rocket", "organization": "o"}),
+            )
+            .into(),
+        }
+    })
+    .await;
+    let client = client(&server);
+    client.project(7).await.unwrap();
+    client.project(7).await.unwrap();
+    let question = HogQl::new("n", "SELECT 1 AS n");
+    client.query(8, Some("p"), &question).await.unwrap();
+    client.project(8).await.unwrap();
+    let paths: Vec<String> = server.seen().into_iter().map(|seen| seen.path).collect();
+    let expected = [
+        "/api/projects/7/",
+        "/api/organizations/o/projects/7/",
+        "/api/projects/8/query/",
+        "/api/organizations/p/projects/8/",
+    ];
+    assert_eq!(paths, expected);
 }
 
 #[tokio::test]
