@@ -132,6 +132,7 @@ fn card(id: u64) -> Card {
             visitors: 1000 + id,
             before: 990,
             days: (0..30).map(|day| 900 + day * 7 % 200).collect(),
+            today: Some(jiff::civil::date(2026, 11, 24)),
             stale: None,
             unknown_zone: None,
             ended: false,

@@ -721,7 +721,7 @@ pub fn usual_home() -> Home {
             best_mover: Some(BestMover {
                 name: "Snuffle App".to_owned(),
                 path: "/project/us/7".to_owned(),
-                change: Change::between(1_046, 702),
+                change: Change::between(483, 379),
             }),
             zone: None,
         },
@@ -750,10 +750,10 @@ fn sum() -> overview::Total {
         measured_at: Some(now()),
         curve: Some(Curve {
             axis: Axis::LastHours,
-            starts: (-23..=0).map(hour).collect(),
+            starts: (-24..0).map(hour).collect(),
             now: vec![
                 720, 590, 470, 380, 320, 265, 262, 270, 250, 262, 300, 310, 400, 485, 560, 740,
-                920, 980, 1110, 1325, 1225, 1170, 1000, 260,
+                920, 980, 1110, 1325, 1225, 1170, 1000, 960,
             ],
             before: vec![
                 880, 720, 590, 470, 380, 320, 220, 225, 250, 262, 255, 262, 300, 360, 460, 545,
@@ -787,6 +787,7 @@ fn card(id: u64, name: &str, visitors: u64, before: u64) -> Card {
             visitors,
             before,
             days: curve(id, 30, visitors),
+            today: Some(jiff::civil::date(2026, 11, 24)),
             stale: None,
             unknown_zone: None,
             ended: false,

@@ -20,13 +20,17 @@ pub struct AreaChart<'a> {
     pub id: &'a str,
     /// What it shows, for those who hear the page.
     pub label: &'a str,
-    /// The curve. May end before the last place: the day is not over. Its last value is of an hour or a day
-    /// that is not over either, so the way to it is set off: a fresh hour would look like a collapse.
+    /// The curve. May end before the last place: the day is not over.
     pub values: &'a [u64],
+    /// True if the last value is of an hour or a day that is not over. The way to it is dotted: a fresh one would
+    /// look like a collapse.
+    pub running: bool,
     /// The dashed comparison, place by place.
     pub before: &'a [u64],
     /// What the comparison is, for the read-out: `yesterday`.
     pub before_name: &'a str,
+    /// When each place of the comparison was, for the read-out: `Tue 3 Nov`. May be empty.
+    pub before_places: &'a [String],
     /// The name of each place, for the read-out: `14:00`, `Thu 5 Nov`. Its length is the chart's.
     pub places: &'a [String],
     /// Places that are named below the axis, with their short names.
@@ -43,7 +47,11 @@ impl AreaChart<'_> {
         let top = ticks.last().copied().unwrap_or(1.0);
         let points = self.points(self.values, top);
         let line = smooth_path(&points);
-        let (over, running) = smooth_path_with_end(&points);
+        let (over, running) = if self.running {
+            smooth_path_with_end(&points)
+        } else {
+            (line.clone(), String::new())
+        };
         let before = smooth_path(&self.points(self.before, top));
         let drawn = self.values.len().min(self.places.len());
         let end = drawn.checked_sub(1).map(|place| {
@@ -51,7 +59,7 @@ impl AreaChart<'_> {
             (self.across(place), 1.0 - value / top)
         });
         html! {
-            div.chart data-points=(self.data()) data-before=(self.before_name) role="img" aria-label=(self.label) {
+            div.chart data-points=(self.data(top)) data-before=(self.before_name) role="img" aria-label=(self.label) {
                 div.plot {
                     svg.curves viewBox={ "0 0 " (short(WIDTH)) " " (short(HEIGHT)) } preserveAspectRatio="none" aria-hidden="true" {
                         linearGradient id={ (self.id) "-fill" } x1="0" y1="0" x2="0" y2="1" {
@@ -68,7 +76,7 @@ impl AreaChart<'_> {
                         }
                         path.before vector-effect="non-scaling-stroke" d=(before) {}
                         path.line vector-effect="non-scaling-stroke" d=(over) {}
-                        path.line.running vector-effect="non-scaling-stroke" d=(running) {}
+                        @if !running.is_empty() { path.line.running vector-effect="non-scaling-stroke" d=(running) {} }
                     }
                     svg.labels aria-hidden="true" {
                         @for tick in &ticks {
@@ -113,17 +121,29 @@ impl AreaChart<'_> {
         place as f64 / self.places.len().saturating_sub(1).max(1) as f64
     }
 
-    /// Name, value and comparison of each place, as they are shown.
-    fn data(&self) -> String {
+    /// Name, value and comparison of each place as they are shown, when the comparison was, and how high both are,
+    /// from 0 at the foot to 1.
+    fn data(&self, top: f64) -> String {
         let shown = |values: &[u64], place: usize| values.get(place).map(|&value| grouped(value));
+        let high = |values: &[u64], place: usize| {
+            let value = *values.get(place)? as f64;
+            Some((value / top * 1000.0).round() / 1000.0)
+        };
         let points: Vec<_> = self
             .places
             .iter()
             .enumerate()
             .map(|(place, name)| {
-                let so_far = place + 1 == self.values.len().min(self.places.len());
+                let so_far = self.running && place + 1 == self.values.len().min(self.places.len());
                 let name = format!("{name}{}", if so_far { ", so far" } else { "" });
-                (name, shown(self.values, place), shown(self.before, place))
+                (
+                    name,
+                    shown(self.values, place),
+                    shown(self.before, place),
+                    self.before_places.get(place),
+                    high(self.values, place),
+                    high(self.before, place),
+                )
             })
             .collect();
         serde_json::to_string(&points).unwrap_or_default()
@@ -153,8 +173,10 @@ mod tests {
             id: "total",
             label: "Visitors today by hour",
             values: &[3, 8, 5],
+            running: true,
             before: &[2, 6, 7, 4, 1],
             before_name: "yesterday",
+            before_places: &[],
             places: &places,
             axis: &[(0, "00:00".to_owned()), (4, "04:00".to_owned())],
             markers: &[],
@@ -170,8 +192,10 @@ mod tests {
                 id: "c",
                 label: "c",
                 values,
+                running: true,
                 before: &[],
                 before_name: "before",
+                before_places: &[],
                 places: &places,
                 axis: &[],
                 markers: &[],
@@ -188,8 +212,10 @@ mod tests {
             id: "c",
             label: "c",
             values: &[1, 2],
+            running: true,
             before: &[],
             before_name: "before",
+            before_places: &[],
             places: &places,
             axis: &[],
             markers: &[Marker {

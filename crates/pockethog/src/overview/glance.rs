@@ -1,9 +1,11 @@
 //! The part of [`Today`](super::Today) that the home screen shows, small enough to keep thousands in memory.
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Deserializer};
 
-use super::{Counts, Day, Figures, Hours, Part, Point};
+use super::{Counts, Day, Figures, Hours, Part, Point, time_zone};
 
 /// The part of [`Today`](super::Today) that the home screen shows. Read from the same JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,14 @@ impl Glance {
             }),
         });
         Part { readable, figures }
+    }
+
+    /// The date of the project's day.
+    #[must_use]
+    pub fn date(&self) -> Date {
+        let zone = time_zone(&self.time_zone).unwrap_or(TimeZone::UTC);
+        // Noon is in the day, whatever the clock does around midnight.
+        zone.to_datetime(self.day_began + 12.hours()).date()
     }
 
     /// The project's day.

@@ -13,9 +13,9 @@ use super::{Counts, Point};
 /// Days of the sparkline, today included.
 const DAYS: i64 = 30;
 
-/// Hours before the current one that are asked for at least: the last 24 and the 24 before them, and one more
-/// because the hours of some zones begin on the half.
-const HOURS_BACK: i64 = 48;
+/// Hours before the current one that are asked for at least: the last 24 that are over and the 24 before them, and
+/// one more because the hours of some zones begin on the half.
+const HOURS_BACK: i64 = 49;
 
 /// Minutes that count as now.
 const ONLINE_MINUTES: i64 = 5;
@@ -43,7 +43,7 @@ pub struct Today {
     pub hours: Vec<Point>,
     /// The hours of yesterday.
     pub hours_yesterday: Vec<Point>,
-    /// The hours before yesterday, back to 48 hours before the current one. None in old Snapshots.
+    /// The hours before yesterday, back to 49 hours before the current one. None in old Snapshots.
     #[serde(default)]
     pub hours_earlier: Vec<Point>,
 }
@@ -246,8 +246,8 @@ mod tests {
         assert_eq!(today.yesterday_by_now.visitors, 4);
         assert_eq!(today.hours.len(), 12);
         assert_eq!(today.hours[1].visitors, 2);
-        assert_eq!(today.hours_earlier.len(), 13);
-        assert_eq!(today.hours_earlier[12].visitors, 1);
+        assert_eq!(today.hours_earlier.len(), 14);
+        assert_eq!(today.hours_earlier[13].visitors, 1);
         assert_eq!(today.online, 1);
         assert!(today.time_zone_known);
     }
@@ -306,13 +306,13 @@ mod tests {
         let early = DayClock::new("UTC", "2026-11-24T00:30:00Z".parse().unwrap());
         let text = Today::query(&early).text;
         assert!(
-            text.contains("timestamp >= toDateTime64('2026-11-22 00:00:00', 6, 'UTC')"),
+            text.contains("timestamp >= toDateTime64('2026-11-21 23:00:00', 6, 'UTC')"),
             "{text}"
         );
         let unknown = DayClock::new("Mars/Olympus", "2026-11-24T00:30:00Z".parse().unwrap());
         let text = Today::query(&unknown).text;
         assert!(
-            text.contains("timestamp >= toDateTime64('2026-11-21 00:00:00', 6, 'UTC')"),
+            text.contains("timestamp >= toDateTime64('2026-11-20 23:00:00', 6, 'UTC')"),
             "{text}"
         );
     }

@@ -94,7 +94,7 @@ pub struct Curve {
     pub axis: Axis,
     /// Starts of all hours. A day that is not over has more of them than counts.
     pub starts: Vec<Timestamp>,
-    /// Up to the hour that all projects have reached; that one is not over.
+    /// Up to the last hour that is over for all projects.
     pub now: Vec<u64>,
     /// A day earlier, hour by hour; empty if that is not known of every project.
     pub before: Vec<u64>,
@@ -345,7 +345,9 @@ impl Curve {
                 .map(|hours| hours.at(at))
                 .try_fold(0_u64, |sum, one| Some(sum.saturating_add(one?)))
         };
-        let now = starts.iter().map_while(|&start| sum(start)).collect();
+        let mut now: Vec<u64> = starts.iter().map_while(|&start| sum(start)).collect();
+        // The hour of the measurement is not over.
+        now.pop();
         let before = starts
             .iter()
             .map_while(|&start| sum(a_day_earlier(start, &zone, day)))
@@ -359,7 +361,8 @@ impl Curve {
     }
 
     fn of_last_hours(hours: &[&Hours<'_>]) -> Option<Self> {
-        let end = hours.iter().filter_map(|hours| hours.last()).min()?;
+        // The hour of the measurement is not over.
+        let end = hours.iter().filter_map(|hours| hours.last()).min()? - 1;
         let first = end - 2 * HOURS + 1;
         let mut counts = vec![0_u64; usize::try_from(2 * HOURS).ok()?];
         for (start, count) in hours.iter().flat_map(|hours| hours.iter()) {
@@ -462,8 +465,8 @@ mod tests {
         assert_eq!(total.sums.unwrap().0.visitors, 400);
         let curve = total.curve.unwrap();
         assert_eq!(curve.axis, Axis::LastHours);
-        assert_eq!(curve.starts.first(), Some(&at("2026-11-24T01:00:00Z")));
-        assert_eq!(curve.starts.last(), Some(&at("2026-11-25T00:00:00Z")));
+        assert_eq!(curve.starts.first(), Some(&at("2026-11-24T00:00:00Z")));
+        assert_eq!(curve.starts.last(), Some(&at("2026-11-24T23:00:00Z")));
         // The same hours of the same projects: neither side falls anywhere.
         assert_eq!(curve.now, [40; 24]);
         assert_eq!(curve.before, [40; 24]);
@@ -477,7 +480,7 @@ mod tests {
         assert!(matches!(curve.axis, Axis::Day(_)));
         assert_eq!(
             (curve.starts.len(), curve.now.len(), curve.before.len()),
-            (24, 12, 24)
+            (24, 11, 24)
         );
     }
 
@@ -491,7 +494,7 @@ mod tests {
             hours.counts = counts.collect();
         }
         let curve = Total::of(&[one], at(now)).curve.unwrap();
-        assert_eq!((curve.starts.len(), curve.now.len()), (25, 25));
+        assert_eq!((curve.starts.len(), curve.now.len()), (25, 24));
         let apart: Vec<u64> = curve
             .now
             .iter()
@@ -499,7 +502,7 @@ mod tests {
             .map(|(now, before)| now - before)
             .collect();
         assert_eq!(apart[..3], [24; 3]);
-        assert_eq!(apart[3..], [25; 22]);
+        assert_eq!(apart[3..], [25; 21]);
     }
 
     #[test]
@@ -509,7 +512,7 @@ mod tests {
         let curve = Total::of(&[part("Europe/Berlin", now, 7)], at(now))
             .curve
             .unwrap();
-        assert_eq!((curve.starts.len(), curve.now.len()), (24, 13));
+        assert_eq!((curve.starts.len(), curve.now.len()), (24, 12));
         assert_eq!(curve.before, [7; 24]);
     }
 
@@ -538,10 +541,10 @@ mod tests {
         ];
         let total = Total::of(&parts, at(now));
         assert_eq!(total.members, [true, true, false, true, false]);
-        // All curves end with the hour that the oldest of them has reached.
+        // The curve ends with the last hour that was over for the oldest of them.
         assert_eq!(
             total.curve.unwrap().starts.last(),
-            Some(&at("2026-11-24T09:00:00Z"))
+            Some(&at("2026-11-24T08:00:00Z"))
         );
         assert_eq!(total.measured_at, Some(at("2026-11-24T09:40:00Z")));
     }

@@ -50,16 +50,31 @@
     (node.contains(document.activeElement) && document.activeElement !== body) ||
     node.querySelector(".chart:hover, dialog[open]") !== null;
 
+  // Numbers are said in words once they have settled, and not again at every refresh.
+  const PAUSE = 600_000;
+  const announcer = body.appendChild(el("div", "hidden-label"));
+  announcer.setAttribute("role", "status");
+  let settling = 0, said = -Infinity;
+  function announce(node) {
+    const words = node.closest("[data-say]") ?? node.querySelector("[data-say]");
+    if (!words || performance.now() - said < PAUSE) return;
+    clearTimeout(settling);
+    settling = setTimeout(() => {
+      const now = document.querySelector("[data-say]");
+      if (!now) return;
+      said = performance.now();
+      announcer.textContent = now.dataset.say;
+    }, 2000);
+  }
+
   function count(node, from, to) {
     if (calm.matches || from === to || !Number.isFinite(from)) return;
     const target = node.textContent;
     const started = performance.now();
-    // A screen reader hears the result, not the way there.
-    node.setAttribute("aria-busy", "true");
     const step = (now) => {
       if (!node.isConnected) return;
       const share = Math.min(1, (now - started) / 600);
-      if (share === 1) { node.textContent = target; node.removeAttribute("aria-busy"); return; }
+      if (share === 1) { node.textContent = target; return; }
       const eased = 1 - (1 - share) ** 3;
       node.textContent = Math.round(from + (to - from) * eased).toLocaleString("en-US");
       requestAnimationFrame(step);
@@ -86,7 +101,9 @@
     old.replaceWith(fresh);
     [...fresh.querySelectorAll("[data-number]")].forEach((node, place) =>
       count(node, before[place], Number(node.dataset.number)));
+    announce(fresh);
     charts(fresh);
+    sparks(fresh);
     countries(fresh);
     filters(fresh);
   }
@@ -172,13 +189,20 @@
     setTimeout(() => location.reload(), 60000);
   }
 
-  // Charts: a read-out under the pointer or finger; a click on a day starts a note.
+  // Charts: a read-out under the pointer or finger. A click on a day starts a note; a finger shows the day first,
+  // and the read-out has a button.
   function charts(root) {
     for (const chart of root.querySelectorAll(".chart[data-points]")) {
       const plot = chart.querySelector(".plot");
       const points = JSON.parse(chart.dataset.points);
-      let tip = null, cursor = null;
-      const clear = () => { tip?.remove(); cursor?.remove(); tip = cursor = null; };
+      const last = Math.max(1, points.length - 1);
+      const dialog = document.getElementById("add-note");
+      const holder = chart.closest("[data-dates]");
+      const dates = dialog && holder ? JSON.parse(holder.dataset.dates) : null;
+      const drawn = [];
+      let tip = null, finger = false;
+      const unmark = () => { for (const node of drawn.splice(0)) node.remove(); };
+      const clear = () => { unmark(); tip?.remove(); tip = null; };
       const placeAt = (event) => {
         const box = plot.getBoundingClientRect();
         const share = (event.clientX - box.left) / box.width;
@@ -191,10 +215,23 @@
         tip.style.left = `${Math.max(0, Math.min(most, left - tip.offsetWidth / 2))}px`;
         tip.style.top = "18px";
       };
-      plot.addEventListener("pointermove", (event) => {
+      const mark = (className, left, high) => {
+        const node = el("div", className);
+        node.style.left = `${left}px`;
+        if (high !== undefined) node.style.top = `${(1 - high) * plot.clientHeight}px`;
+        drawn.push(node);
+        plot.append(node);
+      };
+      const note = (place) => {
+        dialog.querySelector("[name=date]").value = dates[place] ?? "";
+        open(dialog);
+      };
+      const read = (event) => {
+        if (event.target.closest?.(".tip")) return;
+        finger = event.pointerType === "touch";
+        unmark();
         const marker = event.target.closest?.(".marker");
         if (marker) {
-          cursor?.remove(); cursor = null;
           const box = plot.getBoundingClientRect();
           const notes = JSON.parse(marker.dataset.notes);
           const at = marker.getBoundingClientRect();
@@ -202,29 +239,67 @@
           return;
         }
         const place = placeAt(event);
-        const [name, now, before] = points[place];
-        const left = (place / Math.max(1, points.length - 1)) * plot.clientWidth;
-        if (!cursor) { cursor = el("div", "cursor"); plot.append(cursor); }
-        cursor.style.left = `${left}px`;
+        const [name, now, before, then, high, highThen] = points[place];
+        const left = (place / last) * plot.clientWidth;
+        mark("cursor", left);
+        if (highThen !== null) mark("spot then", left, highThen);
+        if (high !== null) mark("spot", left, high);
         const lines = [el("b", "", now === null ? name : `${now} · ${name}`)];
-        if (before !== null) lines.push(el("span", "", `${before} ${chart.dataset.before}`));
+        if (before !== null) lines.push(el("span", "", then ? `${before} · ${then}, ${chart.dataset.before}` : `${before} ${chart.dataset.before}`));
+        if (dates && finger) {
+          const button = el("button", "button small", "Add note");
+          button.type = "button";
+          button.addEventListener("click", (click) => { click.stopPropagation(); clear(); note(place); });
+          lines.push(button);
+        }
         show(left, lines);
-      });
-      plot.addEventListener("pointerleave", clear);
+      };
+      plot.addEventListener("pointerdown", read);
+      plot.addEventListener("pointermove", read);
       plot.addEventListener("pointercancel", clear);
-      const dialog = document.getElementById("add-note");
-      const holder = chart.closest("[data-dates]");
-      if (dialog && holder) {
-        const dates = JSON.parse(holder.dataset.dates);
+      // What a finger has shown stays until it touches something else.
+      plot.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") clear(); });
+      document.addEventListener("pointerdown", (event) => { if (tip && !plot.contains(event.target)) clear(); });
+      if (dates) {
         chart.classList.add("clickable");
         plot.addEventListener("click", (event) => {
-          dialog.querySelector("[name=date]").value = dates[placeAt(event)] ?? "";
-          open(dialog);
+          if (!finger && !event.target.closest(".tip")) note(placeAt(event));
         });
       }
     }
   }
   charts(document);
+
+  // Sparklines: day and number of the place under the pointer. The link of the card covers all of it.
+  function sparks(root) {
+    for (const spark of root.querySelectorAll(".spark[data-days]")) {
+      const card = spark.closest(".card");
+      const days = spark.dataset.days.split(" ");
+      const [year, month, day] = spark.dataset.today.split("-").map(Number);
+      let tip = null;
+      const clear = () => { tip?.remove(); tip = null; };
+      card.addEventListener("pointerleave", clear);
+      card.addEventListener("pointermove", (event) => {
+        const box = spark.getBoundingClientRect();
+        const { clientX: x, clientY: y, pointerType } = event;
+        if (pointerType === "touch" || x < box.left || x > box.right || y < box.top || y > box.bottom) { clear(); return; }
+        // A thumbnail shows the later half.
+        const from = matchMedia("(max-width: 639px)").matches ? (days.length - 1) / 2 : 0;
+        const place = Math.round(from + ((x - box.left) / box.width) * (days.length - 1 - from));
+        const date = new Date(Date.UTC(year, month - 1, day - (days.length - 1 - place)));
+        const name = date.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+        const so = place === days.length - 1 ? ", so far" : "";
+        if (!tip) { tip = el("div", "tip"); card.append(tip); }
+        tip.replaceChildren(el("b", "", `${Number(days[place]).toLocaleString("en-US")} · ${name}${so}`));
+        const outer = card.getBoundingClientRect();
+        const most = outer.width - tip.offsetWidth - 8;
+        tip.style.left = `${Math.max(8, Math.min(most, x - outer.left - tip.offsetWidth / 2))}px`;
+        tip.style.top = `${Math.max(4, box.top - outer.top - tip.offsetHeight + 8)}px`;
+      });
+    }
+  }
+  sparks(document);
+  addEventListener("beforeprint", () => { body.dataset.printed = new Date().toLocaleString(); });
 
   // Countries by name, in the browser's own words.
   function countries(root) {
@@ -249,6 +324,18 @@
     if (event.target.nodeName === "DIALOG") event.target.close();
   });
 
+  // How the home page was sorted and filtered is there after a look at a project.
+  function remember() {
+    if (body.classList.contains("home")) sessionStorage.setItem("home", location.search);
+  }
+  remember();
+  if (!body.classList.contains("home")) {
+    const search = sessionStorage.getItem("home");
+    for (const link of document.querySelectorAll("a[href]")) {
+      if (search && link.getAttribute("href") === base) link.search = search;
+    }
+  }
+
   // The filter, as one types. What was typed stays when the list is replaced.
   function filters(root) {
     for (const input of root.querySelectorAll("[data-live]")) {
@@ -266,12 +353,36 @@
         if (none) { none.hidden = found > 0; none.querySelector("bdi").textContent = input.value.trim(); }
         if (title) title.textContent = `${found} ${found === 1 ? title.dataset.one : title.dataset.many}`;
       };
-      input.addEventListener("input", filter);
+      input.addEventListener("input", () => {
+        filter();
+        // What was typed is there after a look at a project.
+        const address = new URL(location.href);
+        address.searchParams.set("filter", input.value.trim());
+        history.replaceState(null, "", address);
+        remember();
+      });
+      input.addEventListener("keydown", (event) => {
+        if (event.key === "Escape" && input.value) {
+          event.preventDefault();
+          input.value = "";
+          input.dispatchEvent(new Event("input"));
+        }
+        const found = [...list.children].filter((item) => !item.hidden);
+        if (event.key === "Enter" && input.value && found.length) {
+          event.preventDefault();
+          found[0].querySelector("a")?.click();
+        }
+      });
       if (input.value) filter();
     }
   }
   filters(document);
   addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.nodeName === "TEXTAREA") {
+      event.preventDefault();
+      event.target.form?.requestSubmit();
+      return;
+    }
     if (event.key !== "/" || event.ctrlKey || event.metaKey || /INPUT|TEXTAREA|SELECT/.test(event.target.nodeName)) return;
     const input = document.querySelector(".filter input");
     if (input) { event.preventDefault(); input.focus(); }

@@ -1,5 +1,7 @@
 //! Home: the total over all projects, then a card for each.
 
+use jiff::SignedDuration;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
@@ -100,6 +102,8 @@ pub enum Numbers {
         before: u64,
         /// Visitors of the last 30 days, oldest first.
         days: Vec<u64>,
+        /// The last of these days, by the project's calendar.
+        today: Option<Date>,
         /// Why they are not fresh, `PostHog is busy, numbers from 12 min ago`.
         stale: Option<String>,
         /// The zone that its days are shown in, if its own is unknown here.
@@ -272,11 +276,11 @@ fn on_page<'a, 'b>(found: &'b [&'a Card], page: usize) -> &'b [&'a Card] {
 pub fn render_total(total: &Total) -> Markup {
     let sum = &total.sum;
     html! {
-        section.card.total #total aria-labelledby="total-title" {
+        section.card.total #total aria-labelledby="total-title" data-say=[said(sum)] {
             div.figures {
                 h2 #total-title { b { "Visitors today" } " · " (sum.partly().unwrap_or_else(|| "all projects".to_owned())) }
                 @if let Some((now, before)) = sum.sums {
-                    p.huge.long[now.visitors >= 10_000_000] data-number=(now.visitors) aria-live="polite" aria-atomic="true" { (grouped(now.visitors)) }
+                    p.huge.long[now.visitors >= 10_000_000] data-number=(now.visitors) { (grouped(now.visitors)) }
                     p.against {
                         (change_badge(Change::between(now.visitors, before.visitors)))
                         span { "vs. yesterday by now" }
@@ -293,7 +297,7 @@ pub fn render_total(total: &Total) -> Markup {
                         div { dt { "Online now" } dd { (grouped(online)) } }
                     }
                     @if let Some(mover) = &total.best_mover {
-                        div { dt { "Best mover" } dd { a href=(mover.path) { bdi { (mover.name) } } (change_badge(mover.change)) } }
+                        div { dt { "Best mover" } dd { a href=(mover.path) title=(mover.name) { bdi { (mover.name) } } " " (change_badge(mover.change)) } }
                     }
                 }
             }
@@ -304,6 +308,17 @@ pub fn render_total(total: &Total) -> Markup {
             }
         }
     }
+}
+
+/// The total in words, for those who hear the page.
+fn said(sum: &overview::Total) -> Option<String> {
+    let (now, _) = sum.sums?;
+    let of = sum.partly().unwrap_or_else(|| "all projects".to_owned());
+    let change = sum.change()?.spoken();
+    Some(format!(
+        "{} visitors today, {of}, {change}.",
+        grouped(now.visitors)
+    ))
 }
 
 /// The hours of the total. `viewer` is the zone of the person who looks, for hours that belong to no day.
@@ -335,20 +350,40 @@ fn total_curve(curve: &Curve, viewer: &TimeZone) -> Markup {
             }
         })
         .collect();
+    let before_places: Vec<String> = curve
+        .starts
+        .iter()
+        .filter(|_| rolling)
+        .map(|&start| {
+            let start = start - SignedDuration::from_hours(24);
+            format!("{} {}", weekday(start, zone), hour(start, zone))
+        })
+        .collect();
     let last = places.len().saturating_sub(1);
-    let axis: Vec<(usize, String)> = [0, last / 4, last / 2, last * 3 / 4, last]
+    // Every six hours; a day also names its last hour.
+    let named: Vec<usize> = if rolling {
+        (0..=last).rev().step_by(6).collect()
+    } else {
+        (0..last).step_by(6).chain([last]).collect()
+    };
+    let axis: Vec<(usize, String)> = named
         .into_iter()
         .filter_map(|place| Some((place, hour(*curve.starts.get(place)?, zone))))
         .collect();
     html! {
         div.hours {
-            p.legend { span.solid aria-hidden="true" {} (title) @if !curve.before.is_empty() { span.dash aria-hidden="true" {} (before) } }
+            p.legend {
+                span.key { span.solid aria-hidden="true" {} (title) }
+                @if !curve.before.is_empty() { span.key { span.dash aria-hidden="true" {} (before) } }
+            }
             (AreaChart {
                 id: "total-chart",
                 label,
                 values: &curve.now,
+                running: false,
                 before: &curve.before,
                 before_name: before,
+                before_places: &before_places,
                 places: &places,
                 axis: &axis,
                 markers: &[],
@@ -366,7 +401,7 @@ pub fn render_card(card: &Card) -> Markup {
             (avatar(&card.name))
             div.name {
                 h3 {
-                    a href=(project_path(&card.key)) { bdi { (card.name) } }
+                    a href=(project_path(&card.key)) title=(card.name) { bdi { (card.name) } }
                     @if card.favourite { span.fav title="Favourite" { (icons::star()) span.hidden-label { "Favourite" } } }
                 }
                 p.subtitle {
@@ -385,12 +420,22 @@ pub fn render_card(card: &Card) -> Markup {
                     svg.spark.flat aria-hidden="true" { line x1="0" x2="100%" y1="92%" y2="92%" {} }
                 }
                 Numbers::Unreadable(reason) => p.message.failed { (icons::warning()) span { (reason) } },
-                Numbers::Known { visitors, before, days, stale, unknown_zone, .. } => {
+                Numbers::Known { visitors, before, days, today, stale, unknown_zone, .. } => {
                     p.number.long[*visitors >= 1_000_000] { span data-number=(visitors) { (grouped(*visitors)) } span.hidden-label { " visitors today" } }
                     p.change { (change_badge(Change::between(*visitors, *before))) }
-                    (sparkline(&id, days))
-                    @if let Some(zone) = unknown_zone { p.stale title="This version of PocketHog does not know the project’s time zone. Its days are those that PostHog cut." { (icons::warning()) span { "Unknown time zone, shown in " (zone) "." } } }
-                    @if let Some(stale) = stale { p.stale { (icons::warning()) span { (stale) } } }
+                    (sparkline(&id, days, *today))
+                    @if stale.is_some() || unknown_zone.is_some() {
+                        p.stale {
+                            (icons::warning())
+                            span {
+                                @if let Some(zone) = unknown_zone {
+                                    span title="This version of PocketHog does not know the project’s time zone. Its days are those that PostHog cut." { "Unknown time zone, days in " (zone) "." }
+                                    " "
+                                }
+                                @if let Some(stale) = stale { (stale) }
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -589,6 +634,7 @@ mod tests {
                 visitors,
                 before,
                 days: vec![1, 2, 3],
+                today: None,
                 stale: None,
                 unknown_zone: None,
                 ended: false,

@@ -125,7 +125,7 @@ pub fn render(view: &ProjectPage) -> Markup {
 /// Figures and chart alone, as the event stream replaces them. Their id is `numbers`.
 pub fn render_numbers(view: &ProjectPage) -> Markup {
     html! {
-        div #numbers.old[view.trouble.is_some()] {
+        div #numbers.old[view.trouble.is_some()] data-say=[view.period.as_ref().filter(|_| view.may_query).map(said)] {
             @if let (Some(trouble), true) = (&view.trouble, view.period.is_some() && view.may_query) {
                 (Notice { tone: Tone::Warn, text: trouble.clone(), action: None }.render())
             }
@@ -149,7 +149,7 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
                         p { "Numbers appear here as soon as PostHog receives the first page view." }
                     }
                 }
-                div.figures-row aria-live="polite" hidden[silent] {
+                div.figures-row hidden[silent] {
                     (figure("Visitors", period.now.visitors, period.before.visitors))
                     (figure("Pageviews", period.now.pageviews, period.before.pageviews))
                     (figure("Sessions", period.sessions, period.sessions_before))
@@ -177,6 +177,17 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
             }
         }
     }
+}
+
+/// The figures in words, for those who hear the page.
+fn said(period: &Period) -> String {
+    let change = Change::between(period.now.visitors, period.before.visitors);
+    format!(
+        "{} visitors, {}; {} pageviews.",
+        grouped(period.now.visitors),
+        change.spoken(),
+        grouped(period.now.pageviews)
+    )
 }
 
 fn without_numbers(view: &ProjectPage) -> Markup {
@@ -234,7 +245,7 @@ fn sidebar(view: &ProjectPage) -> Markup {
                     li {
                         a href={ (project_path(&sibling.key)) "?range=" (view.range.name()) } aria-current=[(sibling.key == view.key).then_some("page")] {
                             (avatar(&sibling.name))
-                            bdi { (sibling.name) }
+                            bdi title=(sibling.name) { (sibling.name) }
                             @if let Some(visitors) = sibling.visitors { span.count { (grouped(visitors)) } }
                         }
                     }
@@ -347,6 +358,7 @@ fn chart(view: &ProjectPage, period: &Period) -> Markup {
         _ => format::weekday(point.start, &view.zone),
     };
     let places: Vec<String> = period.points.iter().map(place_name).collect();
+    let before_places: Vec<String> = period.points_before.iter().map(place_name).collect();
     let visitors = |points: &[Point]| {
         points
             .iter()
@@ -386,8 +398,10 @@ fn chart(view: &ProjectPage, period: &Period) -> Markup {
                     id: "visitors",
                     label: &format!("Unique visitors, {during}, beside the period before. The table below has the numbers."),
                     values: &visitors(&period.points),
+                    running: true,
                     before: &visitors(&period.points_before),
                     before_name: "in the period before",
+                    before_places: &before_places,
                     places: &places,
                     axis: &axis(view, &starts),
                     markers: &markers,

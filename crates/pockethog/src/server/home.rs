@@ -33,6 +33,9 @@ use crate::preferences::{Preferences, ProjectPreferences};
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::View;
 
+/// How long after midnight numbers of the day before are not remarked upon, in seconds.
+const MIDNIGHT_GRACE: i64 = 300;
+
 /// `/` and its stream.
 pub fn routes() -> Router<Arc<State>> {
     Router::new()
@@ -456,13 +459,17 @@ fn numbers(
         (Some(failed), None) => Some(format!("{} {from}", sentence(&failed.reason))),
         // If the whole connection is in trouble, the header or the notice above says so, once.
         (_, Some(_)) if age > fresh => Some(from),
-        _ if age > OLD_SECONDS || now >= glance.day().ends() => Some(from),
+        // Right after midnight the new numbers are on their way.
+        _ if age > OLD_SECONDS || (age > MIDNIGHT_GRACE && now >= glance.day().ends()) => {
+            Some(from)
+        }
         _ => None,
     };
     Numbers::Known {
         visitors: glance.visitors,
         before: glance.before,
         days: glance.days.clone(),
+        today: Some(glance.date()),
         stale,
         ended: ended.is_some(),
         unknown_zone: (!glance.time_zone_known).then(|| glance.time_zone.clone()),

@@ -119,7 +119,9 @@ fn curve(image: &mut WidgetImage, content: &Content, sum: &Numbers) {
     image.before = visitors(&sum.points_before);
     let by_hour = matches!(content.range, None | Some(Range::Day));
     if by_hour {
-        image.values.pop();
+        if content.rows.len() == 1 {
+            image.values.pop();
+        }
         let rolling = content.range.is_none() && sum.time_zone.is_none();
         let title = if rolling {
             "per hour, last 24 hours"
