@@ -422,7 +422,7 @@ mod tests {
     fn part(zone: &'static str, now: &str, each: u64) -> Part<'static> {
         let clock = crate::overview::DayClock::new(zone, at(now));
         let first = clock
-            .hour_start(47)
+            .hour_start(49)
             .timestamp()
             .min(clock.day_start(1).timestamp());
         let until = clock.until().timestamp();
