@@ -238,21 +238,23 @@ impl Desk {
     fn start(&self, id: &str, cookies: &[String]) -> String {
         match self.attempt.browser().start(id, &borrowed(cookies)) {
             Start::GoOn(cookies) => {
-                let cookies: String = cookies
-                    .iter()
-                    .map(|cookie| format!("Set-Cookie: {cookie}\r\n"))
-                    .collect();
-                let location = self.attempt.authorization_url();
-                let headers = format!("Location: {location}\r\n{cookies}");
+                let mut headers = format!("Location: {}\r\n", self.attempt.authorization_url());
+                for cookie in cookies {
+                    headers.extend(["Set-Cookie: ", &cookie, "\r\n"]);
+                }
                 answer("302 Found", &headers, "text/plain; charset=utf-8", "")
             }
-            Start::Contested => self.html("409 Conflict", "", "", &Page {
-                title: "This address was opened before".to_owned(),
-                text: "A sign-in address serves one browser. If that was not you, somebody else on this \
-                       device did it, and gained nothing. Open the address that the terminal shows, or start again."
-                    .to_owned(),
-                success: false,
-            }),
+            Start::Contested => {
+                let page = Page {
+                    title: "This address was opened before".to_owned(),
+                    text: "A sign-in address serves one browser. If that was not you, somebody else on \
+                           this device did it, and gained nothing. Open the address that the terminal \
+                           shows, or start again."
+                        .to_owned(),
+                    success: false,
+                };
+                self.html("409 Conflict", "", "", &page)
+            }
             Start::Unknown => plain("404 Not Found"),
         }
     }
@@ -266,13 +268,15 @@ impl Desk {
             Ok(()) => {}
             Err(error @ CallbackError::OtherBrowser) => {
                 tracing::debug!(%error, "a callback was turned away");
-                return self.html("400 Bad Request", "", "", &Page {
+                let page = Page {
                     title: "One more step".to_owned(),
-                    text: "This browser did not begin the sign-in. If you did, with the address that was \
-                           meant for another device, copy the address of this page and paste it into the terminal."
+                    text: "This browser did not begin the sign-in. If you did, with the address that is \
+                           meant for another device, copy the address of this page and paste it into the \
+                           terminal."
                         .to_owned(),
                     success: false,
-                });
+                };
+                return self.html("400 Bad Request", "", "", &page);
             }
             Err(error) => {
                 tracing::debug!(%error, "a callback was turned away");

@@ -1,3 +1,4 @@
+use base64::Engine as _;
 use demo_posthog::{Consent, Reach};
 use serde_json::{Value, json};
 
@@ -204,7 +205,6 @@ async fn what_self_hosted_instances_lack_shows_where_it_does_at_posthog() {
         .split('.')
         .nth(1)
         .unwrap();
-    use base64::Engine as _;
     let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(claims)
         .unwrap();

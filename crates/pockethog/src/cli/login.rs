@@ -229,10 +229,10 @@ async fn replace_keys(
             keys.removed.push(key.id.to_string());
         } else {
             keys.kept.push(key.id.to_string());
-            sentence.push_str(&format!(
-                " Remove it with `pockethog logout {}` once you no longer need it.",
+            sentence = format!(
+                "{sentence} Remove it with `pockethog logout {}` once you no longer need it.",
                 key.id
-            ));
+            );
         }
         console.say(sentence);
     }
