@@ -13,6 +13,11 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept: longer than the usual refresh cadence of a minute.
 const IDLE_TIME: Duration = Duration::from_secs(90);
 
+/// While an answer is waited for, the other side is asked this often whether it is there, and given up if it does
+/// not say so in time: after a night's sleep the connection leads nowhere, and nothing else would tell.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+const SIGN_OF_LIFE_TIME: Duration = Duration::from_secs(5);
+
 /// Builds the client. It follows no redirects: codes and tokens would leave their Host.
 ///
 /// # Errors
@@ -28,6 +33,8 @@ pub fn client() -> reqwest::Result<reqwest::Client> {
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIME)
         .pool_idle_timeout(IDLE_TIME)
+        .http2_keep_alive_interval(SIGN_OF_LIFE)
+        .http2_keep_alive_timeout(SIGN_OF_LIFE_TIME)
         .connector_layer(OneConnection::default())
         .build()
 }

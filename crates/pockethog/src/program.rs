@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use sign_in_with_posthog::{Connection, ConnectionId, FileError, HostError, IndexError, SignIn};
 
@@ -96,6 +97,14 @@ impl Program {
             .entry(connection.id.clone())
             .or_insert_with(|| accounts::client(&self.http, &self.sign_in, connection))
             .clone()
+    }
+
+    /// The device has slept for so long: pauses that PostHog asked for have gone on meanwhile.
+    pub fn woke(&self, slept: Duration) {
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        for client in clients.values() {
+            client.pace().slept(slept);
+        }
     }
 
     /// The Connections that can be used.

@@ -176,6 +176,26 @@ impl Pace {
         left(state.queries_paused).max(left(known.and_then(|known| known.paused)))
     }
 
+    /// The device has slept for so long. Pauses and hours went on meanwhile, and the clock that they are measured
+    /// by stood still.
+    pub fn slept(&self, time: Duration) {
+        let earlier = |pause: &mut Option<Instant>| {
+            *pause = pause.and_then(|until| until.checked_sub(time));
+        };
+        let mut state = self.state();
+        let state = &mut *state;
+        earlier(&mut state.requests_paused);
+        earlier(&mut state.queries_paused);
+        for project in state.projects.values_mut() {
+            earlier(&mut project.paused);
+        }
+        for window in state.queries.values_mut().chain([&mut state.requests]) {
+            let sent = std::mem::take(&mut window.sent).into_iter();
+            window.sent = sent.filter_map(|at| at.checked_sub(time)).collect();
+            earlier(&mut window.refused_since);
+        }
+    }
+
     /// How long the next query of this project had better wait: PostHog's pause, or until its read budget has
     /// recovered. Whoever refreshes on a timeline asks no sooner.
     pub fn rest_of(&self, project: u64) -> Duration {
@@ -528,6 +548,20 @@ mod tests {
         pace.throttled(&query(1, "a"), Duration::from_secs(57));
         assert_eq!(pace.pause_of(1), Some(Duration::from_secs(57)));
         tokio::time::advance(Duration::from_secs(58)).await;
+        assert_eq!(pace.pause_of(1), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_goes_on_while_the_device_sleeps() {
+        let pace = Pace::new(Limits::OAUTH);
+        // A machine that has just started has no earlier instants.
+        tokio::time::advance(Duration::from_secs(36_000)).await;
+        pace.throttled(&query(1, "o"), Duration::from_secs(3600));
+        pace.pause_all(Duration::from_secs(600));
+        pace.slept(Duration::from_secs(660));
+        assert_eq!(pace.pause(), None);
+        assert_eq!(pace.pause_of(1), Some(Duration::from_secs(2940)));
+        pace.slept(Duration::from_secs(8 * 3600));
         assert_eq!(pace.pause_of(1), None);
     }
 

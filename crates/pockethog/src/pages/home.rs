@@ -481,9 +481,7 @@ fn arranged(view: &Home) -> Vec<&Card> {
         .collect();
     match view.sort {
         Sort::Visitors => {
-            found.sort_by_key(|card| {
-                std::cmp::Reverse(visitors(card).map_or(0, |number| number + 1))
-            });
+            found.sort_by_key(|card| std::cmp::Reverse(visitors(card)));
         }
         Sort::Trend => found.sort_by(|one, other| trend(other).total_cmp(&trend(one))),
         Sort::Name => found.sort_by_cached_key(|card| card.name.to_lowercase()),

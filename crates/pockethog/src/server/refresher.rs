@@ -11,6 +11,7 @@
 //! cadence would spend it, the cadence is stretched. docs/limits.md has the figures.
 
 mod answer;
+mod clocks;
 mod plan;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -24,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::answer::{Answer, Done, Verdict, Why, ask, judge, store};
+use self::clocks::Clocks;
 use self::plan::{Job, Plan, plan};
 use super::events::Change;
 use super::state::{State, lock};
@@ -43,6 +45,9 @@ const GLANCE_TIME: Duration = Duration::from_secs(30);
 
 /// So long nobody looks whether another program has read what is about to be asked.
 const TRUST: Duration = Duration::from_secs(1);
+
+/// How long the task rests at most while it has something to wait for.
+const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// First wait after a connection did not answer, and the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(4);
@@ -208,6 +213,18 @@ impl Refresher {
         lock(&self.0.slowed).values().any(|until| *until > now)
     }
 
+    /// The device has slept for so long: what kept a connection from answering is past, and it is tried again.
+    fn woke(&self, slept: Duration) {
+        let now = Instant::now();
+        for health in lock(&self.0.health).values_mut() {
+            health.failures = 0;
+            health.until = now;
+        }
+        for until in lock(&self.0.slowed).values_mut() {
+            *until = until.checked_sub(slept).unwrap_or(now);
+        }
+    }
+
     /// Notes that a connection answered. True where it had not before.
     fn well(&self, connection: &ConnectionId) -> bool {
         lock(&self.0.health).remove(connection).is_some()
@@ -282,6 +299,7 @@ pub(super) async fn run(state: Arc<State>) {
         active: Vec::new(),
         stamp: None,
         checked: Instant::now(),
+        clocks: Clocks::now(),
     };
     task.run().await;
 }
@@ -299,6 +317,7 @@ struct Task {
     stamp: Option<Stamp>,
     /// When that was looked at last.
     checked: Instant,
+    clocks: Clocks,
 }
 
 impl Task {
@@ -306,6 +325,7 @@ impl Task {
         let refresher = self.state.refresher().clone();
         let state = Arc::clone(&self.state);
         loop {
+            self.wake();
             self.think().await;
             loop {
                 if self.is_outdated().await {
@@ -317,6 +337,8 @@ impl Task {
                     (Some(blocked), Some(next)) => Some(blocked.min(next)),
                     (blocked, next) => blocked.or(next),
                 };
+                // While somebody looks, a device that wakes up is noticed soon.
+                let wait = wait.map(|wait| wait.min(LONGEST_REST));
                 let rest = async {
                     match wait {
                         Some(wait) => tokio::time::sleep(wait).await,
@@ -333,6 +355,19 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// If the device has slept, nothing from before counts: no back-off, and no request, whose connection is gone.
+    fn wake(&mut self) {
+        let Some(slept) = self.clocks.slept() else {
+            return;
+        };
+        tracing::debug!(?slept, "the device has slept");
+        self.running = JoinSet::new();
+        self.under_way.clear();
+        self.state.refresher().woke(slept);
+        self.state.program().woke(slept);
+        self.state.announce(Change::Status);
     }
 
     /// True where another program has written since the plan was made: what is still to be asked may be
@@ -548,6 +583,8 @@ fn ends_session(answer: &Answer) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use sign_in_with_posthog::{CredentialKind, Host, Region};
+
     use super::*;
 
     #[test]
@@ -571,5 +608,26 @@ mod tests {
         connection.signed_in_at += 1;
         refresher.note_sign_ins([&connection]);
         assert!(refresher.health(&connection.id).is_none());
+    }
+
+    #[test]
+    fn a_back_off_from_before_the_sleep_is_over_after_it() {
+        let refresher = Refresher::default();
+        let id = ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::OAuth, "a");
+        let key = ProjectKey {
+            host: "us".into(),
+            id: 1,
+        };
+        let hour = Duration::from_secs(3600);
+        refresher.ill(&id, Why::Busy, "offline".into(), Some(hour));
+        refresher.slow_down(&key, Some(hour));
+        assert!(refresher.health(&id).unwrap().until > Instant::now());
+        refresher.woke(hour * 8);
+        assert!(refresher.health(&id).unwrap().until <= Instant::now());
+        assert!(!refresher.slows_down());
+        // The network may need a moment more: then the next try is soon again.
+        refresher.ill(&id, Why::Busy, "offline".into(), None);
+        let wait = refresher.health(&id).unwrap().until - Instant::now();
+        assert!(wait <= FIRST_WAIT.mul_f64(1.2), "{wait:?}");
     }
 }

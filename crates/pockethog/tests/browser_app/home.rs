@@ -1,6 +1,10 @@
 //! The home screen: found again from Snapshots, filtered and paged, in every script.
 
 use demo_posthog::{Options, Size};
+use jiff::Timestamp;
+use pockethog::folders::Folders;
+use pockethog::overview::Today;
+use pockethog::snapshot::{Snapshots, View};
 
 use crate::browser::accessibility::violations;
 use crate::browser::layout::misfits;
@@ -25,6 +29,52 @@ async fn without_posthog_the_last_numbers_stand_there_with_their_age() {
         .await;
     stage.browser.shows("ago").await;
     stage.browser.finish_without_errors().await;
+}
+
+/// Stores, as another program would that has just read it, that the last project on the page has most visitors.
+fn overtake(stage: &Stage, name: &str) {
+    let path = Folders::below(stage.home().join("pockethog")).snapshots();
+    let mut snapshots = Snapshots::open(&path).unwrap();
+    let projects = snapshots.projects().unwrap();
+    let project = projects.iter().find(|project| project.name == name);
+    let key = &project.unwrap().key;
+    let mut today: Today = snapshots.view(key, View::Today).unwrap().unwrap();
+    today.today.visitors = 1_000_000;
+    today.measured_at = Timestamp::now();
+    snapshots.put(key, &today).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_is_not_said_while_something_newer_waits_nor_after_the_program_has_ended() {
+    let mut stage = Stage::set().await;
+    stage.sign_in("us", &Allow::default()).await;
+    stage.complete(stage.us().world().projects.len()).await;
+    let state =
+        |name: &str| format!("document.querySelector('#status').dataset.state === '{name}'");
+    stage.browser.until(&state("live")).await;
+    let before = stage.projects().await;
+    let last = before.last().unwrap().clone();
+    let place = "const box = document.querySelector('#cards li').getBoundingClientRect(); return [box.x + 9, box.y + 9]";
+    let place = stage.browser.run(place, vec![]).await;
+    let at = |nth: usize| place[nth].as_f64().unwrap();
+    stage.browser.point(at(0), at(1)).await;
+    overtake(&stage, &last);
+    stage.browser.shows("New numbers wait").await;
+    stage.browser.until(&state("updated")).await;
+    assert_eq!(
+        stage.projects().await,
+        before,
+        "nothing moves under a mouse"
+    );
+    stage.browser.point(1.0, 1.0).await;
+    stage.browser.until(&state("live")).await;
+    assert_eq!(stage.projects().await[0], last);
+
+    stage.end_program();
+    stage.browser.shows("PocketHog has ended").await;
+    let grey = "getComputedStyle(document.querySelector('main')).filter.includes('grayscale')";
+    stage.browser.until(grey).await;
+    stage.browser.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

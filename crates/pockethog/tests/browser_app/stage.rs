@@ -153,6 +153,11 @@ impl Stage {
         self.demo = None;
     }
 
+    /// Ends the program under the open page.
+    pub fn end_program(&mut self) {
+        self.app.end();
+    }
+
     /// Ends the program and starts it again with the same home folder and the same PostHog.
     pub async fn restart(&mut self, us: &str, eu: &str) {
         self.app.end();
