@@ -4,18 +4,52 @@
 
 use std::time::Duration;
 
-use demo_posthog::{ApiKeyOptions, Consent, Edit, Endpoint, Failure, Fault, When};
+use demo_posthog::{ApiKeyOptions, Consent, Edit, Endpoint, Failure, Fault, Instance, Reach, When};
 use serde_json::Value;
 
 use crate::desk::{Desk, Run};
 
-/// A device that is signed in at both Clouds and has read everything once.
-async fn signed_in_twice() -> (Desk, Value) {
-    let desk = Desk::signed_in().await;
-    desk.login(desk.demo.eu(), "eu", &Consent::default())
+/// Longer than a busy machine takes.
+const TIMEOUT: [&str; 2] = ["--timeout", "300s"];
+
+/// The two projects with the fewest events: what is looked at is what is shown, not how much is counted.
+fn two_small(at: &Instance) -> Vec<u64> {
+    let mut projects: Vec<_> = at.world().projects.iter().collect();
+    projects.retain(|project| project.visitors > 0);
+    projects.sort_by_key(|project| project.visitors);
+    projects.iter().take(2).map(|project| project.id).collect()
+}
+
+async fn sign_in(desk: &Desk, at: &Instance, host: &str) {
+    let consent = Consent {
+        reach: Reach::Projects(two_small(at)),
+        ..Consent::default()
+    };
+    desk.login(at, host, &consent).await.ended(0);
+}
+
+/// A key that reaches what a sign-in by [`sign_in`] does.
+async fn add_key(desk: &Desk) -> String {
+    let key = desk.demo.us().create_api_key(ApiKeyOptions {
+        scoped_teams: two_small(desk.demo.us()),
+        ..ApiKeyOptions::default()
+    });
+    desk.run_with_input(&["login", "us", "--api-key"], &key)
         .await
         .ended(0);
-    let before = desk.run(&["overview", "--json"]).await.ended(0).json();
+    key
+}
+
+async fn overview(desk: &Desk, more: &[&str]) -> Run {
+    desk.run(&[&["overview"], more, &TIMEOUT].concat()).await
+}
+
+/// A device that is signed in at both Clouds and has read everything once.
+async fn signed_in_twice() -> (Desk, Value) {
+    let desk = Desk::new().await;
+    sign_in(&desk, desk.demo.us(), "us").await;
+    sign_in(&desk, desk.demo.eu(), "eu").await;
+    let before = overview(&desk, &["--json"]).await.ended(0).json();
     (desk, before)
 }
 
@@ -88,28 +122,28 @@ async fn one_of_two_that_was_revoked_stays_in_sight_on_every_call() {
     desk.demo.us().revoke_all();
     // Found by a query, as the lists are fresh; known from then on.
     for _ in 0..2 {
-        ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 5);
+        ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 5);
     }
     two_hours_pass(&desk);
     for _ in 0..2 {
-        ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 5);
+        ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 5);
     }
     let listed = desk.run(&["projects", "--json"]).await.ended(5).json();
     names_the_end(&listed);
     assert_eq!(of_host(&listed, "us").len(), of_host(&before, "us").len());
     names_the_end(&desk.run(&["status", "--json"]).await.ended(5).json());
-    let text = desk.run(&["overview"]).await.ended(5);
+    let text = overview(&desk, &[]).await.ended(5);
     assert!(text.out.contains("2 h ago"), "{text:?}");
     assert!(text.err.contains("`pockethog login us`"), "{text:?}");
     assert_eq!(text.err.matches("revoked or has expired").count(), 1);
     // A range that was read before is kept as well, and one that was not has no number.
-    let range = desk.run(&["overview", "--range", "7d", "--json"]).await;
+    let range = overview(&desk, &["--range", "7d", "--json"]).await;
     let range = range.ended(5).json();
     names_the_end(&range);
     assert!(of_host(&range, "us")[0].get("visitors").is_none());
     // Only the person takes projects away.
     desk.run(&["logout", "eu"]).await.ended(0);
-    ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 4);
+    ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 4);
     let listed = desk.run(&["projects", "--json"]).await.ended(4).json();
     assert!(of_host(&listed, "eu").is_empty());
     desk.run(&["status"]).await.ended(4);
@@ -125,12 +159,12 @@ async fn an_end_that_the_list_of_projects_finds_wipes_nothing() {
         names_the_end(&listed);
         assert_eq!(of_host(&listed, "us").len(), of_host(&before, "us").len());
     }
-    ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 5);
+    ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 5);
     let key = of_host(&before, "us")[0]["key"].as_str().unwrap();
-    let named = desk.run(&["overview", key, "--json"]).await.ended(4).json();
+    let named = overview(&desk, &[key, "--json"]).await.ended(4).json();
     names_the_end(&named);
     let fresh = of_host(&before, "eu")[0]["key"].as_str().unwrap();
-    desk.run(&["overview", fresh]).await.ended(0);
+    overview(&desk, &[fresh]).await.ended(0);
     // Other commands say why, and not that there is no such project.
     let events = desk.run(&["events", key]).await.ended(4);
     assert!(events.err.contains("`pockethog login us`"), "{events:?}");
@@ -141,32 +175,26 @@ async fn a_narrowed_grant_and_a_deleted_key_are_ends_like_any_other() {
     let (desk, before) = signed_in_twice().await;
     desk.demo.us().narrow_all("project:read");
     desk.demo.us().expire_access_tokens();
-    ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 5);
+    ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 5);
 
     let desk = Desk::new().await;
-    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
-    desk.run_with_input(&["login", "us", "--api-key"], &key)
-        .await
-        .ended(0);
-    let before = desk.run(&["overview", "--json"]).await.ended(0).json();
+    let key = add_key(&desk).await;
+    let before = overview(&desk, &["--json"]).await.ended(0).json();
     desk.demo.us().delete_api_key(&key);
     for _ in 0..2 {
-        ended_is_in_sight(desk.run(&["overview", "--json"]).await, &before, 4);
+        ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 4);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_sign_in_takes_over_what_it_reaches_within_the_same_run() {
-    let desk = Desk::signed_in().await;
-    desk.run(&["overview"]).await.ended(0);
-    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
-    desk.run_with_input(&["login", "us", "--api-key"], &key)
-        .await
-        .ended(0);
+    let desk = Desk::new().await;
+    sign_in(&desk, desk.demo.us(), "us").await;
+    overview(&desk, &[]).await.ended(0);
+    add_key(&desk).await;
     desk.run(&["projects"]).await.ended(0);
     desk.demo.us().revoke_all();
-    let run = desk.run(&["overview", "--json"]).await.ended(5);
-    let document = run.json();
+    let document = overview(&desk, &["--json"]).await.ended(5).json();
     names_the_end(&document);
     for project in of_host(&document, "us") {
         assert_eq!(project["stale"], false, "{project}");
@@ -236,7 +264,7 @@ async fn offline_the_overview_shows_ages_and_names_the_host_once() {
         what: Fault::Drop,
         when: When::Before,
     });
-    let document = desk.run(&["overview", "--json"]).await.ended(5).json();
+    let document = overview(&desk, &["--json"]).await.ended(5).json();
     let failures = document["failures"].as_array().unwrap();
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert_eq!(failures[0]["what"], "US Cloud");
@@ -244,7 +272,7 @@ async fn offline_the_overview_shows_ages_and_names_the_host_once() {
         assert_eq!(project["stale"], true);
         assert_eq!(project["online"], Value::Null);
     }
-    let text = desk.run(&["overview"]).await.ended(5);
+    let text = overview(&desk, &[]).await.ended(5);
     let old = text.out.matches("2 h ago").count();
     assert_eq!(old, of_host(&before, "us").len(), "{text:?}");
 }
@@ -264,11 +292,11 @@ async fn where_nothing_could_be_read_there_is_no_number() {
         },
         when: When::Before,
     });
-    let document = desk.run(&["overview", "--json"]).await.ended(1).json();
+    let document = overview(&desk, &["--json"]).await.ended(1).json();
     assert_eq!(document["total"]["visitors"], Value::Null);
     assert_eq!(document["total"]["online"], Value::Null);
     assert_eq!(document["failures"].as_array().unwrap().len(), 1);
-    let text = desk.run(&["overview"]).await.ended(1);
+    let text = overview(&desk, &[]).await.ended(1);
     let total = text.out.lines().find(|line| line.contains("Total"));
     assert!(total.is_none_or(|line| line.contains('–')), "{text:?}");
     let widget = desk.run(&["widget", "--format", "json"]).await.ended(1);
