@@ -181,17 +181,50 @@ pub(crate) fn bad_answer(host: &Host, answer: &Answer) -> ApiKeyError {
 }
 
 fn parse(typed: &SecretString) -> Result<SecretString, ApiKeyError> {
-    let key = typed.expose_secret().trim();
+    let key = bare(typed.expose_secret());
     let kind = match key.get(..4) {
         _ if key.is_empty() => return Err(ApiKeyError::Empty),
         Some("phc_") => Some("a project key, which only sends events"),
         Some("phs_") => Some("a project secret"),
         Some("pha_") => Some("an OAuth access token"),
         Some("phr_") => Some("an OAuth refresh token"),
-        _ if !key.bytes().all(|byte| byte.is_ascii_graphic()) => Some("more than one word"),
+        _ if key.contains(char::is_whitespace) => Some("more than one word"),
+        _ if !key.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Some("text with a character that no key has")
+        }
         _ => None,
     };
     kind.map_or_else(|| Ok(key.into()), |kind| Err(ApiKeyError::OtherKind(kind)))
+}
+
+/// A key without what editors, shells and web pages put around it: blanks of every width, marks of the byte order,
+/// line ends, quotes.
+fn bare(typed: &str) -> &str {
+    const QUOTES: [(char, char); 7] = [
+        ('"', '"'),
+        ('\'', '\''),
+        ('`', '`'),
+        ('“', '”'),
+        ('‘', '’'),
+        ('„', '“'),
+        ('«', '»'),
+    ];
+    let is_blank = |letter: char| {
+        letter.is_whitespace()
+            || letter.is_control()
+            || matches!(
+                letter,
+                '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{ad}'
+            )
+    };
+    let mut key = typed.trim_matches(is_blank);
+    while let Some(within) = QUOTES
+        .into_iter()
+        .find_map(|(before, after)| key.strip_prefix(before)?.strip_suffix(after))
+    {
+        key = within.trim_matches(is_blank);
+    }
+    key
 }
 
 #[derive(Deserialize)]
@@ -268,6 +301,29 @@ mod tests {
     fn blanks_around_a_key_are_typing() {
         let key = parse(&" phx_abc\n".into());
         assert!(key.is_ok_and(|key| key.expose_secret() == "phx_abc"));
+    }
+
+    #[test]
+    fn what_editors_and_shells_put_around_a_key_is_left_out() {
+        for typed in [
+            "\u{feff}phx_abc\r\n",
+            "\"phx_abc\"",
+            " 'phx_abc' ",
+            "“phx_abc”",
+            "\u{a0}phx_abc\u{202f}",
+            "\u{200b}phx_abc\u{2060}\n",
+            "\u{feff}\"phx_abc\"\r\n",
+            "\0phx_abc\0",
+        ] {
+            let key = parse(&typed.into());
+            assert!(
+                key.is_ok_and(|key| key.expose_secret() == "phx_abc"),
+                "{typed:?}"
+            );
+        }
+        for typed in ["\"\"", "phx_\u{a0}abc", "phx_ä"] {
+            assert!(parse(&typed.into()).is_err(), "{typed:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub(crate) fn reached(_point: &str) {}
 /// Marks a point in the refresh step.
 #[cfg(feature = "fail-points")]
 pub(crate) fn reached(point: &str) {
+    static PAUSED: std::sync::Once = std::sync::Once::new();
+
     let is_at = |variable| std::env::var(variable).is_ok_and(|wanted| wanted == point);
     if is_at("SIGN_IN_FAIL_AT") {
         // SIGKILL where there is one: no destructor runs, no buffer is flushed.
@@ -20,7 +22,6 @@ pub(crate) fn reached(point: &str) {
         drop(killed);
         std::process::abort();
     }
-    static PAUSED: std::sync::Once = std::sync::Once::new();
     if !is_at("SIGN_IN_PAUSE_AT") {
         return;
     }

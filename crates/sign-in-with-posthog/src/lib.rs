@@ -3,7 +3,7 @@
 //! [`SignIn`] is the way in: [`SignIn::begin`] makes an [`Attempt`], whose start address the user opens;
 //! [`SignIn::complete`] turns the browser's response into a [`Connection`]; [`SignIn::session`] hands
 //! out valid tokens for it from then on, refreshing when due, across processes.
-//! docs/reliability.md says what happens in 80 bad moments, docs/security.md what is promised against whom.
+//! docs/reliability.md says what happens in 94 bad moments, docs/security.md what is promised against whom.
 //! This is a whole program, `examples/who_am_i.rs`:
 //!
 //! ```no_run

@@ -4,6 +4,7 @@ mod checkup;
 mod client;
 mod error;
 mod identity;
+mod keeping;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,7 +31,7 @@ use crate::revocation::{Revocation, Revoke, revoke, revoke_leftover};
 use crate::scope::Scopes;
 use crate::session::{Session, SessionError, Shared, UnderWay, blocking, finished};
 use crate::token_endpoint::{self, Exchanged, Leftover, TokenAnswer};
-use crate::vault::{Vault, VaultBackend, VaultChoice, VaultError, default_device_folder};
+use crate::vault::{Vault, VaultChoice, default_device_folder};
 pub(crate) use error::ReplaceError;
 pub use error::{BeginError, CompleteError, MoveError};
 use identity::patiently;
@@ -111,11 +112,7 @@ impl SignIn {
     /// A folder that cannot be made or kept private.
     pub fn open(config: Config) -> Result<Self, FileError> {
         file::create_private_folder(&config.folder)?;
-        // Without a home there is no better place than beside the folder.
-        let device_folder = config
-            .device_folder
-            .or_else(default_device_folder)
-            .unwrap_or_else(|| config.folder.with_extension("device"));
+        let device_folder = device_folder(config.device_folder, &config.folder);
         let vault = Vault::new(
             &config.folder,
             &device_folder,
@@ -143,7 +140,8 @@ impl SignIn {
     ///
     /// A list that cannot be read.
     pub fn connections(&self) -> Result<Vec<Connection>, IndexError> {
-        Ok(self.0.index.read()?.connections)
+        let connections = self.0.index.read()?.connections;
+        Ok(on_this_device(connections, &self.0.vault))
     }
 
     /// As [`SignIn::connections`], of a folder that need not be opened: for a program that only shows
@@ -153,7 +151,13 @@ impl SignIn {
     ///
     /// A list that cannot be read.
     pub fn connections_in(folder: &Path) -> Result<Vec<Connection>, IndexError> {
-        Ok(IndexFile::new(folder).read()?.connections)
+        let connections = IndexFile::new(folder).read()?.connections;
+        // A program that keeps all in one place has the key beside its folder.
+        let apart = Some(folder.with_extension("device"));
+        let apart = apart.filter(|apart| apart.join("device.key").exists());
+        let device_folder = device_folder(apart, folder);
+        let vault = Vault::new(folder, &device_folder, "", VaultChoice::Auto);
+        Ok(on_this_device(connections, &vault))
     }
 
     /// Begins an Attempt that comes back to `redirect_uri`, which must be bound already (rule B5).
@@ -416,63 +420,6 @@ impl SignIn {
         Ok(())
     }
 
-    /// Which Vault holds the records; `None` before the first account signed in.
-    ///
-    /// # Errors
-    ///
-    /// A note of the choice that cannot be read.
-    pub fn vault(&self) -> Result<Option<VaultBackend>, VaultError> {
-        self.0.vault.chosen()
-    }
-
-    /// Gives the keychain less time for a call than its three seconds: for a program that has little itself.
-    /// Has an effect before the keychain is first used.
-    pub fn limit_keychain(&self, patience: Duration) {
-        self.0.vault.limit_keychain(patience);
-    }
-
-    /// Why the first sign-in was stored in the encrypted file although the keychain was preferred: a sentence
-    /// for people. Answered once, by the process that chose.
-    pub fn take_vault_notice(&self) -> Option<String> {
-        let error = self.0.vault.take_passed_over()?;
-        Some(format!(
-            "The sign-in is stored in an encrypted file that only this user on this device can read, because \
-             {error}."
-        ))
-    }
-
-    /// Moves all records to another Vault, and removes what was left behind by a move that was cut.
-    /// Nobody is signed out by it, whatever happens meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// A Vault that fails; the records stay usable where they were.
-    pub async fn move_vault(&self, target: VaultBackend) -> Result<(), MoveError> {
-        let _hold = self.hold_vault(true).await?;
-        let ids: Vec<ConnectionId> = self
-            .connections()?
-            .into_iter()
-            .map(|connection| connection.id)
-            .collect();
-        let mut locks = Vec::with_capacity(ids.len());
-        for id in &ids {
-            locks.push(self.lock(id).await?);
-        }
-        let vault = self.0.vault.clone();
-        blocking(move || vault.move_to(target, &ids)).await?;
-        let index = self.0.index.clone();
-        blocking(move || {
-            index.update(|index| {
-                for connection in &mut index.connections {
-                    connection.vault = target;
-                }
-            })
-        })
-        .await?;
-        drop(locks);
-        Ok(())
-    }
-
     /// Leaves nothing of a sign-in that did not end well: its tokens are revoked, and a client id that no
     /// Connection uses is dropped, so that the next sign-in begins from nothing.
     async fn discard(&self, attempt: &Attempt, tokens: &Leftover) {
@@ -494,36 +441,6 @@ impl SignIn {
             self.drop_client(&attempt.metadata.issuer, &attempt.client_id)
                 .await;
         }
-    }
-
-    /// Uses the encrypted file from now on, without asking the keychain for what it holds: for one that is gone or
-    /// stays out of reach. Whoever is signed in there has to sign in again, and nothing is revoked.
-    ///
-    /// # Errors
-    ///
-    /// A folder that cannot be written to.
-    pub async fn leave_keychain(&self) -> Result<(), MoveError> {
-        let _hold = self.hold_vault(true).await?;
-        let connections = self.connections()?;
-        let ids = connections.into_iter().map(|known| known.id).collect();
-        let (vault, index) = (self.0.vault.clone(), self.0.index.clone());
-        let lost = blocking(move || vault.leave_keychain(ids)).await?;
-        for id in &lost {
-            self.shared(id).forget();
-        }
-        let now = self.0.clock.unix_seconds();
-        blocking(move || {
-            index.update(|index| {
-                for connection in &mut index.connections {
-                    connection.vault = VaultBackend::EncryptedFile;
-                    if connection.is_active() && lost.contains(&connection.id) {
-                        connection.end(EndReason::RecordLost, now);
-                    }
-                }
-            })
-        })
-        .await?;
-        Ok(())
     }
 
     async fn store(
@@ -604,26 +521,6 @@ impl SignIn {
             .await
     }
 
-    /// Keeps the Vault where it is while an account signs in (`alone` false), or keeps sign-ins out
-    /// while the Vault moves. Taken before the lock of any Connection.
-    async fn hold_vault(&self, alone: bool) -> Result<Lock, FileError> {
-        let path = self.0.folder.join("vault.lock");
-        blocking(move || {
-            let lock = if alone {
-                Lock::take(&path, LOCK_PATIENCE)
-            } else {
-                Lock::take_shared(&path, LOCK_PATIENCE)
-            };
-            lock?.ok_or_else(|| held_too_long(&path))
-        })
-        .await
-    }
-
-    async fn choose_vault(&self) -> Result<VaultBackend, VaultError> {
-        let vault = self.0.vault.clone();
-        blocking(move || vault.choose()).await
-    }
-
     async fn show(&self, connection: Connection) -> Result<(), IndexError> {
         let index = self.0.index.clone();
         blocking(move || index.update(|index| index.put(connection))).await
@@ -636,6 +533,25 @@ impl fmt::Debug for SignIn {
             .field("folder", &self.0.folder)
             .finish_non_exhaustive()
     }
+}
+
+/// Without a home there is no better place than beside the folder.
+fn device_folder(chosen: Option<PathBuf>, folder: &Path) -> PathBuf {
+    chosen
+        .or_else(default_device_folder)
+        .unwrap_or_else(|| folder.with_extension("device"))
+}
+
+/// The Connections as they are on this device: in a home that several machines share, a sign-in of another one has
+/// ended here, and goes on there.
+fn on_this_device(mut connections: Vec<Connection>, vault: &Vault) -> Vec<Connection> {
+    for connection in &mut connections {
+        if connection.is_active() && vault.is_of_another_device(&connection.id) {
+            let signed_in_at = connection.signed_in_at;
+            connection.end(EndReason::RecordLost, signed_in_at);
+        }
+    }
+    connections
 }
 
 fn held_too_long(path: &Path) -> FileError {

@@ -467,8 +467,22 @@ row!(a_record_of_a_newer_version, world, {
 
 row!(the_wrong_device, world, {
     let bytes = std::fs::read(world.record()).unwrap();
-    std::fs::write(world.folder.path().join("device/device.key"), [7; 32]).unwrap();
-    unusable_record(&world, &bytes, "Sign in again on this device").await;
+    let key = world.folder.path().join("device/device.key");
+    let own = std::fs::read(&key).unwrap();
+    std::fs::write(&key, [7; 32]).unwrap();
+    // The list says so before anybody asks for a token, and everybody reads the same list.
+    let lost = ConnectionState::Ended(EndReason::RecordLost);
+    assert_eq!(world.state(), lost);
+    let error = world.sibling().access_token().await.unwrap_err();
+    assert!(
+        error.to_string().contains("Sign in again on this device"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(world.record()).unwrap(), bytes);
+    // On the device that it belongs to it goes on.
+    std::fs::write(&key, own).unwrap();
+    assert_eq!(world.state(), ConnectionState::Active);
+    world.sibling().access_token().await.unwrap();
 });
 
 row!(a_record_that_is_gone, world, {

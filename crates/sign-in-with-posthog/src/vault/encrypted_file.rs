@@ -56,6 +56,21 @@ impl EncryptedFile {
         self.folder.join(format!("{key}.sealed"))
     }
 
+    /// Whether the record is sealed with the key of another device. False if that cannot be told.
+    pub(super) fn is_of_another_device(&self, key: &str) -> bool {
+        let Ok(Some(sealed)) = file::read(&self.path(key), LARGEST) else {
+            return false;
+        };
+        let name = sealed
+            .strip_prefix(MAGIC)
+            .and_then(|rest| rest.strip_prefix(&[VERSION]))
+            .and_then(|rest| rest.get(..KEY_NAME));
+        match (name, self.key()) {
+            (Some(name), Ok(own)) => own.is_none_or(|own| own.name != name),
+            _ => false,
+        }
+    }
+
     /// The device's key; `None` where this device has none.
     fn key(&self) -> Result<Option<Key>, VaultError> {
         let Some(bytes) = file::read(&self.device_key, LARGEST)?.map(Zeroizing::new) else {

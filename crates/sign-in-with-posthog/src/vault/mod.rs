@@ -206,6 +206,14 @@ impl Vault {
         Ok(Some(record))
     }
 
+    /// Whether the record of a Connection was sealed on another device, as in a home that several share. Asks no
+    /// keychain.
+    pub(crate) fn is_of_another_device(&self, id: &ConnectionId) -> bool {
+        let chosen = self.0.choice_file.read().ok().flatten();
+        chosen.is_some_and(|chosen| chosen.backend == VaultBackend::EncryptedFile)
+            && self.0.encrypted_file.is_of_another_device(id.as_str())
+    }
+
     /// The generation that the next record of a Connection has to exceed, as far as this device knows.
     pub(crate) fn generation_seen(&self, id: &ConnectionId) -> u64 {
         let chosen = self.0.choice_file.read().ok().flatten();
