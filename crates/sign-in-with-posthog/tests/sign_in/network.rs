@@ -77,7 +77,7 @@ async fn no_answer_comes_in_time() {
 #[tokio::test]
 async fn the_answer_has_no_end() {
     heals(
-        "sent an answer without end",
+        "sent an answer longer than any of this kind",
         |desk| desk.posthog.fail(TOKEN, 3, Fault::Before(|| Wire::Endless)),
         |desk| desk.posthog.heal(),
     )
