@@ -7,6 +7,7 @@
 )]
 
 mod annotations;
+mod connections;
 mod desk;
 mod lists;
 mod pace;
