@@ -16,6 +16,7 @@ use crate::format::{ago, counted};
 use crate::preferences::Preferences;
 use crate::private_files::{check_owner, other_owner, quoted, read_small};
 use crate::program::{Program, StartError};
+use crate::server::find_running;
 use crate::snapshot::{Snapshots, set_aside_before};
 
 /// A clock that is off by more than this many seconds is worth a word.
@@ -267,17 +268,13 @@ async fn running(program: &Program) -> Finding {
             "Delete it; the app writes it again.",
         );
     };
-    let socket = (
-        address.host_str().unwrap_or("127.0.0.1").to_owned(),
-        address.port_or_known_default().unwrap_or(80),
-    );
-    let connecting = tokio::net::TcpStream::connect(socket);
-    match tokio::time::timeout(Duration::from_secs(2), connecting).await {
-        Ok(Ok(_)) => Finding::ok(
+    // Whoever listens there may be another program: the app proves that it wrote the file.
+    match find_running(&program.folders).await {
+        Some(_) => Finding::ok(
             "App",
             format!("running at {}", address.origin().ascii_serialization()),
         ),
-        _ => Finding::ok("App", "not running; it ended without saying so"),
+        None => Finding::ok("App", "not running; it ended without saying so"),
     }
 }
 

@@ -29,7 +29,7 @@
   let over = false;
   function ended() {
     over = true;
-    body.dataset.ended = "";
+    body.dataset.ended = "unproven";
     status("offline", "PocketHog has ended");
   }
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -146,9 +146,44 @@
   }
 
   if (body.dataset.stream && "EventSource" in window && secret) {
-    let stream = null;
-    const close = () => { if (stream) { stream.close(); stream = null; } };
-    const open = () => {
+    let stream = null, stay = null;
+    const close = () => {
+      if (stream) { stream.close(); stream = null; }
+      stay?.abort();
+      stay = null;
+    };
+    // A browser gives one host six connections, so that six windows with a stream each leave none for the next
+    // page. Four windows follow their streams; others look for a moment, one at a time, until one of the four goes.
+    const pause = (time, signal) => new Promise((done) => {
+      const timer = setTimeout(done, time);
+      signal.addEventListener("abort", () => { clearTimeout(timer); done(); }, { once: true });
+    });
+    const open = async () => {
+      if (stay || document.hidden || over) return;
+      if (!navigator.locks) { follow(); return; }
+      stay = new AbortController();
+      const { signal } = stay;
+      let held = false;
+      for (let place = 0; place < 4; place += 1) {
+        navigator.locks.request(`stream-${place}`, { signal }, () => {
+          if (held) return null;
+          held = true;
+          follow();
+          return new Promise((done) => signal.addEventListener("abort", done, { once: true }));
+        }).catch(() => {});
+      }
+      await pause(300, signal);
+      while (!held && !signal.aborted) {
+        await navigator.locks.request("stream-look", { signal }, async () => {
+          if (held || signal.aborted) return;
+          follow();
+          await pause(2500, signal);
+          if (!held && !signal.aborted && stream) { stream.close(); stream = null; }
+        }).catch(() => {});
+        await pause(10000, signal);
+      }
+    };
+    const follow = () => {
       if (stream || document.hidden || over) return;
       const text = nonce();
       const address = new URL(body.dataset.stream, location.href);
@@ -166,8 +201,9 @@
           if (mine !== stream) return;
           const good = number === expected && await proven(proof, "event", text, expected, name, event.data).catch(() => false);
           if (mine !== stream) return;
-          if (good) react(JSON.parse(event.data));
-          else { close(); ended(); }
+          if (!good) { close(); ended(); return; }
+          delete body.dataset.ended;
+          react(JSON.parse(event.data));
         });
       });
       on("part", (part) => swap(part.id, part.html));
@@ -177,7 +213,6 @@
         if (now.state === "signed-out") { close(); location.assign(base); return; }
         status(now.state, now.text);
       });
-      stream.onopen = () => { delete body.dataset.ended; };
       stream.onerror = () => { body.dataset.ended = ""; status("offline", "PocketHog has ended"); };
     };
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));

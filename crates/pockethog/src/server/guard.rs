@@ -125,6 +125,8 @@ impl<S: Sync> FromRequestParts<S> for Admitted {
 enum Refusal {
     AddressTooLong,
     ForeignHost,
+    /// It came by a port of another number: the one that was meant.
+    ForwardedPort(u16),
     ForeignSite,
     Locked,
     CodeExpired,
@@ -196,8 +198,15 @@ fn check(state: &State, request: &Request, client: Option<&Client>) -> Result<Wa
     }
     let host = only(request.headers(), &header::HOST).ok_or(Refusal::ForeignHost)?;
     let named_in_address = uri.authority().map(axum::http::uri::Authority::as_str);
-    if !is_ours(host, state.port()) || named_in_address.is_some_and(|name| name != host) {
+    if named_in_address.is_some_and(|name| name != host) {
         return Err(Refusal::ForeignHost);
+    }
+    if !is_ours(host, state.port()) {
+        return Err(if is_loopback(host) {
+            Refusal::ForwardedPort(state.port())
+        } else {
+            Refusal::ForeignHost
+        });
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if !reads && !is_same_origin(request.headers(), host) {
@@ -311,11 +320,20 @@ fn only<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
 
 /// True for a loopback name with our port.
 fn is_ours(host: &str, port: u16) -> bool {
+    port_of_loopback(host) == Some(port)
+}
+
+/// True for a loopback name with any port: a forward that has another number at its other end.
+fn is_loopback(host: &str) -> bool {
+    port_of_loopback(host).is_some()
+}
+
+fn port_of_loopback(host: &str) -> Option<u16> {
     let (name, given) = match host.rsplit_once(':') {
-        Some((name, given)) if !given.ends_with(']') => (name, given.parse().ok()),
-        _ => (host, Some(80)),
+        Some((name, given)) if !given.ends_with(']') => (name, given.parse().ok()?),
+        _ => (host, 80),
     };
-    matches!(name, "127.0.0.1" | "localhost" | "[::1]") && given == Some(port)
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]").then_some(given)
 }
 
 /// True where a page of ours sends, or no browser at all: every browser tells at least one of the two for
@@ -434,6 +452,16 @@ impl Refusal {
                 "This address is too long",
                 "No address of PocketHog is as long as this one.",
             ),
+            Self::ForwardedPort(port) => {
+                let text = format!(
+                    "PocketHog is at port {port}, and this address has another one. Forward the same number at both ends, because PostHog leads back to it: ssh -L {port}:127.0.0.1:{port}. Then open the address that pockethog --no-browser prints."
+                );
+                return refusal(
+                    StatusCode::MISDIRECTED_REQUEST,
+                    "Forward the same port number",
+                    &text,
+                );
+            }
             Self::ForeignHost => (
                 StatusCode::MISDIRECTED_REQUEST,
                 "This is not PocketHog’s address",
@@ -465,13 +493,17 @@ impl Refusal {
                 "This page shows your numbers to nobody but you. Run pockethog in a terminal: it opens this page in your browser, or prints the address that does.",
             ),
         };
-        let view = Message {
-            title: title.to_owned(),
-            text: text.to_owned(),
-            ..Message::default()
-        };
-        (status, page(message::render(&view))).into_response()
+        refusal(status, title, text)
     }
+}
+
+fn refusal(status: StatusCode, title: &str, text: &str) -> Response {
+    let view = Message {
+        title: title.to_owned(),
+        text: text.to_owned(),
+        ..Message::default()
+    };
+    (status, page(message::render(&view))).into_response()
 }
 
 /// What every answer carries.

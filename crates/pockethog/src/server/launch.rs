@@ -19,6 +19,7 @@ use super::handshake::{self, Asker, Note, Proof};
 use super::listener::{Bounded, Client};
 use super::persistent::{Persistent, write_private};
 use super::{State, refresher, router};
+use crate::folders::Folders;
 use crate::private_files::{PrivateError, open_lock, read_small};
 use crate::program::Program;
 use crate::snapshot::SnapshotError;
@@ -224,6 +225,13 @@ async fn bind(port: u16, last: Option<u16>) -> Result<TcpListener, LaunchError> 
         io::ErrorKind::AddrInUse => LaunchError::PortInUse(port),
         _ => LaunchError::Port { port, source },
     })
+}
+
+/// The address of the app with these folders, if it runs and proves it. Whoever else listens there is not it.
+pub async fn find_running(folders: &Folders) -> Option<String> {
+    let bytes = std::fs::read(folders.running()).ok()?;
+    let note: Note = serde_json::from_slice(&bytes).ok()?;
+    ask(&note).await.map(|running| running.address)
 }
 
 fn open_address(origin: &str, code: &str) -> String {

@@ -39,7 +39,7 @@ pub use access::{CODE_LIFE, PRINTED_CODE_LIFE};
 pub use answer::{NotFound, PageError, page, see_other, sentence};
 pub use events::{Change, Part, part, stream};
 pub use guard::Admitted;
-pub use launch::{App, Launch, LaunchError, launch};
+pub use launch::{App, Launch, LaunchError, Running, find_running, launch};
 pub use refresher::Interest;
 pub use sign_in::{Purpose, begin};
 pub use state::State;

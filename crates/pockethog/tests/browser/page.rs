@@ -355,6 +355,13 @@ impl Browser {
         self.open(address).await;
     }
 
+    /// Opens another window, which leaves the others visible.
+    pub async fn second_window(&self, address: &str) {
+        let window = self.client.new_window(false).await.unwrap();
+        self.client.switch_to_window(window.handle).await.unwrap();
+        self.open(address).await;
+    }
+
     /// Goes to the tab that was opened first.
     pub async fn first_tab(&self) {
         let tabs = self.client.windows().await.unwrap();

@@ -126,6 +126,8 @@ async fn whoever_listens_after_the_app_has_ended_cannot_write_into_the_open_page
     assert!(key.len() > 40, "{key}");
     stage.kill();
     let heard = impostor(settings.port().unwrap()).await;
+    let unproven = "document.body.dataset.ended === 'unproven'";
+    stage.browser.until(unproven).await;
     stage.browser.shows("PocketHog has ended").await;
     assert!(
         stage.browser.has("#cards").await,
@@ -137,10 +139,7 @@ async fn whoever_listens_after_the_app_has_ended_cannot_write_into_the_open_page
     let submit = "const form = document.querySelector('#project-list form.move'); \
                   form.requestSubmit(form.querySelector('button'))";
     stage.browser.run(submit, vec![]).await;
-    stage
-        .browser
-        .until("document.body.dataset.ended === ''")
-        .await;
+    stage.browser.until(unproven).await;
     assert!(!stage.browser.text("body").await.contains("FORGED"));
     assert!(stage.browser.has("#project-list li").await);
     let heard = heard.lock().unwrap().clone();
@@ -161,11 +160,31 @@ async fn an_open_page_goes_on_after_a_restart() {
     stage.browser.until(live).await;
     stage.browser.run("window.same = true", vec![]).await;
     stage.kill();
-    stage.browser.shows("PocketHog is not running").await;
+    stage.browser.shows("PocketHog has ended").await;
     stage.start_again();
     stage.browser.until(&format!("window.same && {live}")).await;
     // A bookmark works as well.
     stage.go("/settings").await;
     stage.browser.shows("Ada Lovelace").await;
+    stage.browser.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_eighth_window_loads_while_seven_follow_their_numbers() {
+    let stage = Stage::set().await;
+    stage.sign_in("us", &Allow::default()).await;
+    for _ in 0..6 {
+        stage.browser.second_window(&stage.page("/")).await;
+        stage
+            .browser
+            .until("document.readyState === 'complete'")
+            .await;
+        stage.browser.until("!document.hidden").await;
+    }
+    stage.browser.second_window(&stage.page("/settings")).await;
+    stage.browser.shows("Colour scheme").await;
+    // The windows without a stream of their own have their numbers too.
+    stage.browser.first_tab().await;
+    stage.complete(9).await;
     stage.browser.finish().await;
 }

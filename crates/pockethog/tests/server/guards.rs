@@ -7,6 +7,7 @@ use demo_posthog::Endpoint;
 use reqwest::header::{HOST, ORIGIN, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use sign_in_with_posthog::Peer;
+use tokio::io::AsyncWriteExt;
 
 use crate::desk::{App, Desk};
 
@@ -82,6 +83,41 @@ async fn a_foreign_host_name_is_turned_away_whatever_it_asks() {
             assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST, "{host}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_forward_with_another_number_says_which_number_to_forward() {
+    let desk = Desk::new().await;
+    let port = desk.app.state.port();
+    for host in [
+        format!("127.0.0.1:{}", port ^ 1),
+        format!("localhost:{}", port ^ 1),
+    ] {
+        let answer = desk.app.request(Method::GET, "/").header(HOST, &host);
+        let text = answer.send().await.unwrap().text().await.unwrap();
+        let advice = format!("ssh -L {port}:127.0.0.1:{port}");
+        assert!(text.contains(&advice), "{text}");
+        assert!(!text.contains(&desk.app.mount), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_without_cookie_make_room_and_the_owners_stream_stays() {
+    let desk = Desk::signed_in().await;
+    let mut stream = desk.app.stream("/events/home").await;
+    stream.next().await;
+    // More than there may be, which ask and never read.
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        let address = ("127.0.0.1", desk.app.state.port());
+        let mut one = tokio::net::TcpStream::connect(address).await.unwrap();
+        one.write_all(b"GET /nothing HTTP/1.1\r\n").await.ok();
+        idle.push(one);
+    }
+    let page = desk.app.get("/settings").await;
+    assert_eq!(page.status(), StatusCode::OK);
+    desk.app.state.announce(pockethog::server::Change::Status);
+    stream.next().await;
 }
 
 #[tokio::test]
