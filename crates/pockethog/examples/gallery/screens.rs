@@ -257,9 +257,9 @@ fn projects() -> Vec<(&'static str, Markup)> {
                 view.note_access = NoteAccess::ReadOnly;
                 if let Some(period) = &mut view.period {
                     period.time_zone_known = false;
-                    period.time_zone = "UTC+02:00".to_owned();
+                    "UTC+02:00".clone_into(&mut period.time_zone);
                 }
-                view.zone_name = "Mars/Olympus".to_owned();
+                "Mars/Olympus".clone_into(&mut view.zone_name);
             }),
         ),
         (

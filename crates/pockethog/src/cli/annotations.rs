@@ -442,7 +442,7 @@ fn text(typed: &str) -> Result<String, CliError> {
 /// The project's time zone, and a word if this program does not know it.
 fn zone(console: &Console, target: &Target) -> TimeZone {
     time_zone(&target.project.time_zone).unwrap_or_else(|| {
-        console.say(&format!(
+        console.say(format!(
             "The time zone {} is unknown here; times are UTC.",
             target.project.time_zone
         ));

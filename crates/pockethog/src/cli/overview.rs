@@ -619,7 +619,7 @@ fn print_unknown_zones(console: &Console, lines: &[Line<'_>], preferences: &Pref
             Numbers::Period(Some(period)) if !period.time_zone_known => &period.time_zone,
             _ => continue,
         };
-        console.say(&format!(
+        console.say(format!(
             "{}: this version of PocketHog does not know the time zone {} as PostHog does. Its days are those that \
              PostHog cut, shown in {shown}.",
             preferences.name_of(line.project),

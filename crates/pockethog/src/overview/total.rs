@@ -191,7 +191,7 @@ impl<'a> Hours<'a> {
     fn iter(&self) -> impl Iterator<Item = (Timestamp, u64)> {
         let first = self.first.as_second();
         (first..)
-            .step_by(HOUR.unsigned_abs() as usize)
+            .step_by(3600)
             .filter_map(|start| Timestamp::from_second(start).ok())
             .zip(self.counts.iter().copied())
     }

@@ -691,6 +691,28 @@ mod tests {
     }
 
     #[test]
+    fn a_total_says_of_how_many_projects_it_is() {
+        let mut total = Total::default();
+        total.sum.members = [[true; 9].as_slice(), &[false; 7]].concat();
+        total.sum.sums = Some((overview::Counts::default(), overview::Counts::default()));
+        let html = render_total(&total).into_string();
+        assert!(html.contains("9 of 16 projects"), "{html}");
+    }
+
+    #[test]
+    fn an_unknown_zone_is_said_on_the_card() {
+        let mut card = card(1, "Acorn", 5, 4, false);
+        if let Numbers::Known { unknown_zone, .. } = &mut card.numbers {
+            *unknown_zone = Some("UTC+05:30".to_owned());
+        }
+        let html = render_card(&card).into_string();
+        assert!(
+            html.contains("Unknown time zone, days in UTC+05:30."),
+            "{html}"
+        );
+    }
+
+    #[test]
     fn a_name_with_markup_is_text() {
         let html = render_card(&card(1, "<img src=x onerror=alert(1)>", 1, 1, false)).into_string();
         assert!(!html.contains("<img"), "{html}");

@@ -202,6 +202,51 @@ mod tests {
     }
 
     #[test]
+    fn a_total_shows_its_largest_projects_and_how_many_there_are_besides() {
+        let rows = (1..=9)
+            .map(|id| {
+                let numbers = numbers(id * 100, id * 90, 3);
+                row(id, &format!("Project {id}"), State::Fresh, Some(numbers))
+            })
+            .collect();
+        let content = content(rows, State::Fresh, None);
+        let image = image(&content, Size::Large, content.scheme, false);
+        let first: Vec<&str> = image
+            .rows
+            .iter()
+            .map(|(name, ..)| &**name)
+            .take(2)
+            .collect();
+        assert_eq!(first, ["Project 9", "Project 8"]);
+        assert!(image.svg().contains("+4 more"));
+    }
+
+    #[test]
+    fn the_hour_that_is_not_over_is_no_fall_at_the_end() {
+        let all = all();
+        for name in ["fresh", "fresh sum"] {
+            let (_, content) = all.iter().find(|(known, _)| *known == name).unwrap();
+            let image = image(content, Size::Medium, content.scheme, false);
+            // Of the 13 hours that have begun.
+            assert_eq!(image.values.len(), 12, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_zone_is_said_in_every_picture() {
+        let mut unknown = numbers(100, 90, 3);
+        unknown.time_zone_known = false;
+        let one = row(1, "Acorn Market", State::Fresh, Some(unknown.clone()));
+        let two = row(2, "Quillcast", State::Fresh, Some(unknown));
+        let remark = |rows: Vec<Row>| {
+            let content = content(rows, State::Fresh, None);
+            image(&content, Size::Medium, content.scheme, false).remark
+        };
+        assert_eq!(remark(vec![one.clone()]), "unknown time zone");
+        assert_eq!(remark(vec![one, two]), "2 unknown time zones");
+    }
+
+    #[test]
     fn a_sum_of_two_with_one_missing() {
         let all = all();
         let (_, content) = all
