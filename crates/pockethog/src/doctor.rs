@@ -105,6 +105,7 @@ pub async fn examine(program: &Result<Program, StartError>) -> Vec<Finding> {
             return findings;
         }
     };
+    findings.extend(certificates());
     findings.push(running(program).await);
     findings.extend(vault(program).await);
     findings.push(locks(program));
@@ -122,13 +123,20 @@ pub async fn examine(program: &Result<Program, StartError>) -> Vec<Finding> {
     findings
 }
 
+/// What keeps every connection from being trusted.
+fn certificates() -> Option<Finding> {
+    let error = crate::http::check_certificates().err()?;
+    let cause = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+    Some(Finding::fail(
+        "Certificates",
+        format!("the system's certificates cannot be loaded, so no PostHog is trusted: {cause}"),
+        "Install them (`ca-certificates` on Debian, Fedora and Alpine), or name a file with SSL_CERT_FILE.",
+    ))
+}
+
 /// Why nothing but the folders could be looked at.
 fn not_opened(error: &StartError) -> Finding {
     let advice = match error {
-        StartError::Http(_) => {
-            "The system's list of certificates is missing or empty: install it (`ca-certificates` on \
-             Debian, Fedora and Alpine), or name a file with SSL_CERT_FILE."
-        }
         StartError::Cloud(_) => "Correct the variable, or unset it.",
         _ => "Everything else can be looked at once that is mended.",
     };
@@ -176,11 +184,18 @@ fn folder(what: &str, path: &Path, private: bool) -> Finding {
 
 /// A full disk takes an empty file still.
 fn try_to_write(folder: &Path) -> std::io::Result<()> {
-    let mut file = tempfile::Builder::new()
+    let written = tempfile::Builder::new()
         .prefix(".doctor-")
-        .tempfile_in(folder)?;
-    file.write_all(&[0; 4096])?;
-    file.as_file().sync_all()
+        .tempfile_in(folder)
+        .and_then(|mut file| {
+            file.write_all(&[0; 4096])?;
+            file.as_file().sync_all()
+        });
+    // The name of the file would only confuse.
+    written.map_err(|error| match error.raw_os_error() {
+        Some(_) => error,
+        None => error.kind().into(),
+    })
 }
 
 #[cfg(unix)]

@@ -18,12 +18,28 @@ const IDLE_TIME: Duration = Duration::from_secs(90);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 const SIGN_OF_LIFE_TIME: Duration = Duration::from_secs(5);
 
-/// Builds the client. It follows no redirects: codes and tokens would leave their Host.
+/// Builds the client. It follows no redirects: codes and tokens would leave their Host. Without the operating
+/// system's certificates it trusts nobody, so that what needs no PostHog works all the same.
 ///
 /// # Errors
 ///
-/// Where the operating system's certificates cannot be loaded.
+/// TLS cannot be set up at all.
 pub fn client() -> reqwest::Result<reqwest::Client> {
+    builder()
+        .build()
+        .or_else(|_| builder().tls_certs_only([]).build())
+}
+
+/// Looks whether the operating system's certificates can be loaded.
+///
+/// # Errors
+///
+/// They cannot.
+pub fn check_certificates() -> reqwest::Result<()> {
+    builder().build().map(drop)
+}
+
+fn builder() -> reqwest::ClientBuilder {
     // A second call in one process finds the provider in place, which is as good.
     rustls::crypto::ring::default_provider()
         .install_default()
@@ -36,5 +52,4 @@ pub fn client() -> reqwest::Result<reqwest::Client> {
         .http2_keep_alive_interval(SIGN_OF_LIFE)
         .http2_keep_alive_timeout(SIGN_OF_LIFE_TIME)
         .connector_layer(OneConnection::default())
-        .build()
 }

@@ -282,3 +282,22 @@ async fn a_preference_of_a_newer_version_is_named_once_and_the_rest_is_in_force(
         "{text}"
     );
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn without_certificates_what_is_local_works_and_the_doctor_explains() {
+    let desk = Desk::new().await;
+    for (arguments, code) in [
+        (&["status"][..], 4),
+        (&["config", "set", "mode", "dark"], 0),
+        (&["widget", "--offline"], 4),
+        (&["doctor"], 1),
+    ] {
+        let mut command = desk.command(arguments);
+        command.env("SSL_CERT_FILE", "/nonexistent");
+        command.env("SSL_CERT_DIR", "/nonexistent");
+        let run = Run::of(command.output().await.unwrap()).ended(code);
+        let explained = run.out.contains("certificates cannot be loaded");
+        assert_eq!(explained, arguments == ["doctor"], "{run:?}");
+    }
+}
