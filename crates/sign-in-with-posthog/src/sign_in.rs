@@ -396,12 +396,11 @@ impl SignIn {
         let Some(Content::Tokens(tokens)) = old else {
             return Ok(Revocation::NotNeeded);
         };
-        Ok(
-            match revoke(&self.0.http, &tokens, Revoke::Everything).await {
-                true => Revocation::Done,
-                false => Revocation::Failed,
-            },
-        )
+        Ok(if revoke(&self.0.http, &tokens, Revoke::Everything).await {
+            Revocation::Done
+        } else {
+            Revocation::Failed
+        })
     }
 
     /// Forgets a Connection altogether, secrets first. It is not revoked; see [`SignIn::sign_out`].

@@ -2,7 +2,7 @@
 //!
 //! Each test starts this program again inside `dbus-run-session`; the test `inside` is that session's
 //! life where the environment says so, and again a second process's life within it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::unused_self)]
 #![cfg(target_os = "linux")]
 
 mod posthog;

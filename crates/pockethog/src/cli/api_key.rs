@@ -19,7 +19,7 @@ const LONGEST_KEY: u64 = 4096;
 /// A terminal that cannot be read, or nothing typed.
 pub fn read(console: &Console, host: &Host) -> Result<SecretString, CliError> {
     if io::stdin().is_terminal() {
-        console.say(&format!(
+        console.say(format!(
             "Make a personal API key in {} under Settings, Personal API keys, with at least the \
              scopes project:read and query:read.",
             host.name()

@@ -83,15 +83,12 @@ pub(super) fn give_up_numbers<'a>(
         retry_at: None,
     };
     for project in projects {
-        let measured = match view {
-            View::Today => {
-                let known: Option<Today> = snapshots.view(&project.key, view)?;
-                known.map(|known| known.measured_at)
-            }
-            _ => {
-                let known: Option<Period> = snapshots.view(&project.key, view)?;
-                known.map(|known| known.measured_at)
-            }
+        let measured = if view == View::Today {
+            let known: Option<Today> = snapshots.view(&project.key, view)?;
+            known.map(|known| known.measured_at)
+        } else {
+            let known: Option<Period> = snapshots.view(&project.key, view)?;
+            known.map(|known| known.measured_at)
         };
         let refused = snapshots.trouble(&project.key, view)?;
         let answered = [measured, refused.map(|refused| refused.at)];

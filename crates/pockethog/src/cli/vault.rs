@@ -73,7 +73,7 @@ pub async fn run(program: &Program, console: &Console, vault: &Vault) -> Result<
         let moving = program.sign_in.move_vault(target);
         match console.watch(&progress, moving).await {
             // Only what an earlier move may have left elsewhere could not be removed.
-            Err(error) if is_there => console.say(&format!("Nothing was moved: {error}.")),
+            Err(error) if is_there => console.say(format!("Nothing was moved: {error}.")),
             moved => moved?,
         }
     }
@@ -90,7 +90,7 @@ async fn leave_keychain(program: &Program, console: &Console) -> Result<Exit, Cl
         .filter(|known| ended(known))
     {
         let host = &connection.host;
-        console.say(&format!(
+        console.say(format!(
             "{} as {} has to sign in again: `pockethog login {}`.",
             host.name(),
             connection.account.label(),
@@ -106,7 +106,7 @@ fn show(program: &Program, console: &Console) -> Result<Exit, CliError> {
         console.document(&json!({ "vault": backend }));
         return Ok(Exit::Done);
     }
-    console.line(&match backend {
+    console.line(match backend {
         Some(backend) => format!("The sign-ins are kept in {backend}."),
         None => "Nobody has signed in yet. The first sign-in chooses the keychain where it works, \
                  else an encrypted file."

@@ -151,7 +151,7 @@ pub fn run(console: &Console, arguments: &Widget) -> Result<Exit, CliError> {
     let content = shown.content;
     // An image has room for a word or two; the log of a timer gets the sentence.
     if let (Format::Svg | Format::Png, Some(sentence)) = (format, &content.sentence) {
-        console.say(&format!("pockethog: {sentence}"));
+        console.say(format!("pockethog: {sentence}"));
     }
     for remark in &shown.remarks {
         console.remark(remark);
@@ -298,7 +298,7 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
         for piece in &plan.pieces {
             let new = written.contains(&piece.path.as_path());
             let what = if new { "made" } else { "is there already" };
-            console.line(&format!("{}: {what}", piece.path.display()));
+            console.line(format!("{}: {what}", piece.path.display()));
         }
     } else {
         for piece in &plan.pieces {
