@@ -76,6 +76,18 @@ async fn every_canned_fault_looks_as_it_should() {
             "Exceeded maximum concurrency limit",
         ),
         (Fault::Unavailable, 503, "1", "database_unavailable"),
+        (
+            Fault::TooMuchMemory { old: false },
+            513,
+            "",
+            "clickhouse_memory_limit_exceeded",
+        ),
+        (
+            Fault::TooMuchMemory { old: true },
+            504,
+            "",
+            "max memory limit",
+        ),
         (Fault::BrokenJson, 200, "", "results"),
         (own, 512, "7", "too long"),
     ] {
