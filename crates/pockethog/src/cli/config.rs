@@ -132,7 +132,7 @@ pub async fn run(program: &Program, console: &Console, config: &Config) -> Resul
             if console.is_json() {
                 console.document(&json!({ "path": path.to_string_lossy() }));
             } else {
-                console.line(&path.display().to_string());
+                console.line(path.display().to_string());
             }
             Ok(Exit::Done)
         }
@@ -192,7 +192,7 @@ fn get(
                 console.line(item.as_str().unwrap_or_default());
             }
         }
-        other => console.line(&other.to_string()),
+        other => console.line(other.to_string()),
     }
     Ok(Exit::Done)
 }

@@ -61,13 +61,13 @@ pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
         console.line(Text::styled(Style::Bad, problem.to_string()));
     }
     if let Some(vault) = program.sign_in.vault()? {
-        console.line(&format!("Sign-ins     kept in {vault}"));
+        console.line(format!("Sign-ins     kept in {vault}"));
     }
-    console.line(&format!(
+    console.line(format!(
         "Preferences  {}",
         program.folders.preferences().display()
     ));
-    console.line(&format!(
+    console.line(format!(
         "Snapshots    {}",
         program.folders.snapshots().display()
     ));
@@ -129,12 +129,12 @@ fn print(console: &Console, connection: &Connection) {
     }
     let missing = accounts::missing_scopes(connection);
     if !missing.is_empty() {
-        console.line(&format!("  Not granted: {}", missing.join(", ")));
+        console.line(format!("  Not granted: {}", missing.join(", ")));
     }
     let reach = match &connection.grant.reach {
         Reach::All => "everything you may see".to_owned(),
         Reach::Organizations(ids) => counted(ids.len(), "organization", "organizations"),
         Reach::Projects(ids) => counted(ids.len(), "project", "projects"),
     };
-    console.line(&format!("  Reaches {reach}."));
+    console.line(format!("  Reaches {reach}."));
 }

@@ -147,9 +147,7 @@ async fn whichever_command_is_first_folders_and_files_are_private() {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command.status().await.unwrap();
     }
-    open_to_others(&home)
-        .iter()
-        .for_each(|path| panic!("{path} is open to others"));
+    assert_eq!(open_to_others(&home), [] as [String; 0]);
     assert!(home.join("cache/snapshots.sqlite").exists());
 }
 
