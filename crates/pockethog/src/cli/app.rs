@@ -98,7 +98,7 @@ pub(super) fn open(console: &Console, address: &str, options: AppOptions) {
     if options.opens_browser()
         && let Err(error) = browser::open(address)
     {
-        console.say(&format!(
+        console.say(format!(
             "The browser could not be started ({error}); open the address above."
         ));
     }

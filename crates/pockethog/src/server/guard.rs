@@ -387,14 +387,16 @@ async fn open(
     let access = state.access();
     match access.enter(&code, &cookies(headers), peer, Instant::now()) {
         Ok(Entry::Begun { cookie, kept }) => {
-            let mut cookie = format!(
-                "{COOKIE}={}; Path={}; HttpOnly; SameSite=Lax",
+            let life = if kept {
+                format!("; Max-Age={}", SESSION_LIFE.as_secs())
+            } else {
+                String::new()
+            };
+            let cookie = format!(
+                "{COOKIE}={}; Path={}; HttpOnly; SameSite=Lax{life}",
                 cookie.expose(),
                 state.mount().path()
             );
-            if kept {
-                cookie.push_str(&format!("; Max-Age={}", SESSION_LIFE.as_secs()));
-            }
             let mut response = see_other("/");
             if let Ok(cookie) = HeaderValue::from_str(&cookie) {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);

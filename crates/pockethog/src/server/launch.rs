@@ -273,11 +273,11 @@ async fn find(path: &Path) -> Result<Running, LaunchError> {
 /// Asks whoever listens at the address of `note` to prove that it wrote it.
 async fn ask(note: &Note) -> Option<Running> {
     let mut asker = Asker::new(note)?;
-    let asked = client()?
+    let request = client()?
         .get(handshake_address(&note.address))
         .query(&[("nonce", asker.nonce())])
         .send();
-    let proof: Proof = asked.await.ok()?.json().await.ok()?;
+    let proof: Proof = request.await.ok()?.json().await.ok()?;
     asker.accepts(&proof).then(|| Running {
         address: note.address.clone(),
         asker,

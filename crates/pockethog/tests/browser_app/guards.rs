@@ -91,10 +91,10 @@ async fn the_secret_stays_in_no_address_and_no_page() {
 async fn impostor(port: u16) -> Arc<Mutex<String>> {
     const FORGED: &str = "<main id=content><ul id=project-list>FORGED</ul></main>";
     let heard = Arc::new(Mutex::new(String::new()));
-    let hears = Arc::clone(&heard);
+    let listening = Arc::clone(&heard);
     let answer = move |request: Request| {
         let asked = format!("{} {:?}\n", request.uri(), request.headers());
-        hears.lock().unwrap().push_str(&asked);
+        listening.lock().unwrap().push_str(&asked);
         let is_stream = request.uri().path().contains("/events");
         async move {
             if is_stream {
