@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    fn unread<'a>(troubles: &'a [Trouble]) -> Vec<Unread<'a>> {
+    fn unread(troubles: &[Trouble]) -> Vec<Unread<'_>> {
         troubles
             .iter()
             .enumerate()

@@ -168,7 +168,7 @@ pub fn print_remedies(console: &Console, connections: &[Connection]) {
     for connection in connections {
         if connection.ended_by_itself().is_some() {
             let command = access::login_command(connection);
-            console.say(&format!("`{command}` signs in again."));
+            console.say(format!("`{command}` signs in again."));
         }
     }
 }
