@@ -54,15 +54,15 @@
   const PAUSE = 600_000;
   const announcer = body.appendChild(el("div", "hidden-label"));
   announcer.setAttribute("role", "status");
-  let settling = 0, said = -Infinity;
+  let settling = 0, announcedAt = -Infinity;
   function announce(node) {
     const words = node.closest("[data-say]") ?? node.querySelector("[data-say]");
-    if (!words || performance.now() - said < PAUSE) return;
+    if (!words || performance.now() - announcedAt < PAUSE) return;
     clearTimeout(settling);
     settling = setTimeout(() => {
       const now = document.querySelector("[data-say]");
       if (!now) return;
-      said = performance.now();
+      announcedAt = performance.now();
       announcer.textContent = now.dataset.say;
     }, 2000);
   }
