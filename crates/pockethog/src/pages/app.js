@@ -119,9 +119,9 @@
   addEventListener("focusout", () => setTimeout(settle));
   addEventListener("pointerout", () => { if (waiting.size) setTimeout(settle); });
 
-  let said = null;
+  let newest = null;
   function status(state, text) {
-    said = [state, text];
+    newest = [state, text];
     showStatus();
   }
 
@@ -129,7 +129,7 @@
   function showStatus() {
     const node = document.getElementById("status");
     if (!node) return;
-    const [state, text] = (said ??= [node.dataset.state, node.lastElementChild.textContent]);
+    const [state, text] = (newest ??= [node.dataset.state, node.lastElementChild.textContent]);
     const held = state === "live" && waiting.size > 0;
     node.dataset.state = held ? "updated" : state;
     node.lastElementChild.textContent = held ? "New numbers wait" : text;
