@@ -131,7 +131,7 @@ mod tests {
         fn a_second_time_changes_nothing(text in "\\PC*|.*") {
             let once = plain(&text).into_owned();
             prop_assert_eq!(plain(&once), once.as_str());
-            prop_assert!(!once.chars().any(|letter| letter.is_control()));
+            prop_assert!(!once.chars().any(char::is_control));
         }
     }
 }

@@ -209,7 +209,7 @@ async fn list(program: &Program, console: &Console, list: &List) -> Result<Exit,
             "annotations": values,
         }));
     } else if notes.is_empty() {
-        console.say(&format!("No annotation from {since} to {until}."));
+        console.say(format!("No annotation from {since} to {until}."));
     } else {
         let rows: Vec<Vec<Cell>> = notes.iter().map(|note| row(note, &zone)).collect();
         let columns = [
@@ -267,7 +267,7 @@ async fn add(program: &Program, console: &Console, add: &Add) -> Result<Exit, Cl
             "added": describe(&note, &zone),
         }));
     } else {
-        console.line(&format!(
+        console.line(format!(
             "Added {} to {}, at {}.",
             note.id,
             target.name,
@@ -324,7 +324,7 @@ async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit,
             "changed": describe(&note, &zone),
         }));
     } else {
-        console.line(&format!(
+        console.line(format!(
             "Changed {} of {}, at {}.",
             note.id,
             target.name,
@@ -352,13 +352,13 @@ async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result
             "undo": undo,
         }));
     } else {
-        console.line(&format!(
+        console.line(format!(
             "Deleted {} of {}: {}",
             note.id,
             target.name,
             cut(&note.text, 60)
         ));
-        console.say(&format!("`{undo}` brings it back."));
+        console.say(format!("`{undo}` brings it back."));
     }
     Ok(Exit::Done)
 }
@@ -382,7 +382,7 @@ async fn restore(
             "restored": note.as_ref().map(|note| describe(note, &zone(console, &target))),
         }));
     } else {
-        console.line(&format!("Annotation {} is back.", restore.id));
+        console.line(format!("Annotation {} is back.", restore.id));
     }
     Ok(Exit::Done)
 }

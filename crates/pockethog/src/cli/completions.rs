@@ -65,6 +65,6 @@ pub fn man(console: &Console, man: &ManPages) -> Result<Exit, CliError> {
     let wrong = |error| CliError::failed(format!("{}: {error}", folder.display()));
     std::fs::create_dir_all(folder).map_err(wrong)?;
     clap_mangen::generate_to(command, folder).map_err(wrong)?;
-    console.line(&format!("The pages are in {}.", folder.display()));
+    console.line(format!("The pages are in {}.", folder.display()));
     Ok(Exit::Done)
 }

@@ -335,7 +335,7 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// [`TimeIsUp`]; `work` is dropped then.
+    /// The time is up; `work` is dropped then.
     pub async fn watch_in_time<T>(
         &self,
         progress: &Progress,

@@ -110,7 +110,6 @@ fn report(console: &Console, left: &[(&Connection, Revocation)]) {
         let (host, account) = (known.host.name(), known.account.label());
         console.line(format!("Signed out of {host} as {account}."));
         match left {
-            Revocation::Done => {}
             Revocation::Failed => console.say(format!(
                 "{host} did not confirm that the access was revoked. Nothing of it is left on this device, but it may \
                  stay valid there until it expires. Remove PocketHog at {}",
@@ -120,7 +119,7 @@ fn report(console: &Console, left: &[(&Connection, Revocation)]) {
                 "The API key itself is still valid. Delete it in {host} under Settings, Personal API keys, if nothing \
                  else uses it."
             )),
-            Revocation::NotNeeded => {}
+            Revocation::Done | Revocation::NotNeeded => {}
         }
     }
 }

@@ -360,12 +360,12 @@ fn guarded(text: &str) -> String {
 fn remark(console: &Console, rows: &Rows) {
     let count = rows.rows.len();
     if rows.has_more {
-        console.say(&format!(
+        console.say(format!(
             "These are the first {count} rows, there are more: add a LIMIT of up to {}.",
             grouped(MOST_ROWS as u64)
         ));
     } else if count >= MOST_ROWS {
-        console.say(&format!(
+        console.say(format!(
             "PostHog returns no more than {} rows; there may be more.",
             grouped(MOST_ROWS as u64)
         ));

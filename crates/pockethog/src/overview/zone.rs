@@ -17,7 +17,7 @@ const DAY: i64 = 86_400;
 
 /// The time zone called `name`, or `None` if neither database knows it.
 ///
-/// Besides IANA names this reads the distances from UTC that [`distance_name`] writes.
+/// Besides IANA names this reads the distances from UTC that `distance_name` writes.
 #[must_use]
 pub fn time_zone(name: &str) -> Option<TimeZone> {
     let name = name.trim();

@@ -142,7 +142,7 @@ impl Known {
         content.old_lists = self.old_lists(asked, connections, now);
         // Names and empty lists cannot wait for the next time.
         let list_decides = self.unknown.is_some() || content.rows.is_empty();
-        content.undiscovered = content.old_lists.clone();
+        content.undiscovered.clone_from(&content.old_lists);
         content.undiscovered.retain(|id| {
             list_decides
                 || self.discoveries.get(id).is_none_or(|found| {

@@ -1,7 +1,7 @@
 //! xbar, SwiftBar and Argos: a line for the menu bar, `---`, then the lines of the menu, each with its
 //! parameters after a bar.
 //!
-//! A name could end its line, begin its parameters, be taken for a separator or for markup; [`line`] prevents it.
+//! A name could end its line, begin its parameters, be taken for a separator or for markup; [`line()`] prevents it.
 //! The three read different parameters, and xbar shows an error in place of the menu if it meets one that it does
 //! not know, so each gets its own.
 //! These programs show an error sign in place of the output where a program fails, so this format never

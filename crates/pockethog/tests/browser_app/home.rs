@@ -49,9 +49,9 @@ async fn live_is_not_said_while_something_newer_waits_nor_after_the_program_has_
     let mut stage = Stage::set().await;
     stage.sign_in("us", &Allow::default()).await;
     stage.complete(stage.us().world().projects.len()).await;
-    let state =
+    let shown =
         |name: &str| format!("document.querySelector('#status').dataset.state === '{name}'");
-    stage.browser.until(&state("live")).await;
+    stage.browser.until(&shown("live")).await;
     let before = stage.projects().await;
     let last = before.last().unwrap().clone();
     let place = "const box = document.querySelector('#cards li').getBoundingClientRect(); return [box.x + 9, box.y + 9]";
@@ -60,14 +60,14 @@ async fn live_is_not_said_while_something_newer_waits_nor_after_the_program_has_
     stage.browser.point(at(0), at(1)).await;
     overtake(&stage, &last);
     stage.browser.shows("New numbers wait").await;
-    stage.browser.until(&state("updated")).await;
+    stage.browser.until(&shown("updated")).await;
     assert_eq!(
         stage.projects().await,
         before,
         "nothing moves under a mouse"
     );
     stage.browser.point(1.0, 1.0).await;
-    stage.browser.until(&state("live")).await;
+    stage.browser.until(&shown("live")).await;
     assert_eq!(stage.projects().await[0], last);
 
     stage.end_program();

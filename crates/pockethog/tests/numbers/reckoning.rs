@@ -293,7 +293,7 @@ pub fn hour(at: &ZonedDateTime) -> Hour {
 /// The hour of the clock begins on the full hour of UTC, or half an hour before it.
 fn full_hour(at: i64, clock: &ZonedDateTime) -> i64 {
     let began = at - i64::from(clock.minute()) * 60 - i64::from(clock.second());
-    let half = if began % 3600 >= 1800 { 1 } else { 0 };
+    let half = i64::from(began % 3600 >= 1800);
     began.div_euclid(3600) + half
 }
 
