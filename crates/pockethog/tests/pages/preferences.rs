@@ -51,7 +51,7 @@ async fn a_form_changes_what_it_names_and_keeps_comments() {
 async fn a_broken_file_is_named_with_its_line_and_never_written_over() {
     let desk = Desk::new().await;
     let file = desk.app.state.program().folders.preferences();
-    let text = "mode = \"dark\"\nscheme = \"lava\"\n";
+    let text = "mode = \"dark\"\nscheme = lava\n";
     std::fs::write(&file, text).unwrap();
     let page = desk.app.text("/settings").await;
     assert!(
@@ -65,6 +65,24 @@ async fn a_broken_file_is_named_with_its_line_and_never_written_over() {
     let page = import(&desk.app, "mode = \"light\"\n").await;
     assert!(page.contains("has to be mended first"), "{page}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_value_that_this_version_does_not_know_is_named_and_survives_a_change() {
+    let desk = Desk::new().await;
+    let file = desk.app.state.program().folders.preferences();
+    std::fs::write(&file, "mode = \"dark\"\nscheme = \"lava\"\n").unwrap();
+    let page = desk.app.text("/settings").await;
+    assert!(
+        page.contains("line 2") && page.contains("data-mode=\"dark\""),
+        "{page}"
+    );
+    desk.app.post("/settings", &[("mode", "light")]).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        text.contains("mode = \"light\"") && text.contains("lava"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
