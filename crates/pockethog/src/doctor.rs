@@ -106,6 +106,7 @@ pub async fn examine(program: &Result<Program, StartError>) -> Vec<Finding> {
         }
     };
     findings.extend(certificates());
+    findings.extend(proxy());
     findings.push(running(program).await);
     findings.extend(vault(program).await);
     findings.push(locks(program));
@@ -132,6 +133,13 @@ fn certificates() -> Option<Finding> {
         format!("the system's certificates cannot be loaded, so no PostHog is trusted: {cause}"),
         "Install them (`ca-certificates` on Debian, Fedora and Alpine), or name a file with SSL_CERT_FILE.",
     ))
+}
+
+/// What ends every request that a proxy is meant for.
+fn proxy() -> Option<Finding> {
+    let mistake = crate::proxy::check_variables().err()?;
+    let advice = "Correct the variable, or unset it.";
+    Some(Finding::fail("Proxy", mistake.to_string(), advice))
 }
 
 /// Why nothing but the folders could be looked at.

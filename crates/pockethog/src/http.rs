@@ -44,7 +44,7 @@ fn builder() -> reqwest::ClientBuilder {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
-    reqwest::Client::builder()
+    crate::proxy::applied(reqwest::Client::builder())
         .user_agent(USER_AGENT)
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIME)

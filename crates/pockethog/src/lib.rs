@@ -22,6 +22,7 @@ pub mod preferences;
 pub mod private_files;
 pub mod program;
 pub mod project;
+mod proxy;
 pub mod refresh;
 pub mod report;
 pub mod server;

@@ -8,6 +8,7 @@ mod hostile;
 mod patience;
 mod preferences;
 mod projects;
+mod proxy;
 mod queries;
 mod shape;
 mod sign_in;
