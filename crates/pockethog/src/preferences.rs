@@ -221,6 +221,15 @@ impl PreferencesError {
     }
 }
 
+impl ProjectPreferences {
+    /// Shows `name` instead of `original`, PostHog's name; that one again if there is nothing else to show.
+    pub fn rename(&mut self, name: &str, original: &str) {
+        let name = name.trim();
+        self.name =
+            (!name.is_empty() && name != original).then(|| name.chars().take(200).collect());
+    }
+}
+
 impl Preferences {
     /// Reads the file, and says what is wrong with it, if something is. What can be understood is in force;
     /// defaults stand in for the rest.

@@ -85,8 +85,11 @@ impl AreaChart<'_> {
                         @for (nth, (place, name)) in self.axis.iter().enumerate() {
                             text.alternate[nth % 2 == 1] x=(percent(self.across(*place))) y="100%" dy="22" text-anchor=(if *place == 0 { "start" } else { "middle" }) { (name) }
                         }
+                        // Each note has its line on its own day, even if its number shares a place with others.
+                        @for marker in self.markers.iter().filter(|marker| (0.0..=1.0).contains(&marker.at)) {
+                            line.stem x1=(percent(marker.at)) x2=(percent(marker.at)) y1="0" y2="100%" {}
+                        }
                         @for cluster in clustered(self.markers, MARKER_ROOM) {
-                            line.stem x1=(percent(cluster.at)) x2=(percent(cluster.at)) y1="0" y2="100%" {}
                             svg.marker x=(percent(cluster.at)) y="0" data-notes=(notes(&cluster.markers)) {
                                 @let wide = cluster.markers.len() > 1;
                                 rect x=(if wide { "-18" } else { "-10" }) y="-12" rx="10" height="20" width=(if wide { "36" } else { "20" }) {}

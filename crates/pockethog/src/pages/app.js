@@ -48,7 +48,7 @@
   }
   const busy = (node) =>
     (node.contains(document.activeElement) && document.activeElement !== body) ||
-    node.querySelector(".chart:hover, dialog[open]") !== null;
+    node.querySelector(".chart:hover, dialog[open], details.menu[open]") !== null;
 
   // Numbers are said in words once they have settled, and not again at every refresh.
   const PAUSE = 600_000;
@@ -111,7 +111,7 @@
   function order(ids) {
     const list = document.getElementById("cards");
     if (!list) return;
-    if (list.matches(":hover") || list.contains(document.activeElement)) { wait("order", () => order(ids)); return; }
+    if (list.matches(":hover") || list.querySelector("details.menu[open]") || list.contains(document.activeElement)) { wait("order", () => order(ids)); return; }
     waiting.delete("order");
     list.append(...ids.map((id) => document.getElementById(id)).filter((card) => card?.parentNode === list));
   }
@@ -358,6 +358,84 @@
     if (event.target.closest("[data-close]")) { event.preventDefault(); event.target.closest("dialog")?.close(); }
     if (event.target.nodeName === "DIALOG") event.target.close();
   });
+
+  // The menu of a card closes by Esc and by a touch elsewhere, as menus do.
+  const menus = () => document.querySelectorAll("details.menu[open]");
+  document.addEventListener("pointerdown", (event) => {
+    for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of menus()) { menu.open = false; menu.querySelector("summary").focus(); }
+  });
+  document.addEventListener("toggle", (event) => { if (event.target.matches?.(".menu")) setTimeout(settle); }, true);
+  // Back to what is shown now: the filter may have been typed since the card was drawn.
+  document.addEventListener("submit", ({ target }) => {
+    if (target.closest(".menu") && target.elements.back) target.elements.back.value = `/${location.search}`;
+  });
+
+  // What is said once about the change that led here is not said again after a reload.
+  for (const { dataset } of document.querySelectorAll("[data-once]")) {
+    const address = new URL(location.href);
+    address.searchParams.delete(dataset.once);
+    history.replaceState(null, "", address);
+  }
+
+  // The range that was looked at last holds for the next project, too.
+  const range = new URLSearchParams(location.search).get("range");
+  if (range && body.classList.contains("project")) sessionStorage.setItem("range", range);
+  for (const name of ["click", "auxclick"]) {
+    document.addEventListener(name, (event) => {
+      const link = event.target.closest?.("a[href]");
+      const chosen = sessionStorage.getItem("range");
+      const leads = link && !link.search && link.pathname.startsWith(`${base}project/`);
+      if (chosen && leads && link.pathname.slice(base.length).split("/").length === 3) link.search = `?range=${chosen}`;
+    }, true);
+  }
+
+  // Choices that can be taken back by choosing again apply at once. Without the script a button saves them.
+  for (const form of document.querySelectorAll("form[data-at-once]")) {
+    const button = form.querySelector("button[type=submit]");
+    const said = el("p", "saved");
+    said.setAttribute("role", "status");
+    button.hidden = true;
+    button.before(said);
+    const fields = () => new URLSearchParams(new FormData(form));
+    let kept = fields().toString(), turn = Promise.resolve();
+    const save = async () => {
+      const chosen = fields();
+      if (chosen.toString() === kept) return;
+      kept = chosen.toString();
+      said.textContent = "";
+      const mine = nonce();
+      const headers = { "x-pockethog-page": page, "x-pockethog-nonce": mine };
+      const answer = await fetch(form.action, { method: "POST", body: chosen, headers }).catch(() => null);
+      const text = await answer?.text().catch(() => null);
+      const good = answer && await proven(answer.headers.get("x-pockethog-proof"), "answer", mine, text).catch(() => false);
+      if (!good) { ended(); return; }
+      const fresh = new DOMParser().parseFromString(text, "text/html");
+      const problems = [...fresh.querySelectorAll("main .notice.bad")];
+      if (problems.length) {
+        // What is shown is what holds.
+        document.querySelector("main").prepend(...problems);
+        problems[0].scrollIntoView({ block: "nearest" });
+        kept = "";
+        return;
+      }
+      const { mode, scheme } = fresh.documentElement.dataset;
+      Object.assign(document.documentElement.dataset, { mode, scheme });
+      if (form.dataset.atOnce) {
+        for (const old of document.querySelectorAll(form.dataset.atOnce)) {
+          const now = fresh.querySelector(`.${old.classList[0]}`);
+          if (now) old.replaceWith(now);
+        }
+      }
+      said.textContent = "Saved.";
+    };
+    const soon = () => { turn = turn.then(save); };
+    form.addEventListener("change", soon);
+    form.addEventListener("submit", (event) => { event.preventDefault(); event.stopPropagation(); soon(); });
+  }
 
   // How the home page was sorted and filtered is there after a look at a project.
   function remember() {

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::layout::{Notice, Shell, Tone, avatar};
-use super::{element_id, encoded, icons, project_path};
+use super::{card_menu, element_id, encoded, icons, project_path};
 use crate::charts::{AreaChart, sparkline};
 use crate::colours;
 use crate::format::{Change, counted, grouped, hour, weekday};
@@ -36,6 +36,8 @@ pub struct Home {
     pub page: usize,
     /// How many projects are hidden.
     pub hidden: usize,
+    /// The project that was just hidden, with its name.
+    pub just_hidden: Option<(ProjectKey, String)>,
     /// What could not be read.
     pub troubles: Vec<Trouble>,
     /// Connections by API key that could sign in instead.
@@ -186,7 +188,13 @@ impl Sort {
 pub fn render(view: &Home) -> Markup {
     let mut shell = view.shell.clone();
     "All projects".clone_into(&mut shell.title);
-    shell.page("home", &render_content(view))
+    shell.page(
+        "home",
+        &html! {
+            @if let Some((key, name)) = &view.just_hidden { (card_menu::hidden_notice(key, name, &own_address(view))) }
+            (render_content(view))
+        },
+    )
 }
 
 /// Everything below the header, as the event stream replaces it. Its id is `home`.
@@ -232,7 +240,7 @@ pub fn render_content(view: &Home) -> Markup {
                         div.empty-box #cards-none hidden { p { "No project matches “" bdi {} "”." } }
                     }
                     ul.cards.many[shown.len() > 60] #cards {
-                        @for card in shown { (render_card(card)) }
+                        @for card in shown { (render_card(card, Some(&own_address(view)))) }
                     }
                     @if pages > 1 {
                         nav.pager aria-label="Pages" {
@@ -392,8 +400,9 @@ fn total_curve(curve: &Curve, viewer: &TimeZone) -> Markup {
     }
 }
 
-/// One card alone, as the event stream replaces it. Its id is [`card_id`].
-pub fn render_card(card: &Card) -> Markup {
+/// One card alone, as the event stream replaces it. Its id is [`card_id`]. It has a menu that leads back to
+/// the page `back`, if one is given.
+pub fn render_card(card: &Card, back: Option<&str>) -> Markup {
     let id = card_id(&card.key);
     let text = format!("{} {}", card.name, card.subtitle).to_lowercase();
     html! {
@@ -409,6 +418,7 @@ pub fn render_card(card: &Card) -> Markup {
                     bdi { (card.subtitle) }
                 }
             }
+            @if let Some(back) = back { (card_menu::render(card, back)) }
             @match &card.numbers {
                 Numbers::Loading => {
                     p.number { span.bone { "0,000" } span.hidden-label { "Loading" } }
@@ -510,6 +520,11 @@ fn trend(card: &Card) -> f64 {
         }
         _ => f64::MIN,
     }
+}
+
+/// The address of the page that is shown, sorted and filtered as it is.
+pub fn own_address(view: &Home) -> String {
+    address(view, view.sort, view.page)
 }
 
 fn address(view: &Home, sort: Sort, page: usize) -> String {
@@ -705,7 +720,7 @@ mod tests {
         if let Numbers::Known { unknown_zone, .. } = &mut card.numbers {
             *unknown_zone = Some("UTC+05:30".to_owned());
         }
-        let html = render_card(&card).into_string();
+        let html = render_card(&card, None).into_string();
         assert!(
             html.contains("Unknown time zone, days in UTC+05:30."),
             "{html}"
@@ -714,7 +729,11 @@ mod tests {
 
     #[test]
     fn a_name_with_markup_is_text() {
-        let html = render_card(&card(1, "<img src=x onerror=alert(1)>", 1, 1, false)).into_string();
+        let html = render_card(
+            &card(1, "<img src=x onerror=alert(1)>", 1, 1, false),
+            Some("/"),
+        )
+        .into_string();
         assert!(!html.contains("<img"), "{html}");
     }
 }

@@ -63,6 +63,11 @@ pub fn minus() -> Markup {
     strokes("M6 12h12")
 }
 
+/// More to do.
+pub fn more() -> Markup {
+    strokes("M12 5h.01M12 12h.01M12 19h.01")
+}
+
 /// An API key.
 pub fn key() -> Markup {
     strokes("M8 11.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9M11.2 12.8L20 4M16 8l3 3")

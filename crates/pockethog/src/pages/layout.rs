@@ -201,9 +201,11 @@ impl Shell {
 impl Welcome {
     fn render(&self) -> Markup {
         html! {
-            form.notice.good method="post" action=(self.undo) role="status" {
+            div.notice.good role="status" {
                 p { "Connected to " (self.host) " as " b { bdi { (self.who) } } "." }
-                button.button.small #not-me type="submit" { "Not me" }
+                form method="post" action=(self.undo) {
+                    button.button.small #not-me type="submit" { "Not me" }
+                }
             }
         }
     }

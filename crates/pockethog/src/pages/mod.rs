@@ -5,6 +5,7 @@
 //! `/assets/` alone, so no element carries a `style` or an event attribute.
 
 pub mod api_key;
+mod card_menu;
 pub mod chooser;
 pub mod connections;
 pub mod home;

@@ -60,7 +60,7 @@ pub fn render(view: &Settings) -> Markup {
         "narrow",
         &html! {
             h1 { "Settings" }
-            form method="post" action="/settings" {
+            form method="post" action="/settings" data-at-once="" {
                 fieldset.plain disabled[view.broken.is_some()] {
                     (appearance(view))
                     (data(view))
@@ -82,7 +82,7 @@ pub(super) fn preference_form(
     back: &str,
 ) -> Markup {
     html! {
-        form.preference-form method="post" action={ (project_path(key)) "/preferences" } {
+        form.preference-form method="post" action={ (project_path(key)) "/preferences" } data-at-once=".title, .sidebar" {
             input type="hidden" name="back" value=(back);
             label.field { span { "Name on this device" }
                 input type="text" name="name" value=(preferences.name.as_deref().unwrap_or_default()) placeholder=(original_name) maxlength="200" autocomplete="off" dir="auto";

@@ -111,7 +111,7 @@ pub fn render(view: &SignIn) -> Markup {
             @if !view.last.is_empty() {
                 section.projects.last aria-labelledby="last" {
                     h2 #last { "The last numbers" }
-                    ul.cards { @for card in &view.last { (render_card(card)) } }
+                    ul.cards { @for card in &view.last { (render_card(card, None)) } }
                 }
             }
         },

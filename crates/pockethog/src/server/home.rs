@@ -55,6 +55,9 @@ struct Asked {
     /// The revision of the board that the page shows.
     #[serde(default)]
     seen: String,
+    /// The project that was just hidden.
+    #[serde(default)]
+    hid: String,
 }
 
 /// Numbers that are older than this many seconds show their age, whatever the reason.
@@ -89,9 +92,26 @@ async fn show(state: Admitted, Query(asked): Query<Asked>) -> Result<Response, P
             state.refresher().glance(interest);
             let mut view = view;
             view.shell.stream = Some(asked.stream(revision));
+            view.just_hidden = just_hidden(state, &asked.hid)?;
             Ok(page(home::render(&view)))
         })
         .await
+}
+
+/// The project that an address says was just hidden, with its name, if it is hidden still.
+fn just_hidden(state: &State, key: &str) -> Result<Option<(ProjectKey, String)>, PageError> {
+    if key.is_empty() {
+        return Ok(None);
+    }
+    let (preferences, _) = state.preferences();
+    let projects = state.snapshots().projects()?;
+    Ok(projects
+        .into_iter()
+        .find(|project| project.key.to_string() == key && preferences.project(&project.key).hidden)
+        .map(|project| {
+            let name = preferences.name_of(&project).to_owned();
+            (project.key, name)
+        }))
 }
 
 async fn live(Extract(state): Extract<Arc<State>>, Query(asked): Query<Asked>) -> Response {
@@ -156,6 +176,7 @@ impl Sent {
         let total = home::render_total(&view.total);
         let troubles = home::render_troubles(&view.troubles);
         let cards = home::shown_cards(&view);
+        let back = home::own_address(&view);
         if whole {
             parts.push(part("home", &home::render_content(&view)));
         }
@@ -186,7 +207,7 @@ impl Sent {
                 || card.is_old()
                 || changes.contains(&Change::View(card.key.clone(), View::Today))
             {
-                consider(&card_id(&card.key), &home::render_card(card));
+                consider(&card_id(&card.key), &home::render_card(card, Some(&back)));
             }
         }
         if let Some(status) = &view.shell.status {
@@ -308,6 +329,7 @@ fn view(
         filter: asked.filter.trim().to_owned(),
         page: asked.page.parse().unwrap_or(0),
         hidden,
+        just_hidden: None,
         troubles: Vec::new(),
         banners: banners(&preferences, connections, now),
     };

@@ -11,6 +11,7 @@ mod answer;
 mod assets;
 mod banner;
 mod board;
+mod card;
 mod chooser;
 mod connections;
 mod events;
@@ -50,6 +51,7 @@ pub fn router(state: &Arc<State>) -> Router {
         .merge(home::routes())
         .merge(sign_in::routes())
         .merge(project::routes())
+        .merge(card::routes())
         .merge(notes::routes())
         .merge(chooser::routes())
         .merge(settings::routes())

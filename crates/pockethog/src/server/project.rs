@@ -265,10 +265,8 @@ async fn prefer(
                 return Ok(NotFound::Project.answer(state));
             };
             let saved = state.prefer(|preferences| {
-                let name = chosen.name.trim();
                 let of_project = preferences.project_mut(&project.key);
-                of_project.name = (!name.is_empty() && name != project.name)
-                    .then(|| name.chars().take(200).collect());
+                of_project.rename(&chosen.name, &project.name);
                 of_project.scheme = scheme(&chosen.scheme);
                 of_project.favourite = chosen.favourite.is_some();
                 of_project.hidden = chosen.hidden.is_some();
@@ -306,7 +304,7 @@ pub(super) fn not_saved(error: impl std::fmt::Display) -> Notice {
 }
 
 /// The path of a page of ours; a form cannot lead to another site.
-fn local(path: &str) -> Option<&str> {
+pub(super) fn local(path: &str) -> Option<&str> {
     let ours = path.starts_with('/')
         && !path.starts_with("//")
         && !path.contains(['\\', '\n', '\r', '\t'])

@@ -249,6 +249,15 @@ impl Browser {
 
     /// Presses a key, with the shift key held or not.
     pub async fn press_with(&self, key: &str, shift: bool) {
+        self.press_modified(key, if shift { 8 } else { 0 }).await;
+    }
+
+    /// Presses a key while the control key is held.
+    pub async fn press_with_control(&self, key: &str) {
+        self.press_modified(key, 2).await;
+    }
+
+    async fn press_modified(&self, key: &str, modifiers: u8) {
         let (code, number, text) = match key {
             "Tab" => ("Tab", 9, ""),
             "Enter" => ("Enter", 13, "\r"),
@@ -262,7 +271,7 @@ impl Browser {
         let mut event = json!({
             "type": if text.is_empty() { "rawKeyDown" } else { "keyDown" },
             "key": key, "code": code, "windowsVirtualKeyCode": number,
-            "modifiers": if shift { 8 } else { 0 },
+            "modifiers": modifiers,
         });
         if !text.is_empty() {
             event["text"] = json!(text);
@@ -282,6 +291,41 @@ impl Browser {
         self.mouse("mouseMoved", x, y, 0).await;
         self.mouse("mousePressed", x, y, 1).await;
         self.mouse("mouseReleased", x, y, 1).await;
+    }
+
+    /// Touches a place of the window with a finger, shortly.
+    pub async fn tap(&self, x: f64, y: f64) {
+        self.devtools(
+            "Emulation.setTouchEmulationEnabled",
+            json!({ "enabled": true }),
+        )
+        .await;
+        let touch = json!([{ "x": x, "y": y }]);
+        for (kind, points) in [("touchStart", touch), ("touchEnd", json!([]))] {
+            self.devtools(
+                "Input.dispatchTouchEvent",
+                json!({ "type": kind, "touchPoints": points }),
+            )
+            .await;
+        }
+    }
+
+    /// Lets pages move, as they do for most people.
+    pub async fn motion(&self) {
+        self.devtools(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [{ "name": "prefers-reduced-motion", "value": "no-preference" }] }),
+        )
+        .await;
+    }
+
+    /// A script that runs in every page from the next one on, before the page's own.
+    pub async fn before_every_page(&self, script: &str) {
+        self.devtools(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": script }),
+        )
+        .await;
     }
 
     /// Drags from one place of the window to another, as far as the page can tell: what the system would

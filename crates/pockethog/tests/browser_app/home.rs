@@ -32,7 +32,7 @@ async fn without_posthog_the_last_numbers_stand_there_with_their_age() {
 }
 
 /// Stores, as another program would that has just read it, that the last project on the page has most visitors.
-fn overtake(stage: &Stage, name: &str) {
+pub fn overtake(stage: &Stage, name: &str) {
     let path = Folders::below(stage.home().join("pockethog")).snapshots();
     let mut snapshots = Snapshots::open(&path).unwrap();
     let projects = snapshots.projects().unwrap();

@@ -9,6 +9,9 @@ mod independent;
 mod stage;
 
 mod access;
+mod announcements;
+mod cards;
+mod charts;
 mod connections;
 mod guards;
 mod home;
@@ -16,5 +19,6 @@ mod keys;
 mod posthog_pages;
 mod preferences;
 mod project;
+mod script;
 mod sign_in;
 mod without_scripts;

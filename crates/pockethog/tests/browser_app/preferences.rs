@@ -54,7 +54,7 @@ async fn scheme_and_mode_hold_on_every_page() {
         .await;
     stage
         .browser
-        .click("form[action$='/settings'] button[type=submit]")
+        .until("document.documentElement.dataset.scheme === 'plum'")
         .await;
     for path in ["/settings", "/", "/connections"] {
         stage.go(path).await;
@@ -63,6 +63,50 @@ async fn scheme_and_mode_hold_on_every_page() {
             .until("document.documentElement.dataset.mode === 'dark' && document.documentElement.dataset.scheme === 'plum'")
             .await;
     }
+    stage.browser.finish_without_errors().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_chosen_about_a_project_applies_at_once() {
+    let stage = in_settings().await;
+    let browser = &stage.browser;
+    browser.click("[data-order] li .grow > a").await;
+    browser
+        .until("document.querySelector('#preferences')?.open")
+        .await;
+    assert!(
+        !browser
+            .has("#preferences button[type=submit]:not([hidden])")
+            .await
+    );
+    browser.click("#preferences [name=favourite]").await;
+    browser.find(".title .fav").await;
+    browser.fill("#preferences [name=name]", "My shop").await;
+    browser.press("Enter").await;
+    browser
+        .until("document.querySelector('.title h1').textContent.includes('My shop')")
+        .await;
+    browser
+        .click("#preferences [name=scheme] option[value=fern]")
+        .await;
+    browser
+        .until("document.documentElement.dataset.scheme === 'fern'")
+        .await;
+    stage.go("/").await;
+    browser.find("#cards .fav").await;
+    assert_eq!(stage.projects().await[0], "My shop");
+    stage.browser.finish_without_errors().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_choice_that_cannot_be_saved_is_said_beside_it() {
+    let stage = in_settings().await;
+    std::fs::write(file(&stage), "mode = \n").unwrap();
+    stage
+        .browser
+        .click("label:has([name=mode][value=dark])")
+        .await;
+    stage.browser.shows("Not saved.").await;
     stage.browser.finish_without_errors().await;
 }
 
@@ -207,10 +251,13 @@ async fn many_projects_are_searched_and_moved_without_scripts() {
     browser
         .click("[data-order] li:nth-child(3) [aria-label$=' up']")
         .await;
+    // The button had the focus before the answer came as well.
+    browser
+        .until("document.querySelectorAll('[data-order] .grow > a bdi')[1]?.textContent === 'Site 1002'")
+        .await;
     browser
         .until("document.activeElement?.getAttribute('aria-label') === 'Move Site 1002 up'")
         .await;
-    assert_eq!(order(&stage).await[1], "Site 1002");
     stage.browser.finish_without_errors().await;
 }
 
@@ -226,11 +273,7 @@ async fn a_hidden_project_leaves_the_home_screen_and_can_come_back() {
     stage.browser.click("#preferences [name=hidden]").await;
     stage
         .browser
-        .click("#preferences button[type=submit]")
-        .await;
-    stage
-        .browser
-        .until("document.querySelector('#preferences [name=hidden]')?.checked")
+        .until("document.querySelector('#preferences .saved').textContent")
         .await;
     stage.go("/").await;
     stage.complete(all - 1).await;
@@ -249,10 +292,6 @@ async fn what_was_exported_is_imported_again() {
         .await;
     stage
         .browser
-        .click("form[action$='/settings'] button[type=submit]")
-        .await;
-    stage
-        .browser
         .until("document.documentElement.dataset.scheme === 'fern'")
         .await;
     let exported = stage
@@ -267,10 +306,6 @@ async fn what_was_exported_is_imported_again() {
     stage
         .browser
         .click("label:has([name=scheme][value=ember])")
-        .await;
-    stage
-        .browser
-        .click("form[action$='/settings'] button[type=submit]")
         .await;
     stage
         .browser

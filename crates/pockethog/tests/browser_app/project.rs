@@ -8,7 +8,7 @@ use crate::independent::{visitors_of_30_days, was_right};
 use crate::stage::{Allow, Stage};
 
 /// A stage on the page of one project, with its numbers there.
-async fn on_the_page() -> (Stage, Project) {
+pub async fn on_the_page() -> (Stage, Project) {
     let stage = Stage::set().await;
     let project = stage.us().world().projects[0].clone();
     let allow = Allow {
@@ -30,7 +30,7 @@ async fn add_note(stage: &Stage, text: &str) {
 }
 
 /// The texts of a project's notes at PostHog that are not deleted.
-fn notes_at_posthog(stage: &Stage, project: &Project) -> Vec<String> {
+pub fn notes_at_posthog(stage: &Stage, project: &Project) -> Vec<String> {
     stage
         .us()
         .annotations(project.id)
@@ -41,7 +41,7 @@ fn notes_at_posthog(stage: &Stage, project: &Project) -> Vec<String> {
 }
 
 /// The middle of the chart's place for the `nth` day of 30, in the window.
-async fn place_of_day(stage: &Stage, nth: u32) -> (f64, f64) {
+pub async fn place_of_day(stage: &Stage, nth: u32) -> (f64, f64) {
     let place = stage
         .browser
         .run(

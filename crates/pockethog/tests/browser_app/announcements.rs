@@ -1,0 +1,50 @@
+//! Numbers for those who hear the page: in words, once, and not while they count up.
+
+use crate::home::overtake;
+use crate::stage::{Allow, Stage};
+
+/// Notes what changes in regions that are read out, and how often a number does.
+const LISTENER: &str = "
+    window.heard = []; window.counted = 0; window.spoilt = [];
+    new MutationObserver((changes) => {
+      for (const { target } of changes) {
+        const node = target.nodeType === 1 ? target : target.parentElement;
+        const region = node?.closest('[aria-live], [role=status], [role=alert], output');
+        if (node?.closest('[data-number]')) { window.counted += 1; if (region) window.spoilt.push(node.outerHTML); }
+        if (region?.classList.contains('hidden-label')) window.heard.push(region.textContent);
+      }
+    }).observe(document, { subtree: true, childList: true, characterData: true });";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_counts_up_is_said_once_in_words_when_it_has_settled() {
+    let stage = Stage::set().await;
+    stage.sign_in("us", &Allow::default()).await;
+    stage.complete(stage.us().world().projects.len()).await;
+    let browser = &stage.browser;
+    browser.motion().await;
+    browser.before_every_page(LISTENER).await;
+    browser.reload().await;
+    browser
+        .until("document.querySelector('#status').dataset.state === 'live'")
+        .await;
+    let last = stage.projects().await.pop().unwrap();
+    overtake(&stage, &last);
+    browser
+        .until("Number(document.querySelector('#total [data-number]').dataset.number) >= 1000000")
+        .await;
+    browser.until("window.heard.length > 0").await;
+    let seen = browser
+        .run(
+            "return [window.heard, document.querySelector('#total').dataset.say, window.counted, window.spoilt]",
+            vec![],
+        )
+        .await;
+    assert_eq!(seen[0], serde_json::json!([seen[1]]), "{seen}");
+    assert!(
+        seen[1].as_str().unwrap().contains("visitors today"),
+        "{seen}"
+    );
+    assert!(seen[2].as_u64().unwrap() > 2, "nothing counted up: {seen}");
+    assert_eq!(seen[3], serde_json::json!([]));
+    stage.browser.finish_without_errors().await;
+}
