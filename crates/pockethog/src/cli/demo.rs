@@ -13,6 +13,7 @@ use super::app::{self, AppOptions};
 use super::console::{CliError, Console, Exit};
 use crate::accounts::Clouds;
 use crate::folders::{Folders, home_from_environment};
+use crate::private_files::{make_file, make_folder};
 use crate::program::Program;
 use crate::server::{Launch, launch};
 
@@ -62,7 +63,10 @@ enum Home {
 impl Home {
     fn find() -> Result<Self, CliError> {
         let Some(given) = home_from_environment() else {
-            return Ok(Self::Temporary(tempfile::tempdir()?));
+            let folder = tempfile::tempdir()?;
+            // It was made as the umask says.
+            make_folder(folder.path()).map_err(|error| CliError::failed(error.to_string()))?;
+            return Ok(Self::Temporary(folder));
         };
         let unusable = |error: std::io::Error| {
             CliError::failed(format!(
@@ -70,18 +74,21 @@ impl Home {
                 given.display()
             ))
         };
-        std::fs::create_dir_all(&given).map_err(unusable)?;
         let mark = given.join(MARK);
-        let is_empty = std::fs::read_dir(&given)
-            .map_err(unusable)?
-            .next()
-            .is_none();
+        let is_empty = match std::fs::read_dir(&given) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+            Err(error) => return Err(unusable(error)),
+        };
         if !is_empty && !mark.exists() {
             return Err(CliError::usage(format!(
                 "POCKETHOG_HOME is {}, which is not the demo’s: it would mix invented data with yours. Unset it, or name an empty folder",
                 given.display()
             )));
         }
+        make_folder(&given)
+            .and_then(|()| make_file(&mark))
+            .map_err(|error| CliError::failed(error.to_string()))?;
         std::fs::write(
             &mark,
             "The home of a PocketHog demo. Everything in here is invented.\n",

@@ -151,6 +151,41 @@ async fn whichever_command_is_first_folders_and_files_are_private() {
     assert!(home.join("cache/snapshots.sqlite").exists());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_home_of_a_demo_is_private_too() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+
+    let desk = Desk::new().await;
+    let (temporary, given) = (desk.file("tmp"), desk.file("demo"));
+    std::fs::create_dir(&temporary).unwrap();
+    for home in [None, Some(&given)] {
+        let program = env!("CARGO_BIN_EXE_pockethog");
+        let words = "umask 000; exec \"$0\" demo --no-browser";
+        let mut command = desk.command_of("sh", &["-c", words, program]);
+        command
+            .env("TMPDIR", &temporary)
+            .env_remove("POCKETHOG_HOME");
+        command.envs(home.map(|home| ("POCKETHOG_HOME", home)));
+        let mut demo = command.stdout(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains("PocketHog is running") {
+                break;
+            }
+        }
+        let folder = match home {
+            Some(home) => home.clone(),
+            None => {
+                let mut entries = std::fs::read_dir(&temporary).unwrap();
+                entries.next().unwrap().unwrap().path()
+            }
+        };
+        // Who may write to it can move a folder of it away, although it is closed.
+        assert_eq!(open_to_others(&folder).first(), None);
+        demo.kill().await.unwrap();
+    }
+}
+
 /// Whatever others could read below a folder, and the folder itself.
 fn open_to_others(folder: &Path) -> Vec<String> {
     let mut open = Vec::new();
