@@ -416,7 +416,7 @@
       const fresh = new DOMParser().parseFromString(text, "text/html");
       const problems = [...fresh.querySelectorAll("main .notice.bad")];
       if (problems.length) {
-        // What is shown is what holds.
+        // The next choice tries again, with this one.
         document.querySelector("main").prepend(...problems);
         problems[0].scrollIntoView({ block: "nearest" });
         kept = "";
