@@ -208,8 +208,13 @@ impl<B: Bearer> Client<B> {
             let answer = self.send(call.clone()).await?;
             bytes += answer.len();
             let page: Page<T> = answer.read()?;
-            let is_known = page.results.iter().all(|item| items.contains(item));
+            let is_known = sample(&page.results).all(|item| items.contains(item));
             if !is_known {
+                if items.len() + page.results.len() > MOST_ITEMS {
+                    let room = MOST_ITEMS.saturating_sub(items.len());
+                    items.extend(page.results.into_iter().take(room));
+                    return endless("the list has more than 20,000 entries");
+                }
                 items.extend(page.results);
             }
             let Some(next) = page.next.as_deref().and_then(query_of) else {
@@ -562,6 +567,12 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
 fn http_date(text: &str) -> Option<i64> {
     let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
     Some(zoned.timestamp().as_second())
+}
+
+/// The first hundred of a page and its last one: enough to tell whether the page was read already, and few enough
+/// to be looked for among all that were read.
+fn sample<T>(page: &[T]) -> impl Iterator<Item = &T> {
+    page.iter().take(100).chain(page.last())
 }
 
 #[cfg(test)]

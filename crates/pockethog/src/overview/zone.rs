@@ -56,9 +56,15 @@ fn distance(name: &str) -> Option<TimeZone> {
         _ => return None,
     };
     let (hours, minutes) = rest.split_once(':')?;
-    let seconds = hours.parse::<i32>().ok()?.checked_mul(3600)?
-        + minutes.parse::<i32>().ok()?.checked_mul(60)?;
+    let seconds = two_digits(hours, 25)? * 3600 + two_digits(minutes, 59)? * 60;
     Some(Offset::from_seconds(sign * seconds).ok()?.to_time_zone())
+}
+
+/// A number of two digits that is at most `most`. The name of a zone comes from outside.
+fn two_digits(text: &str, most: i32) -> Option<i32> {
+    let is_plain = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| *number <= most)?;
+    is_plain.then_some(number)
 }
 
 /// How far from UTC a place is whose day begins at `midnight`, in seconds. Of the two distances that are a day
@@ -98,7 +104,16 @@ mod tests {
             let offset = zone.to_offset(Timestamp::UNIX_EPOCH).seconds();
             assert_eq!(i64::from(offset), seconds);
         }
-        for odd in ["UTC+", "UTC+99:00", "UTC*02:00", "UTC+2", "UTCé02:00"] {
+        for odd in [
+            "UTC+",
+            "UTC+99:00",
+            "UTC*02:00",
+            "UTC+2",
+            "UTCé02:00",
+            "UTC+596523:35791394",
+            "UTC+-5:30",
+            "UTC+26:00",
+        ] {
             assert!(time_zone(odd).is_none(), "{odd}");
         }
     }

@@ -33,6 +33,9 @@ const ANSWER_TIME: Duration = Duration::from_secs(2);
 /// More than this is no note of ours.
 const LARGEST_NOTE: u64 = 1 << 16;
 
+/// The longest proof that is read of another app, in bytes.
+const LONGEST_PROOF: usize = 4 * 1024;
+
 /// How long open answers may take to end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -229,7 +232,7 @@ async fn bind(port: u16, last: Option<u16>) -> Result<TcpListener, LaunchError> 
 
 /// The address of the app with these folders, if it runs and proves it. Whoever else listens there is not it.
 pub async fn find_running(folders: &Folders) -> Option<String> {
-    let bytes = std::fs::read(folders.running()).ok()?;
+    let bytes = read_small(&folders.running(), LARGEST_NOTE).ok()??;
     let note: Note = serde_json::from_slice(&bytes).ok()?;
     ask(&note).await.map(|running| running.address)
 }
@@ -277,11 +280,23 @@ async fn ask(note: &Note) -> Option<Running> {
         .get(handshake_address(&note.address))
         .query(&[("nonce", asker.nonce())])
         .send();
-    let proof: Proof = request.await.ok()?.json().await.ok()?;
+    let proof: Proof = serde_json::from_slice(&read_short(request.await.ok()?).await?).ok()?;
     asker.accepts(&proof).then(|| Running {
         address: note.address.clone(),
         asker,
     })
+}
+
+/// The body of an answer, if it is as short as a proof is: until then anybody may be answering.
+async fn read_short(mut answer: reqwest::Response) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(piece) = answer.chunk().await.ok()? {
+        body.extend_from_slice(&piece);
+        if body.len() > LONGEST_PROOF {
+            return None;
+        }
+    }
+    Some(body)
 }
 
 /// Without a proxy, because loopback is this machine, and without a way on to anywhere else.

@@ -173,12 +173,11 @@ async fn the_home_of_a_demo_is_private_too() {
                 break;
             }
         }
-        let folder = match home {
-            Some(home) => home.clone(),
-            None => {
-                let mut entries = std::fs::read_dir(&temporary).unwrap();
-                entries.next().unwrap().unwrap().path()
-            }
+        let folder = if let Some(home) = home {
+            home.clone()
+        } else {
+            let mut entries = std::fs::read_dir(&temporary).unwrap();
+            entries.next().unwrap().unwrap().path()
         };
         // Who may write to it can move a folder of it away, although it is closed.
         assert_eq!(open_to_others(&folder).first(), None);

@@ -297,3 +297,12 @@ async fn event_definitions_are_paged_by_next_and_not_by_a_capped_count() {
     );
     assert_eq!(parameter(request, "limit").as_deref(), Some("1"));
 }
+
+#[tokio::test]
+async fn one_page_with_more_entries_than_any_list_is_cut() {
+    let server = Server::start(|_| page(&(0..20_001).collect::<Vec<_>>(), None).into()).await;
+    let listed = client(&server).projects_so_far().await;
+    assert_eq!((listed.items.len(), server.count()), (20_000, 1));
+    let error = listed.error.unwrap().to_string();
+    assert!(error.contains("more than 20,000"), "{error}");
+}
