@@ -20,17 +20,18 @@ async fn a_revocation_leads_to_the_sign_in_screen_and_signing_in_again_brings_al
     stage.browser.click("#preferences summary").await;
     stage
         .browser
-        .fill("#preferences input[name=name]", "My own name")
-        .await;
-    stage
-        .browser
         .click("#preferences input[name=favourite]")
         .await;
+    stage.browser.find(".title .fav").await;
     stage
         .browser
-        .click("#preferences button[type=submit]")
+        .fill("#preferences input[name=name]", "My own name")
         .await;
-    stage.browser.shows("My own name").await;
+    stage.browser.press("Enter").await;
+    stage
+        .browser
+        .until("document.querySelector('.title h1').textContent.includes('My own name')")
+        .await;
     stage.go("/").await;
     stage.complete(all).await;
     assert_eq!(stage.projects().await[0], "My own name");
