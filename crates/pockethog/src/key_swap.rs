@@ -23,8 +23,7 @@ const MOST_NAMES: usize = 5;
 #[derive(Debug)]
 pub struct Found {
     of_new: Discovery,
-    /// Absent if it is stored already.
-    of_key: Option<Discovery>,
+    of_key: Discovery,
 }
 
 /// What became of a key.
@@ -53,24 +52,14 @@ pub fn keys_at(program: &Program, host: &Host) -> Result<Vec<Connection>, IndexE
     Ok(keys)
 }
 
-/// What the new Connection reaches, and the key too unless that `is_known`. `None` if PostHog cannot say
-/// just now, for either of the two: what the key reaches has to be known before it goes.
-pub async fn find(
-    program: &Program,
-    key: &Connection,
-    new: &Connection,
-    is_known: bool,
-) -> Option<Found> {
-    let client = program.client(new);
-    let of_key = async {
-        if is_known {
-            return None;
-        }
-        Some(discover(&program.client(key), key).await)
-    };
-    let (of_new, of_key) = tokio::join!(discover(&client, new), of_key);
-    let in_doubt = |found: &Discovery| found.failures.iter().any(|failure| failure.transient);
-    let certain = !in_doubt(&of_new) && !of_key.as_ref().is_some_and(in_doubt);
+/// What the new Connection and the key reach. `None` if PostHog cannot say just now, for either of the two. What
+/// the key reaches is asked for however much is stored of it, and has to be known as a whole: PostHog shows a
+/// key only once.
+pub async fn find(program: &Program, key: &Connection, new: &Connection) -> Option<Found> {
+    let (client, client_of_key) = (program.client(new), program.client(key));
+    let (of_new, of_key) = tokio::join!(discover(&client, new), discover(&client_of_key, key));
+    let in_doubt = of_new.failures.iter().any(|failure| failure.transient);
+    let certain = !in_doubt && of_key.failures.is_empty();
     certain.then_some(Found { of_new, of_key })
 }
 
@@ -86,9 +75,7 @@ pub fn hand_over(
     new: &Connection,
     found: &Found,
 ) -> Result<Vec<Project>, SnapshotError> {
-    if let Some(of_key) = &found.of_key {
-        snapshots.put_discovery(&key.id, of_key, Timestamp::now())?;
-    }
+    snapshots.put_discovery(&key.id, &found.of_key, Timestamp::now())?;
     let projects = found.of_new.projects.iter();
     let reached: HashSet<&ProjectKey> = projects.map(|project| &project.key).collect();
     snapshots.hand_over(&key.id, &new.id, &|key| reached.contains(key))?;

@@ -250,8 +250,7 @@ async fn swap(program: &Program, key: &Connection, new: &Connection) -> Outcome 
         Ok(snapshots) => snapshots,
         Err(error) => return Outcome::NotHandedOver(error),
     };
-    let is_known = matches!(snapshots.discovery(&key.id), Ok(Some(_)));
-    let finding = key_swap::find(program, key, new, is_known);
+    let finding = key_swap::find(program, key, new);
     let Ok(Some(found)) = tokio::time::timeout(SWAP_TIME, finding).await else {
         return Outcome::NotListed;
     };
@@ -334,7 +333,7 @@ fn report(console: &Console, connection: &Connection, keys: &Keys) {
         connection.account.label()
     ));
     console.say(format!(
-        "Not you? `pockethog logout {}` removes this account from the device.",
+        "Not you? `pockethog logout {}` signs this account out; its name stays in the list.",
         connection.id
     ));
     let missing = accounts::missing_scopes(connection);

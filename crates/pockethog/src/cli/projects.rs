@@ -60,7 +60,7 @@ pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError>
             Some(failure) => vec![failure],
             None => listed(&snapshots, connection)?,
         };
-        answered |= !of_connection.iter().any(|failure| failure.needs_sign_in);
+        answered |= is_answered(&snapshots, connection, started, &of_connection)?;
         failures.extend(of_connection);
     }
     let ended: HashSet<&ConnectionId> = connections
@@ -79,12 +79,30 @@ pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError>
         print_failures(console, &failures);
         print_remedies(console, &connections);
     }
-    Ok(match (failures.is_empty(), answered) {
-        (true, _) => Exit::Done,
-        (false, false) => Exit::SignInNeeded,
-        (false, true) if projects.is_empty() => Exit::Failed,
-        (false, true) => Exit::Partly,
+    let needs_sign_in = failures.iter().any(|failure| failure.needs_sign_in);
+    Ok(if failures.is_empty() {
+        Exit::Done
+    } else if needs_sign_in && !answered {
+        Exit::SignInNeeded
+    } else if projects.is_empty() {
+        Exit::Failed
+    } else {
+        Exit::Partly
     })
+}
+
+/// Whether the list of a Connection was read in this run, be it in part.
+fn is_answered(
+    snapshots: &Snapshots,
+    connection: &Connection,
+    started: Timestamp,
+    failures: &[Failure],
+) -> Result<bool, CliError> {
+    let host = connection.host.name();
+    let is_refused = |failure: &Failure| failure.needs_sign_in || failure.what == host;
+    let found = snapshots.discovery(&connection.id)?;
+    let is_new = found.is_some_and(|found| found.found_at.as_second() >= started.as_second());
+    Ok(is_new && !failures.iter().any(is_refused))
 }
 
 /// What the last list of a Connection could not read.

@@ -106,8 +106,7 @@ pub async fn swap(state: &Arc<State>, key: &Connection, new: &Connection) {
 }
 
 async fn swapped(state: &Arc<State>, key: &Connection, new: &Connection) -> Outcome {
-    let is_known = matches!(state.snapshots().discovery(&key.id), Ok(Some(_)));
-    let finding = key_swap::find(state.program(), key, new, is_known);
+    let finding = key_swap::find(state.program(), key, new);
     let Ok(Some(found)) = tokio::time::timeout(PATIENCE, finding).await else {
         return Outcome::NotListed;
     };

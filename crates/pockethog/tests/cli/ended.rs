@@ -117,6 +117,20 @@ fn names_the_end(document: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_nobody_answered_is_no_part_of_one() {
+    let (desk, _) = signed_in_twice().await;
+    desk.demo.us().revoke_all();
+    desk.run(&["projects", "--json"]).await.ended(5);
+    desk.demo.eu().fail_next(Failure {
+        endpoint: Endpoint::Api,
+        times: 100,
+        what: Fault::Drop,
+        when: When::Before,
+    });
+    desk.run(&["projects", "--json"]).await.ended(4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_that_was_revoked_stays_in_sight_on_every_call() {
     let (desk, before) = signed_in_twice().await;
     desk.demo.us().revoke_all();

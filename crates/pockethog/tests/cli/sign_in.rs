@@ -139,6 +139,27 @@ async fn a_sign_in_takes_the_place_of_the_key_for_the_same_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_list_failed_before_is_listed_again_before_it_goes() {
+    let desk = Desk::new().await;
+    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    desk.run_with_input(&["login", "us", "--api-key"], &key)
+        .await
+        .ended(0);
+    desk.run(&["projects"]).await.ended(0);
+    // As an attempt without a network leaves it: an empty list.
+    let path = desk.file("home/cache/snapshots.sqlite");
+    let database = rusqlite::Connection::open(path).unwrap();
+    database.execute("DELETE FROM projects", []).unwrap();
+    drop(database);
+    let consent = Consent {
+        reach: demo_posthog::Reach::Projects(vec![11]),
+        ..Consent::default()
+    };
+    let run = desk.login(desk.demo.us(), "us", &consent).await.ended(0);
+    assert!(run.err.contains("The key is kept for"), "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_reaches_more_than_the_sign_in_stays_and_that_is_said() {
     let consent = Consent {
         reach: demo_posthog::Reach::Projects(vec![11]),
