@@ -1,11 +1,12 @@
 //! Which PostHog this program talks to, as whom, and with what permission.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use posthog_api::{Bearer, BearerError, Client, Limits, Pace, Token};
 use sign_in_with_posthog::{
     AccessToken, Config, Connection, CredentialKind, FileError, Host, HostError, Region, Scopes,
-    Session, SessionError, SignIn, VaultChoice,
+    Session, SessionError, SignIn, VaultChoice, default_device_folder,
 };
 
 use crate::folders::Folders;
@@ -125,10 +126,19 @@ pub fn open(
         }
         Keeping::Apart => {
             config.vault = VaultChoice::EncryptedFile;
-            config.device_folder = Some(folders.state.with_extension("device"));
         }
     }
+    config.device_folder = Some(device_folder(folders, keeping));
     SignIn::open(config)
+}
+
+/// Where the key of this device is stored.
+pub fn device_folder(folders: &Folders, keeping: Keeping) -> PathBuf {
+    let beside = folders.state.with_extension("device");
+    match keeping {
+        Keeping::Usual => default_device_folder().unwrap_or(beside),
+        Keeping::Apart => beside,
+    }
 }
 
 /// The scopes of a Connection that were not granted.

@@ -53,14 +53,15 @@ impl Folders {
         }
     }
 
-    /// Refuses to use sign-ins in a folder of somebody else. The other folders are looked at when they are used:
-    /// numbers can be shown without them.
+    /// Refuses to use sign-ins in a folder of somebody else, or a `device_folder` for this device's key that is
+    /// somebody else's. The other folders are looked at when they are used: numbers can be shown without them.
     ///
     /// # Errors
     ///
     /// A folder of another user, or one that root would make below a folder of another user.
-    pub fn claim(&self) -> Result<(), PrivateError> {
-        check_owner(&self.state)
+    pub fn claim(&self, device_folder: &Path) -> Result<(), PrivateError> {
+        check_owner(&self.state)?;
+        check_owner(device_folder).map_err(PrivateError::of_device)
     }
 
     /// Makes the folder of the preferences, which is all of PocketHog's folder where `POCKETHOG_HOME` names one.

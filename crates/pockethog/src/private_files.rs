@@ -23,6 +23,20 @@ pub enum PrivateError {
         /// Who runs the program.
         me: String,
     },
+    /// It is where the key of this device is stored, and belongs to another user.
+    #[error(
+        "{} belongs to {owner}, and PocketHog runs as {me} and stores the key of this device there; {}",
+        path.display(),
+        remedy_of_device(path, me)
+    )]
+    ForeignDevice {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: String,
+        /// Who runs the program.
+        me: String,
+    },
     /// The system refuses it.
     #[error("{}: {source}", path.display())]
     Io {
@@ -37,18 +51,44 @@ impl PrivateError {
     /// Whose it is, if it belongs to another user.
     pub fn owner(&self) -> Option<&str> {
         match self {
-            Self::Foreign { owner, .. } => Some(owner),
+            Self::Foreign { owner, .. } | Self::ForeignDevice { owner, .. } => Some(owner),
             Self::Io { .. } => None,
+        }
+    }
+
+    /// The same of the folder with the key of this device, which `POCKETHOG_HOME` does not move.
+    pub fn of_device(self) -> Self {
+        match self {
+            Self::Foreign { path, owner, me } => Self::ForeignDevice { path, owner, me },
+            other => other,
         }
     }
 }
 
 fn remedy(path: &Path, me: &str) -> String {
     if me == "root" {
-        return "run it as that user, or set POCKETHOG_HOME to a folder of root".to_owned();
+        return "run it as that user, or with `sudo -H`, and if POCKETHOG_HOME is set, with a folder of root in it"
+            .to_owned();
     }
     format!(
         "`sudo chown -R {me} {}` gives it back, or set POCKETHOG_HOME to a folder of your own",
+        quoted(path)
+    )
+}
+
+fn remedy_of_device(path: &Path, me: &str) -> String {
+    let variable = if cfg!(target_os = "macos") {
+        "HOME"
+    } else {
+        "XDG_STATE_HOME"
+    };
+    if me == "root" {
+        return format!(
+            "run it as that user, or with `sudo -H`, or set {variable} to a folder of root"
+        );
+    }
+    format!(
+        "`sudo chown -R {me} {}` gives it back, or set {variable} to a folder of your own",
         quoted(path)
     )
 }

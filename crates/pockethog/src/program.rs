@@ -78,7 +78,7 @@ impl Program {
     }
 
     fn assemble(folders: Folders, clouds: Clouds, keeping: Keeping) -> Result<Self, StartError> {
-        folders.claim()?;
+        folders.claim(&accounts::device_folder(&folders, keeping))?;
         let http = http::client()?;
         let sign_in = accounts::open(&folders, http.clone(), keeping)?;
         Ok(Self {

@@ -74,4 +74,4 @@ pub use session::{EARLY_SECONDS, Session, SessionError};
 pub use sign_in::{BeginError, CompleteError, Config, MoveError, SignIn};
 pub use token::AccessToken;
 pub use token_endpoint::TokenError;
-pub use vault::{VaultBackend, VaultChoice, VaultError};
+pub use vault::{VaultBackend, VaultChoice, VaultError, default_device_folder};

@@ -152,12 +152,17 @@ impl SignIn {
     /// A list that cannot be read.
     pub fn connections_in(folder: &Path) -> Result<Vec<Connection>, IndexError> {
         let connections = IndexFile::new(folder).read()?.connections;
-        // A program that keeps all in one place has the key beside its folder.
-        let apart = Some(folder.with_extension("device"));
-        let apart = apart.filter(|apart| apart.join("device.key").exists());
-        let device_folder = device_folder(apart, folder);
+        let device_folder = Self::device_folder_in(folder);
         let vault = Vault::new(folder, &device_folder, "", VaultChoice::Auto);
         Ok(on_this_device(connections, &vault))
+    }
+
+    /// Where the device's key for a sign-in folder is stored: beside the folder if a program has put it there with
+    /// [`Config::device_folder`], else in the user's local state. Makes nothing.
+    pub fn device_folder_in(folder: &Path) -> PathBuf {
+        let apart = Some(folder.with_extension("device"));
+        let apart = apart.filter(|apart| apart.join("device.key").exists());
+        device_folder(apart, folder)
     }
 
     /// Begins an Attempt that comes back to `redirect_uri`, which must be bound already (rule B5).

@@ -45,7 +45,9 @@ impl Unkept {
     pub(super) fn private(path: &Path, error: &PrivateError) -> Self {
         let folder = path.parent().unwrap_or(path);
         let (reason, remedy) = match error {
-            PrivateError::Foreign { .. } => ("cannot be used".to_owned(), format!("{error}.")),
+            PrivateError::Foreign { .. } | PrivateError::ForeignDevice { .. } => {
+                ("cannot be used".to_owned(), format!("{error}."))
+            }
             PrivateError::Io { .. } => (format!("cannot be used ({error})"), read_only(folder)),
         };
         Self {

@@ -108,7 +108,8 @@ pub fn show(folders: &Folders, request: &Request, resolve: Resolve<'_>) -> Shown
         remarks: RefCell::default(),
     };
     let mut aftermath = None;
-    let mut content = match folders.claim() {
+    let device_folder = SignIn::device_folder_in(&folders.state);
+    let mut content = match folders.claim(&device_folder) {
         Err(error) => Content::failed(request, asked.started, error.to_string()),
         Ok(()) => asked.look(),
     };

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+
+use demo_posthog::ApiKeyOptions;
+use tokio::io::AsyncWriteExt;
 
 use crate::desk::{Desk, Run};
 
@@ -124,6 +127,52 @@ async fn root_leaves_nothing_in_the_home_of_a_user() {
         let left = std::fs::read_dir(desk.home.path()).unwrap().count();
         assert_eq!(left, 0, "{arguments:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_with_a_folder_of_its_own_leaves_nothing_in_the_home_of_a_user_either() {
+    let desk = Desk::new().await;
+    let (user, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Only root can give a folder away.
+    if chown(user.path(), Some(SOMEBODY), None).is_err() {
+        return;
+    }
+    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    let run = async |arguments: &[&str], state: Option<&Path>| {
+        let mut command = desk.command(arguments);
+        command.env("HOME", user.path());
+        command.envs(state.map(|state| ("XDG_STATE_HOME", state)));
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(key.as_bytes()).await.ok();
+        drop(stdin);
+        Run::of(child.wait_with_output().await.unwrap())
+    };
+    let nothing_is_left = || {
+        let left = std::fs::read_dir(user.path()).unwrap();
+        left.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    for arguments in [
+        &["status"][..],
+        &["login", "us", "--api-key"],
+        &["overview"],
+        &["widget"],
+        &["doctor"],
+        &["--no-browser"],
+    ] {
+        let refused = run(arguments, None).await.ended(1);
+        let words = format!("{}{}", refused.out, refused.err);
+        assert!(words.contains("belongs to 54321"), "{words}");
+        assert!(words.contains("sudo -H"), "{words}");
+        assert!(words.contains("XDG_STATE_HOME"), "{words}");
+        assert_eq!(nothing_is_left(), [] as [PathBuf; 0], "{arguments:?}");
+    }
+    // What the sentence advises.
+    let state = Some(own.path());
+    run(&["login", "us", "--api-key"], state).await.ended(0);
+    run(&["overview"], state).await.ended(0);
+    assert_eq!(nothing_is_left(), [] as [PathBuf; 0]);
+    assert!(own.path().join("sign-in-with-posthog").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -363,7 +363,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Where this device's key is stored unless the program says otherwise: with the user's local state, which
 /// is not synced between devices.
-pub(crate) fn default_device_folder() -> Option<PathBuf> {
+pub fn default_device_folder() -> Option<PathBuf> {
     let set = |name: &str| {
         std::env::var_os(name)
             .map(PathBuf::from)
