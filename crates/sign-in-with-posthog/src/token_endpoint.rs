@@ -95,7 +95,7 @@ impl TokenError {
     }
 }
 
-/// What became of a code: it is spent in both cases.
+/// What became of a code, which is spent in both cases, or of a refresh.
 pub(crate) enum Exchanged {
     /// Tokens that can be used.
     Tokens(TokenAnswer),
@@ -126,14 +126,7 @@ pub(crate) async fn exchange(
         ("code_verifier", attempt.verifier.expose_secret()),
     ];
     let endpoint = &attempt.metadata.token_endpoint;
-    let answer = http::send(http.post(endpoint.clone()).form(&form)).await?;
-    match classify(&answer) {
-        Ok(answer) => Ok(Exchanged::Tokens(answer)),
-        Err(error) => match Leftover::of(&answer) {
-            Some(leftover) => Ok(Exchanged::Unusable { error, leftover }),
-            None => Err(error),
-        },
-    }
+    post(http, endpoint, &form, http::ANSWER_TIME).await
 }
 
 /// Whether the server knows a client id; `None` if it does not say. It is asked to exchange a code that
@@ -167,7 +160,7 @@ pub(crate) async fn refresh(
     client_id: &str,
     refresh_token: &SecretString,
     time: Duration,
-) -> Result<TokenAnswer, TokenError> {
+) -> Result<Exchanged, TokenError> {
     let form = [
         ("grant_type", "refresh_token"),
         ("refresh_token", refresh_token.expose_secret()),
@@ -181,9 +174,15 @@ async fn post(
     endpoint: &Url,
     form: &[(&str, &str)],
     time: Duration,
-) -> Result<TokenAnswer, TokenError> {
+) -> Result<Exchanged, TokenError> {
     let answer = http::send_within(http.post(endpoint.clone()).form(form), time).await?;
-    classify(&answer)
+    match classify(&answer) {
+        Ok(answer) => Ok(Exchanged::Tokens(answer)),
+        Err(error) => match Leftover::of(&answer) {
+            Some(leftover) => Ok(Exchanged::Unusable { error, leftover }),
+            None => Err(error),
+        },
+    }
 }
 
 fn classify(answer: &Answer) -> Result<TokenAnswer, TokenError> {

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use secrecy::ExposeSecret;
 
 use super::{Reason, Session, SessionError, blocking};
+use crate::attempt::is_address;
 use crate::connection::{ConnectionState, EndReason};
 use crate::fail_point;
 use crate::file::Lock;
 use crate::id_token::{self, IdTokenError};
 use crate::record::{Content, Record, TokenSet, Trouble};
-use crate::revocation::{Revoke, revoke};
+use crate::revocation::{Revoke, revoke, revoke_leftover};
 use crate::token::AccessToken;
-use crate::token_endpoint::{self, TokenAnswer, TokenError};
+use crate::token_endpoint::{self, Exchanged, Leftover, TokenAnswer, TokenError};
 
 /// Requests per transaction. They all lie inside PostHog's grace of 120 s.
 const TRIES: u32 = 3;
@@ -159,7 +160,26 @@ impl Session {
             return Err(TokenError::InvalidGrant);
         };
         let (http, endpoint) = (&self.inner.http, &tokens.token_endpoint);
-        token_endpoint::refresh(http, endpoint, &tokens.client_id, refresh_token, time).await
+        let client_id = &tokens.client_id;
+        match token_endpoint::refresh(http, endpoint, client_id, refresh_token, time).await? {
+            Exchanged::Tokens(answer) => Ok(answer),
+            Exchanged::Unusable { error, leftover } => {
+                self.discard(tokens, &leftover).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Revokes the access token of an answer that is not adopted. Its refresh token is the one that is stored, or
+    /// comes again with the next request: a client that rotates gets the same pair within PostHog's grace, so
+    /// there the access token is left as well.
+    async fn discard(&self, tokens: &TokenSet, leftover: &Leftover) {
+        if !tokens.registered_dynamically && !is_address(&tokens.client_id) {
+            return;
+        }
+        let endpoint = tokens.revocation_endpoint.as_ref();
+        let (http, which) = (&self.inner.http, Revoke::AccessTokenOnly);
+        revoke_leftover(http, endpoint, &tokens.client_id, leftover, which).await;
     }
 
     /// Takes over what PostHog answered: checked, then written, then shown.
@@ -174,6 +194,7 @@ impl Session {
     ) -> Result<AccessToken, SessionError> {
         if let Some(error) = foreign_id_token(&old, &answer) {
             // Rule T8: the old record stays, and these tokens are nobody's.
+            self.discard(&old, &answer.leftover()).await;
             let words = error.to_string();
             let trouble = Trouble::Configuration { words };
             return self

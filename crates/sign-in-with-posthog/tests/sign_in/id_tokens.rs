@@ -249,6 +249,24 @@ async fn rule_t8_a_refresh_for_another_account_keeps_the_old_record() {
 }
 
 #[tokio::test]
+async fn an_access_token_that_a_refresh_cannot_use_is_revoked_and_the_refresh_token_goes_on() {
+    let foreign = Fault::Edit(|body| claims(body, |it| it["sub"] = "somebody else".into()));
+    let of_no_type = Fault::Edit(|body| body["token_type"] = Value::Null);
+    for fault in [foreign, of_no_type] {
+        let desk = Desk::new(Kind::Keeping);
+        let connection = desk.connect().await;
+        desk.leave(0);
+        assert_eq!(desk.posthog.alive_access(), 0);
+        desk.posthog.fail(TOKEN, 3, fault);
+        desk.session(&connection).access_token().await.unwrap_err();
+        assert_eq!(desk.posthog.alive_access(), 0, "nobody knows them");
+        desk.posthog.heal();
+        desk.clock.advance(10);
+        desk.token(&connection).await;
+    }
+}
+
+#[tokio::test]
 async fn rule_t8_an_unreadable_id_token_does_not_cost_the_tokens_beside_it() {
     for kind in Kind::BOTH {
         let desk = Desk::new(kind);
