@@ -4,132 +4,38 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::numerals::Numerals;
-use crate::overview::change_percent;
+use crate::overview::Change;
 
-/// How many standard deviations a difference of counts has to be to get a colour.
-const BEYOND_CHANCE: f64 = 2.0;
-
-/// A number beside the number it is compared with.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Change {
-    kind: Kind,
-    by_chance: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
-    /// Nothing to compare with, and nothing now.
-    NoData,
-    /// Something now, nothing before.
-    New,
-    /// In percent; 0 if nothing changed.
-    Percent(f64),
-}
-
-impl Change {
-    /// Nothing to compare.
-    pub const NONE: Self = Self {
-        kind: Kind::NoData,
-        by_chance: true,
-    };
-
-    /// The change from `before` to `now`, which are counts.
-    ///
-    /// A count of independent visits varies by its square root from day to day, and the difference of two counts
-    /// by the root of their sum. What is less than twice that is as likely as not to be chance.
-    pub fn between(now: u64, before: u64) -> Self {
-        let kind = match change_percent(now, before) {
-            Some(percent) => Kind::Percent(percent),
-            None if now > 0 => Kind::New,
-            None => Kind::NoData,
-        };
-        let (now, before) = (now as f64, before as f64);
-        Self {
-            kind,
-            by_chance: (now - before).abs() <= BEYOND_CHANCE * (now + before).sqrt(),
-        }
-    }
-
-    /// The growth in percent. `None` if there is nothing to compare with.
-    pub fn percent(self) -> Option<f64> {
-        match self.kind {
-            Kind::Percent(percent) => Some(percent),
-            Kind::New | Kind::NoData => None,
-        }
-    }
-
-    /// True if there is something now and was nothing before.
-    pub fn is_new(self) -> bool {
-        self.kind == Kind::New
-    }
-
-    /// 1 for more, -1 for less, 0 for neither as far as the shown digits tell.
-    pub fn direction(self) -> i8 {
-        match self.kind {
-            Kind::New => 1,
-            Kind::Percent(percent) if percent >= 0.05 => 1,
-            Kind::Percent(percent) if percent <= -0.05 => -1,
-            Kind::NoData | Kind::Percent(_) => 0,
-        }
-    }
-
-    /// The colour: 1 for good, -1 for bad, 0 for a change that may be chance.
-    pub fn tone(self) -> i8 {
-        if self.by_chance { 0 } else { self.direction() }
-    }
-
-    /// `2.9%`, `312%`, `new` or `–`; the direction is shown beside it.
-    pub fn text(self) -> String {
-        match self.kind {
-            Kind::NoData => "–".to_owned(),
-            Kind::New => "new".to_owned(),
-            Kind::Percent(percent) if percent.abs() < 99.95 => {
-                format!("{}%", decimal(percent.abs(), 1))
-            }
-            Kind::Percent(percent) if percent < 999.5 => format!("{:.0}%", percent.abs()),
-            Kind::Percent(percent) => format!("{}×", grouped(rounded(percent / 100.0 + 1.0))),
-        }
-    }
-
-    /// The text with its direction: `▲ 4.0%`, `▼ 5.3%`, `= 0%`, `▲ new`, or `–`.
-    pub fn arrow(self) -> String {
-        match (self.kind, self.direction()) {
-            (_, 1) => format!("▲ {}", self.text()),
-            (Kind::Percent(_), -1) => format!("▼ {}", self.text()),
-            (Kind::Percent(_), _) => "= 0%".to_owned(),
-            _ => self.text(),
-        }
-    }
-
-    /// A phrase for those who hear the page.
-    pub fn spoken(self) -> String {
-        let text = self.text();
-        match (self.kind, self.direction()) {
-            (Kind::NoData, _) => "nothing to compare with".to_owned(),
-            (Kind::New, _) => "none before".to_owned(),
-            (_, 1) => format!("up {text}"),
-            (_, -1) => format!("down {text}"),
-            _ => "no change".to_owned(),
-        }
+/// `2.9%`, `312%`, `new` or `–`; the direction is shown beside it.
+pub fn change(change: Change) -> String {
+    match change.percent() {
+        None if change.is_new() => "new".to_owned(),
+        None => "–".to_owned(),
+        Some(percent) if percent.abs() < 99.95 => format!("{}%", decimal(percent.abs(), 1)),
+        Some(percent) if percent < 999.5 => format!("{:.0}%", percent.abs()),
+        Some(percent) => format!("{}×", grouped(rounded(percent / 100.0 + 1.0))),
     }
 }
 
-/// The colour of the difference between two shares, each of them some of so many: 1, -1, or 0 for what may be
-/// chance.
-pub fn share_tone((now, of): (u64, u64), (before, of_before): (u64, u64)) -> i8 {
-    if of == 0 || of_before == 0 {
-        return 0;
+/// A change with its direction: `▲ 4.0%`, `▼ 5.3%`, `= 0%`, `▲ new`, or `–`.
+pub fn arrow(of: Change) -> String {
+    match (of.percent(), of.direction()) {
+        (_, 1) => format!("▲ {}", change(of)),
+        (Some(_), -1) => format!("▼ {}", change(of)),
+        (Some(_), _) => "= 0%".to_owned(),
+        (None, _) => change(of),
     }
-    let (now, of) = (now as f64, of as f64);
-    let (before, of_before) = (before as f64, of_before as f64);
-    let apart = now / of - before / of_before;
-    // What both shares would be if they were the same; people can convert without a view.
-    let same = ((now + before) / (of + of_before)).min(1.0);
-    let deviation = (same * (1.0 - same) * (1.0 / of + 1.0 / of_before)).sqrt();
-    match apart {
-        _ if apart.abs() < 0.0005 || apart.abs() <= BEYOND_CHANCE * deviation => 0,
-        _ if apart > 0.0 => 1,
-        _ => -1,
+}
+
+/// A change as a phrase for those who hear the page.
+pub fn spoken(of: Change) -> String {
+    let text = change(of);
+    match (of.percent(), of.direction()) {
+        (None, _) if of.is_new() => "none before".to_owned(),
+        (None, _) => "nothing to compare with".to_owned(),
+        (_, 1) => format!("up {text}"),
+        (_, -1) => format!("down {text}"),
+        _ => "no change".to_owned(),
     }
 }
 
@@ -269,11 +175,11 @@ mod tests {
     #[test]
     fn changes_tell_nothing_from_new_from_none() {
         assert_eq!(Change::between(0, 0), Change::NONE);
-        assert_eq!(Change::between(5, 0).text(), "new");
-        assert_eq!(Change::between(0, 5).spoken(), "down 100%");
-        assert_eq!(Change::between(103, 100).text(), "3.0%");
-        assert_eq!(Change::between(500, 500).spoken(), "no change");
-        assert_eq!(Change::between(5000, 100).text(), "50×");
+        assert_eq!(change(Change::between(5, 0)), "new");
+        assert_eq!(spoken(Change::between(0, 5)), "down 100%");
+        assert_eq!(change(Change::between(103, 100)), "3.0%");
+        assert_eq!(spoken(Change::between(500, 500)), "no change");
+        assert_eq!(change(Change::between(5000, 100)), "50×");
     }
 
     #[test]
@@ -286,35 +192,8 @@ mod tests {
             (1, 0, "▲ new"),
             (0, 0, "–"),
         ] {
-            assert_eq!(Change::between(now, before).arrow(), expected);
+            assert_eq!(arrow(Change::between(now, before)), expected);
         }
-    }
-
-    #[test]
-    fn a_change_that_may_be_chance_has_no_colour() {
-        for (now, before, tone) in [
-            (1_i64, 2_i64, 0),
-            (4, 0, 0),
-            (5, 0, 1),
-            (0, 5, -1),
-            (12, 9, 0),
-            (103, 100, 0),
-            (140, 100, 1),
-            (60, 100, -1),
-            (13_538, 13_012, 1),
-        ] {
-            let change = Change::between(now.unsigned_abs(), before.unsigned_abs());
-            assert_eq!(change.tone(), tone, "{before} → {now}");
-            assert_eq!(
-                i64::from(change.direction()),
-                (now - before).signum(),
-                "{before} → {now}"
-            );
-        }
-        assert_eq!(share_tone((3, 40), (1, 38)), 0);
-        assert_eq!(share_tone((300, 4000), (100, 3800)), 1);
-        assert_eq!(share_tone((100, 3800), (300, 4000)), -1);
-        assert_eq!(share_tone((1, 0), (0, 0)), 0);
     }
 
     #[test]

@@ -93,22 +93,6 @@ pub fn rate_percent(persons: u64, visitors: u64) -> Option<f64> {
     (visitors > 0).then(|| persons as f64 / visitors as f64 * 100.0)
 }
 
-/// Eight heights of a block per value, scaled to the largest.
-pub fn sparkline(values: impl Iterator<Item = u64> + Clone) -> String {
-    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let most = values.clone().max().unwrap_or(0);
-    values
-        .map(|value| {
-            let height = value.saturating_mul(7).checked_div(most).unwrap_or(0);
-            usize::try_from(height)
-                .ok()
-                .and_then(|height| BLOCKS.get(height))
-                .copied()
-                .unwrap_or('█')
-        })
-        .collect()
-}
-
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Numbers<'a> {
@@ -256,15 +240,4 @@ fn local(at: Timestamp, zone: &TimeZone) -> String {
 /// One digit after the point: more would pretend.
 fn rounded(percent: Option<f64>) -> Option<f64> {
     percent.map(|percent| (percent * 10.0).round() / 10.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sparkline_reaches_from_bottom_to_top() {
-        assert_eq!(sparkline([0, 7, 14].into_iter()), "▁▄█");
-        assert_eq!(sparkline([0, 0].into_iter()), "▁▁");
-    }
 }

@@ -8,7 +8,7 @@ use std::{env, fs, io};
 
 use pockethog::charts::image::{Figure, Size, WidgetImage};
 use pockethog::charts::png::png;
-use pockethog::format::Change;
+use pockethog::overview::Change;
 use pockethog::overview::{Point, Range};
 use pockethog::pages;
 use pockethog::preferences::Scheme;

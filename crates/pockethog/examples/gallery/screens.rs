@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
 use pockethog::conversions::{Suggestion, Suggestions};
-use pockethog::format::Change;
 use pockethog::notes::Note;
+use pockethog::overview::Change;
 use pockethog::overview::{
     self, Axis, Breakdown, Breakdowns, ConversionFigure, Counts, Curve, Period, Point, Range, Row,
 };

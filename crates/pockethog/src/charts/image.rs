@@ -8,7 +8,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::curve::{short, smooth_path, smooth_path_with_end};
 use crate::colours::{Colour, Palette, Shade};
-use crate::format::Change;
+use crate::format;
+use crate::overview::Change;
 use crate::preferences::Scheme;
 
 /// Text is set in this family, or in what the viewer has.
@@ -299,7 +300,7 @@ impl WidgetImage {
                 "{}: {number}, {}, {}",
                 printable(&self.title),
                 self.caption,
-                change.spoken()
+                format::spoken(*change)
             ),
             Figure::Number(number, None) => {
                 format!("{}: {number}, {}", printable(&self.title), self.caption)
@@ -348,7 +349,7 @@ fn text(content: &str, text: Text) -> Markup {
 
 /// A change with a triangle on its ground; `x` is its right edge where `end`.
 fn badge(change: Change, palette: &Palette, x: f64, y: f64, end: bool) -> Markup {
-    let label = change.text();
+    let label = format::change(change);
     let direction = change.direction();
     let arrow = if direction == 0 { 0.0 } else { 13.0 };
     let wide = width(&label, 12.0) + arrow + 18.0;

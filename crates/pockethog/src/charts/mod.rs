@@ -5,6 +5,7 @@
 //! needs a `style` attribute, which the Content-Security-Policy forbids.
 
 mod area;
+mod blocks;
 mod curve;
 pub mod image;
 mod markers;
@@ -13,6 +14,7 @@ mod sparkline;
 mod ticks;
 
 pub use area::AreaChart;
+pub use blocks::blocks;
 pub use curve::smooth_path;
 pub use markers::{Cluster, Marker, clustered};
 pub use sparkline::sparkline;

@@ -16,9 +16,10 @@ use super::projects::{listed, print_failures, print_remedies, shown_connections,
 use super::select;
 use super::table::{self, Cell, Column};
 use crate::access;
+use crate::charts::blocks;
 use crate::discovery::Failure;
-use crate::format::{Change, ago, counted, grouped};
-use crate::overview::{Counts, Part, Period, Range, Today, Total, change_percent};
+use crate::format::{ago, arrow, counted, grouped};
+use crate::overview::{Change, Counts, Part, Period, Range, Today, Total, change_percent};
 use crate::preferences::Preferences;
 use crate::program::Program;
 use crate::project::Project;
@@ -540,7 +541,7 @@ fn row(line: &Line<'_>, preferences: &Preferences) -> Vec<Cell> {
     let (style, beside) = line.beside(now, before);
     let curve = line.curve();
     let skip = curve.len().saturating_sub(30);
-    let curve = report::sparkline(curve.iter().skip(skip).copied());
+    let curve = blocks(curve.iter().skip(skip).copied());
     let number = grouped(now.visitors);
     let (number, curve) = match line.age {
         Some(_) => (
@@ -563,7 +564,7 @@ fn changed(change: Change) -> (Style, String) {
         -1 => Style::Bad,
         _ => Style::Faint,
     };
-    (style, change.arrow())
+    (style, arrow(change))
 }
 
 /// The total of what is printed, and what is in it. Numbers of a sign-in that has ended cannot be read any more,

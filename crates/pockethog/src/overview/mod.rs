@@ -6,6 +6,7 @@
 
 mod breakdowns;
 mod buckets;
+mod change;
 mod glance;
 mod hogql;
 mod period;
@@ -16,6 +17,7 @@ mod window;
 mod zone;
 
 pub use breakdowns::{Breakdown, Breakdowns, Row};
+pub use change::{Change, share_tone};
 pub use glance::Glance;
 pub use period::{ConversionFigure, Period};
 pub use rows::RowsError;

@@ -10,8 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::zone::time_zone;
-use super::{Counts, Period, Point, Range, Today};
-use crate::format::Change;
+use super::{Change, Counts, Period, Point, Range, Today};
 
 /// Numbers that are this much older than the newest ones, in seconds, are of other hours and not counted.
 const TOGETHER: i64 = 3600;

@@ -9,8 +9,8 @@ use super::layout::{Notice, Shell, Tone, avatar};
 use super::{card_menu, element_id, encoded, icons, project_path};
 use crate::charts::{AreaChart, sparkline};
 use crate::colours;
-use crate::format::{Change, counted, grouped, hour, weekday};
-use crate::overview::{self, Axis, Curve};
+use crate::format::{self, counted, grouped, hour, weekday};
+use crate::overview::{self, Axis, Change, Curve};
 use crate::preferences::Scheme;
 use crate::project::ProjectKey;
 
@@ -322,7 +322,7 @@ pub fn render_total(total: &Total) -> Markup {
 fn said(sum: &overview::Total) -> Option<String> {
     let (now, _) = sum.sums?;
     let of = sum.partly().unwrap_or_else(|| "all projects".to_owned());
-    let change = sum.change()?.spoken();
+    let change = format::spoken(sum.change()?);
     Some(format!(
         "{} visitors today, {of}, {change}.",
         grouped(now.visitors)
@@ -471,8 +471,8 @@ pub(super) fn change_badge(change: Change) -> Markup {
                 -1 => (icons::down()),
                 _ => {},
             }
-            span aria-hidden="true" { (change.text()) }
-            span.hidden-label { (change.spoken()) }
+            span aria-hidden="true" { (format::change(change)) }
+            span.hidden-label { (format::spoken(change)) }
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Notes on the chart: PostHog calls them annotations. The list below the chart, and the forms to add,
 //! change and delete one.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use posthog_api::annotations::LONGEST_CONTENT;
 
-use super::project::{ProjectPage, shortened};
 use super::{encoded, icons, project_path};
 use crate::format;
 use crate::notes::Note;
+use crate::overview::Range;
+use crate::project::ProjectKey;
 
 /// What may be done with notes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +32,33 @@ pub enum Remedy {
     SignIn,
     /// By an API key that has it.
     NewKey,
+}
+
+/// What the list of notes and its forms are drawn from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotePanel<'a> {
+    /// Whose notes.
+    pub(super) key: &'a ProjectKey,
+    /// The range of the page, which stays the same when a form is sent.
+    pub(super) range: Range,
+    /// The project's time zone.
+    pub(super) zone: &'a TimeZone,
+    /// When the page is made.
+    pub(super) now: Timestamp,
+    /// Notes of the range, oldest first.
+    pub(super) notes: &'a [Note],
+    /// What may be done with them.
+    pub(super) access: NoteAccess,
+    /// How a permission that is missing can be given.
+    pub(super) remedy: Remedy,
+    /// The Connection that reads them, as addresses name it.
+    pub(super) connection: &'a str,
+    /// Why they are not fresh: one sentence.
+    pub(super) trouble: Option<&'a str>,
+    /// The form that is open.
+    pub(super) dialog: Option<&'a NoteDialog>,
+    /// The note that was just saved, `None` within for one that was added.
+    pub(super) saved: Option<Option<u64>>,
 }
 
 /// The form that is open when the page is delivered: after a link without script, or after a refusal.
@@ -73,7 +102,7 @@ impl NoteDialog {
     }
 
     /// What the script keeps a text under that is being written.
-    fn kept_as(&self, view: &ProjectPage) -> String {
+    fn kept_as(&self, view: &NotePanel<'_>) -> String {
         kept_as(view, self.id)
     }
 }
@@ -88,11 +117,11 @@ pub(super) fn when(note: &Note, zone: &TimeZone) -> String {
 }
 
 /// The list below the chart.
-pub(super) fn list(view: &ProjectPage) -> Markup {
+pub(super) fn list(view: &NotePanel<'_>) -> Markup {
     let address = |query: &str| {
         format!(
             "{}?range={}&{query}",
-            project_path(&view.key),
+            project_path(view.key),
             view.range.name()
         )
     };
@@ -108,23 +137,23 @@ pub(super) fn list(view: &ProjectPage) -> Markup {
                                 (text(note))
                                 @if note.organization_wide { " " span.badge title="For the whole organization" { "Org" } }
                             }
-                            time.muted datetime=(note.at) title=(format::date_time(note.at, &view.zone)) { (format::day(note.at, &view.zone)) }
-                            @if view.note_access.may_write() && !note.organization_wide {
+                            time.muted datetime=(note.at) title=(format::date_time(note.at, view.zone)) { (format::day(note.at, view.zone)) }
+                            @if view.access.may_write() && !note.organization_wide {
                                 a.edit href=(address(&format!("note={}", note.id))) data-dialog={ "note-" (note.id) } aria-label={ "Edit note " (place + 1) } { "Edit" }
                             }
                         }
                     }
                 }
             }
-            @match view.note_access {
+            @match view.access {
                 NoteAccess::Write => a.link.add href=(address("note=new")) data-dialog="add-note" { (icons::plus()) "Add note" },
                 NoteAccess::ReadOnly => (missing(view, "Notes can be read but not written: the permission to write annotations (annotation:write) was not given.")),
                 NoteAccess::Missing => (missing(view, "Notes are not shown: the permission to read annotations (annotation:read) was not given.")),
             }
-            @if view.note_access.may_write() && any_organization_wide {
+            @if view.access.may_write() && any_organization_wide {
                 p.muted.aside { "Notes marked Org belong to the whole organization. They are changed in PostHog, where they keep their place." }
             }
-            @if let Some(trouble) = &view.note_trouble { p.muted.aside { (trouble) } }
+            @if let Some(trouble) = view.trouble { p.muted.aside { (trouble) } }
         }
     }
 }
@@ -139,14 +168,14 @@ fn text(note: &Note) -> Markup {
 }
 
 /// The forms. Without script, the one that is asked for by address is open.
-pub(super) fn dialogs(view: &ProjectPage) -> Markup {
-    if !view.note_access.may_write() {
+pub(super) fn dialogs(view: &NotePanel<'_>) -> Markup {
+    if !view.access.may_write() {
         return html! {};
     }
-    let open = view.dialog.as_ref();
+    let open = view.dialog;
     let is_open = |id: Option<u64>| open.is_some_and(|dialog| dialog.id == id);
     let new = NoteDialog {
-        date: format::date_value(view.now, &view.zone),
+        date: format::date_value(view.now, view.zone),
         time: "12:00".to_owned(),
         ..NoteDialog::default()
     };
@@ -155,13 +184,13 @@ pub(super) fn dialogs(view: &ProjectPage) -> Markup {
         @if let Some(open) = open { (dialog(view, open, true)) }
         @if !is_open(None) { (dialog(view, &new, false)) }
         @for note in view.notes.iter().filter(|note| !note.organization_wide && !is_open(Some(note.id))) {
-            (dialog(view, &NoteDialog::of(note, &view.zone), false))
+            (dialog(view, &NoteDialog::of(note, view.zone), false))
         }
     }
 }
 
-fn dialog(view: &ProjectPage, form: &NoteDialog, open: bool) -> Markup {
-    let project = project_path(&view.key);
+fn dialog(view: &NotePanel<'_>, form: &NoteDialog, open: bool) -> Markup {
+    let project = project_path(view.key);
     let element = element(form.id);
     let action = match form.id {
         Some(id) => format!("{project}/annotations/{id}"),
@@ -179,7 +208,7 @@ fn dialog(view: &ProjectPage, form: &NoteDialog, open: bool) -> Markup {
                 @if let Some(error) = &form.error { p.error role="alert" { (error) } }
                 @if let Some(theirs) = &form.theirs {
                     figure.theirs {
-                        figcaption.muted { "In PostHog now, " (format::date_time(theirs.at, &view.zone)) }
+                        figcaption.muted { "In PostHog now, " (format::date_time(theirs.at, view.zone)) }
                         blockquote { bdi { (theirs.text) } }
                     }
                 }
@@ -205,25 +234,47 @@ fn dialog(view: &ProjectPage, form: &NoteDialog, open: bool) -> Markup {
     }
 }
 
+/// The first line, at most 80 characters.
+pub(super) fn shortened(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() <= 80 {
+        return line.to_owned();
+    }
+    let mut short: String = line.chars().take(79).collect();
+    short.push('…');
+    short
+}
+
 fn element(id: Option<u64>) -> String {
     id.map_or_else(|| "add-note".to_owned(), |id| format!("note-{id}"))
 }
 
-fn kept_as(view: &ProjectPage, id: Option<u64>) -> String {
+fn kept_as(view: &NotePanel<'_>, id: Option<u64>) -> String {
     format!("{}/{}", view.key, element(id))
 }
 
 /// Says what is missing, and leads to where it can be given.
-pub(super) fn missing(view: &ProjectPage, text: &str) -> Markup {
+pub(super) fn missing(view: &NotePanel<'_>, text: &str) -> Markup {
     html! {
         div.missing {
             p.muted { (text) }
             @match view.remedy {
-                Remedy::SignIn => form method="post" action={ "/connections/" (encoded(&view.connection)) "/sign-in" } {
+                Remedy::SignIn => form method="post" action={ "/connections/" (encoded(view.connection)) "/sign-in" } {
                     button.button.small type="submit" { "Give permission" }
                 },
                 Remedy::NewKey => a.button.small href="/api-key" { "Enter a key that has it" },
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_note_is_shortened_by_characters() {
+        assert_eq!(shortened("Launch\nwith details"), "Launch");
+        assert_eq!(shortened(&"ü".repeat(200)).chars().count(), 80);
     }
 }

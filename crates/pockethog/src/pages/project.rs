@@ -6,13 +6,15 @@ use maud::{Markup, html};
 
 use super::home::change_badge;
 use super::layout::{Notice, Shell, Tone, avatar};
-use super::notes::{self, NoteAccess, NoteDialog, Remedy};
+use super::notes::{self, NoteAccess, NoteDialog, NotePanel, Remedy, shortened};
 use super::settings::preference_form;
 use super::{icons, project_path};
 use crate::charts::{AreaChart, Marker};
-use crate::format::{self, Change, grouped};
+use crate::format::{self, grouped};
 use crate::notes::Note;
-use crate::overview::{Breakdown, Breakdowns, ConversionFigure, Period, Point, Range};
+use crate::overview::{
+    Breakdown, Breakdowns, Change, ConversionFigure, Period, Point, Range, share_tone,
+};
 use crate::preferences::ProjectPreferences;
 use crate::project::ProjectKey;
 
@@ -93,6 +95,23 @@ impl ProjectPage {
             .as_deref()
             .unwrap_or(&self.original_name)
     }
+
+    /// What the notes beside the numbers need.
+    fn panel(&self) -> NotePanel<'_> {
+        NotePanel {
+            key: &self.key,
+            range: self.range,
+            zone: &self.zone,
+            now: self.now,
+            notes: &self.notes,
+            access: self.note_access,
+            remedy: self.remedy,
+            connection: &self.connection,
+            trouble: self.note_trouble.as_deref(),
+            dialog: self.dialog.as_ref(),
+            saved: self.saved,
+        }
+    }
 }
 
 /// The project page.
@@ -117,7 +136,7 @@ pub fn render(view: &ProjectPage) -> Markup {
                     (preferences(view))
                 }
             }
-            (notes::dialogs(view))
+            (notes::dialogs(&view.panel()))
         },
     )
 }
@@ -185,7 +204,7 @@ fn said(period: &Period) -> String {
     format!(
         "{} visitors, {}; {} pageviews.",
         grouped(period.now.visitors),
-        change.spoken(),
+        format::spoken(change),
         grouped(period.now.pageviews)
     )
 }
@@ -195,7 +214,7 @@ fn without_numbers(view: &ProjectPage) -> Markup {
         div.empty-box {
             h2 { "Numbers are not shown" }
             p { "The permission to read them (query:read) was not given. The project and its notes are here." }
-            (notes::missing(view, ""))
+            (notes::missing(&view.panel(), ""))
         }
         (notes_alone(view))
     }
@@ -206,7 +225,7 @@ fn notes_alone(view: &ProjectPage) -> Markup {
     html! {
         section.card.panel.chart-panel aria-label="Notes" {
             div.panel-head { h2 { "Notes" } }
-            (notes::list(view))
+            (notes::list(&view.panel()))
         }
     }
 }
@@ -331,7 +350,7 @@ fn rates(period: &Period, now: u64, before: u64) -> (f64, f64) {
 fn tone(period: &Period, figure: &ConversionFigure) -> &'static str {
     let now = (figure.persons, period.now.visitors);
     let before = (figure.persons_before, period.before.visitors);
-    match format::share_tone(now, before) {
+    match share_tone(now, before) {
         1 => " good",
         -1 => " bad",
         _ => "",
@@ -407,7 +426,7 @@ fn chart(view: &ProjectPage, period: &Period) -> Markup {
                     markers: &markers,
                 }.render())
             }
-            (notes::list(view))
+            (notes::list(&view.panel()))
             (table(view, period, &places))
         }
     }
@@ -574,17 +593,6 @@ fn preferences(view: &ProjectPage) -> Markup {
     }
 }
 
-/// The first line, at most 80 characters.
-pub(super) fn shortened(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    if line.chars().count() <= 80 {
-        return line.to_owned();
-    }
-    let mut short: String = line.chars().take(79).collect();
-    short.push('…');
-    short
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -600,11 +608,5 @@ mod tests {
         assert_eq!(at(3 * 86_400 + 86_399), Some(1.0));
         assert_eq!(at(4 * 86_400), None);
         assert_eq!(at(0), None);
-    }
-
-    #[test]
-    fn a_long_note_is_shortened_by_characters() {
-        assert_eq!(shortened("Launch\nwith details"), "Launch");
-        assert_eq!(shortened(&"ü".repeat(200)).chars().count(), 80);
     }
 }

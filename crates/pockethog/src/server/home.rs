@@ -23,7 +23,7 @@ use super::sign_in::sign_in_screen;
 use super::state::State;
 use crate::access;
 use crate::discovery::Failure;
-use crate::format::{Change as Moved, ago};
+use crate::format::ago;
 use crate::overview::{self, Glance};
 use crate::pages::home::{
     self, BestMover, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble, card_id, offline_notice,
@@ -507,7 +507,7 @@ fn total(parts: &[overview::Part<'_>], cards: &[Card], now: Timestamp) -> Total 
         Some(BestMover {
             name: card.name.clone(),
             path: project_path(&card.key),
-            change: Moved::between(figures.now.visitors, figures.before.visitors),
+            change: overview::Change::between(figures.now.visitors, figures.before.visitors),
         })
     });
     Total {

@@ -9,8 +9,8 @@ use super::content::{Content, Numbers, Row, State};
 use super::words::{change, figure, remark, sum_remark};
 use crate::charts::image::{Figure, Size, WidgetImage};
 use crate::charts::png::PngError;
-use crate::format::{Change, day, hour};
-use crate::overview::{Point, Range, time_zone};
+use crate::format::{day, hour};
+use crate::overview::{Change, Point, Range, time_zone};
 use crate::plain::plain;
 use crate::preferences::Scheme;
 

@@ -2,8 +2,9 @@
 
 use super::content::{Content, Numbers, State};
 use super::words::{change, figure, remark, sentence, sum_remark};
+use crate::charts::blocks;
+use crate::format::arrow;
 use crate::plain::plain;
-use crate::report::sparkline;
 
 /// Points of the curve: two weeks of days.
 const CURVE: usize = 14;
@@ -38,8 +39,8 @@ fn line(name: &str, numbers: Option<&Numbers>, remark: &str) -> String {
     if let Some(numbers) = numbers {
         let skip = numbers.curve.len().saturating_sub(CURVE);
         parts.push(figure(numbers));
-        parts.push(change(numbers).arrow());
-        parts.push(sparkline(numbers.curve.iter().skip(skip).copied()));
+        parts.push(arrow(change(numbers)));
+        parts.push(blocks(numbers.curve.iter().skip(skip).copied()));
     }
     if !remark.is_empty() {
         parts.push(format!("({remark})"));

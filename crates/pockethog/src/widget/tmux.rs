@@ -5,7 +5,8 @@
 
 use super::content::{Content, Numbers, Row, State};
 use super::words::{Marked, change, figure, placeholder, remark, sentence, short_name, sum_remark};
-use crate::format::Change;
+use crate::format::arrow;
+use crate::overview::Change;
 
 /// Columns of a name.
 const NAME: usize = 18;
@@ -67,9 +68,9 @@ fn coloured(change: Change) -> Marked {
     let line = match change.tone() {
         1 => line().own("#[fg=green]"),
         -1 => line().own("#[fg=red]"),
-        _ => return line().text(change.arrow()),
+        _ => return line().text(arrow(change)),
     };
-    line.text(change.arrow()).own("#[default]")
+    line.text(arrow(change)).own("#[default]")
 }
 
 fn warning(words: &str) -> Marked {

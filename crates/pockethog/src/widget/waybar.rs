@@ -10,6 +10,7 @@ use super::content::{Content, Numbers, State};
 use super::words::{
     Marked, change, figure, placeholder, remark, sentence, short_name, sum_remark, trend,
 };
+use crate::format;
 
 /// Columns of a name in the bar.
 const NAME: usize = 18;
@@ -72,7 +73,7 @@ fn item(name: &str, numbers: &Numbers, remark: &str) -> String {
     } else {
         format!(" ({remark})")
     };
-    let (figure, arrow) = (figure(numbers), change(numbers).arrow());
+    let (figure, arrow) = (figure(numbers), format::arrow(change(numbers)));
     format!("{} {figure} {arrow}{remark}", short_name(name, NAME))
 }
 
@@ -82,12 +83,12 @@ fn tooltip(content: &Content, sum: Option<&Numbers>) -> String {
     if let Some(sum) = sum.filter(|_| content.rows.len() > 1) {
         let of = content.total().partly();
         let of = of.as_deref().unwrap_or("Total");
-        let change = change(sum).arrow();
+        let change = format::arrow(change(sum));
         lines.push(markup().text(format!("{of}  {}  {change}", figure(sum))));
     }
     for row in content.rows.iter().take(IN_TOOLTIP) {
         let numbers = match &row.numbers {
-            Some(numbers) => format!("{}  {}", figure(numbers), change(numbers).arrow()),
+            Some(numbers) => format!("{}  {}", figure(numbers), format::arrow(change(numbers))),
             None => "–".to_owned(),
         };
         let line = markup().text(format!("{}  {numbers}", row.name));
@@ -103,7 +104,7 @@ fn tooltip(content: &Content, sum: Option<&Numbers>) -> String {
         lines.push(markup().text(format!("and {more} more")));
     }
     if let Some(sum) = sum {
-        let age = crate::format::ago(sum.measured_at, content.now);
+        let age = format::ago(sum.measured_at, content.now);
         let line = markup().own("<small>Measured ").text(age);
         lines.push(line.own("</small>"));
     }

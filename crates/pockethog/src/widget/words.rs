@@ -3,7 +3,8 @@
 use unicode_width::UnicodeWidthChar;
 
 use super::content::{Content, Numbers, Row, State};
-use crate::format::{self, Change, ago, counted};
+use crate::format::{self, ago, counted};
+use crate::overview::Change;
 use crate::plain::plain;
 
 /// The number of visitors.

@@ -10,7 +10,7 @@
 use super::content::{Content, Numbers};
 use super::install::shell_quoted;
 use super::words::{change, figure, placeholder, remark, sentence, short_name, sum_remark};
-use crate::format::ago;
+use crate::format::{ago, arrow};
 use crate::plain::plain;
 
 /// Columns of a name in the menu bar.
@@ -123,7 +123,7 @@ fn bar(content: &Content, sum: Option<&Numbers>) -> String {
 
 fn entry(name: &str, numbers: Option<&Numbers>, remark: &str) -> String {
     let numbers = match numbers {
-        Some(numbers) => format!("{} {}", figure(numbers), change(numbers).arrow()),
+        Some(numbers) => format!("{} {}", figure(numbers), arrow(change(numbers))),
         None => "–".to_owned(),
     };
     let remark = if remark.is_empty() {
