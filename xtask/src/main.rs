@@ -8,6 +8,7 @@ mod bench;
 mod prepare;
 mod process;
 mod test;
+mod typeface;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Chore {
     },
     /// Install what the tests need, and prepare the test peers under `target/peers`.
     Prepare,
+    /// Cut the typeface of the pages out of Inter again, after its rules were changed.
+    Typeface,
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Chore::Test { runner_arguments } => test::run(&root, &runner_arguments),
         Chore::Bench { parts } => bench::run(&root, &parts),
         Chore::Prepare => prepare::everything(&root),
+        Chore::Typeface => typeface::run(&root),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

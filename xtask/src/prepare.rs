@@ -44,7 +44,7 @@ const TOOLS: &[Tool] = &[
     Tool {
         program: "python3",
         packages: &["python3", "python3-venv"],
-        needed_for: "the django-oauth-toolkit peer and the HogQL check",
+        needed_for: "the django-oauth-toolkit peer, the HogQL check and the typeface",
     },
     Tool {
         program: "npm",
@@ -58,13 +58,9 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
-/// The typefaces that the pictures in `docs/screens` are set in, by a file of each. Tests pass without
-/// them; pictures that are taken without them differ from what is there.
+/// The typefaces of letters that Inter lacks in the pictures of `docs/screens`, by a file of each. Tests pass
+/// without them; pictures that are taken without them differ from what is there.
 const TYPEFACES: &[(&str, &str)] = &[
-    (
-        "/usr/share/fonts/opentype/inter/Inter-Regular.otf",
-        "fonts-inter",
-    ),
     (
         "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
         "fonts-droid-fallback",
@@ -79,7 +75,7 @@ const TYPEFACES: &[(&str, &str)] = &[
 pub(crate) fn everything(root: &Path) -> Result<(), Failure> {
     install_tools()?;
     install_typefaces()?;
-    for peer in ["django-oauth-toolkit", "hogql"] {
+    for peer in ["django-oauth-toolkit", "hogql", "typeface"] {
         python_environment(root, peer)?;
     }
     for peer in ["oidc-provider", "axe"] {
@@ -158,6 +154,11 @@ fn is_root() -> bool {
         .arg("-u")
         .output()
         .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// What `peers/run typeface` needs.
+pub(crate) fn typeface_tools(root: &Path) -> Result<(), Failure> {
+    python_environment(root, "typeface")
 }
 
 /// A virtual environment in `target/peers/<peer>` with the exact versions of `peers/<peer>/requirements.txt`.

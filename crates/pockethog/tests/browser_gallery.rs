@@ -18,9 +18,10 @@ use browser::accessibility::{stops_without_visible_focus, unreadable, violations
 use browser::layout::{WIDTHS, misfits};
 use browser::{Browser, Look};
 use pockethog::pages;
+use serde_json::json;
 
 /// What the app's own server sends, so that a page that needs more is noticed.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sign_in_screens_and_settings_pass_everywhere() {
@@ -206,6 +207,62 @@ async fn every_screen_fits_with_scripts_off() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// Most machines with Linux have no Inter and would show a wider typeface.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_without_inter_shows_the_same_pages() {
+    let address = serve().await;
+    let usual = Browser::start().await;
+    let without = Browser::start_without_inter().await;
+    let local = "return (async () => { const face = new FontFace('Local', 'local(\"Inter\"), local(\"Inter Regular\")');
+        return await face.load().then(() => true, () => false) })()";
+    assert_eq!(without.run(local, vec![]).await, json!(false));
+    for (name, width) in [("home-names", 1280), ("project", 390), ("settings", 1280)] {
+        let mut places = Vec::new();
+        for browser in [&usual, &without] {
+            browser.size(width, 900).await;
+            browser.open(&format!("{address}/{name}")).await;
+            browser
+                .until("document.fonts.status === 'loaded' && document.fonts.check('16px Inter')")
+                .await;
+            places.push(browser.run(PLACES, vec![]).await);
+        }
+        assert!(places[0].as_array().unwrap().len() > 40, "{name}");
+        assert_eq!(places[0], places[1], "{name}");
+        // The fallback is another face: equal places are no accident.
+        let with_fallback = without
+            .run(&format!("for (const face of [...document.fonts]) document.fonts.delete(face); document.querySelector('link[rel=stylesheet]').sheet.deleteRule(0); {PLACES}"), vec![])
+            .await;
+        assert_ne!(places[1], with_fallback, "{name}");
+    }
+    usual.finish_without_errors().await;
+    without.finish_without_errors().await;
+}
+
+/// Where every element is that has words of its own, with their letters.
+const PLACES: &str = "return [...document.querySelectorAll('body *')]
+    .filter((node) => [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim()))
+    .map((node) => { const box = node.getBoundingClientRect();
+        return [node.textContent, box.x, box.y, box.width, box.height].join(' ') })";
+
+/// What counts up must not jump about.
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_in_columns_are_of_one_width() {
+    let address = serve().await;
+    let browser = Browser::start_without_inter().await;
+    browser.open(&format!("{address}/home")).await;
+    let widths = browser
+        .run(
+            "const node = document.querySelector('footer p').appendChild(document.createElement('span'));
+             const width = (figures, text) => { node.className = figures; node.textContent = text; return node.getBoundingClientRect().width };
+             return [width('delta', '1111'), width('delta', '0000'), width('', '1111'), width('', '0000')]",
+            vec![],
+        )
+        .await;
+    assert_eq!(widths[0], widths[1], "tabular");
+    assert_ne!(widths[2], widths[3], "proportional");
+    browser.finish_without_errors().await;
+}
+
 /// Serves the gallery on a free port of loopback, as long as the test runs.
 async fn serve() -> String {
     let screens: Arc<Vec<_>> = Arc::new(
@@ -244,6 +301,12 @@ async fn serve() -> String {
             asset("image/svg+xml", pages::ICON.to_owned()),
         )
         .route("/{name}", get(screen));
+    let routes = pages::typeface::faces()
+        .iter()
+        .fold(routes, |routes, face| {
+            let font = get(|| async { ([(header::CONTENT_TYPE, "font/woff2")], face.bytes) });
+            routes.route(&format!("{}{}", pages::typeface::FOLDER, face.name), font)
+        });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, routes).await });

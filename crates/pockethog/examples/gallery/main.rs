@@ -20,6 +20,9 @@ fn main() -> io::Result<()> {
     fs::write(folder.join("assets/style.css"), pages::style_sheet())?;
     fs::write(folder.join("assets/app.js"), pages::SCRIPT)?;
     fs::write(folder.join("assets/icon.svg"), pages::ICON)?;
+    for face in pages::typeface::faces() {
+        fs::write(folder.join("assets").join(&face.name), face.bytes)?;
+    }
     widgets(folder)?;
     for (name, page) in screens::all() {
         fs::write(folder.join(format!("{name}.html")), page.into_string())?;

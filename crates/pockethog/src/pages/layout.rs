@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::icons;
+use super::{icons, typeface};
 use crate::colours;
 use crate::preferences::{Mode, Scheme};
 
@@ -140,6 +140,7 @@ impl Shell {
                     meta name="color-scheme" content="light dark";
                     title { (self.title) " · PocketHog" }
                     link rel="icon" type="image/svg+xml" href="/assets/icon.svg";
+                    link rel="preload" as="font" type="font/woff2" crossorigin href=(typeface::first());
                     link rel="stylesheet" href="/assets/style.css";
                     script defer src="/assets/app.js" {}
                     @if let Some(address) = &self.leads_to {

@@ -1,8 +1,8 @@
 //! The pages: pure functions from what is known to HTML.
 //!
 //! Nothing here reads a clock, a file or the network. Every page works without its script: sorting,
-//! ranges and settings are links and forms. The Content-Security-Policy allows styles and scripts from
-//! `/assets/` alone, so no element carries a `style` or an event attribute.
+//! ranges and settings are links and forms. The Content-Security-Policy allows styles, scripts and
+//! typefaces from `/assets/` alone, so no element carries a `style` or an event attribute.
 
 pub mod api_key;
 mod card_menu;
@@ -17,6 +17,7 @@ pub mod order;
 pub mod project;
 pub mod settings;
 pub mod sign_in;
+pub mod typeface;
 
 pub use layout::{Shell, Status};
 
@@ -26,9 +27,10 @@ pub const SCRIPT: &str = include_str!("app.js");
 /// The icon of every page, at `/assets/icon.svg`.
 pub const ICON: &str = include_str!("icon.svg");
 
-/// The style sheet of every page, at `/assets/style.css`: the colour table, then the rules.
+/// The style sheet of every page, at `/assets/style.css`: the typeface, the colour table, then the rules.
 pub fn style_sheet() -> String {
-    let mut css = crate::colours::css();
+    let mut css = typeface::css();
+    css.push_str(&crate::colours::css());
     css.push_str(include_str!("style.css"));
     css
 }

@@ -1,4 +1,4 @@
-//! Style sheet, script and icon.
+//! Style sheet, script, icon and typeface.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,7 +13,16 @@ use crate::pages;
 /// `/assets/…`: they need no cookie, and show nothing of an account.
 pub fn routes() -> Router<Arc<State>> {
     static STYLE: OnceLock<String> = OnceLock::new();
-    Router::new()
+    let typeface = pages::typeface::faces()
+        .iter()
+        .fold(Router::new(), |routes, face| {
+            let path = format!("{}{}", pages::typeface::FOLDER, face.name);
+            routes.route(
+                &path,
+                get(|| async { unchanging("font/woff2", face.bytes) }),
+            )
+        });
+    typeface
         .route(
             "/assets/style.css",
             get(|| async {
@@ -37,4 +46,13 @@ pub fn routes() -> Router<Arc<State>> {
 
 fn asset(kind: &'static str, body: &'static str) -> Response {
     ([(header::CONTENT_TYPE, kind)], body).into_response()
+}
+
+/// What its address changes with: a browser keeps it.
+fn unchanging(kind: &'static str, body: &'static [u8]) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    (headers, body).into_response()
 }

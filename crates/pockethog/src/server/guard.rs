@@ -58,7 +58,7 @@ const LONGEST_ADDRESS: usize = 16 * 1024;
 /// What pages may do. Browsers apply `form-action` to the redirects that follow a form, so a sign-in leaves
 /// by a page of ours that navigates: PostHog may lead on to wherever its users log in.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+     font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Puts the guards around the routes.
 pub fn guarded(routes: Router<Arc<State>>, state: &Arc<State>) -> Router {

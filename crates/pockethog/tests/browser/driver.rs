@@ -1,5 +1,6 @@
 //! One chromedriver process, which owns one browser process: both end when it is dropped.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -11,17 +12,18 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts chromedriver on a port that is free. Two that start at the same time may choose the same
+    /// Starts chromedriver, with additions to its and the browser's environment, on a port that is free. Two that start at the same time may choose the same
     /// one; the second ends then, and is started again.
-    pub fn start() -> Self {
+    pub fn start(environment: &[(&str, &OsStr)]) -> Self {
         (0..5)
-            .find_map(|_| Self::try_to_start())
+            .find_map(|_| Self::try_to_start(environment))
             .expect("chromedriver finds a port in five tries")
     }
 
-    fn try_to_start() -> Option<Self> {
+    fn try_to_start(environment: &[(&str, &OsStr)]) -> Option<Self> {
         let mut process = Command::new("chromedriver")
             .arg("--port=0")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -1,5 +1,6 @@
 //! What a person does with a browser, and what the browser noticed meanwhile.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ pub struct Browser {
     client: Client,
     _driver: Driver,
     _profile: TempDir,
+    /// The settings of its fonts, if they are its own.
+    fonts: Option<TempDir>,
 }
 
 /// A command that WebDriver itself does not have.
@@ -64,7 +67,25 @@ impl WebDriverCompatibleCommand for Extension {
 impl Browser {
     /// A new browser, 1280 pixels wide, light.
     pub async fn start() -> Self {
-        let driver = Driver::start();
+        Self::start_with(&[]).await
+    }
+
+    /// On a machine like this one that has no Inter.
+    pub async fn start_without_inter() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = "<?xml version=\"1.0\"?><!DOCTYPE fontconfig SYSTEM \"fonts.dtd\"><fontconfig>\
+            <include>/etc/fonts/fonts.conf</include><selectfont><rejectfont>\
+            <glob>*/Inter*</glob><glob>*/inter/*</glob>\
+            </rejectfont></selectfont></fontconfig>";
+        let file = folder.path().join("fonts.conf");
+        std::fs::write(&file, settings).unwrap();
+        let mut browser = Self::start_with(&[("FONTCONFIG_FILE", file.as_os_str())]).await;
+        browser.fonts = Some(folder);
+        browser
+    }
+
+    async fn start_with(environment: &[(&str, &OsStr)]) -> Self {
+        let driver = Driver::start(environment);
         let profile = tempfile::tempdir().unwrap();
         let options = json!({
             "goog:chromeOptions": { "args": [
@@ -89,6 +110,7 @@ impl Browser {
             client,
             _driver: driver,
             _profile: profile,
+            fonts: None,
         };
         browser.size(1280, 900).await;
         browser.look(Look::Light).await;

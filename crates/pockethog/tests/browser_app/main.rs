@@ -21,4 +21,5 @@ mod preferences;
 mod project;
 mod script;
 mod sign_in;
+mod typeface;
 mod without_scripts;

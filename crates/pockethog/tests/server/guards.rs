@@ -174,6 +174,7 @@ async fn every_answer_carries_the_strict_headers() {
             "default-src 'none'",
             "script-src 'self';",
             "style-src 'self';",
+            "font-src 'self';",
             "frame-ancestors 'none'",
             "base-uri 'none'",
             "form-action 'self';",
@@ -189,6 +190,33 @@ async fn every_answer_carries_the_strict_headers() {
     }
     let page = desk.app.get("/").await;
     assert_eq!(page.headers()["cache-control"], "no-store");
+}
+
+#[tokio::test]
+async fn a_browser_keeps_the_typeface_and_asks_for_nothing_else_of_it() {
+    let desk = Desk::new().await;
+    let style = desk.app.text("/assets/style.css").await;
+    let files: Vec<&str> = style
+        .split("url(")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in &files {
+        let answer = desk.app.get(&format!("/assets/{file}")).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{file}");
+        assert_eq!(answer.headers()["content-type"], "font/woff2");
+        let kept = &answer.headers()["cache-control"];
+        assert_eq!(kept, "public, max-age=31536000, immutable");
+        // It is compressed as it is.
+        assert!(!answer.headers().contains_key("content-encoding"));
+    }
+    let page = desk.app.text("/").await;
+    let preload = format!(
+        "as=\"font\" type=\"font/woff2\" crossorigin href=\"/assets/{}\"",
+        files[0]
+    );
+    assert!(page.contains(&preload), "{page}");
 }
 
 #[tokio::test]
