@@ -70,7 +70,6 @@ const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("demo-posthog", &["hogql", "store"]),
-    ("pockethog", &["format", "overview"]),
     (
         "pockethog",
         &[
@@ -82,7 +81,6 @@ const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
     ),
     ("pockethog", &["overview::rows", "overview::today"]),
     ("pockethog", &["pages::card_menu", "pages::home"]),
-    ("pockethog", &["pages::notes", "pages::project"]),
     (
         "pockethog",
         &[
@@ -186,7 +184,7 @@ fn no_file_has_outgrown_its_size() {
 #[test]
 fn no_crate_has_outgrown_its_size() {
     let large = crates().filter(|(_, source)| {
-        let lines = files(source).iter().map(|file| sizes::of_file(file));
+        let lines = files(source).into_iter().map(|file| sizes::of_file(&file));
         lines.sum::<usize>() > LARGEST_CRATE
     });
     assert_ratchet(large.map(|(name, _)| name), KNOWN_LARGE_CRATES);

@@ -77,36 +77,35 @@ impl Modules {
             return;
         }
         self.files.push(file.to_owned());
-        let children = self.add(path.clone(), path, &parsed.items);
+        let children = self.add(&path, &path, &parsed.items);
         for child in children {
             let name = child.last().cloned().unwrap_or_default();
-            // The parents that are declared inline have folders of their own.
             let (file, folder) = find(folder, &name);
             self.read_file(&file, &folder, child);
         }
     }
 
     /// Takes over the items of a module, and returns the modules that have files of their own.
-    fn add(&mut self, path: ModulePath, file: ModulePath, items: &[syn::Item]) -> Vec<ModulePath> {
+    fn add(&mut self, path: &[String], file: &[String], items: &[syn::Item]) -> Vec<ModulePath> {
         let mut reader = Reader::default();
         for item in items {
             reader.visit_item(item);
         }
         let module = Module {
-            file: file.clone(),
+            file: file.to_vec(),
             ..reader.module
         };
-        self.by_path.insert(path.clone(), module);
+        self.by_path.insert(path.to_vec(), module);
         for (name, items) in reader.inline {
-            let inner = child_of(&path, &name);
-            let files = self.add(inner, file.clone(), &items);
+            let inner = child_of(path, &name);
+            let files = self.add(&inner, file, &items);
             assert!(
                 files.is_empty(),
                 "{files:?}: a file inside an inline module"
             );
         }
         let files = reader.files.iter();
-        files.map(|name| child_of(&path, name)).collect()
+        files.map(|name| child_of(path, name)).collect()
     }
 
     /// The circles of the crate, as its file tree shows them: among the files and folders at the top, and among
@@ -189,8 +188,8 @@ impl Modules {
         if is_relative {
             // A name that is neither a module here nor brought in is a crate's, a local one, or the prelude's.
             let module = self.by_path.get(&at)?;
-            let is_known =
-                self.by_path.contains_key(&child_of(&at, first)) || module.imports.contains_key(first);
+            let is_known = self.by_path.contains_key(&child_of(&at, first))
+                || module.imports.contains_key(first);
             if !is_known {
                 return None;
             }
