@@ -64,11 +64,11 @@ impl Modules {
     pub(crate) fn read(root: &Path) -> Self {
         let mut modules = Self::default();
         let folder = root.parent().unwrap_or(root);
-        modules.read_file(root, folder, ModulePath::new());
+        modules.read_file(root, folder, &[]);
         modules
     }
 
-    fn read_file(&mut self, file: &Path, folder: &Path, path: ModulePath) {
+    fn read_file(&mut self, file: &Path, folder: &Path, path: &[String]) {
         let text = std::fs::read_to_string(file)
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let parsed =
@@ -77,11 +77,11 @@ impl Modules {
             return;
         }
         self.files.push(file.to_owned());
-        let children = self.add(&path, &path, &parsed.items);
+        let children = self.add(path, path, &parsed.items);
         for child in children {
             let name = child.last().cloned().unwrap_or_default();
             let (file, folder) = find(folder, &name);
-            self.read_file(&file, &folder, child);
+            self.read_file(&file, &folder, &child);
         }
     }
 
