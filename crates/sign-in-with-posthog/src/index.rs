@@ -54,6 +54,18 @@ pub(crate) struct Index {
     /// Dynamically registered client ids by issuer.
     #[serde(default)]
     pub(crate) client_ids: BTreeMap<String, String>,
+    /// Connections that are off the list and whose secrets are kept for a while.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) replaced: Vec<Replaced>,
+}
+
+/// A Connection whose place another one has taken.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Replaced {
+    pub(crate) connection: Connection,
+    pub(crate) by: ConnectionId,
+    /// When, in Unix seconds.
+    pub(crate) since: i64,
 }
 
 impl Index {
@@ -63,10 +75,32 @@ impl Index {
 
     /// Adds a Connection, or replaces the one of the same id in its place.
     pub(crate) fn put(&mut self, connection: Connection) {
+        self.replaced
+            .retain(|known| known.connection.id != connection.id);
         match self.connection_mut(&connection.id) {
             Some(known) => *known = connection,
             None => self.connections.push(connection),
         }
+    }
+
+    /// Takes a Connection off the list because `by` has taken its place.
+    pub(crate) fn set_aside(&mut self, id: &ConnectionId, by: ConnectionId, since: i64) {
+        let Some(place) = self.connections.iter().position(|known| &known.id == id) else {
+            return;
+        };
+        let connection = self.connections.remove(place);
+        self.replaced.retain(|known| &known.connection.id != id);
+        self.replaced.push(Replaced {
+            connection,
+            by,
+            since,
+        });
+    }
+
+    /// Forgets a Connection, wherever it is.
+    pub(crate) fn remove(&mut self, id: &ConnectionId) {
+        self.connections.retain(|known| &known.id != id);
+        self.replaced.retain(|known| &known.connection.id != id);
     }
 }
 

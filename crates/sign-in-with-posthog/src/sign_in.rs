@@ -5,6 +5,7 @@ mod client;
 mod error;
 mod identity;
 mod keeping;
+mod replaced;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,7 +25,7 @@ use crate::connection::{
 };
 use crate::file::{self, FileError, Lock};
 use crate::host::Host;
-use crate::index::{IndexError, IndexFile};
+use crate::index::{Index, IndexError, IndexFile};
 use crate::metadata::Metadata;
 use crate::record::{Content, Record, TokenSet};
 use crate::revocation::{Revocation, Revoke, revoke, revoke_leftover};
@@ -388,16 +389,20 @@ impl SignIn {
             ReplaceError::Vault(error) => SessionError::from(error),
         })?;
         self.session(id).forget();
-        let (index, id) = (self.0.index.clone(), id.clone());
+        let (index, gone) = (self.0.index.clone(), id.clone());
         let now = self.0.clock.unix_seconds();
         blocking(move || {
             index.update(|index| {
-                if let Some(connection) = index.connection_mut(&id) {
+                if let Some(connection) = index.connection_mut(&gone) {
                     connection.end(EndReason::SignedOut, now);
                 }
             })
         })
         .await?;
+        // What it had replaced is not left behind either; if this fails, it is tried again later.
+        if let Err(error) = self.remove_replaced_that(|known| known.by == *id).await {
+            tracing::warn!(%error, "what this sign-in had replaced is still stored");
+        }
         let Some(Content::Tokens(tokens)) = old else {
             return Ok(Revocation::NotNeeded);
         };
@@ -414,13 +419,25 @@ impl SignIn {
     ///
     /// A Vault or list that could not be written.
     pub async fn remove(&self, id: &ConnectionId) -> Result<(), SessionError> {
+        self.remove_record(id, |_, _| true).await
+    }
+
+    /// Forgets a Connection if the list says under its lock that it is `wanted`.
+    async fn remove_record(
+        &self,
+        id: &ConnectionId,
+        wanted: fn(&Index, &ConnectionId) -> bool,
+    ) -> Result<(), SessionError> {
         let _lock = self.lock(id).await?;
         let (vault, index, id) = (self.0.vault.clone(), self.0.index.clone(), id.clone());
+        let (list, gone) = (index.clone(), id.clone());
+        if !blocking(move || Ok::<_, IndexError>(wanted(&list.read()?, &gone))).await? {
+            return Ok(());
+        }
         self.session(&id).forget();
         let gone = id.clone();
         blocking(move || vault.delete(&gone)).await?;
-        blocking(move || index.update(|index| index.connections.retain(|known| known.id != id)))
-            .await?;
+        blocking(move || index.update(|index| index.remove(&id))).await?;
         Ok(())
     }
 

@@ -225,10 +225,12 @@ async fn replace_keys(
         let swapping = swap(program, &key, new);
         let outcome = console.watch(&progress, swapping).await;
         let mut sentence = outcome.sentence(new);
-        if matches!(outcome, Outcome::Removed) {
+        if outcome.is_gone() {
             keys.removed.push(key.id.to_string());
         } else {
             keys.kept.push(key.id.to_string());
+        }
+        if !outcome.is_gone() && !matches!(outcome, Outcome::Ended(..)) {
             sentence = format!(
                 "{sentence} Remove it with `pockethog logout {}` once you no longer need it.",
                 key.id
@@ -251,15 +253,17 @@ async fn swap(program: &Program, key: &Connection, new: &Connection) -> Outcome 
         Err(error) => return Outcome::NotHandedOver(error),
     };
     let finding = key_swap::find(program, key, new);
-    let Ok(Some(found)) = tokio::time::timeout(SWAP_TIME, finding).await else {
-        return Outcome::NotListed;
+    let found = match tokio::time::timeout(SWAP_TIME, finding).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(outcome)) => return outcome,
+        Err(_) => return Outcome::NotListed,
     };
     let left = match key_swap::hand_over(program, &mut snapshots, key, new, &found) {
         Ok(left) => left,
         Err(error) => return Outcome::NotHandedOver(error),
     };
-    let outcome = key_swap::remove(program, key, left).await;
-    if matches!(outcome, Outcome::Removed) {
+    let outcome = key_swap::set_aside(program, key, new, &found, left).await;
+    if outcome.is_gone() {
         let preferences = program.folders.preferences();
         let preferred = Preferences::update(&preferences, |preferences| {
             key_swap::forget_banner(preferences, key);
@@ -333,8 +337,13 @@ fn report(console: &Console, connection: &Connection, keys: &Keys) {
         connection.account.label()
     ));
     console.say(format!(
-        "Not you? `pockethog logout {}` signs this account out; its name stays in the list.",
-        connection.id
+        "Not you? `pockethog logout {} --not-me` removes this account from the device{}.",
+        connection.id,
+        if keys.removed.is_empty() {
+            ""
+        } else {
+            ", and your API key is used again"
+        }
     ));
     let missing = accounts::missing_scopes(connection);
     if !missing.is_empty() {

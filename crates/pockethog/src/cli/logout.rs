@@ -3,11 +3,12 @@
 use clap::Args;
 use futures::future::join_all;
 use serde_json::json;
-use sign_in_with_posthog::{Connection, CredentialKind, Revocation};
+use sign_in_with_posthog::{Connection, CredentialKind, Revocation, SessionError};
 
 use super::console::{CliError, Console, Exit, Progress, Text};
 use super::select;
 use crate::accounts::removal_page;
+use crate::key_swap;
 use crate::program::Program;
 
 /// Sign out: forget the tokens here and revoke them at PostHog.
@@ -18,13 +19,18 @@ use crate::program::Program;
 Examples:
   pockethog logout
   pockethog logout eu
-  pockethog logout --all --json")]
+  pockethog logout --all --json
+  pockethog logout us-0123456789ab --not-me    somebody else answered the sign-in")]
 pub struct Logout {
     /// `us`, `eu`, an address or a connection; needed where there are several.
     connection: Option<String>,
     /// Sign out everywhere.
     #[arg(long, conflicts_with = "connection")]
     all: bool,
+    /// Somebody else signed in: also take the account off the list, and use the API key again whose place it has taken
+    /// within the last day.
+    #[arg(long, requires = "connection")]
+    not_me: bool,
 }
 
 /// Signs out.
@@ -34,7 +40,12 @@ pub struct Logout {
 /// Nobody signed in, several to choose from, or a mark that could not be written. If PostHog did not revoke the
 /// tokens, the run ends in part.
 pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Result<Exit, CliError> {
-    let active = program.active_connections()?;
+    let mut active = program.active_connections()?;
+    if logout.not_me {
+        // One that has ended meanwhile may have replaced a key all the same.
+        active = program.sign_in.connections()?;
+        active.retain(|known| known.kind == CredentialKind::OAuth);
+    }
     let chosen: Vec<&Connection> = match &logout.connection {
         Some(typed) => {
             let found = select::connections(typed, &active);
@@ -67,10 +78,16 @@ pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Resul
     let leaving = join_all(
         chosen
             .iter()
-            .map(|known| program.sign_in.sign_out(&known.id)),
+            .map(|known| leave(program, known, logout.not_me)),
     );
+    let mut keys = Vec::new();
     let left = match console.watch_in_time(&progress, leaving).await {
-        Ok(left) => left.into_iter().collect::<Result<Vec<_>, _>>()?,
+        Ok(left) => {
+            let left = left.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let (back, left): (Vec<_>, Vec<_>) = left.into_iter().unzip();
+            keys.extend(back.into_iter().flatten());
+            left
+        }
         // Here it is over, and PostHog did not say so in time.
         Err(time) => {
             let active = program.active_connections()?;
@@ -84,7 +101,10 @@ pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Resul
         }
     };
     let left: Vec<_> = chosen.iter().copied().zip(left).collect();
-    report(console, &left);
+    if logout.not_me {
+        forget_projects(program, &chosen);
+    }
+    report(console, &left, &keys);
     let all_revoked = left.iter().all(|(_, left)| *left != Revocation::Failed);
     Ok(if all_revoked {
         Exit::Done
@@ -93,14 +113,40 @@ pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Resul
     })
 }
 
-fn report(console: &Console, left: &[(&Connection, Revocation)]) {
+/// Signs out of one, and if the person did not sign in there, undoes what the sign-in has changed.
+async fn leave(
+    program: &Program,
+    known: &Connection,
+    not_me: bool,
+) -> Result<(Vec<Connection>, Revocation), SessionError> {
+    if not_me {
+        return key_swap::undo(program, known).await;
+    }
+    let revocation = program.sign_in.sign_out(&known.id).await?;
+    Ok((Vec::new(), revocation))
+}
+
+fn forget_projects(program: &Program, gone: &[&Connection]) {
+    let forgotten = program.snapshots().and_then(|mut snapshots| {
+        gone.iter()
+            .try_for_each(|known| snapshots.forget_connection(&known.id))
+    });
+    if let Err(error) = forgotten {
+        tracing::warn!(%error, "projects of an account that was removed are still listed");
+    }
+}
+
+fn report(console: &Console, left: &[(&Connection, Revocation)], keys: &[Connection]) {
     let unrevoked = left.iter().filter(|(_, left)| *left == Revocation::Failed);
     if console.is_json() {
         let ids: Vec<&str> = left.iter().map(|(known, _)| known.id.as_str()).collect();
         let unrevoked: Vec<_> = unrevoked
             .map(|(known, _)| json!({ "connection": known.id.as_str(), "remove_at": removal_page(known) }))
             .collect();
-        console.document(&json!({ "signed_out": ids, "not_revoked": unrevoked }));
+        let keys: Vec<&str> = keys.iter().map(|known| known.id.as_str()).collect();
+        console.document(
+            &json!({ "signed_out": ids, "not_revoked": unrevoked, "restored_keys": keys }),
+        );
         return;
     }
     if left.is_empty() {
@@ -121,5 +167,11 @@ fn report(console: &Console, left: &[(&Connection, Revocation)]) {
             )),
             Revocation::Done | Revocation::NotNeeded => {}
         }
+    }
+    for key in keys {
+        console.line(format!(
+            "Your API key for {} is used again.",
+            key.host.name()
+        ));
     }
 }

@@ -46,6 +46,9 @@ pub(super) fn in_time(
     let runtime = super::runtime()?;
     let ended = runtime.block_on(work);
     console.flush();
+    if let Err(error) = runtime.block_on(program.sign_in.remove_replaced()) {
+        tracing::warn!(%error, "an API key that was replaced is still stored");
+    }
     after_renewals(&runtime, &program.sign_in);
     if console.time_is_up() {
         runtime.shutdown_timeout(LAST_WRITES);

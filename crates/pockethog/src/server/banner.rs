@@ -90,13 +90,17 @@ pub async fn swap(state: &Arc<State>, key: &Connection, new: &Connection) {
     let outcome = swapped(state, key, new).await;
     let mut text = outcome.sentence(new);
     let (tone, action) = match &outcome {
-        Outcome::Removed => (Tone::Good, None),
+        Outcome::Replaced => (Tone::Good, None),
         Outcome::NotListed => {
             text.push_str(" Choose “Sign in” in the banner again to replace it.");
             (Tone::Warn, None)
         }
         Outcome::NotHandedOver(_) => (Tone::Warn, None),
-        Outcome::KeptFor(_) | Outcome::NotRemoved(_) => {
+        Outcome::Ended(_, left) if left.is_empty() => (Tone::Warn, None),
+        Outcome::Ended(..)
+        | Outcome::KeptFor(_)
+        | Outcome::NotKnown(_)
+        | Outcome::NotRemoved(_) => {
             let connections = ("Connections".to_owned(), "/connections".to_owned());
             (Tone::Warn, Some(connections))
         }
@@ -107,22 +111,25 @@ pub async fn swap(state: &Arc<State>, key: &Connection, new: &Connection) {
 
 async fn swapped(state: &Arc<State>, key: &Connection, new: &Connection) -> Outcome {
     let finding = key_swap::find(state.program(), key, new);
-    let Ok(Some(found)) = tokio::time::timeout(PATIENCE, finding).await else {
-        return Outcome::NotListed;
+    let found = match tokio::time::timeout(PATIENCE, finding).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(outcome)) => return outcome,
+        Err(_) => return Outcome::NotListed,
     };
     let (from, to) = (key.clone(), new.clone());
     let handed = state
         .blocking(move |state| {
             let mut snapshots = state.snapshots();
-            key_swap::hand_over(state.program(), &mut snapshots, &from, &to, &found)
+            let left = key_swap::hand_over(state.program(), &mut snapshots, &from, &to, &found)?;
+            Ok((found, left))
         })
         .await;
-    let left = match handed {
-        Ok(left) => left,
+    let (found, left) = match handed {
+        Ok(handed) => handed,
         Err(error) => return Outcome::NotHandedOver(error),
     };
-    let outcome = key_swap::remove(state.program(), key, left).await;
-    if matches!(outcome, Outcome::Removed) {
+    let outcome = key_swap::set_aside(state.program(), key, new, &found, left).await;
+    if outcome.is_gone() {
         let gone = key.clone();
         let tidied = state
             .blocking(move |state| {

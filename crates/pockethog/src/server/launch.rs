@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sign_in_with_posthog::SignIn;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use url::Url;
@@ -35,6 +36,9 @@ const LARGEST_NOTE: u64 = 1 << 16;
 
 /// The longest proof that is read of another app, in bytes.
 const LONGEST_PROOF: usize = 4 * 1024;
+
+/// How often the app looks for API keys to remove that were replaced.
+const TIDY_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// How long open answers may take to end.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -172,6 +176,7 @@ impl App {
             lock,
         } = self;
         let refresher = tokio::spawn(refresher::run(Arc::clone(&state)));
+        let tidying = tokio::spawn(tidy(state.program().sign_in.clone()));
         let closer = Arc::clone(&state);
         let bounded = Bounded::new(listener, Arc::clone(state.clients()));
         let service = router(&state).into_make_service_with_connect_info::<Client>();
@@ -188,6 +193,7 @@ impl App {
             () = overdue => Ok(()),
         };
         refresher.abort();
+        tidying.abort();
         std::fs::remove_file(&note).ok();
         drop(lock);
         result
@@ -213,6 +219,16 @@ impl Running {
         taken
             .then(|| open_address(&self.address, code.expose()))
             .ok_or_else(hangs)
+    }
+}
+
+/// Removes API keys that were replaced, once their time is over.
+async fn tidy(sign_in: SignIn) {
+    loop {
+        if let Err(error) = sign_in.remove_replaced().await {
+            tracing::warn!(%error, "an API key that was replaced is still stored");
+        }
+        tokio::time::sleep(TIDY_PAUSE).await;
     }
 }
 

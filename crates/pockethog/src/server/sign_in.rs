@@ -264,7 +264,8 @@ async fn end(state: &Arc<State>, entry: &Entry, response: &AuthorizationResponse
     with_cookie(response, &entry.attempt.farewell_cookie())
 }
 
-/// Undoes a sign-in that somebody else has answered: nothing of it stays.
+/// Undoes a sign-in that somebody else has answered: nothing of it stays, and the API key that it had replaced is
+/// used again.
 async fn not_me(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> Response {
     let connections = state.blocking(|state| state.connections()).await;
     let connections = connections.unwrap_or_default().into_iter();
@@ -272,28 +273,36 @@ async fn not_me(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> 
     let Some(connection) = found.next() else {
         return see_other("/sign-in");
     };
-    let gone = async {
-        let sign_in = &state.program().sign_in;
-        sign_in.sign_out(&connection.id).await?;
-        sign_in.remove(&connection.id).await
+    let gone = key_swap::undo(state.program(), &connection);
+    let keys = match gone.await {
+        Ok((keys, _)) => keys,
+        Err(error) => {
+            say(&state, format!("The account could not be removed: {error}"));
+            return see_other("/connections");
+        }
     };
-    if let Err(error) = gone.await {
-        say(&state, format!("The account could not be removed: {error}"));
-        return see_other("/connections");
-    }
     forget_projects(&state, connection.id.clone()).await;
     state.announce(Change::SignedOut(connection.id.clone()));
     state.announce(Change::Projects);
     state.say(Notice {
         tone: Tone::Good,
         text: format!(
-            "{} was signed out of {} and removed from this device. If you did not sign in as {0}, somebody else may have answered: sign in again.",
+            "{} was signed out of {} and removed from this device. If you did not sign in as {0}, somebody else may have answered: sign in again.{}",
             connection.account.label(),
             connection.host.name(),
+            if keys.is_empty() {
+                ""
+            } else {
+                " Your API key is used again."
+            },
         ),
         action: None,
     });
-    see_other("/sign-in")
+    if keys.is_empty() {
+        return see_other("/sign-in");
+    }
+    state.refresher().hurry();
+    see_other("/")
 }
 
 /// Somebody is signed in now: what is looked at has to be asked for.

@@ -128,7 +128,7 @@ async fn login_over_a_key(consent: &Consent<'_>) -> (Desk, serde_json::Value, St
 async fn a_sign_in_takes_the_place_of_the_key_for_the_same_host() {
     let (desk, document, said) = login_over_a_key(&Consent::default()).await;
     assert_eq!(document["removed_keys"].as_array().unwrap().len(), 1);
-    assert!(said.contains("your API key was removed"), "{said}");
+    assert!(said.contains("your API key is no longer used"), "{said}");
     let status = desk.run(&["status", "--json"]).await.ended(0).json();
     let kinds: Vec<_> = status["connections"].as_array().unwrap().iter().collect();
     assert_eq!(kinds.len(), 1, "{status}");
@@ -136,6 +136,93 @@ async fn a_sign_in_takes_the_place_of_the_key_for_the_same_host() {
     let projects = desk.run(&["projects", "--json"]).await.ended(0).json();
     let expected = desk.demo.us().world().projects.len();
     assert_eq!(projects["projects"].as_array().unwrap().len(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_sign_in_of_somebody_else_the_key_is_used_again() {
+    let (desk, document, said) = login_over_a_key(&Consent::default()).await;
+    let id = document["connection"]["id"].as_str().unwrap();
+    assert!(document["removed_keys"][0].is_string(), "{document}");
+    assert!(
+        said.contains("removed from this device after a day"),
+        "{said}"
+    );
+    let run = desk.run(&["logout", id, "--not-me", "--json"]).await;
+    assert_eq!(
+        run.ended(0).json()["restored_keys"],
+        document["removed_keys"]
+    );
+    let status = desk.run(&["status", "--json"]).await.ended(0).json();
+    let connections = status["connections"].as_array().unwrap();
+    assert_eq!(connections.len(), 1, "{status}");
+    assert_eq!(connections[0]["kind"], "api_key");
+    let projects = desk.run(&["projects", "--json"]).await.ended(0).json();
+    let expected = desk.demo.us().world().projects.len();
+    assert_eq!(projects["projects"].as_array().unwrap().len(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_deleted_at_posthog_goes_and_that_is_said() {
+    for reach in [
+        demo_posthog::Reach::All,
+        demo_posthog::Reach::Projects(vec![11]),
+    ] {
+        let desk = Desk::new().await;
+        let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+        desk.run_with_input(&["login", "us", "--api-key"], &key)
+            .await
+            .ended(0);
+        desk.run(&["projects"]).await.ended(0);
+        desk.demo.us().delete_api_key(&key);
+        let consent = Consent {
+            reach: reach.clone(),
+            ..Consent::default()
+        };
+        let run = desk.login(desk.demo.us(), "us", &consent).await.ended(0);
+        let said = &run.err;
+        assert!(
+            said.contains("does not accept your API key any more"),
+            "{said}"
+        );
+        assert!(!said.contains("just now"), "{said}");
+        let (gone, stays) = match reach {
+            demo_posthog::Reach::All => (1, 0),
+            _ => (0, 1),
+        };
+        let document = run.json();
+        assert_eq!(document["removed_keys"].as_array().unwrap().len(), gone);
+        assert_eq!(document["kept_keys"].as_array().unwrap().len(), stays);
+        assert_eq!(said.contains("that only it reached"), stays == 1, "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_reach_posthog_will_not_say_stays_and_the_reason_is_said() {
+    let desk = Desk::new().await;
+    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    desk.run_with_input(&["login", "us", "--api-key"], &key)
+        .await
+        .ended(0);
+    desk.demo.us().fail_next(Failure {
+        endpoint: Endpoint::OrganizationProjects,
+        times: 100,
+        what: Fault::Status {
+            code: 403,
+            body: r#"{"type":"authentication_error","code":"permission_denied","detail":"No."}"#
+                .to_owned(),
+            content_type: "application/json".to_owned(),
+            retry_after: None,
+        },
+        when: When::Before,
+    });
+    let run = desk.login(desk.demo.us(), "us", &Consent::default()).await;
+    let run = run.ended(0);
+    assert!(
+        run.err.contains("does not say all that it reaches"),
+        "{run:?}"
+    );
+    assert!(!run.err.contains("just now"), "{run:?}");
+    assert_eq!(run.json()["kept_keys"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,7 +62,7 @@ async fn signing_in_takes_the_place_of_the_key_and_everything_stays() {
     let new = only(&desk);
     assert_eq!(new.kind, CredentialKind::OAuth);
     let page = home(&desk).await;
-    assert!(page.contains("your API key was removed"), "{page}");
+    assert!(page.contains("your API key is no longer used"), "{page}");
     assert!(!page.contains(BANNER), "{page}");
     let snapshots = desk.app.state.snapshots();
     assert!(snapshots.projects_of(&old.id).unwrap().is_empty());
@@ -76,6 +76,55 @@ async fn signing_in_takes_the_place_of_the_key_and_everything_stays() {
             .all(|(of, _)| kept.iter().any(|(known, _)| known == of))
     );
     assert!(desk.app.state.preferences().0.project(&key).favourite);
+}
+
+/// Goes over to signing in, with this consent.
+async fn swap(desk: &Desk, consent: &Consent<'_>) {
+    let begun = answer(desk, "sign-in").await;
+    let address = desk.app.leads_to(&begun).await;
+    let back = desk.demo.us().consent(&address, consent);
+    assert_eq!(location(&desk.app.follow(&back).await), "/");
+}
+
+#[tokio::test]
+async fn after_not_me_the_key_that_was_replaced_is_used_again() {
+    let desk = with_key().await;
+    let key = only(&desk);
+    swap(&desk, &Consent::default()).await;
+    let new = only(&desk);
+    assert_eq!(new.kind, CredentialKind::OAuth);
+    let undone = desk
+        .app
+        .post(&format!("/sign-in/not-me/{}", new.id), &[])
+        .await;
+    assert_eq!(location(&undone), "/");
+    assert_eq!(only(&desk), key);
+    assert!(home(&desk).await.contains("Your API key is used again"));
+    let expected = desk.demo.us().world().projects.len();
+    let is_complete = |_: &str| {
+        let snapshots = desk.app.state.snapshots();
+        snapshots.projects_of(&key.id).unwrap().len() == expected
+    };
+    desk.app.home_until(is_complete).await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_deleted_at_posthog_is_not_called_a_matter_of_time() {
+    let desk = Desk::new().await;
+    let secret = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    desk.app
+        .post("/api-key", &[("address", "us"), ("key", &secret)])
+        .await;
+    known(&desk).await;
+    desk.demo.us().delete_api_key(&secret);
+    swap(&desk, &Consent::default()).await;
+    assert_eq!(only(&desk).kind, CredentialKind::OAuth);
+    let page = home(&desk).await;
+    assert!(
+        page.contains("PostHog does not accept your API key any more"),
+        "{page}"
+    );
+    assert!(!page.contains("just now"), "{page}");
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl SignIn {
     pub async fn move_vault(&self, target: VaultBackend) -> Result<(), MoveError> {
         let _hold = self.hold_vault(true).await?;
         let ids: Vec<ConnectionId> = self
-            .connections()?
+            .stored()?
             .into_iter()
             .map(|connection| connection.id)
             .collect();
@@ -56,7 +56,8 @@ impl SignIn {
         let index = self.0.index.clone();
         blocking(move || {
             index.update(|index| {
-                for connection in &mut index.connections {
+                let replaced = index.replaced.iter_mut().map(|known| &mut known.connection);
+                for connection in index.connections.iter_mut().chain(replaced) {
                     connection.vault = target;
                 }
             })
@@ -74,8 +75,7 @@ impl SignIn {
     /// A folder that cannot be written to.
     pub async fn leave_keychain(&self) -> Result<(), MoveError> {
         let _hold = self.hold_vault(true).await?;
-        let connections = self.connections()?;
-        let ids = connections.into_iter().map(|known| known.id).collect();
+        let ids = self.stored()?.into_iter().map(|known| known.id).collect();
         let (vault, index) = (self.0.vault.clone(), self.0.index.clone());
         let lost = blocking(move || vault.leave_keychain(ids)).await?;
         for id in &lost {
@@ -84,6 +84,9 @@ impl SignIn {
         let now = self.0.clock.unix_seconds();
         blocking(move || {
             index.update(|index| {
+                index
+                    .replaced
+                    .retain(|known| !lost.contains(&known.connection.id));
                 for connection in &mut index.connections {
                     connection.vault = VaultBackend::EncryptedFile;
                     if connection.is_active() && lost.contains(&connection.id) {
