@@ -1,6 +1,6 @@
 //! When access ends while somebody looks, and what comes back with it.
 
-use crate::stage::{Allow, Stage};
+use crate::harness::{Allow, Stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_leads_to_the_sign_in_screen_and_signing_in_again_brings_all_back() {

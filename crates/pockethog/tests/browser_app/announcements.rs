@@ -1,7 +1,7 @@
 //! Numbers for those who hear the page: in words, once, and not while they count up.
 
+use crate::harness::{Allow, Stage};
 use crate::home::overtake;
-use crate::stage::{Allow, Stage};
 
 /// Notes what changes in regions that are read out, and how often a number does.
 const LISTENER: &str = "

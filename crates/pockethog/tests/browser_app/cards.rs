@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::browser::accessibility::violations;
 use crate::browser::layout::misfits;
-use crate::stage::{Allow, Stage};
+use crate::harness::{Allow, Stage};
 
 /// A stage on the home screen with all its numbers.
 async fn at_home() -> Stage {

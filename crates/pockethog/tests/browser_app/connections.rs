@@ -1,6 +1,6 @@
 //! The connections page: signing out, and giving more than before.
 
-use crate::stage::{Allow, Stage};
+use crate::harness::{Allow, Stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_out_takes_the_access_back_and_keeps_the_other_connection() {

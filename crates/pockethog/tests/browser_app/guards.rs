@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 
-use crate::stage::{Allow, Stage};
+use crate::harness::{Allow, Stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_of_another_site_changes_nothing() {

@@ -8,7 +8,7 @@ use pockethog::snapshot::{Snapshots, View};
 
 use crate::browser::accessibility::violations;
 use crate::browser::layout::misfits;
-use crate::stage::{Allow, Stage};
+use crate::harness::{Allow, Stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_posthog_the_last_numbers_stand_there_with_their_age() {

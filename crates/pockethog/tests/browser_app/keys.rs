@@ -2,7 +2,7 @@
 
 use demo_posthog::ApiKeyOptions;
 
-use crate::stage::{Allow, Stage};
+use crate::harness::{Allow, Stage};
 
 /// Types an address and a key into the form.
 async fn connect(stage: &Stage, address: &str, key: &str) {

@@ -5,8 +5,8 @@
 
 #[path = "../browser/mod.rs"]
 mod browser;
+mod harness;
 mod independent;
-mod stage;
 
 mod access;
 mod announcements;

@@ -4,7 +4,7 @@
 use crate::browser::Look;
 use crate::browser::accessibility::{unreadable, violations};
 use crate::browser::layout::{WIDTHS, misfits};
-use crate::stage::{Allow, Stage};
+use crate::harness::{Allow, Stage};
 
 /// What is wrong with the page that the browser is on, each with the page's name.
 async fn faults(stage: &Stage, name: &str) -> Vec<String> {

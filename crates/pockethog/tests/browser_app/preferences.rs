@@ -4,7 +4,7 @@ use demo_posthog::{Options, Size};
 
 use crate::browser::accessibility::violations;
 use crate::browser::layout::misfits;
-use crate::stage::{Allow, Stage};
+use crate::harness::{Allow, Stage};
 
 /// A stage on the settings page, with some projects to arrange.
 async fn in_settings() -> Stage {

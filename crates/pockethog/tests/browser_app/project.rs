@@ -4,8 +4,8 @@ use demo_posthog::{Endpoint, Failure, Fault, Project, When};
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::harness::{Allow, Stage};
 use crate::independent::{visitors_of_30_days, was_right};
-use crate::stage::{Allow, Stage};
 
 /// A stage on the page of one project, with its numbers there.
 pub async fn on_the_page() -> (Stage, Project) {

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::harness::{Allow, Stage};
 use crate::independent::{visitors_today, was_right};
-use crate::stage::{Allow, Stage};
 
 /// Names of all projects of a region that a person sees.
 fn seen_by(posthog: &demo_posthog::Instance, person: u64) -> Vec<String> {

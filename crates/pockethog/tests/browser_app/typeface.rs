@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::harness::Stage;
 
 /// Every file of the typeface that the page has loaded: what asked for it, and the bytes that came over the network.
 const LOADED: &str = "return performance.getEntriesByType('resource')

@@ -1,6 +1,6 @@
 //! The whole way with the scripts of all pages switched off.
 
-use crate::stage::{Allow, Stage};
+use crate::harness::{Allow, Stage};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_links_and_forms() {

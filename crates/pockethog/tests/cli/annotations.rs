@@ -4,7 +4,7 @@
 
 use demo_posthog::Consent;
 
-use crate::desk::{Desk, Run};
+use crate::harness::{Desk, Run};
 use crate::shape::shape;
 
 async fn project(desk: &Desk) -> String {

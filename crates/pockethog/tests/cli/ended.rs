@@ -7,7 +7,7 @@ use std::time::Duration;
 use demo_posthog::{ApiKeyOptions, Consent, Edit, Endpoint, Failure, Fault, Instance, Reach, When};
 use serde_json::Value;
 
-use crate::desk::{Desk, Run};
+use crate::harness::{Desk, Run};
 
 /// Longer than a busy machine takes.
 const TIMEOUT: [&str; 2] = ["--timeout", "300s"];

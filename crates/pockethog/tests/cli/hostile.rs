@@ -12,7 +12,7 @@ use demo_posthog::{ApiKeyOptions, Edit, Endpoint, Failure, Fault, When};
 use nix::pty::{Winsize, openpty};
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, Run};
+use crate::harness::{Desk, Run};
 
 /// A title, colours, a forged line, the other direction of writing, marks that cannot be seen, markup.
 const HOSTILE: &str = "h\u{1b}]0;t\u{7}\u{1b}[35m\u{9b}36m\r\nFORGED\tq\u{202e}\u{200b}\u{2066}\u{61c}\u{200f}\

@@ -2,8 +2,8 @@
 //! code are looked at, and PostHog is the embedded one.
 
 mod annotations;
-mod desk;
 mod ended;
+mod harness;
 mod hostile;
 mod patience;
 mod preferences;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use demo_posthog::{Endpoint, Failure, Fault, When};
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 
 fn hang(desk: &Desk, endpoint: Endpoint) {
     desk.demo.us().fail_next(Failure {

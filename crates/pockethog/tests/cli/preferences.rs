@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 use crate::shape::shape;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@
 
 use demo_posthog::{Consent, Endpoint, Failure, Fault, Reach, When};
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 use crate::shape::shape;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio_rustls::TlsAcceptor;
 
-use crate::desk::{Desk, Run};
+use crate::harness::{Desk, Run};
 
 /// No resolver knows it (RFC 6761).
 const NAME: &str = "posthog.invalid";

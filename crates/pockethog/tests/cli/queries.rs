@@ -4,7 +4,7 @@
 
 use demo_posthog::{Endpoint, Failure, Fault, When};
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 use crate::shape::shape;
 
 /// Key of the project with the most visitors.

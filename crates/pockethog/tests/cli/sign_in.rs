@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use demo_posthog::{ApiKeyOptions, Consent, Endpoint, Failure, Fault, When};
 
-use crate::desk::{Desk, Started, visit};
+use crate::harness::{Desk, Started, visit};
 use crate::shape::shape;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use demo_posthog::ApiKeyOptions;
 use tokio::io::AsyncWriteExt;
 
-use crate::desk::{Desk, Run};
+use crate::harness::{Desk, Run};
 
 /// A user that owns nothing else here.
 const SOMEBODY: u32 = 54_321;

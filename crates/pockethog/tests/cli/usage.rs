@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::desk::{Desk, Run};
+use crate::harness::{Desk, Run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn help_and_version_are_no_errors() {

@@ -3,7 +3,7 @@
 use posthog_api::{AnnotationChange, AnnotationScope, NewAnnotation};
 use serde_json::json;
 
-use crate::desk::client;
+use crate::harness::client;
 use crate::server::{Answer, Server};
 
 #[tokio::test]

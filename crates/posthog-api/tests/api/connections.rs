@@ -5,7 +5,7 @@ use std::time::Duration;
 use posthog_api::{Client, HogQl, Limits, OneConnection, Pace};
 use serde_json::json;
 
-use crate::desk::{Credential, Replacement, http_builder};
+use crate::harness::{Credential, Replacement, http_builder};
 use crate::server::{Answer, Gate, Reply, Server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

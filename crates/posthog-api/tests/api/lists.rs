@@ -5,7 +5,7 @@ use std::time::Duration;
 use posthog_api::{Error, EventDefinitionSearch, HogQl, Patience};
 use serde_json::{Value, json};
 
-use crate::desk::client;
+use crate::harness::client;
 use crate::server::{Answer, Gate, Reply, Request, Server};
 
 fn parameter(request: &Request, name: &str) -> Option<String> {

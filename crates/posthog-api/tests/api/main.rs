@@ -8,7 +8,7 @@
 
 mod annotations;
 mod connections;
-mod desk;
+mod harness;
 mod lists;
 mod pace;
 mod queries;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use posthog_api::{Client, Error, HogQl, Limits};
 use serde_json::{Value, json};
 
-use crate::desk::{Credential, Replacement, client_of, client_with};
+use crate::harness::{Credential, Replacement, client_of, client_with};
 use crate::server::{Answer, Ending, Gate, Reply, Server};
 
 /// A server whose queries wait for a gate.

@@ -3,7 +3,7 @@
 use posthog_api::{Error, HogQl};
 use serde_json::{Value, json};
 
-use crate::desk::client;
+use crate::harness::client;
 use crate::server::{Answer, Reply, Request, Server};
 
 fn question() -> HogQl {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use posthog_api::{AnnotationChange, Client, Error, Limits, NewAnnotation, Pace, Patience};
 use serde_json::json;
 
-use crate::desk::{Credential, Replacement, client, http_builder};
+use crate::harness::{Credential, Replacement, client, http_builder};
 use crate::server::{Answer, Reply, Server};
 
 fn project() -> Answer {
@@ -217,7 +217,7 @@ async fn an_unreachable_host_is_named() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let client = Client::new(
-        crate::desk::http(),
+        crate::harness::http(),
         base.parse().unwrap(),
         Credential::new(Replacement::Next),
         Pace::new(Limits::OAUTH),

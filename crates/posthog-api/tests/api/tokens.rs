@@ -3,7 +3,7 @@
 use posthog_api::{BearerError, Error};
 use serde_json::json;
 
-use crate::desk::{Credential, Replacement, client, client_of};
+use crate::harness::{Credential, Replacement, client, client_of};
 use crate::server::{Answer, Reply, Request, Server};
 
 fn project() -> Answer {
@@ -147,7 +147,7 @@ async fn no_error_and_no_print_holds_the_token() {
     let client = client(&server);
     let error = client.project(7).await.unwrap_err();
     let lost = Server::start(|_| Reply::Close).await;
-    let broken = crate::desk::client(&lost).project(7).await.unwrap_err();
+    let broken = crate::harness::client(&lost).project(7).await.unwrap_err();
     for print in [format!("{error} {error:?}"), format!("{broken} {broken:?}")] {
         assert!(!print.contains("token-"), "{print}");
     }

@@ -5,7 +5,7 @@ use sign_in_with_posthog::{
     ApiKeyError, Connection, CredentialKind, EndReason, Host, Reach, SessionError,
 };
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 use crate::posthog::{Fault, Kind, refusal};
 use crate::server::{Answer, Wire};
 

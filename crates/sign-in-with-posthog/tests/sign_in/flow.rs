@@ -6,7 +6,7 @@ use sign_in_with_posthog::{
     LoopbackListener, MetadataError, NoAnswer, Reach, Region, Scopes, SessionError, TokenError,
 };
 
-use crate::desk::{self, Desk, MovedClock, REDIRECT};
+use crate::harness::{self, Desk, MovedClock, REDIRECT};
 use crate::posthog::{Fault, Kind, PostHog, refusal};
 use crate::server::{Answer, Wire};
 
@@ -259,7 +259,7 @@ async fn self_hosted_with_another_site_url_is_told_which_setting_is_wrong() {
 async fn self_hosted_behind_a_proxy_that_ends_tls_is_told_which_setting_is_missing() {
     let clock = std::sync::Arc::new(MovedClock::default());
     let posthog = PostHog::start_with_tls(Kind::Keeping, clock.clone());
-    let desk = Desk::at(posthog, Kind::Keeping, clock, desk::trusting_http());
+    let desk = Desk::at(posthog, Kind::Keeping, clock, harness::trusting_http());
     let attempt = begin_self_hosted(&desk).await.unwrap();
     desk.posthog
         .sign_as(&desk.posthog.base().replace("https://", "http://"));
@@ -434,7 +434,7 @@ async fn a_refused_registration_says_posthogs_words() {
 async fn rule_b1_an_untrusted_certificate_is_named() {
     let clock = std::sync::Arc::new(MovedClock::default());
     let posthog = PostHog::start_with_tls(Kind::Keeping, clock.clone());
-    let desk = Desk::at(posthog, Kind::Keeping, clock, desk::http());
+    let desk = Desk::at(posthog, Kind::Keeping, clock, harness::http());
     let error = begin(&desk).await.unwrap_err();
     assert!(
         matches!(
@@ -450,7 +450,7 @@ async fn rule_b1_an_untrusted_certificate_is_named() {
 async fn a_sign_in_over_tls_with_a_trusted_certificate_works() {
     let clock = std::sync::Arc::new(MovedClock::default());
     let posthog = PostHog::start_with_tls(Kind::Keeping, clock.clone());
-    let desk = Desk::at(posthog, Kind::Keeping, clock, desk::trusting_http());
+    let desk = Desk::at(posthog, Kind::Keeping, clock, harness::trusting_http());
     let connection = desk.connect().await;
     desk.token(&connection).await;
 }

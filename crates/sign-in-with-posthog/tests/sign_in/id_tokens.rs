@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sign_in_with_posthog::{CompleteError, IdTokenError, SessionError};
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 use crate::posthog::{Fault, Kind, sign};
 
 const TOKEN: &str = "/oauth/token";

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 use crate::posthog::Kind;
 
 /// How long the browser may be kept waiting by anybody.

@@ -11,8 +11,8 @@
 )]
 
 mod api_keys;
-mod desk;
 mod flow;
+mod harness;
 mod id_tokens;
 mod loopback;
 mod month;

@@ -5,7 +5,7 @@
 
 use sign_in_with_posthog::SessionError;
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 use crate::posthog::{Fault, GRACE, Kind, refusal};
 use crate::server::{Answer, Wire};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use sign_in_with_posthog::{Connection, Session, SessionError};
 
-use crate::desk::{self, Desk, MovedClock};
+use crate::harness::{self, Desk, MovedClock};
 use crate::posthog::{Fault, Kind, PostHog, refusal};
 use crate::server::Wire;
 
@@ -19,7 +19,7 @@ const A_WHILE: i64 = 60;
 
 /// Has `trouble` at both times and for both kinds of client; `told` is what the error has to say.
 async fn heals(told: &str, trouble: impl Fn(&Desk), over: impl Fn(&Desk)) {
-    heals_with(&desk::http(), told, trouble, over).await;
+    heals_with(&harness::http(), told, trouble, over).await;
 }
 
 /// As [`heals`], with another client in the program that meets the trouble.
@@ -66,7 +66,7 @@ async fn the_connection_is_refused() {
 #[tokio::test]
 async fn no_answer_comes_in_time() {
     heals_with(
-        &desk::impatient_http(),
+        &harness::impatient_http(),
         "did not answer in time",
         |desk| desk.posthog.fail(TOKEN, 3, Fault::Before(|| Wire::Hang)),
         |desk| desk.posthog.heal(),
@@ -128,11 +128,14 @@ async fn the_name_does_not_resolve() {
         let clock = std::sync::Arc::new(MovedClock::default());
         let posthog = PostHog::start_named("localhost", kind, clock.clone());
         let address: SocketAddr = posthog.address();
-        let http = desk::http_builder().resolve("localhost", address);
+        let http = harness::http_builder().resolve("localhost", address);
         let desk = Desk::at(posthog, kind, clock, http.build().unwrap());
         let connection = desk.connect().await;
         desk.leave(0);
-        let http = desk::http_builder().dns_resolver(NoNames).build().unwrap();
+        let http = harness::http_builder()
+            .dns_resolver(NoNames)
+            .build()
+            .unwrap();
         let session = desk.another_program_with(http).session(&connection.id);
         told_and_healed(&desk, &connection, &session, "could not be reached").await;
     }
@@ -143,7 +146,7 @@ async fn the_certificate_is_not_trusted_any_more() {
     for kind in Kind::BOTH {
         let clock = std::sync::Arc::new(MovedClock::default());
         let posthog = PostHog::start_with_tls(kind, clock.clone());
-        let desk = Desk::at(posthog, kind, clock, desk::trusting_http());
+        let desk = Desk::at(posthog, kind, clock, harness::trusting_http());
         let connection = desk.connect().await;
         desk.leave(0);
         let session = desk.another_program().session(&connection.id);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use sign_in_with_posthog::{LoopbackListener, Scopes};
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 use crate::posthog::Kind;
 
 /// A user id that no account of the machine has.

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::{digest, rand, rsa, signature};
 use serde_json::{Value, json};
 
-use crate::desk::MovedClock;
+use crate::harness::MovedClock;
 use crate::server::{Answer, Request, Server, Wire};
 
 /// Seconds in which a used refresh token is answered with the same pair again.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use sign_in_with_posthog::AuthorizationResponse;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 use crate::posthog::{Fault, Kind, refusal};
 use crate::server::Wire;
 

@@ -3,7 +3,7 @@
 use sign_in_with_posthog::{AccessToken, Connection, ConnectionState, EndReason, SessionError};
 use tokio::task::JoinHandle;
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 use crate::posthog::{Fault, Kind, refusal};
 use crate::server::Wire;
 
