@@ -1,97 +1,99 @@
 //! When access ends while somebody looks, and what comes back with it.
 
-use crate::harness::{Allow, Stage};
+use crate::harness::{Allow, Harness};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_leads_to_the_sign_in_screen_and_signing_in_again_brings_all_back() {
-    let stage = Stage::set().await;
-    stage.sign_in("us", &Allow::default()).await;
-    let all = stage.us().world().projects.len();
-    stage.complete(all).await;
+    let harness = Harness::start().await;
+    harness.sign_in("us", &Allow::default()).await;
+    let all = harness.us().world().projects.len();
+    harness.complete(all).await;
     // Something to find again: a favourite with a name of its own.
-    let path = stage
+    let path = harness
         .browser
         .run(
             "return document.querySelector('#cards li:nth-child(3) h3 a').getAttribute('href')",
             vec![],
         )
         .await;
-    stage.go(path.as_str().unwrap()).await;
-    stage.browser.click("#preferences summary").await;
-    stage
+    harness.go(path.as_str().unwrap()).await;
+    harness.browser.click("#preferences summary").await;
+    harness
         .browser
         .click("#preferences input[name=favourite]")
         .await;
-    stage.browser.find(".title .fav").await;
-    stage
+    harness.browser.find(".title .fav").await;
+    harness
         .browser
         .fill("#preferences input[name=name]", "My own name")
         .await;
-    stage.browser.press("Enter").await;
-    stage
+    harness.browser.press("Enter").await;
+    harness
         .browser
         .until("document.querySelector('.title h1').textContent.includes('My own name')")
         .await;
-    stage.go("/").await;
-    stage.complete(all).await;
-    assert_eq!(stage.projects().await[0], "My own name");
+    harness.go("/").await;
+    harness.complete(all).await;
+    assert_eq!(harness.projects().await[0], "My own name");
 
-    let connected_apps = format!("{}/settings/connected-apps", stage.us().address());
-    stage.browser.second_tab(&connected_apps).await;
-    stage.browser.click("[id^=revoke-]").await;
-    stage.browser.gone("[id^=revoke-]").await;
-    stage.browser.first_tab().await;
+    let connected_apps = format!("{}/settings/connected-apps", harness.us().address());
+    harness.browser.second_tab(&connected_apps).await;
+    harness.browser.click("[id^=revoke-]").await;
+    harness.browser.gone("[id^=revoke-]").await;
+    harness.browser.first_tab().await;
     // The open page finds out by itself or by a reload, and both lead to the same screen.
-    stage.browser.reload().await;
-    stage
+    harness.browser.reload().await;
+    harness
         .browser
         .find("button[formaction$=\"/sign-in/us\"]")
         .await;
-    let said = stage.browser.text(".notice").await;
+    let said = harness.browser.text(".notice").await;
     assert!(said.contains("kept"), "{said}");
 
-    stage.sign_in("us", &Allow::default()).await;
-    stage.complete(all).await;
-    assert_eq!(stage.projects().await[0], "My own name");
-    stage.browser.finish().await;
+    harness.sign_in("us", &Allow::default()).await;
+    harness.complete(all).await;
+    assert_eq!(harness.projects().await[0], "My own name");
+    harness.browser.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn open_pages_leave_by_themselves_once_the_access_was_revoked() {
-    let stage = Stage::set().await;
-    stage.sign_in("us", &Allow::default()).await;
-    stage.complete(stage.us().world().projects.len()).await;
-    let project = stage.us().world().projects[0].id;
-    let connected_apps = format!("{}/settings/connected-apps", stage.us().address());
-    stage.browser.second_tab(&connected_apps).await;
-    stage.browser.click("[id^=revoke-]").await;
-    stage.browser.gone("[id^=revoke-]").await;
+    let harness = Harness::start().await;
+    harness.sign_in("us", &Allow::default()).await;
+    harness.complete(harness.us().world().projects.len()).await;
+    let project = harness.us().world().projects[0].id;
+    let connected_apps = format!("{}/settings/connected-apps", harness.us().address());
+    harness.browser.second_tab(&connected_apps).await;
+    harness.browser.click("[id^=revoke-]").await;
+    harness.browser.gone("[id^=revoke-]").await;
     // A page whose numbers have to be asked for finds out, and says so where it leads to.
-    stage.go(&format!("/project/us/{project}?range=90d")).await;
+    harness
+        .go(&format!("/project/us/{project}?range=90d"))
+        .await;
     let reason = "US Cloud: Your access was revoked or has expired. Sign in again to go on. Your projects, favourites and colours are kept.";
-    stage.at("/").await;
-    stage.browser.shows(reason).await;
+    harness.at("/").await;
+    harness.browser.shows(reason).await;
     // Nobody has touched the other tab.
-    stage.browser.first_tab().await;
-    stage
+    harness.browser.first_tab().await;
+    harness
         .browser
         .find("button[formaction$=\"/sign-in/us\"]")
         .await;
-    stage.browser.shows(reason).await;
-    stage.browser.finish_without_errors().await;
+    harness.browser.shows(reason).await;
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_organization_that_refuses_is_named_and_the_rest_is_there() {
-    let stage = Stage::set().await;
-    let world = stage.us().world();
+    let harness = Harness::start().await;
+    let world = harness.us().world();
     let refusing = &world.organizations[1];
-    stage.us().forbid_organization(&refusing.id);
-    stage.sign_in("us", &Allow::default()).await;
+    harness.us().forbid_organization(&refusing.id);
+    harness.sign_in("us", &Allow::default()).await;
     let rest = world.projects.len() - world.projects_of(&refusing.id).count();
-    stage.complete(rest).await;
-    stage.browser.shows(&refusing.name).await;
-    let said = stage.browser.text(".notice.warn").await;
+    harness.complete(rest).await;
+    harness.browser.shows(&refusing.name).await;
+    let said = harness.browser.text(".notice.warn").await;
     assert!(said.contains(&refusing.name), "{said}");
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }

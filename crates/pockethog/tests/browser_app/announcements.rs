@@ -1,6 +1,6 @@
 //! Numbers for those who hear the page: in words, once, and not while they count up.
 
-use crate::harness::{Allow, Stage};
+use crate::harness::{Allow, Harness};
 use crate::home::overtake;
 
 /// Notes what changes in regions that are read out, and how often a number does.
@@ -17,18 +17,18 @@ const LISTENER: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_that_counts_up_is_said_once_in_words_when_it_has_settled() {
-    let stage = Stage::set().await;
-    stage.sign_in("us", &Allow::default()).await;
-    stage.complete(stage.us().world().projects.len()).await;
-    let browser = &stage.browser;
+    let harness = Harness::start().await;
+    harness.sign_in("us", &Allow::default()).await;
+    harness.complete(harness.us().world().projects.len()).await;
+    let browser = &harness.browser;
     browser.motion().await;
     browser.before_every_page(LISTENER).await;
     browser.reload().await;
     browser
         .until("document.querySelector('#status').dataset.state === 'live'")
         .await;
-    let last = stage.projects().await.pop().unwrap();
-    overtake(&stage, &last);
+    let last = harness.projects().await.pop().unwrap();
+    overtake(&harness, &last);
     browser
         .until("Number(document.querySelector('#total [data-number]').dataset.number) >= 1000000")
         .await;
@@ -46,5 +46,5 @@ async fn a_number_that_counts_up_is_said_once_in_words_when_it_has_settled() {
     );
     assert!(seen[2].as_u64().unwrap() > 2, "nothing counted up: {seen}");
     assert_eq!(seen[3], serde_json::json!([]));
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }

@@ -4,19 +4,19 @@ use serde_json::json;
 
 use crate::browser::accessibility::violations;
 use crate::browser::layout::misfits;
-use crate::harness::{Allow, Stage};
+use crate::harness::{Allow, Harness};
 
-/// A stage on the home screen with all its numbers.
-async fn at_home() -> Stage {
-    let stage = Stage::set().await;
-    stage.sign_in("us", &Allow::default()).await;
-    stage.complete(stage.us().world().projects.len()).await;
-    stage
+/// A harness on the home screen with all its numbers.
+async fn at_home() -> Harness {
+    let harness = Harness::start().await;
+    harness.sign_in("us", &Allow::default()).await;
+    harness.complete(harness.us().world().projects.len()).await;
+    harness
 }
 
 /// The middle of an element, in the window.
-async fn middle(stage: &Stage, css: &str) -> (f64, f64) {
-    let place = stage
+async fn middle(harness: &Harness, css: &str) -> (f64, f64) {
+    let place = harness
         .browser
         .run(
             "const node = document.querySelector(arguments[0]); node.scrollIntoView({ block: 'center' });
@@ -29,11 +29,11 @@ async fn middle(stage: &Stage, css: &str) -> (f64, f64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_finger_hides_a_project_on_its_card_and_takes_it_back() {
-    let stage = at_home().await;
-    let browser = &stage.browser;
+    let harness = at_home().await;
+    let browser = &harness.browser;
     browser.size(390, 844).await;
-    let before = stage.projects().await;
-    let (x, y) = middle(&stage, "#cards li .menu summary").await;
+    let before = harness.projects().await;
+    let (x, y) = middle(&harness, "#cards li .menu summary").await;
     browser.tap(x, y).await;
     browser.find("#cards li .menu[open]").await;
     assert_eq!(misfits(browser).await, Vec::<String>::new());
@@ -47,27 +47,27 @@ async fn a_finger_hides_a_project_on_its_card_and_takes_it_back() {
         )
         .await;
     assert_eq!(small, json!([]), "too small for a finger");
-    let (x, y) = middle(&stage, ".menu[open] button[value=hide]").await;
+    let (x, y) = middle(&harness, ".menu[open] button[value=hide]").await;
     browser.tap(x, y).await;
     browser.shows("is hidden and no longer counted").await;
-    stage.complete(before.len() - 1).await;
-    assert!(!stage.projects().await.contains(&before[0]));
-    let (x, y) = middle(&stage, ".notice button[value=show]").await;
+    harness.complete(before.len() - 1).await;
+    assert!(!harness.projects().await.contains(&before[0]));
+    let (x, y) = middle(&harness, ".notice button[value=show]").await;
     browser.tap(x, y).await;
-    stage.complete(before.len()).await;
-    let mut after = stage.projects().await;
+    harness.complete(before.len()).await;
+    let mut after = harness.projects().await;
     after.sort();
     let mut all = before;
     all.sort();
     assert_eq!(after, all);
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_menu_of_a_card_works_by_keyboard() {
-    let stage = at_home().await;
-    let browser = &stage.browser;
-    let last = stage.projects().await.pop().unwrap();
+    let harness = at_home().await;
+    let browser = &harness.browser;
+    let last = harness.projects().await.pop().unwrap();
     browser
         .run(
             "document.querySelector('#cards li:last-child .menu summary').focus()",
@@ -85,17 +85,17 @@ async fn the_menu_of_a_card_works_by_keyboard() {
     browser.press("Tab").await;
     browser.press("Enter").await;
     browser.find("#cards li:first-child .fav").await;
-    stage.complete(stage.us().world().projects.len()).await;
-    assert_eq!(stage.projects().await[0], last);
-    stage.browser.finish_without_errors().await;
+    harness.complete(harness.us().world().projects.len()).await;
+    assert_eq!(harness.projects().await[0], last);
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_menu_of_a_card_works_without_scripts() {
-    let stage = at_home().await;
-    let browser = &stage.browser;
+    let harness = at_home().await;
+    let browser = &harness.browser;
     browser.scripts(false).await;
-    stage.go("/?sort=name").await;
+    harness.go("/?sort=name").await;
     browser.click("#cards li:first-child .menu summary").await;
     browser
         .fill("#cards li:first-child .menu [name=name]", "Zebra")
@@ -121,15 +121,15 @@ async fn the_menu_of_a_card_works_without_scripts() {
     browser.shows("Zebra is hidden").await;
     browser.click(".notice button[value=show]").await;
     browser.gone(".notice button[value=show]").await;
-    assert!(stage.projects().await.contains(&"Zebra".to_owned()));
-    stage.browser.finish_without_errors().await;
+    assert!(harness.projects().await.contains(&"Zebra".to_owned()));
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_curve_of_a_card_tells_day_and_number_under_the_pointer() {
-    let stage = at_home().await;
-    let browser = &stage.browser;
-    let (x, y) = middle(&stage, "#cards li .spark").await;
+    let harness = at_home().await;
+    let browser = &harness.browser;
+    let (x, y) = middle(&harness, "#cards li .spark").await;
     browser.point(x, y).await;
     let said = browser.text("#cards li .tip").await;
     let expected = browser
@@ -147,13 +147,13 @@ async fn the_curve_of_a_card_tells_day_and_number_under_the_pointer() {
     }
     browser.point(1.0, 1.0).await;
     browser.gone("#cards li .tip").await;
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sort_filter_and_range_are_there_after_leaving_and_coming_back() {
-    let stage = at_home().await;
-    let browser = &stage.browser;
+    let harness = at_home().await;
+    let browser = &harness.browser;
     browser.click(".tools .segments a[href*='sort=name']").await;
     browser.until("location.search.includes('sort=name')").await;
     browser.fill(".filter input", "Site 100").await;
@@ -175,13 +175,13 @@ async fn sort_filter_and_range_are_there_after_leaving_and_coming_back() {
     browser
         .until("document.querySelector('.ranges [aria-current]')?.textContent === '7d'")
         .await;
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn escape_empties_the_filter_and_enter_opens_what_is_found() {
-    let stage = at_home().await;
-    let browser = &stage.browser;
+    let harness = at_home().await;
+    let browser = &harness.browser;
     browser.press("/").await;
     browser
         .until("document.activeElement.matches('.filter input')")
@@ -195,5 +195,5 @@ async fn escape_empties_the_filter_and_enter_opens_what_is_found() {
     browser
         .until("document.querySelector('.title h1')?.textContent.includes('Site 1003')")
         .await;
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }

@@ -6,10 +6,10 @@ use crate::project::{notes_at_posthog, on_the_page, place_of_day};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_finger_reads_a_day_and_notes_something_from_there() {
-    let (stage, project) = on_the_page().await;
-    let browser = &stage.browser;
+    let (harness, project) = on_the_page().await;
+    let browser = &harness.browser;
     browser.size(390, 844).await;
-    let (x, y) = place_of_day(&stage, 15).await;
+    let (x, y) = place_of_day(&harness, 15).await;
     browser.tap(x, y).await;
     let said = browser.text(".chart-panel .tip").await;
     let points = browser
@@ -47,28 +47,28 @@ async fn a_finger_reads_a_day_and_notes_something_from_there() {
     browser.press_with_control("Enter").await;
     browser.shows("By a finger").await;
     browser.gone("dialog[open]").await;
-    assert!(notes_at_posthog(&stage, &project).contains(&"By a finger".to_owned()));
-    stage.browser.finish_without_errors().await;
+    assert!(notes_at_posthog(&harness, &project).contains(&"By a finger".to_owned()));
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn escape_closes_a_note_that_was_begun() {
-    let (stage, project) = on_the_page().await;
-    let browser = &stage.browser;
-    let before = notes_at_posthog(&stage, &project);
+    let (harness, project) = on_the_page().await;
+    let browser = &harness.browser;
+    let before = notes_at_posthog(&harness, &project);
     browser.click("a.add[data-dialog=add-note]").await;
     browser.fill("#add-note textarea", "Half a thought").await;
     browser.press("Escape").await;
     browser.gone("dialog[open]").await;
-    assert_eq!(notes_at_posthog(&stage, &project), before);
-    stage.browser.finish_without_errors().await;
+    assert_eq!(notes_at_posthog(&harness, &project), before);
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pointer_marks_its_point_and_dates_both_values() {
-    let (stage, _) = on_the_page().await;
-    let browser = &stage.browser;
-    let (x, y) = place_of_day(&stage, 10).await;
+    let (harness, _) = on_the_page().await;
+    let browser = &harness.browser;
+    let (x, y) = place_of_day(&harness, 10).await;
     browser.point(x, y).await;
     let said = browser.text(".chart-panel .tip").await;
     let seen = browser
@@ -91,16 +91,16 @@ async fn the_pointer_marks_its_point_and_dates_both_values() {
         };
         assert!(off(0, "at") < 1.5 && off(1, high) < 1.5, "{seen}");
     }
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn notes_of_days_apart_keep_their_own_lines() {
-    let (stage, _) = on_the_page().await;
-    let browser = &stage.browser;
+    let (harness, _) = on_the_page().await;
+    let browser = &harness.browser;
     // All of them before the one of the organization, which the demo has made.
     for (nth, text) in [(8, "One"), (10, "Two"), (12, "Three")] {
-        let (x, y) = place_of_day(&stage, nth).await;
+        let (x, y) = place_of_day(&harness, nth).await;
         browser.click_at(x, y).await;
         browser.fill("#add-note textarea", text).await;
         browser.press_with_control("Enter").await;
@@ -118,5 +118,5 @@ async fn notes_of_days_apart_keep_their_own_lines() {
         )
         .await;
     assert_eq!(lines, json!([8, 10, 12]));
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }

@@ -6,75 +6,75 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 
-use crate::harness::{Allow, Stage};
+use crate::harness::{Allow, Harness};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_of_another_site_changes_nothing() {
-    let stage = Stage::set().await;
+    let harness = Harness::start().await;
     let form = format!(
         "data:text/html,<form method=post action='{}'><input name=mode value=dark>\
          <input name=scheme value=plum><button>Go</button></form>",
-        stage.page("/settings")
+        harness.page("/settings")
     );
-    stage.browser.open(&form).await;
-    stage.browser.click("button").await;
-    stage.browser.shows("Refused").await;
-    stage.go("/").await;
-    stage
+    harness.browser.open(&form).await;
+    harness.browser.click("button").await;
+    harness.browser.shows("Refused").await;
+    harness.go("/").await;
+    harness
         .browser
         .until("document.documentElement.dataset.mode === 'auto'")
         .await;
-    stage.browser.finish().await;
+    harness.browser.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_cookie_a_browser_is_told_how_to_open_pockethog() {
-    let stage = Stage::set().await;
-    stage
+    let harness = Harness::start().await;
+    harness
         .browser
         .find("button[formaction$=\"/sign-in/us\"]")
         .await;
-    stage.browser.clear_cookies().await;
-    stage.go("/").await;
-    stage.browser.shows("pockethog").await;
+    harness.browser.clear_cookies().await;
+    harness.go("/").await;
+    harness.browser.shows("pockethog").await;
     assert!(
-        !stage
+        !harness
             .browser
             .has("button[formaction$=\"/sign-in/us\"]")
             .await
     );
     // The address that has opened it opens nothing again; running it again gives another one.
-    stage.browser.open(stage.opening()).await;
-    stage.browser.shows("used already").await;
-    stage.browser.open(&stage.another_opening()).await;
-    stage
+    harness.browser.open(harness.opening()).await;
+    harness.browser.shows("used already").await;
+    harness.browser.open(&harness.another_opening()).await;
+    harness
         .browser
         .find("button[formaction$=\"/sign-in/us\"]")
         .await;
-    stage.browser.finish().await;
+    harness.browser.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_name_for_loopback_gets_no_page() {
-    let stage = Stage::set().await;
-    let rebound = stage.opening().replace("127.0.0.1", "rebound.example");
-    stage.browser.open(&rebound).await;
-    stage.browser.shows("not PocketHog’s address").await;
+    let harness = Harness::start().await;
+    let rebound = harness.opening().replace("127.0.0.1", "rebound.example");
+    harness.browser.open(&rebound).await;
+    harness.browser.shows("not PocketHog’s address").await;
     // These are the requests that were meant to go there.
-    assert!(!stage.browser.strangers().await.is_empty());
-    stage.browser.finish().await;
+    assert!(!harness.browser.strangers().await.is_empty());
+    harness.browser.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_secret_stays_in_no_address_and_no_page() {
-    let stage = Stage::set().await;
-    let secret = stage.opening().rsplit('/').next().unwrap().to_owned();
-    let path = stage.browser.address().await.path().to_owned();
+    let harness = Harness::start().await;
+    let secret = harness.opening().rsplit('/').next().unwrap().to_owned();
+    let path = harness.browser.address().await.path().to_owned();
     assert!(path.starts_with("/~") && path.ends_with('/'), "{path}");
-    stage.sign_in("us", &Allow::default()).await;
+    harness.sign_in("us", &Allow::default()).await;
     for path in ["/", "/settings", "/connections"] {
-        stage.go(path).await;
-        let page = stage
+        harness.go(path).await;
+        let page = harness
             .browser
             .run(
                 "return document.documentElement.outerHTML + document.cookie",
@@ -83,7 +83,7 @@ async fn the_secret_stays_in_no_address_and_no_page() {
             .await;
         assert!(!page.as_str().unwrap().contains(&secret), "{path}");
     }
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }
 
 /// Listens where the program did and answers everything with forged content, as another user's program could.
@@ -114,77 +114,83 @@ async fn impostor(port: u16) -> Arc<Mutex<String>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_listens_after_the_app_has_ended_cannot_write_into_the_open_page() {
-    let mut stage = Stage::set().await;
-    stage.sign_in("us", &Allow::default()).await;
-    stage.go("/settings").await;
-    let settings = stage.browser.address().await;
-    stage.browser.second_tab(&stage.page("/")).await;
-    stage.complete(9).await;
+    let mut harness = Harness::start().await;
+    harness.sign_in("us", &Allow::default()).await;
+    harness.go("/settings").await;
+    let settings = harness.browser.address().await;
+    harness.browser.second_tab(&harness.page("/")).await;
+    harness.complete(9).await;
     let key = "return document.documentElement.dataset.key";
-    let key = stage.browser.run(key, vec![]).await;
+    let key = harness.browser.run(key, vec![]).await;
     let key = key.as_str().unwrap().to_owned();
     assert!(key.len() > 40, "{key}");
-    stage.kill();
+    harness.kill();
     let heard = impostor(settings.port().unwrap()).await;
     let unproven = "document.body.dataset.ended === 'unproven'";
-    stage.browser.until(unproven).await;
-    stage.browser.shows("PocketHog has ended").await;
+    harness.browser.until(unproven).await;
+    harness.browser.shows("PocketHog has ended").await;
     assert!(
-        stage.browser.has("#cards").await,
+        harness.browser.has("#cards").await,
         "the page stays as it was"
     );
-    assert!(!stage.browser.text("body").await.contains("FORGED"));
+    assert!(!harness.browser.text("body").await.contains("FORGED"));
     // The same for an answer that a script puts into the page.
-    stage.browser.first_tab().await;
+    harness.browser.first_tab().await;
     let submit = "const form = document.querySelector('#project-list form.move'); \
                   form.requestSubmit(form.querySelector('button'))";
-    stage.browser.run(submit, vec![]).await;
-    stage.browser.until(unproven).await;
-    assert!(!stage.browser.text("body").await.contains("FORGED"));
-    assert!(stage.browser.has("#project-list li").await);
+    harness.browser.run(submit, vec![]).await;
+    harness.browser.until(unproven).await;
+    assert!(!harness.browser.text("body").await.contains("FORGED"));
+    assert!(harness.browser.has("#project-list li").await);
     let heard = heard.lock().unwrap().clone();
     assert!(
         heard.contains("/events/home") && heard.contains("/settings"),
         "{heard}"
     );
     assert!(!heard.contains(&key), "the key is never sent: {heard}");
-    stage.browser.finish().await;
+    harness.browser.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_page_goes_on_after_a_restart() {
-    let mut stage = Stage::set().await;
-    stage.sign_in("us", &Allow::default()).await;
-    stage.complete(9).await;
+    let mut harness = Harness::start().await;
+    harness.sign_in("us", &Allow::default()).await;
+    harness.complete(9).await;
     let live = "document.getElementById('status').dataset.state === 'live'";
-    stage.browser.until(live).await;
-    stage.browser.run("window.same = true", vec![]).await;
-    stage.kill();
-    stage.browser.shows("PocketHog has ended").await;
-    stage.start_again();
-    stage.browser.until(&format!("window.same && {live}")).await;
+    harness.browser.until(live).await;
+    harness.browser.run("window.same = true", vec![]).await;
+    harness.kill();
+    harness.browser.shows("PocketHog has ended").await;
+    harness.start_again();
+    harness
+        .browser
+        .until(&format!("window.same && {live}"))
+        .await;
     // A bookmark works as well.
-    stage.go("/settings").await;
-    stage.browser.shows("Ada Lovelace").await;
-    stage.browser.finish().await;
+    harness.go("/settings").await;
+    harness.browser.shows("Ada Lovelace").await;
+    harness.browser.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_eighth_window_loads_while_seven_follow_their_numbers() {
-    let stage = Stage::set().await;
-    stage.sign_in("us", &Allow::default()).await;
+    let harness = Harness::start().await;
+    harness.sign_in("us", &Allow::default()).await;
     for _ in 0..6 {
-        stage.browser.second_window(&stage.page("/")).await;
-        stage
+        harness.browser.second_window(&harness.page("/")).await;
+        harness
             .browser
             .until("document.readyState === 'complete'")
             .await;
-        stage.browser.until("!document.hidden").await;
+        harness.browser.until("!document.hidden").await;
     }
-    stage.browser.second_window(&stage.page("/settings")).await;
-    stage.browser.shows("Colour scheme").await;
+    harness
+        .browser
+        .second_window(&harness.page("/settings"))
+        .await;
+    harness.browser.shows("Colour scheme").await;
     // The windows without a stream of their own have their numbers too.
-    stage.browser.first_tab().await;
-    stage.complete(9).await;
-    stage.browser.finish().await;
+    harness.browser.first_tab().await;
+    harness.complete(9).await;
+    harness.browser.finish().await;
 }

@@ -1,5 +1,5 @@
-//! The whole play: an embedded PostHog, the real program with a home folder of its own, and a browser
-//! that has opened the address which the program printed.
+//! A harness for tests of the whole way: an embedded PostHog, the real program with a home folder of its own, and a
+//! browser that has opened the address which the program printed.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::browser::Browser;
 
 /// Everything that a test of the whole way needs.
-pub struct Stage {
+pub struct Harness {
     demo: Option<Demo>,
     app: App,
     /// The path that all pages are below.
@@ -41,15 +41,15 @@ pub struct Allow {
     pub narrowed: Vec<(&'static str, &'static str)>,
 }
 
-impl Stage {
+impl Harness {
     /// With nine small projects of three organizations in the US, so that their events are made at once
     /// by a program that is not optimised, and the demo's usual ones in the EU.
-    pub async fn set() -> Self {
+    pub async fn start() -> Self {
         let size = Size::Large {
             organizations: 3,
             projects_each: 3,
         };
-        Self::set_with(Options {
+        Self::start_with(Options {
             size,
             ..Options::default()
         })
@@ -57,7 +57,7 @@ impl Stage {
     }
 
     /// With another PostHog.
-    pub async fn set_with(options: Options) -> Self {
+    pub async fn start_with(options: Options) -> Self {
         let demo = Demo::start(options).await.unwrap();
         let home = tempfile::tempdir().unwrap();
         let app = App::start(home.path(), demo.us().address(), demo.eu().address());

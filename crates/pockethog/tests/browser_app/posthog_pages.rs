@@ -4,11 +4,11 @@
 use crate::browser::Look;
 use crate::browser::accessibility::{unreadable, violations};
 use crate::browser::layout::{WIDTHS, misfits};
-use crate::harness::{Allow, Stage};
+use crate::harness::{Allow, Harness};
 
 /// What is wrong with the page that the browser is on, each with the page's name.
-async fn faults(stage: &Stage, name: &str) -> Vec<String> {
-    let browser = &stage.browser;
+async fn faults(harness: &Harness, name: &str) -> Vec<String> {
+    let browser = &harness.browser;
     let mut found = Vec::new();
     for width in WIDTHS {
         browser.size(width, 900).await;
@@ -29,34 +29,34 @@ async fn faults(stage: &Stage, name: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn login_consent_and_connected_apps_are_accessible() {
-    let stage = Stage::set().await;
-    let browser = &stage.browser;
+    let harness = Harness::start().await;
+    let browser = &harness.browser;
     browser.click("button[formaction$=\"/sign-in/us\"]").await;
     browser.find("#login-as-1").await;
-    let mut found = faults(&stage, "login").await;
-    stage.log_in(1).await;
-    found.extend(faults(&stage, "consent").await);
+    let mut found = faults(&harness, "login").await;
+    harness.log_in(1).await;
+    found.extend(faults(&harness, "consent").await);
     browser.click("label[for=access-project]").await;
-    found.extend(faults(&stage, "consent with projects").await);
+    found.extend(faults(&harness, "consent with projects").await);
     browser.click("#authorize").await;
     browser.find("[role=alert], .mistake").await;
-    found.extend(faults(&stage, "consent with nothing chosen").await);
-    let first = stage.us().world().projects[0].id;
+    found.extend(faults(&harness, "consent with nothing chosen").await);
+    let first = harness.us().world().projects[0].id;
     let allow = Allow {
         projects: vec![first],
         ..Allow::default()
     };
-    stage.consent(&allow).await;
-    stage.at("/").await;
-    let posthog = stage.us().address();
+    harness.consent(&allow).await;
+    harness.at("/").await;
+    let posthog = harness.us().address();
     browser
         .open(&format!("{posthog}/settings/connected-apps"))
         .await;
     browser.find("[id^=revoke-]").await;
-    found.extend(faults(&stage, "connected apps").await);
+    found.extend(faults(&harness, "connected apps").await);
     browser.click("[id^=revoke-]").await;
     browser.shows("Access was revoked").await;
-    found.extend(faults(&stage, "no connected apps").await);
+    found.extend(faults(&harness, "no connected apps").await);
     assert!(found.is_empty(), "{}", found.join("\n"));
-    stage.browser.finish().await;
+    harness.browser.finish().await;
 }

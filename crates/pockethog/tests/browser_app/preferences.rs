@@ -4,72 +4,72 @@ use demo_posthog::{Options, Size};
 
 use crate::browser::accessibility::violations;
 use crate::browser::layout::misfits;
-use crate::harness::{Allow, Stage};
+use crate::harness::{Allow, Harness};
 
-/// A stage on the settings page, with some projects to arrange.
-async fn in_settings() -> Stage {
-    let stage = Stage::set().await;
-    stage.sign_in("us", &Allow::default()).await;
-    stage.complete(stage.us().world().projects.len()).await;
-    stage.go("/settings").await;
-    stage
+/// A harness on the settings page, with some projects to arrange.
+async fn in_settings() -> Harness {
+    let harness = Harness::start().await;
+    harness.sign_in("us", &Allow::default()).await;
+    harness.complete(harness.us().world().projects.len()).await;
+    harness.go("/settings").await;
+    harness
 }
 
 /// The preferences file.
-fn file(stage: &Stage) -> std::path::PathBuf {
-    stage.home().join("pockethog/preferences.toml")
+fn file(harness: &Harness) -> std::path::PathBuf {
+    harness.home().join("pockethog/preferences.toml")
 }
 
-/// A stage on the settings page with more projects than a page holds.
-async fn with_many() -> Stage {
+/// A harness on the settings page with more projects than a page holds.
+async fn with_many() -> Harness {
     let size = Size::Large {
         organizations: 2,
         projects_each: 35,
     };
-    let stage = Stage::set_with(Options {
+    let harness = Harness::start_with(Options {
         size,
         ..Options::default()
     })
     .await;
-    stage.sign_in("us", &Allow::default()).await;
-    stage.browser.shows("70 projects").await;
-    stage.go("/settings").await;
-    stage
+    harness.sign_in("us", &Allow::default()).await;
+    harness.browser.shows("70 projects").await;
+    harness.go("/settings").await;
+    harness
 }
 
-async fn order(stage: &Stage) -> Vec<String> {
-    stage.browser.texts("[data-order] .grow > a bdi").await
+async fn order(harness: &Harness) -> Vec<String> {
+    harness.browser.texts("[data-order] .grow > a bdi").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scheme_and_mode_hold_on_every_page() {
-    let stage = in_settings().await;
-    stage
+    let harness = in_settings().await;
+    harness
         .browser
         .click("label:has([name=mode][value=dark])")
         .await;
-    stage
+    harness
         .browser
         .click("label:has([name=scheme][value=plum])")
         .await;
-    stage
+    harness
         .browser
         .until("document.documentElement.dataset.scheme === 'plum'")
         .await;
     for path in ["/settings", "/", "/connections"] {
-        stage.go(path).await;
-        stage
+        harness.go(path).await;
+        harness
             .browser
             .until("document.documentElement.dataset.mode === 'dark' && document.documentElement.dataset.scheme === 'plum'")
             .await;
     }
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_chosen_about_a_project_applies_at_once() {
-    let stage = in_settings().await;
-    let browser = &stage.browser;
+    let harness = in_settings().await;
+    let browser = &harness.browser;
     browser.click("[data-order] li .grow > a").await;
     browser
         .until("document.querySelector('#preferences')?.open")
@@ -92,69 +92,69 @@ async fn what_is_chosen_about_a_project_applies_at_once() {
     browser
         .until("document.documentElement.dataset.scheme === 'fern'")
         .await;
-    stage.go("/").await;
+    harness.go("/").await;
     browser.find("#cards .fav").await;
-    assert_eq!(stage.projects().await[0], "My shop");
-    stage.browser.finish_without_errors().await;
+    assert_eq!(harness.projects().await[0], "My shop");
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_choice_that_cannot_be_saved_is_said_beside_it() {
-    let stage = in_settings().await;
-    std::fs::write(file(&stage), "mode = \n").unwrap();
-    stage
+    let harness = in_settings().await;
+    std::fs::write(file(&harness), "mode = \n").unwrap();
+    harness
         .browser
         .click("label:has([name=mode][value=dark])")
         .await;
-    stage.browser.shows("Not saved.").await;
-    stage.browser.finish_without_errors().await;
+    harness.browser.shows("Not saved.").await;
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn projects_are_arranged_by_keyboard() {
-    let stage = in_settings().await;
-    let before = order(&stage).await;
-    stage
+    let harness = in_settings().await;
+    let before = order(&harness).await;
+    harness
         .browser
         .run(
             "document.querySelector('[data-order] li:nth-child(2) [aria-label$=\" up\"]').focus()",
             vec![],
         )
         .await;
-    stage.browser.press("Enter").await;
+    harness.browser.press("Enter").await;
     let second = serde_json::json!(before[1]);
-    stage
+    harness
         .browser
         .until(&format!(
             "document.querySelector('[data-order] .grow > a bdi').textContent === {second}"
         ))
         .await;
-    let after = order(&stage).await;
+    let after = order(&harness).await;
     assert_eq!((&after[0], &after[1]), (&before[1], &before[0]));
     assert_eq!(after[2..], before[2..]);
     // The way up ends here, so the focus is on the way down: one more Enter takes it back.
-    stage
+    harness
         .browser
         .until(&format!(
             "document.activeElement.getAttribute('aria-label') === 'Move ' + {second} + ' down'"
         ))
         .await;
-    stage.browser.press("Enter").await;
-    stage
+    harness.browser.press("Enter").await;
+    harness
         .browser
         .until(&format!(
             "document.querySelector('[data-order] .grow > a bdi').textContent !== {second}"
         ))
         .await;
-    assert_eq!(order(&stage).await, before);
-    stage.browser.finish_without_errors().await;
+    assert_eq!(order(&harness).await, before);
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn projects_are_arranged_by_dragging() {
-    let stage = in_settings().await;
-    let before = order(&stage).await;
-    let places = stage
+    let harness = in_settings().await;
+    let before = order(&harness).await;
+    let places = harness
         .browser
         .run(
             "const rows = [...document.querySelectorAll('[data-order] li')];
@@ -165,12 +165,12 @@ async fn projects_are_arranged_by_dragging() {
         )
         .await;
     let at = |nth: usize, axis: usize| places[nth][axis].as_f64().unwrap();
-    stage
+    harness
         .browser
         .drag((at(0, 0), at(0, 1)), (at(1, 0), at(1, 1)))
         .await;
     let third = serde_json::json!(before[2]);
-    stage
+    harness
         .browser
         .until(&format!(
             "document.querySelector('[data-order] .grow > a bdi').textContent === {third}"
@@ -179,26 +179,26 @@ async fn projects_are_arranged_by_dragging() {
     // What the page shows has to be what is kept.
     let kept = format!("{before:?}");
     for _ in 0..100 {
-        if order(&stage).await[0] == before[2]
-            && std::fs::read_to_string(file(&stage)).is_ok_and(|text| text.contains("order"))
+        if order(&harness).await[0] == before[2]
+            && std::fs::read_to_string(file(&harness)).is_ok_and(|text| text.contains("order"))
         {
             break;
         }
-        stage.browser.reload().await;
+        harness.browser.reload().await;
     }
-    stage.browser.reload().await;
-    assert_eq!(order(&stage).await[0], before[2], "before: {kept}");
-    stage.browser.finish_without_errors().await;
+    harness.browser.reload().await;
+    assert_eq!(order(&harness).await[0], before[2], "before: {kept}");
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_projects_are_searched_as_one_types_and_moved_far() {
-    let stage = with_many().await;
-    let browser = &stage.browser;
-    assert_eq!(order(&stage).await.len(), 50);
+    let harness = with_many().await;
+    let browser = &harness.browser;
+    assert_eq!(order(&harness).await.len(), 50);
     browser.fill("[data-search]", "site 1069").await;
     browser.shows("1 of 70 projects").await;
-    assert_eq!(order(&stage).await, ["Site 1069"]);
+    assert_eq!(order(&harness).await, ["Site 1069"]);
     browser
         .until("document.activeElement.matches('[data-search]')")
         .await;
@@ -207,20 +207,20 @@ async fn many_projects_are_searched_as_one_types_and_moved_far() {
     browser
         .until("document.querySelector('[name=place]').defaultValue === '2'")
         .await;
-    assert_eq!(order(&stage).await, ["Site 1069"], "the search stays");
-    stage.go("/settings").await;
-    let moved = order(&stage).await;
+    assert_eq!(order(&harness).await, ["Site 1069"], "the search stays");
+    harness.go("/settings").await;
+    let moved = order(&harness).await;
     assert_eq!(moved[..3], ["Site 1001", "Site 1069", "Site 1002"]);
     browser.click(".pager [rel=next]").await;
     browser.shows("Page 2 of 2").await;
-    assert_eq!(order(&stage).await.len(), 20);
+    assert_eq!(order(&harness).await.len(), 20);
     // Over the edge of a page: the focus goes along with the project.
-    let first = order(&stage).await[0].clone();
+    let first = order(&harness).await[0].clone();
     browser
         .click("[data-order] li:first-child [aria-label$=' up']")
         .await;
     browser.shows("Page 1 of 2").await;
-    assert_eq!(order(&stage).await[49], first);
+    assert_eq!(order(&harness).await[49], first);
     browser
         .until(&format!(
             "document.activeElement.getAttribute('aria-label') === 'Move {first} up'"
@@ -229,13 +229,13 @@ async fn many_projects_are_searched_as_one_types_and_moved_far() {
     assert!(violations(browser).await.is_empty());
     browser.size(320, 800).await;
     assert_eq!(misfits(browser).await, Vec::<String>::new());
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_projects_are_searched_and_moved_without_scripts() {
-    let stage = with_many().await;
-    let browser = &stage.browser;
+    let harness = with_many().await;
+    let browser = &harness.browser;
     browser.scripts(false).await;
     browser.reload().await;
     browser.fill("[data-search]", "site 1069").await;
@@ -246,8 +246,8 @@ async fn many_projects_are_searched_and_moved_without_scripts() {
     browser
         .until("document.activeElement?.matches('[name=place][value=\"1\"]')")
         .await;
-    stage.go("/settings").await;
-    assert_eq!(order(&stage).await[0], "Site 1069");
+    harness.go("/settings").await;
+    assert_eq!(order(&harness).await[0], "Site 1069");
     browser
         .click("[data-order] li:nth-child(3) [aria-label$=' up']")
         .await;
@@ -258,100 +258,100 @@ async fn many_projects_are_searched_and_moved_without_scripts() {
     browser
         .until("document.activeElement?.getAttribute('aria-label') === 'Move Site 1002 up'")
         .await;
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hidden_project_leaves_the_home_screen_and_can_come_back() {
-    let stage = in_settings().await;
-    let all = order(&stage).await.len();
-    stage.browser.click("[data-order] li .grow > a").await;
-    stage
+    let harness = in_settings().await;
+    let all = order(&harness).await.len();
+    harness.browser.click("[data-order] li .grow > a").await;
+    harness
         .browser
         .until("document.querySelector('#preferences')?.open")
         .await;
-    stage.browser.click("#preferences [name=hidden]").await;
-    stage
+    harness.browser.click("#preferences [name=hidden]").await;
+    harness
         .browser
         .until("document.querySelector('#preferences .saved').textContent")
         .await;
-    stage.go("/").await;
-    stage.complete(all - 1).await;
-    stage.browser.click(".tools a.muted").await;
-    stage.browser.shows("hidden").await;
-    assert_eq!(order(&stage).await.len(), all);
-    stage.browser.finish_without_errors().await;
+    harness.go("/").await;
+    harness.complete(all - 1).await;
+    harness.browser.click(".tools a.muted").await;
+    harness.browser.shows("hidden").await;
+    assert_eq!(order(&harness).await.len(), all);
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_exported_is_imported_again() {
-    let stage = in_settings().await;
-    stage
+    let harness = in_settings().await;
+    harness
         .browser
         .click("label:has([name=scheme][value=fern])")
         .await;
-    stage
+    harness
         .browser
         .until("document.documentElement.dataset.scheme === 'fern'")
         .await;
-    let exported = stage
+    let exported = harness
         .browser
         .run_to_its_end(
             "const done = arguments[arguments.length - 1]; fetch(document.querySelector('a[download]').href).then((answer) => answer.text()).then(done)",
             vec![],
         )
         .await;
-    let copy = stage.home().join("copy.toml");
+    let copy = harness.home().join("copy.toml");
     std::fs::write(&copy, exported.as_str().unwrap()).unwrap();
-    stage
+    harness
         .browser
         .click("label:has([name=scheme][value=ember])")
         .await;
-    stage
+    harness
         .browser
         .until("document.documentElement.dataset.scheme === 'ember'")
         .await;
-    stage.browser.choose_file("input[type=file]", &copy).await;
-    stage
+    harness.browser.choose_file("input[type=file]", &copy).await;
+    harness
         .browser
         .click("form[action$='/settings/import'] button[type=submit]")
         .await;
-    stage
+    harness
         .browser
         .until("document.documentElement.dataset.scheme === 'fern'")
         .await;
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_file_is_named_with_its_line_and_never_overwritten() {
-    let stage = in_settings().await;
+    let harness = in_settings().await;
     let broken = "mode = \"dark\"\n\nscheme = \"lava\"\n";
-    std::fs::write(file(&stage), broken).unwrap();
-    stage.go("/settings").await;
-    stage.browser.shows("line 3").await;
-    stage.go("/").await;
-    stage.browser.find("#cards li").await;
-    stage.browser.shows("line 3").await;
-    assert_eq!(std::fs::read_to_string(file(&stage)).unwrap(), broken);
-    stage.browser.finish_without_errors().await;
+    std::fs::write(file(&harness), broken).unwrap();
+    harness.go("/settings").await;
+    harness.browser.shows("line 3").await;
+    harness.go("/").await;
+    harness.browser.find("#cards li").await;
+    harness.browser.shows("line 3").await;
+    assert_eq!(std::fs::read_to_string(file(&harness)).unwrap(), broken);
+    harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_imported_changes_nothing() {
-    let stage = in_settings().await;
-    let copy = stage.home().join("copy.toml");
+    let harness = in_settings().await;
+    let copy = harness.home().join("copy.toml");
     std::fs::write(&copy, "scheme = \"plum\"\nmode = 7\n").unwrap();
-    stage.browser.choose_file("input[type=file]", &copy).await;
-    stage
+    harness.browser.choose_file("input[type=file]", &copy).await;
+    harness
         .browser
         .click("form[action$='/settings/import'] button[type=submit]")
         .await;
-    stage.browser.shows("line 2").await;
-    stage.go("/").await;
-    stage
+    harness.browser.shows("line 2").await;
+    harness.go("/").await;
+    harness
         .browser
         .until("document.documentElement.dataset.scheme === 'ember'")
         .await;
-    stage.browser.finish().await;
+    harness.browser.finish().await;
 }

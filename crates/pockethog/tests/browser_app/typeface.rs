@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::Stage;
+use crate::harness::Harness;
 
 /// Every file of the typeface that the page has loaded: what asked for it, and the bytes that came over the network.
 const LOADED: &str = "return performance.getEntriesByType('resource')
@@ -11,8 +11,8 @@ const LOADED: &str = "return performance.getEntriesByType('resource')
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_typeface_is_preloaded_once_and_kept() {
-    let stage = Stage::set().await;
-    let browser = &stage.browser;
+    let harness = Harness::start().await;
+    let browser = &harness.browser;
     browser.until("document.fonts.status === 'loaded'").await;
     let used = browser
         .run(
@@ -27,9 +27,9 @@ async fn the_typeface_is_preloaded_once_and_kept() {
     );
     let first = browser.run(LOADED, vec![]).await;
     assert_eq!(first, json!([["inter-latin.woff2", "link", true]]));
-    stage.go("/api-key").await;
+    harness.go("/api-key").await;
     browser.until("document.fonts.status === 'loaded'").await;
     let second = browser.run(LOADED, vec![]).await;
     assert_eq!(second, json!([["inter-latin.woff2", "link", false]]));
-    stage.browser.finish_without_errors().await;
+    harness.browser.finish_without_errors().await;
 }

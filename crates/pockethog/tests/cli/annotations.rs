@@ -4,32 +4,35 @@
 
 use demo_posthog::Consent;
 
-use crate::harness::{Desk, Run};
+use crate::harness::{Harness, Run};
 use crate::shape::shape;
 
-async fn project(desk: &Desk) -> String {
-    let projects = desk.run(&["projects", "--json"]).await.ended(0).json();
+async fn project(harness: &Harness) -> String {
+    let projects = harness.run(&["projects", "--json"]).await.ended(0).json();
     projects["projects"][0]["key"].as_str().unwrap().to_owned()
 }
 
-async fn add(desk: &Desk, project: &str, text: &str) -> Run {
+async fn add(harness: &Harness, project: &str, text: &str) -> Run {
     let date = ["--date", "yesterday", "--time", "14:30"];
     let mut arguments = vec!["annotations", "add", project, text, "--json"];
     arguments.extend(date);
-    desk.run(&arguments).await
+    harness.run(&arguments).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_annotation_lives_and_comes_back() {
-    let desk = Desk::signed_in().await;
-    let key = project(&desk).await;
-    let added = add(&desk, &key, "Version 2 is out").await.ended(0).json();
+    let harness = Harness::signed_in().await;
+    let key = project(&harness).await;
+    let added = add(&harness, &key, "Version 2 is out")
+        .await
+        .ended(0)
+        .json();
     insta::assert_snapshot!("annotation_added", shape(&added));
     let id = added["added"]["id"].to_string();
     assert!(added["added"]["at"].as_str().unwrap().contains("T14:30:00"));
 
     let list = ["annotations", "list", &key, "--since", "7d", "--json"];
-    let listed = desk.run(&list).await.ended(0).json();
+    let listed = harness.run(&list).await.ended(0).json();
     insta::assert_snapshot!("annotations", shape(&listed));
     let of = |listed: &serde_json::Value| {
         let notes = listed["annotations"].as_array().unwrap().clone();
@@ -40,39 +43,40 @@ async fn an_annotation_lives_and_comes_back() {
     assert_eq!(of(&listed).unwrap()["text"], "Version 2 is out");
 
     let edit = ["annotations", "edit", &key, &id, "--text", "Version 2.0.1"];
-    desk.run(&edit).await.ended(0);
-    let listed = desk.run(&list).await.json();
+    harness.run(&edit).await.ended(0);
+    let listed = harness.run(&list).await.json();
     assert_eq!(of(&listed).unwrap()["text"], "Version 2.0.1");
 
     let stale = [&edit[..], &["--if-version", "long ago", "--json"]].concat();
-    let conflict = desk.run(&stale).await.ended(1).json();
+    let conflict = harness.run(&stale).await.ended(1).json();
     assert_eq!(conflict["error"]["text"], "Version 2.0.1");
 
-    let run = desk
+    let run = harness
         .run(&["annotations", "delete", &key, &id])
         .await
         .ended(0);
     assert!(run.err.contains(&format!("annotations restore {key} {id}")));
-    assert!(of(&desk.run(&list).await.json()).is_none());
+    assert!(of(&harness.run(&list).await.json()).is_none());
     // What is gone, or never was, cannot be deleted.
     for id in [id.as_str(), "999999"] {
-        let run = desk
+        let run = harness
             .run(&["annotations", "delete", &key, id])
             .await
             .ended(1);
         assert!(run.err.contains("there is no annotation"), "{run:?}");
     }
 
-    desk.run(&["annotations", "restore", &key, &id])
+    harness
+        .run(&["annotations", "restore", &key, &id])
         .await
         .ended(0);
-    assert!(of(&desk.run(&list).await.json()).is_some());
+    assert!(of(&harness.run(&list).await.json()).is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_makes_no_sense_is_refused_before_it_is_sent() {
-    let desk = Desk::signed_in().await;
-    let key = project(&desk).await;
+    let harness = Harness::signed_in().await;
+    let key = project(&harness).await;
     let long = "x".repeat(8193);
     for arguments in [
         &["add", &key, " "][..],
@@ -83,23 +87,27 @@ async fn what_makes_no_sense_is_refused_before_it_is_sent() {
         &["list", &key, "--since", "today", "--until", "7d"],
     ] {
         let arguments = [&["annotations"], arguments].concat();
-        desk.run(&arguments).await.ended(2);
+        harness.run(&arguments).await.ended(2);
     }
-    desk.run(&["annotations", "edit", &key, "999999", "--text", "x"])
+    harness
+        .run(&["annotations", "edit", &key, "999999", "--text", "x"])
         .await
         .ended(1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_permission_that_was_not_granted_is_named() {
-    let desk = Desk::new().await;
+    let harness = Harness::new().await;
     let consent = Consent {
         scopes: Some("organization:read project:read query:read annotation:read"),
         ..Consent::default()
     };
-    desk.login(desk.demo.us(), "us", &consent).await.ended(0);
-    let key = project(&desk).await;
-    let run = add(&desk, &key, "x").await.ended(1);
+    harness
+        .login(harness.demo.us(), "us", &consent)
+        .await
+        .ended(0);
+    let key = project(&harness).await;
+    let run = add(&harness, &key, "x").await.ended(1);
     assert!(run.err.contains("annotation:write"), "{run:?}");
     assert!(run.err.contains("pockethog login us"), "{run:?}");
 }

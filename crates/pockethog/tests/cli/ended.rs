@@ -7,7 +7,7 @@ use std::time::Duration;
 use demo_posthog::{ApiKeyOptions, Consent, Edit, Endpoint, Failure, Fault, Instance, Reach, When};
 use serde_json::Value;
 
-use crate::harness::{Desk, Run};
+use crate::harness::{Harness, Run};
 
 /// Longer than a busy machine takes.
 const TIMEOUT: [&str; 2] = ["--timeout", "300s"];
@@ -20,42 +20,43 @@ fn two_small(at: &Instance) -> Vec<u64> {
     projects.iter().take(2).map(|project| project.id).collect()
 }
 
-async fn sign_in(desk: &Desk, at: &Instance, host: &str) {
+async fn sign_in(harness: &Harness, at: &Instance, host: &str) {
     let consent = Consent {
         reach: Reach::Projects(two_small(at)),
         ..Consent::default()
     };
-    desk.login(at, host, &consent).await.ended(0);
+    harness.login(at, host, &consent).await.ended(0);
 }
 
 /// A key that reaches what a sign-in by [`sign_in`] does.
-async fn add_key(desk: &Desk) -> String {
-    let key = desk.demo.us().create_api_key(ApiKeyOptions {
-        scoped_teams: two_small(desk.demo.us()),
+async fn add_key(harness: &Harness) -> String {
+    let key = harness.demo.us().create_api_key(ApiKeyOptions {
+        scoped_teams: two_small(harness.demo.us()),
         ..ApiKeyOptions::default()
     });
-    desk.run_with_input(&["login", "us", "--api-key"], &key)
+    harness
+        .run_with_input(&["login", "us", "--api-key"], &key)
         .await
         .ended(0);
     key
 }
 
-async fn overview(desk: &Desk, more: &[&str]) -> Run {
-    desk.run(&[&["overview"], more, &TIMEOUT].concat()).await
+async fn overview(harness: &Harness, more: &[&str]) -> Run {
+    harness.run(&[&["overview"], more, &TIMEOUT].concat()).await
 }
 
 /// A device that is signed in at both Clouds and has read everything once.
-async fn signed_in_twice() -> (Desk, Value) {
-    let desk = Desk::new().await;
-    sign_in(&desk, desk.demo.us(), "us").await;
-    sign_in(&desk, desk.demo.eu(), "eu").await;
-    let before = overview(&desk, &["--json"]).await.ended(0).json();
-    (desk, before)
+async fn signed_in_twice() -> (Harness, Value) {
+    let harness = Harness::new().await;
+    sign_in(&harness, harness.demo.us(), "us").await;
+    sign_in(&harness, harness.demo.eu(), "eu").await;
+    let before = overview(&harness, &["--json"]).await.ended(0).json();
+    (harness, before)
 }
 
 /// As if everything had been read two hours earlier.
-fn two_hours_pass(desk: &Desk) {
-    let path = desk.file("home/cache/snapshots.sqlite");
+fn two_hours_pass(harness: &Harness) {
+    let path = harness.file("home/cache/snapshots.sqlite");
     let database = rusqlite::Connection::open(path).unwrap();
     database
         .execute("UPDATE discoveries SET found_at = found_at - 7200", [])
@@ -118,97 +119,97 @@ fn names_the_end(document: &Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_nobody_answered_is_no_part_of_one() {
-    let (desk, _) = signed_in_twice().await;
-    desk.demo.us().revoke_all();
-    desk.run(&["projects", "--json"]).await.ended(5);
-    desk.demo.eu().fail_next(Failure {
+    let (harness, _) = signed_in_twice().await;
+    harness.demo.us().revoke_all();
+    harness.run(&["projects", "--json"]).await.ended(5);
+    harness.demo.eu().fail_next(Failure {
         endpoint: Endpoint::Api,
         times: 100,
         what: Fault::Drop,
         when: When::Before,
     });
-    desk.run(&["projects", "--json"]).await.ended(4);
+    harness.run(&["projects", "--json"]).await.ended(4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_that_was_revoked_stays_in_sight_on_every_call() {
-    let (desk, before) = signed_in_twice().await;
-    desk.demo.us().revoke_all();
+    let (harness, before) = signed_in_twice().await;
+    harness.demo.us().revoke_all();
     // Found by a query, as the lists are fresh; known from then on.
     for _ in 0..2 {
-        ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 5);
+        ended_is_in_sight(overview(&harness, &["--json"]).await, &before, 5);
     }
-    two_hours_pass(&desk);
+    two_hours_pass(&harness);
     for _ in 0..2 {
-        ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 5);
+        ended_is_in_sight(overview(&harness, &["--json"]).await, &before, 5);
     }
-    let listed = desk.run(&["projects", "--json"]).await.ended(5).json();
+    let listed = harness.run(&["projects", "--json"]).await.ended(5).json();
     names_the_end(&listed);
     assert_eq!(of_host(&listed, "us").len(), of_host(&before, "us").len());
-    names_the_end(&desk.run(&["status", "--json"]).await.ended(5).json());
-    let text = overview(&desk, &[]).await.ended(5);
+    names_the_end(&harness.run(&["status", "--json"]).await.ended(5).json());
+    let text = overview(&harness, &[]).await.ended(5);
     assert!(text.out.contains("2 h ago"), "{text:?}");
     assert!(text.err.contains("`pockethog login us`"), "{text:?}");
     assert_eq!(text.err.matches("revoked or has expired").count(), 1);
     // A range that was read before is kept as well, and one that was not has no number.
-    let range = overview(&desk, &["--range", "7d", "--json"]).await;
+    let range = overview(&harness, &["--range", "7d", "--json"]).await;
     let range = range.ended(5).json();
     names_the_end(&range);
     assert!(of_host(&range, "us")[0].get("visitors").is_none());
     // Only the person takes projects away.
-    desk.run(&["logout", "eu"]).await.ended(0);
-    ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 4);
-    let listed = desk.run(&["projects", "--json"]).await.ended(4).json();
+    harness.run(&["logout", "eu"]).await.ended(0);
+    ended_is_in_sight(overview(&harness, &["--json"]).await, &before, 4);
+    let listed = harness.run(&["projects", "--json"]).await.ended(4).json();
     assert!(of_host(&listed, "eu").is_empty());
-    desk.run(&["status"]).await.ended(4);
+    harness.run(&["status"]).await.ended(4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_that_the_list_of_projects_finds_wipes_nothing() {
-    let (desk, before) = signed_in_twice().await;
-    two_hours_pass(&desk);
-    desk.demo.us().revoke_all();
+    let (harness, before) = signed_in_twice().await;
+    two_hours_pass(&harness);
+    harness.demo.us().revoke_all();
     for _ in 0..2 {
-        let listed = desk.run(&["projects", "--json"]).await.ended(5).json();
+        let listed = harness.run(&["projects", "--json"]).await.ended(5).json();
         names_the_end(&listed);
         assert_eq!(of_host(&listed, "us").len(), of_host(&before, "us").len());
     }
-    ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 5);
+    ended_is_in_sight(overview(&harness, &["--json"]).await, &before, 5);
     let key = of_host(&before, "us")[0]["key"].as_str().unwrap();
-    let named = overview(&desk, &[key, "--json"]).await.ended(4).json();
+    let named = overview(&harness, &[key, "--json"]).await.ended(4).json();
     names_the_end(&named);
     let fresh = of_host(&before, "eu")[0]["key"].as_str().unwrap();
-    overview(&desk, &[fresh]).await.ended(0);
+    overview(&harness, &[fresh]).await.ended(0);
     // Other commands say why, and not that there is no such project.
-    let events = desk.run(&["events", key]).await.ended(4);
+    let events = harness.run(&["events", key]).await.ended(4);
     assert!(events.err.contains("`pockethog login us`"), "{events:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_narrowed_grant_and_a_deleted_key_are_ends_like_any_other() {
-    let (desk, before) = signed_in_twice().await;
-    desk.demo.us().narrow_all("project:read");
-    desk.demo.us().expire_access_tokens();
-    ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 5);
+    let (harness, before) = signed_in_twice().await;
+    harness.demo.us().narrow_all("project:read");
+    harness.demo.us().expire_access_tokens();
+    ended_is_in_sight(overview(&harness, &["--json"]).await, &before, 5);
 
-    let desk = Desk::new().await;
-    let key = add_key(&desk).await;
-    let before = overview(&desk, &["--json"]).await.ended(0).json();
-    desk.demo.us().delete_api_key(&key);
+    let harness = Harness::new().await;
+    let key = add_key(&harness).await;
+    let before = overview(&harness, &["--json"]).await.ended(0).json();
+    harness.demo.us().delete_api_key(&key);
     for _ in 0..2 {
-        ended_is_in_sight(overview(&desk, &["--json"]).await, &before, 4);
+        ended_is_in_sight(overview(&harness, &["--json"]).await, &before, 4);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_sign_in_takes_over_what_it_reaches_within_the_same_run() {
-    let desk = Desk::new().await;
-    sign_in(&desk, desk.demo.us(), "us").await;
-    overview(&desk, &[]).await.ended(0);
-    add_key(&desk).await;
-    desk.run(&["projects"]).await.ended(0);
-    desk.demo.us().revoke_all();
-    let document = overview(&desk, &["--json"]).await.ended(5).json();
+    let harness = Harness::new().await;
+    sign_in(&harness, harness.demo.us(), "us").await;
+    overview(&harness, &[]).await.ended(0);
+    add_key(&harness).await;
+    harness.run(&["projects"]).await.ended(0);
+    harness.demo.us().revoke_all();
+    let document = overview(&harness, &["--json"]).await.ended(5).json();
     names_the_end(&document);
     for project in of_host(&document, "us") {
         assert_eq!(project["stale"], false, "{project}");
@@ -218,8 +219,8 @@ async fn another_sign_in_takes_over_what_it_reaches_within_the_same_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_list_whose_second_page_fails_the_first_is_kept() {
-    let desk = Desk::signed_in().await;
-    let before = desk.run(&["projects", "--json"]).await.ended(0).json();
+    let harness = Harness::signed_in().await;
+    let before = harness.run(&["projects", "--json"]).await.ended(0).json();
     let page_two = Failure {
         endpoint: Endpoint::OrganizationProjects,
         times: 1,
@@ -230,18 +231,18 @@ async fn of_a_list_whose_second_page_fails_the_first_is_kept() {
         })),
         when: When::Before,
     };
-    desk.demo.us().fail_next(page_two);
-    desk.demo.us().fail_next(Failure {
+    harness.demo.us().fail_next(page_two);
+    harness.demo.us().fail_next(Failure {
         endpoint: Endpoint::OrganizationProjects,
         times: 20,
         what: Fault::Html502,
         when: When::Before,
     });
-    let during = desk.run(&["projects", "--json"]).await.ended(5).json();
+    let during = harness.run(&["projects", "--json"]).await.ended(5).json();
     assert_eq!(during["projects"], before["projects"]);
     // On a device that never listed them, what was read is there.
-    let new = Desk {
-        demo: desk.demo,
+    let new = Harness {
+        demo: harness.demo,
         home: tempfile::tempdir().unwrap(),
     };
     new.demo.us().heal();
@@ -270,15 +271,15 @@ async fn of_a_list_whose_second_page_fails_the_first_is_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn offline_the_overview_shows_ages_and_names_the_host_once() {
-    let (desk, before) = signed_in_twice().await;
-    two_hours_pass(&desk);
-    desk.demo.us().fail_next(Failure {
+    let (harness, before) = signed_in_twice().await;
+    two_hours_pass(&harness);
+    harness.demo.us().fail_next(Failure {
         endpoint: Endpoint::Any,
         times: 10_000,
         what: Fault::Drop,
         when: When::Before,
     });
-    let document = overview(&desk, &["--json"]).await.ended(5).json();
+    let document = overview(&harness, &["--json"]).await.ended(5).json();
     let failures = document["failures"].as_array().unwrap();
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert_eq!(failures[0]["what"], "US Cloud");
@@ -286,16 +287,16 @@ async fn offline_the_overview_shows_ages_and_names_the_host_once() {
         assert_eq!(project["stale"], true);
         assert_eq!(project["online"], Value::Null);
     }
-    let text = overview(&desk, &[]).await.ended(5);
+    let text = overview(&harness, &[]).await.ended(5);
     let old = text.out.matches("2 h ago").count();
     assert_eq!(old, of_host(&before, "us").len(), "{text:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_nothing_could_be_read_there_is_no_number() {
-    let desk = Desk::signed_in().await;
-    desk.run(&["projects"]).await.ended(0);
-    desk.demo.us().fail_next(Failure {
+    let harness = Harness::signed_in().await;
+    harness.run(&["projects"]).await.ended(0);
+    harness.demo.us().fail_next(Failure {
         endpoint: Endpoint::Query,
         times: 10_000,
         what: Fault::Status {
@@ -306,17 +307,17 @@ async fn where_nothing_could_be_read_there_is_no_number() {
         },
         when: When::Before,
     });
-    let document = overview(&desk, &["--json"]).await.ended(1).json();
+    let document = overview(&harness, &["--json"]).await.ended(1).json();
     assert_eq!(document["total"]["visitors"], Value::Null);
     assert_eq!(document["total"]["online"], Value::Null);
     assert_eq!(document["failures"].as_array().unwrap().len(), 1);
-    let text = overview(&desk, &[]).await.ended(1);
+    let text = overview(&harness, &[]).await.ended(1);
     let total = text.out.lines().find(|line| line.contains("Total"));
     assert!(total.is_none_or(|line| line.contains('–')), "{text:?}");
-    let widget = desk.run(&["widget", "--format", "json"]).await.ended(1);
+    let widget = harness.run(&["widget", "--format", "json"]).await.ended(1);
     assert_eq!(widget.json()["total"], Value::Null);
     for format in ["text", "waybar", "tmux", "svg"] {
-        let shown = desk.run(&["widget", "--format", format]).await;
+        let shown = harness.run(&["widget", "--format", format]).await;
         for number in [">0<", "All projects 0", "All projects  0", "#[bold]0#"] {
             assert!(!shown.out.contains(number), "{format}: {shown:?}");
         }

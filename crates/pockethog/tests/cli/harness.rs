@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
-pub struct Desk {
+pub struct Harness {
     pub demo: Demo,
     pub home: tempfile::TempDir,
 }
@@ -43,7 +43,7 @@ impl Run {
     }
 }
 
-impl Desk {
+impl Harness {
     pub async fn new() -> Self {
         Self {
             demo: Demo::start(Options::default()).await.unwrap(),
@@ -53,11 +53,12 @@ impl Desk {
 
     /// A device where somebody has signed in to US Cloud.
     pub async fn signed_in() -> Self {
-        let desk = Self::new().await;
-        desk.login(desk.demo.us(), "us", &Consent::default())
+        let harness = Self::new().await;
+        harness
+            .login(harness.demo.us(), "us", &Consent::default())
             .await
             .ended(0);
-        desk
+        harness
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {

@@ -12,7 +12,7 @@ use demo_posthog::{ApiKeyOptions, Edit, Endpoint, Failure, Fault, When};
 use nix::pty::{Winsize, openpty};
 use serde_json::{Value, json};
 
-use crate::harness::{Desk, Run};
+use crate::harness::{Harness, Run};
 
 /// A title, colours, a forged line, the other direction of writing, marks that cannot be seen, markup.
 const HOSTILE: &str = "h\u{1b}]0;t\u{7}\u{1b}[35m\u{9b}36m\r\nFORGED\tq\u{202e}\u{200b}\u{2066}\u{61c}\u{200f}\
@@ -70,8 +70,8 @@ fn spoil_texts(value: &mut Value) {
     }
 }
 
-fn edit(desk: &Desk, endpoint: Endpoint, edit: fn(&mut Value)) {
-    desk.demo.us().fail_next(Failure {
+fn edit(harness: &Harness, endpoint: Endpoint, edit: fn(&mut Value)) {
+    harness.demo.us().fail_next(Failure {
         endpoint,
         times: 10_000,
         what: Fault::Edit(Edit::new(edit)),
@@ -79,7 +79,7 @@ fn edit(desk: &Desk, endpoint: Endpoint, edit: fn(&mut Value)) {
     });
 }
 
-fn spoil_names(desk: &Desk) {
+fn spoil_names(harness: &Harness) {
     for endpoint in [
         Endpoint::CurrentUser,
         Endpoint::CurrentApiKey,
@@ -91,25 +91,25 @@ fn spoil_names(desk: &Desk) {
         Endpoint::EventDefinitions,
         Endpoint::Annotations,
     ] {
-        edit(desk, endpoint, spoil);
+        edit(harness, endpoint, spoil);
     }
 }
 
 /// A device whose account and projects have such names. The key of its busiest project.
-async fn spoilt() -> (Desk, String) {
-    let desk = Desk::new().await;
-    spoil_names(&desk);
-    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+async fn spoilt() -> (Harness, String) {
+    let harness = Harness::new().await;
+    spoil_names(&harness);
+    let key = harness.demo.us().create_api_key(ApiKeyOptions::default());
     let login = ["login", "us", "--api-key"];
-    check(&desk.run_with_input(&login, &key).await.ended(0));
-    let projects = &desk.demo.us().world().projects;
+    check(&harness.run_with_input(&login, &key).await.ended(0));
+    let projects = &harness.demo.us().world().projects;
     let busiest = projects.iter().max_by_key(|project| project.visitors);
     let key = format!("us/{}", busiest.unwrap().id);
-    (desk, key)
+    (harness, key)
 }
 
 /// The same command on a terminal of its own: what it shows there.
-async fn on_a_terminal(desk: &Desk, arguments: &[&str]) -> String {
+async fn on_a_terminal(harness: &Harness, arguments: &[&str]) -> String {
     let size = Winsize {
         ws_row: 50,
         ws_col: 120,
@@ -118,7 +118,7 @@ async fn on_a_terminal(desk: &Desk, arguments: &[&str]) -> String {
     };
     let pty = openpty(&size, None).unwrap();
     let slave = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
-    let mut command = desk.command(arguments);
+    let mut command = harness.command(arguments);
     command
         .env("TERM", "xterm-256color")
         .stdout(slave(&pty.slave))
@@ -164,16 +164,16 @@ fn check_text(text: &str, place: &str) {
 }
 
 /// Into a pipe and on a terminal.
-async fn check_both(desk: &Desk, arguments: &[&str]) -> Run {
-    let run = desk.run(arguments).await;
+async fn check_both(harness: &Harness, arguments: &[&str]) -> Run {
+    let run = harness.run(arguments).await;
     check(&run);
-    check_text(&on_a_terminal(desk, arguments).await, "a terminal");
+    check_text(&on_a_terminal(harness, arguments).await, "a terminal");
     run
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_steer_no_terminal() {
-    let (desk, key) = spoilt().await;
+    let (harness, key) = spoilt().await;
     for arguments in [
         &["status"][..],
         &["projects"],
@@ -185,7 +185,7 @@ async fn names_steer_no_terminal() {
         &["config", "get", "name", "--project", "h"],
         &["doctor"],
     ] {
-        let run = check_both(&desk, arguments).await;
+        let run = check_both(&harness, arguments).await;
         let shown = run.out + &run.err;
         let names = ["FORGED", "is kept in", "ok"];
         assert!(
@@ -199,21 +199,21 @@ async fn names_steer_no_terminal() {
             &[&key, "--format", format],
         ] {
             let arguments = [&["widget"][..], which].concat();
-            check_both(&desk, &arguments).await;
+            check_both(&harness, &arguments).await;
         }
     }
-    let listed = desk.run(&["projects", "--json"]).await.ended(0);
+    let listed = harness.run(&["projects", "--json"]).await.ended(0);
     check(&listed);
     let name = listed.json()["projects"][0]["posthog_name"].clone();
     assert!(name.as_str().unwrap().ends_with(HOSTILE), "{name}");
-    check_both(&desk, &["logout"]).await.ended(0);
+    check_both(&harness, &["logout"]).await.ended(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn annotations_steer_no_terminal() {
-    let (desk, key) = spoilt().await;
+    let (harness, key) = spoilt().await;
     let add = ["annotations", "add", &key, HOSTILE, "--json"];
-    let added = desk.run(&add).await.ended(0);
+    let added = harness.run(&add).await.ended(0);
     check(&added);
     let id = added.json()["added"]["id"].to_string();
     for arguments in [
@@ -225,49 +225,49 @@ async fn annotations_steer_no_terminal() {
         &["edit", &key, "999999", "--text", "x"],
     ] {
         let arguments = [&["annotations"], arguments].concat();
-        check_both(&desk, &arguments).await;
+        check_both(&harness, &arguments).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_a_query_steer_no_terminal() {
-    let (desk, key) = spoilt().await;
-    edit(&desk, Endpoint::Query, spoil_rows);
+    let (harness, key) = spoilt().await;
+    edit(&harness, Endpoint::Query, spoil_rows);
     let text = "SELECT event, count() AS n FROM events GROUP BY event LIMIT 3";
     let query = ["query", &key, text];
-    check_both(&desk, &query).await.ended(0);
-    let run = check_both(&desk, &[&query[..], &["--json"]].concat()).await;
+    check_both(&harness, &query).await.ended(0);
+    let run = check_both(&harness, &[&query[..], &["--json"]].concat()).await;
     let cell = run.json()["rows"][0][0].clone();
     assert!(cell.as_str().unwrap().ends_with(HOSTILE), "{cell}");
     for option in ["--csv", "--csv-guard"] {
         let csv = [&query[..], &[option]].concat();
-        check_text(&on_a_terminal(&desk, &csv).await, "a terminal");
+        check_text(&on_a_terminal(&harness, &csv).await, "a terminal");
         // A program gets each cell as it is.
-        let run = desk.run(&csv).await.ended(0);
+        let run = harness.run(&csv).await.ended(0);
         assert!(run.out.contains(&HOSTILE.replace('"', "\"\"")), "{run:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spreadsheet_gets_no_formula() {
-    let desk = Desk::signed_in().await;
-    let projects = desk.run(&["projects", "--json"]).await.json();
+    let harness = Harness::signed_in().await;
+    let projects = harness.run(&["projects", "--json"]).await.json();
     let key = projects["projects"][0]["key"].as_str().unwrap().to_owned();
     let text = "SELECT '=1+1' AS a, '-2' AS b, 'x' AS `@c`";
-    let plain = desk.run(&["query", &key, text, "--csv"]).await.ended(0);
+    let plain = harness.run(&["query", &key, text, "--csv"]).await.ended(0);
     assert_eq!(plain.out, "a,b,@c\n=1+1,-2,x\n");
-    let guarded = desk.run(&["query", &key, text, "--csv-guard"]).await;
+    let guarded = harness.run(&["query", &key, text, "--csv-guard"]).await;
     assert_eq!(guarded.ended(0).out, "a,b,'@c\n'=1+1,-2,x\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_of_a_server_steer_no_terminal() {
-    let (desk, key) = spoilt().await;
-    desk.run(&["overview"]).await;
-    desk.demo.us().heal();
+    let (harness, key) = spoilt().await;
+    harness.run(&["overview"]).await;
+    harness.demo.us().heal();
     let refuse = |code, body: &Value| {
-        desk.demo.us().heal();
-        desk.demo.us().fail_next(Failure {
+        harness.demo.us().heal();
+        harness.demo.us().fail_next(Failure {
             endpoint: Endpoint::Any,
             times: 10_000,
             what: Fault::Status {
@@ -295,17 +295,17 @@ async fn refusals_of_a_server_steer_no_terminal() {
             &["login", "us", "--no-browser"],
             &["doctor"],
         ] {
-            check(&desk.run(arguments).await);
+            check(&harness.run(arguments).await);
         }
     }
     let login = ["login", "us", "--api-key"];
-    check(&desk.run_with_input(&login, "phx_x").await);
-    check_text(&on_a_terminal(&desk, &["projects"]).await, "a terminal");
+    check(&harness.run_with_input(&login, "phx_x").await);
+    check_text(&on_a_terminal(&harness, &["projects"]).await, "a terminal");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn arguments_and_the_log_steer_no_terminal() {
-    let (desk, _) = spoilt().await;
+    let (harness, _) = spoilt().await;
     // What cannot be an argument of a program.
     let typed = HOSTILE.replace('\0', "");
     for arguments in [
@@ -323,9 +323,9 @@ async fn arguments_and_the_log_steer_no_terminal() {
         &["annotations", "list", "us/11", "--since", &typed],
         &["annotations"],
     ] {
-        check_both(&desk, arguments).await;
+        check_both(&harness, arguments).await;
     }
-    let mut command = desk.command(&["projects"]);
+    let mut command = harness.command(&["projects"]);
     let output = command
         .env("POCKETHOG_LOG", "trace")
         .output()

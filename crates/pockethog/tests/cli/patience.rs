@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use demo_posthog::{Endpoint, Failure, Fault, When};
 
-use crate::harness::Desk;
+use crate::harness::Harness;
 
-fn hang(desk: &Desk, endpoint: Endpoint) {
-    desk.demo.us().fail_next(Failure {
+fn hang(harness: &Harness, endpoint: Endpoint) {
+    harness.demo.us().fail_next(Failure {
         endpoint,
         times: 10_000,
         what: Fault::Slow(Duration::from_secs(3600)),
@@ -19,12 +19,14 @@ fn hang(desk: &Desk, endpoint: Endpoint) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_posthog_that_hangs_keeps_nobody_waiting() {
-    let desk = Desk::signed_in().await;
-    let before = desk.run(&["overview", "--json"]).await.ended(0).json();
+    let harness = Harness::signed_in().await;
+    let before = harness.run(&["overview", "--json"]).await.ended(0).json();
     let key = before["projects"][0]["key"].as_str().unwrap().to_owned();
-    hang(&desk, Endpoint::Api);
+    hang(&harness, Endpoint::Api);
     let started = Instant::now();
-    let run = desk.run(&["overview", "--timeout", "1s", "--json"]).await;
+    let run = harness
+        .run(&["overview", "--timeout", "1s", "--json"])
+        .await;
     let shown = run.json();
     // The last numbers, and why they are not newer.
     assert_eq!(shown["total"]["visitors"], before["total"]["visitors"]);
@@ -41,7 +43,7 @@ async fn a_posthog_that_hangs_keeps_nobody_waiting() {
         &["annotations", "add", &key, "x"],
     ] {
         let arguments = [arguments, &["--timeout", "1s"]].concat();
-        let run = desk.run(&arguments).await;
+        let run = harness.run(&arguments).await;
         assert!([1, 5].contains(&run.code), "{arguments:?}: {run:?}");
         assert!(
             run.err.contains("did not answer within 1 s"),
@@ -58,12 +60,12 @@ async fn a_posthog_that_hangs_keeps_nobody_waiting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_endpoint_that_hangs_keeps_nobody_waiting() {
-    let desk = Desk::signed_in().await;
-    desk.run(&["overview"]).await.ended(0);
-    desk.demo.us().expire_access_tokens();
-    hang(&desk, Endpoint::Token);
+    let harness = Harness::signed_in().await;
+    harness.run(&["overview"]).await.ended(0);
+    harness.demo.us().expire_access_tokens();
+    hang(&harness, Endpoint::Token);
     let started = Instant::now();
-    let run = desk.run(&["overview", "--timeout", "1s"]).await;
+    let run = harness.run(&["overview", "--timeout", "1s"]).await;
     assert!(run.err.contains("did not answer within 1 s"), "{run:?}");
     assert!(
         started.elapsed() < Duration::from_secs(20),

@@ -4,15 +4,15 @@
 
 use demo_posthog::{Consent, Endpoint, Failure, Fault, Reach, When};
 
-use crate::harness::Desk;
+use crate::harness::Harness;
 use crate::shape::shape;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_granted_project_is_listed() {
-    let desk = Desk::signed_in().await;
-    let run = desk.run(&["projects", "--json"]).await.ended(0);
+    let harness = Harness::signed_in().await;
+    let run = harness.run(&["projects", "--json"]).await.ended(0);
     let listed = run.json()["projects"].as_array().unwrap().len();
-    let world = desk.demo.us().world();
+    let world = harness.demo.us().world();
     let expected: usize = world
         .organizations_of(1)
         .map(|organization| {
@@ -22,7 +22,7 @@ async fn every_granted_project_is_listed() {
         .sum();
     assert_eq!(listed, expected);
     insta::assert_snapshot!("projects", shape(&run.json()));
-    let table = desk.run(&["projects"]).await.ended(0);
+    let table = harness.run(&["projects"]).await.ended(0);
     assert_eq!(table.out.lines().count(), expected + 1);
     assert!(!table.out.contains('\x1b'), "colours in a pipe");
     for line in table.out.lines() {
@@ -32,14 +32,17 @@ async fn every_granted_project_is_listed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_for_one_project_lists_that_one() {
-    let desk = Desk::new().await;
-    let one = desk.demo.us().world().projects[0].id;
+    let harness = Harness::new().await;
+    let one = harness.demo.us().world().projects[0].id;
     let consent = Consent {
         reach: Reach::Projects(vec![one]),
         ..Consent::default()
     };
-    desk.login(desk.demo.us(), "us", &consent).await.ended(0);
-    let run = desk.run(&["projects", "--json"]).await.ended(0);
+    harness
+        .login(harness.demo.us(), "us", &consent)
+        .await
+        .ended(0);
+    let run = harness.run(&["projects", "--json"]).await.ended(0);
     let projects = run.json()["projects"].clone();
     assert_eq!(projects.as_array().unwrap().len(), 1);
     assert_eq!(projects[0]["id"], one);
@@ -47,10 +50,10 @@ async fn a_grant_for_one_project_lists_that_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_organization_that_refuses_is_named_and_the_rest_is_there() {
-    let desk = Desk::signed_in().await;
-    let organization = desk.demo.us().world().organizations[0].clone();
-    desk.demo.us().forbid_organization(&organization.id);
-    let run = desk.run(&["projects", "--json"]).await.ended(5);
+    let harness = Harness::signed_in().await;
+    let organization = harness.demo.us().world().organizations[0].clone();
+    harness.demo.us().forbid_organization(&organization.id);
+    let run = harness.run(&["projects", "--json"]).await.ended(5);
     let failures = run.json()["failures"].clone();
     let what = failures[0]["what"].as_str().unwrap();
     assert!(what.contains(&organization.name), "{failures}");
@@ -59,25 +62,25 @@ async fn an_organization_that_refuses_is_named_and_the_rest_is_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_names_nothing_is_wrong_usage() {
-    let desk = Desk::signed_in().await;
-    let run = desk
+    let harness = Harness::signed_in().await;
+    let run = harness
         .run(&["events", "no such project", "--json"])
         .await
         .ended(2);
     assert_eq!(run.json()["error"]["kind"], "usage");
-    let run = desk.run(&["events", "e"]).await.ended(2);
+    let run = harness.run(&["events", "e"]).await.ended(2);
     assert!(run.err.contains("may be one of these"), "{run:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_cannot_be_read_is_no_missing_project() {
-    let desk = Desk::signed_in().await;
-    desk.demo.us().fail_next(Failure {
+    let harness = Harness::signed_in().await;
+    harness.demo.us().fail_next(Failure {
         endpoint: Endpoint::Api,
         times: 100,
         what: Fault::Html502,
         when: When::Before,
     });
-    let run = desk.run(&["events", "Acorn"]).await.ended(1);
+    let run = harness.run(&["events", "Acorn"]).await.ended(1);
     assert!(run.err.contains("busy"), "{run:?}");
 }

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio_rustls::TlsAcceptor;
 
-use crate::harness::{Desk, Run};
+use crate::harness::{Harness, Run};
 
 /// No resolver knows it (RFC 6761).
 const NAME: &str = "posthog.invalid";
@@ -24,12 +24,12 @@ type Asked = Arc<Mutex<Vec<(String, u16)>>>;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_posthog_that_only_a_socks_proxy_reaches_is_read_through_it() {
-    let desk = Desk::new().await;
-    let certificate = desk.file("certificate.pem");
-    let posthog = tls_before(posthog_of(&desk), &certificate).await;
+    let harness = Harness::new().await;
+    let certificate = harness.file("certificate.pem");
+    let posthog = tls_before(posthog_of(&harness), &certificate).await;
     let (proxy, asked) = socks_server(posthog).await;
     let proxied = |variable: &str, value: &str, arguments: &[&str]| {
-        let mut command = desk.command(arguments);
+        let mut command = harness.command(arguments);
         command
             .env("POCKETHOG_US_URL", format!("https://{NAME}"))
             .env("SSL_CERT_FILE", &certificate)
@@ -37,7 +37,7 @@ async fn a_posthog_that_only_a_socks_proxy_reaches_is_read_through_it() {
         command
     };
 
-    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    let key = harness.demo.us().create_api_key(ApiKeyOptions::default());
     let address = format!("socks5h://{proxy}");
     let login = proxied("ALL_PROXY", &address, &["login", "us", "--api-key"]);
     with_input(login, &key).await.ended(0);
@@ -68,19 +68,19 @@ async fn a_posthog_that_only_a_socks_proxy_reaches_is_read_through_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn loopback_is_reached_without_the_proxy() {
-    let desk = Desk::new().await;
-    let (proxy, asked) = socks_server(posthog_of(&desk)).await;
+    let harness = Harness::new().await;
+    let (proxy, asked) = socks_server(posthog_of(&harness)).await;
     for value in [format!("socks5h://{proxy}"), "sock5://x".to_owned()] {
-        let mut login = desk.command(&["login", "us", "--api-key"]);
+        let mut login = harness.command(&["login", "us", "--api-key"]);
         login.env("ALL_PROXY", value);
-        let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+        let key = harness.demo.us().create_api_key(ApiKeyOptions::default());
         with_input(login, &key).await.ended(0);
     }
     assert!(asked.lock().unwrap().is_empty());
 }
 
-fn posthog_of(desk: &Desk) -> SocketAddr {
-    let address = desk.demo.us().address();
+fn posthog_of(harness: &Harness) -> SocketAddr {
+    let address = harness.demo.us().address();
     address.trim_start_matches("http://").parse().unwrap()
 }
 

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use demo_posthog::ApiKeyOptions;
 use tokio::io::AsyncWriteExt;
 
-use crate::harness::{Desk, Run};
+use crate::harness::{Harness, Run};
 
 /// A user that owns nothing else here.
 const SOMEBODY: u32 = 54_321;
@@ -23,8 +23,8 @@ fn has_numbers(run: &Run) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_that_cannot_be_kept_are_shown_with_a_remark() {
-    let desk = Desk::signed_in().await;
-    let cache = desk.file("home/cache");
+    let harness = Harness::signed_in().await;
+    let cache = harness.file("home/cache");
     std::fs::remove_dir_all(&cache).ok();
     std::fs::write(&cache, "no folder").unwrap();
     let named = cache.display().to_string();
@@ -38,13 +38,13 @@ async fn numbers_that_cannot_be_kept_are_shown_with_a_remark() {
             "{run:?}"
         );
     };
-    let run = desk.run(&["overview", "--json"]).await.ended(0);
+    let run = harness.run(&["overview", "--json"]).await.ended(0);
     has_numbers(&run);
     remarked(&run);
     assert!(run.json()["remarks"][0].as_str().unwrap().contains(&named));
-    let run = desk.run(&["overview", "--range", "7d", "--json"]).await;
+    let run = harness.run(&["overview", "--range", "7d", "--json"]).await;
     has_numbers(&run.ended(0));
-    let run = desk.run(&["projects", "--json"]).await.ended(0);
+    let run = harness.run(&["projects", "--json"]).await.ended(0);
     remarked(&run);
     let key = run.json()["projects"][0]["key"]
         .as_str()
@@ -55,22 +55,22 @@ async fn numbers_that_cannot_be_kept_are_shown_with_a_remark() {
         &["annotations", "list", &key],
         &["query", &key, "SELECT 1"],
     ] {
-        let run = desk.run(arguments).await.ended(0);
+        let run = harness.run(arguments).await.ended(0);
         assert!(!run.out.trim().is_empty(), "{run:?}");
         remarked(&run);
     }
-    let run = desk.run(&["widget", "--timeout", "300s"]).await.ended(0);
+    let run = harness.run(&["widget", "--timeout", "300s"]).await.ended(0);
     assert!(run.out.chars().any(|c| c.is_ascii_digit()), "{run:?}");
     remarked(&run);
-    let run = desk.run(&["doctor", "--json"]).await.ended(1);
+    let run = harness.run(&["doctor", "--json"]).await.ended(1);
     assert!(run.out.contains(&named), "{run:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_that_another_program_locks_are_shown_with_a_remark() {
-    let desk = Desk::signed_in().await;
-    desk.run(&["overview"]).await.ended(0);
-    let path = desk.file("home/cache/snapshots.sqlite");
+    let harness = Harness::signed_in().await;
+    harness.run(&["overview"]).await.ended(0);
+    let path = harness.file("home/cache/snapshots.sqlite");
     let holder = rusqlite::Connection::open(&path).unwrap();
     holder
         .pragma_update(None, "locking_mode", "EXCLUSIVE")
@@ -78,25 +78,25 @@ async fn numbers_that_another_program_locks_are_shown_with_a_remark() {
     holder
         .execute_batch("BEGIN EXCLUSIVE; DELETE FROM troubles; COMMIT;")
         .unwrap();
-    let run = desk.run(&["overview", "--json"]).await.ended(0);
+    let run = harness.run(&["overview", "--json"]).await.ended(0);
     has_numbers(&run);
     let remark = format!("{} is locked by another program", path.display());
     assert!(run.err.contains(&remark), "{run:?}");
-    let run = desk
+    let run = harness
         .run(&["widget", "--max-age", "0s", "--timeout", "300s"])
         .await;
     assert!(run.ended(0).err.contains(&remark));
-    let run = desk.run(&["doctor"]).await.ended(1);
+    let run = harness.run(&["doctor"]).await.ended(1);
     assert!(run.out.contains("is locked by another program"), "{run:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_runs_even_if_nothing_else_does() {
-    let desk = Desk::new().await;
-    std::fs::create_dir(desk.file("home")).unwrap();
-    std::fs::write(desk.file("home/sign-in"), "no folder").unwrap();
-    desk.run(&["status"]).await.ended(1);
-    let run = desk.run(&["doctor", "--json"]).await.ended(1);
+    let harness = Harness::new().await;
+    std::fs::create_dir(harness.file("home")).unwrap();
+    std::fs::write(harness.file("home/sign-in"), "no folder").unwrap();
+    harness.run(&["status"]).await.ended(1);
+    let run = harness.run(&["doctor", "--json"]).await.ended(1);
     let findings = run.json()["findings"].as_array().unwrap().clone();
     let failed = |what: &str| {
         let mut found = findings.iter();
@@ -107,9 +107,9 @@ async fn the_doctor_runs_even_if_nothing_else_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn root_leaves_nothing_in_the_home_of_a_user() {
-    let desk = Desk::new().await;
+    let harness = Harness::new().await;
     // Only root can give a folder away.
-    if chown(desk.home.path(), Some(SOMEBODY), None).is_err() {
+    if chown(harness.home.path(), Some(SOMEBODY), None).is_err() {
         return;
     }
     for arguments in [
@@ -121,25 +121,25 @@ async fn root_leaves_nothing_in_the_home_of_a_user() {
         &["doctor"],
         &["--no-browser"],
     ] {
-        let run = desk.run(arguments).await.ended(1);
+        let run = harness.run(arguments).await.ended(1);
         let words = format!("{}{}", run.out, run.err);
         assert!(words.contains("belongs to 54321"), "{words}");
-        let left = std::fs::read_dir(desk.home.path()).unwrap().count();
+        let left = std::fs::read_dir(harness.home.path()).unwrap().count();
         assert_eq!(left, 0, "{arguments:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn root_with_a_folder_of_its_own_leaves_nothing_in_the_home_of_a_user_either() {
-    let desk = Desk::new().await;
+    let harness = Harness::new().await;
     let (user, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     // Only root can give a folder away.
     if chown(user.path(), Some(SOMEBODY), None).is_err() {
         return;
     }
-    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    let key = harness.demo.us().create_api_key(ApiKeyOptions::default());
     let run = async |arguments: &[&str], state: Option<&Path>| {
-        let mut command = desk.command(arguments);
+        let mut command = harness.command(arguments);
         command.env("HOME", user.path());
         command.envs(state.map(|state| ("XDG_STATE_HOME", state)));
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
@@ -177,8 +177,8 @@ async fn root_with_a_folder_of_its_own_leaves_nothing_in_the_home_of_a_user_eith
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_command_is_first_folders_and_files_are_private() {
-    let desk = Desk::signed_in().await;
-    let home = desk.file("home");
+    let harness = Harness::signed_in().await;
+    let home = harness.file("home");
     let output = home.join("cache/widget.svg");
     let output = output.to_str().unwrap();
     std::fs::remove_dir_all(home.join("cache")).ok();
@@ -192,7 +192,7 @@ async fn whichever_command_is_first_folders_and_files_are_private() {
         let mut words = vec!["-c", "umask 000; exec \"$@\"", "sh"];
         words.push(env!("CARGO_BIN_EXE_pockethog"));
         words.extend(arguments);
-        let mut command = desk.command_of("sh", &words);
+        let mut command = harness.command_of("sh", &words);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command.status().await.unwrap();
     }
@@ -204,13 +204,13 @@ async fn whichever_command_is_first_folders_and_files_are_private() {
 async fn the_home_of_a_demo_is_private_too() {
     use tokio::io::{AsyncBufReadExt, BufReader};
 
-    let desk = Desk::new().await;
-    let (temporary, given) = (desk.file("tmp"), desk.file("demo"));
+    let harness = Harness::new().await;
+    let (temporary, given) = (harness.file("tmp"), harness.file("demo"));
     std::fs::create_dir(&temporary).unwrap();
     for home in [None, Some(&given)] {
         let program = env!("CARGO_BIN_EXE_pockethog");
         let words = "umask 000; exec \"$0\" demo --no-browser";
-        let mut command = desk.command_of("sh", &["-c", words, program]);
+        let mut command = harness.command_of("sh", &["-c", words, program]);
         command
             .env("TMPDIR", &temporary)
             .env_remove("POCKETHOG_HOME");
@@ -260,11 +260,11 @@ async fn names_that_are_no_text_are_shown_as_far_as_they_are() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
 
-    let desk = Desk::signed_in().await;
-    let odd = desk.home.path().join(OsStr::from_bytes(b"caf\xe9"));
-    std::fs::rename(desk.file("home"), &odd).unwrap();
+    let harness = Harness::signed_in().await;
+    let odd = harness.home.path().join(OsStr::from_bytes(b"caf\xe9"));
+    std::fs::rename(harness.file("home"), &odd).unwrap();
     let run = async |arguments: &[&OsStr], code: i32| {
-        let mut command = desk.command(&[]);
+        let mut command = harness.command(&[]);
         command.env("POCKETHOG_HOME", &odd).args(arguments);
         let run = Run::of(command.output().await.unwrap());
         assert!(!run.err.contains("panicked"), "{run:?}");
@@ -296,7 +296,7 @@ async fn names_that_are_no_text_are_shown_as_far_as_they_are() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_goes_away_is_no_panic() {
-    let desk = Desk::signed_in().await;
+    let harness = Harness::signed_in().await;
     for line in [
         "status",
         "status --json",
@@ -317,7 +317,7 @@ async fn a_reader_that_goes_away_is_no_panic() {
     ] {
         let arguments: Vec<&str> = line.split(' ').collect();
         for both in [false, true] {
-            let mut command = desk.command(&arguments);
+            let mut command = harness.command(&arguments);
             let mut child = command.spawn().unwrap();
             drop(child.stdout.take());
             if both {
@@ -336,15 +336,18 @@ async fn a_reader_that_goes_away_is_no_panic() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preference_of_a_newer_version_is_named_once_and_the_rest_is_in_force() {
-    let desk = Desk::signed_in().await;
-    let run = desk.run(&["projects", "--json"]).await.ended(0);
+    let harness = Harness::signed_in().await;
+    let run = harness.run(&["projects", "--json"]).await.ended(0);
     let key = run.json()["projects"][0]["key"]
         .as_str()
         .unwrap()
         .to_owned();
     let text = format!("sound = \"loud\"\n\n[projects.\"{key}\"]\nname = \"My own\"\nicon = 7\n");
-    std::fs::write(desk.file("home/preferences.toml"), text).unwrap();
-    let run = desk.run(&["overview", "My own", "--json"]).await.ended(0);
+    std::fs::write(harness.file("home/preferences.toml"), text).unwrap();
+    let run = harness
+        .run(&["overview", "My own", "--json"])
+        .await
+        .ended(0);
     assert_eq!(run.json()["projects"][0]["name"], "My own", "{run:?}");
     for named in [
         "line 1: there is no preference `sound`",
@@ -356,8 +359,11 @@ async fn a_preference_of_a_newer_version_is_named_once_and_the_rest_is_in_force(
             "{run:?}"
         );
     }
-    desk.run(&["config", "set", "mode", "dark"]).await.ended(0);
-    let text = std::fs::read_to_string(desk.file("home/preferences.toml")).unwrap();
+    harness
+        .run(&["config", "set", "mode", "dark"])
+        .await
+        .ended(0);
+    let text = std::fs::read_to_string(harness.file("home/preferences.toml")).unwrap();
     assert!(
         text.contains("sound = \"loud\"") && text.contains("icon = 7"),
         "{text}"
@@ -367,14 +373,14 @@ async fn a_preference_of_a_newer_version_is_named_once_and_the_rest_is_in_force(
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn without_certificates_what_is_local_works_and_the_doctor_explains() {
-    let desk = Desk::new().await;
+    let harness = Harness::new().await;
     for (arguments, code) in [
         (&["status"][..], 4),
         (&["config", "set", "mode", "dark"], 0),
         (&["widget", "--offline"], 4),
         (&["doctor"], 1),
     ] {
-        let mut command = desk.command(arguments);
+        let mut command = harness.command(arguments);
         command.env("SSL_CERT_FILE", "/nonexistent");
         command.env("SSL_CERT_DIR", "/nonexistent");
         let run = Run::of(command.output().await.unwrap()).ended(code);

@@ -5,60 +5,62 @@ use sign_in_with_posthog::{
     ApiKeyError, Connection, CredentialKind, EndReason, Host, Reach, SessionError,
 };
 
-use crate::harness::Desk;
+use crate::harness::Harness;
 use crate::posthog::{Fault, Kind, refusal};
 use crate::server::{Answer, Wire};
 
-async fn add(desk: &Desk, key: &str) -> Result<Connection, ApiKeyError> {
-    desk.sign_in
-        .add_api_key(&desk.host(), &SecretString::from(key))
+async fn add(harness: &Harness, key: &str) -> Result<Connection, ApiKeyError> {
+    harness
+        .sign_in
+        .add_api_key(&harness.host(), &SecretString::from(key))
         .await
 }
 
 #[tokio::test]
 async fn a_key_with_blanks_around_it_signs_in() {
-    let desk = Desk::new(Kind::Keeping);
-    let connection = add(&desk, "  phx_right\n").await.unwrap();
+    let harness = Harness::new(Kind::Keeping);
+    let connection = add(&harness, "  phx_right\n").await.unwrap();
     assert_eq!(connection.kind, CredentialKind::ApiKey);
     assert_eq!(connection.account.label(), "ada@example.com");
-    let token = desk.session(&connection).access_token().await.unwrap();
+    let token = harness.session(&connection).access_token().await.unwrap();
     assert_eq!(token.expose(), "phx_right");
     // It does not expire.
-    desk.clock.advance(400 * 24 * 3600);
-    desk.session(&connection).access_token().await.unwrap();
+    harness.clock.advance(400 * 24 * 3600);
+    harness.session(&connection).access_token().await.unwrap();
 }
 
 #[tokio::test]
 async fn missing_scopes_are_named() {
-    let desk = Desk::new(Kind::Keeping);
-    let error = add(&desk, "phx_narrow").await.unwrap_err();
+    let harness = Harness::new(Kind::Keeping);
+    let error = add(&harness, "phx_narrow").await.unwrap_err();
     assert!(matches!(&error, ApiKeyError::MissingScopes(missing) if missing == &["query:read"]));
     assert!(error.to_string().contains("query:read"));
-    assert!(desk.sign_in.connections().unwrap().is_empty());
+    assert!(harness.sign_in.connections().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_wrong_key_is_told() {
-    let desk = Desk::new(Kind::Keeping);
-    let error = add(&desk, "phx_wrong").await.unwrap_err();
+    let harness = Harness::new(Kind::Keeping);
+    let error = add(&harness, "phx_wrong").await.unwrap_err();
     assert!(matches!(error, ApiKeyError::Rejected(_)), "{error:?}");
 }
 
 #[tokio::test]
 async fn an_unreachable_host_is_told() {
-    let desk = Desk::new(Kind::Keeping);
-    desk.posthog.unplug();
-    let error = add(&desk, "phx_right").await.unwrap_err();
+    let harness = Harness::new(Kind::Keeping);
+    harness.posthog.unplug();
+    let error = add(&harness, "phx_right").await.unwrap_err();
     assert!(matches!(error, ApiKeyError::NoAnswer(_)), "{error:?}");
 }
 
 /// Adds `key` at the address of a self-hosted PostHog whose keys cannot ask about themselves.
 async fn add_at_old_host(key: &str, current: fn() -> Wire) -> Result<Connection, ApiKeyError> {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let path = "/api/personal_api_keys/@current";
-    desk.posthog.fail(path, 1, Fault::Before(current));
-    let host = Host::self_hosted(desk.posthog.base()).unwrap();
-    desk.sign_in
+    harness.posthog.fail(path, 1, Fault::Before(current));
+    let host = Host::self_hosted(harness.posthog.base()).unwrap();
+    harness
+        .sign_in
         .add_api_key(&host, &SecretString::from(key))
         .await
 }
@@ -84,12 +86,12 @@ async fn an_old_host_whose_keys_cannot_ask_about_themselves_takes_them() {
 
 #[tokio::test]
 async fn a_person_with_megabytes_of_organizations_is_read() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let large = Fault::Edit(|body| {
         body["organization"] = serde_json::json!({"teams": vec!["x".repeat(1000); 3000]});
     });
-    desk.posthog.fail("/api/users/@me", 1, large);
-    let connection = add(&desk, "phx_right").await.unwrap();
+    harness.posthog.fail("/api/users/@me", 1, large);
+    let connection = add(&harness, "phx_right").await.unwrap();
     assert_eq!(connection.account.label(), "ada@example.com");
 }
 
@@ -98,16 +100,17 @@ type Scripted = (&'static str, fn() -> Wire);
 
 /// Adds a key at an old host whose API answers so, and tells what it was stored as reaching.
 async fn reach_at_old_host(key: &str, answers: &[Scripted]) -> Result<Reach, ApiKeyError> {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let current = Fault::Before(|| Wire::Answer(Answer::html(404)));
-    desk.posthog
+    harness
+        .posthog
         .fail("/api/personal_api_keys/@current", 1, current);
     for (path, answer) in answers {
-        desk.posthog.fail(path, 1, Fault::Before(*answer));
+        harness.posthog.fail(path, 1, Fault::Before(*answer));
     }
-    let host = Host::self_hosted(desk.posthog.base()).unwrap();
+    let host = Host::self_hosted(harness.posthog.base()).unwrap();
     let key = SecretString::from(key);
-    let added = desk.sign_in.add_api_key(&host, &key).await?;
+    let added = harness.sign_in.add_api_key(&host, &key).await?;
     Ok(added.grant.reach)
 }
 
@@ -188,15 +191,17 @@ async fn a_key_for_organizations_at_an_old_host_is_not_stored_as_reaching_all() 
 
 #[tokio::test]
 async fn a_limit_that_makes_no_sense_is_not_taken_for_none() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let odd = Fault::Edit(|body| body["scoped_organizations"] = serde_json::json!("a"));
-    desk.posthog.fail("/api/personal_api_keys/@current", 1, odd);
+    harness
+        .posthog
+        .fail("/api/personal_api_keys/@current", 1, odd);
     let organizations = Fault::Before(|| listed(&["a"]));
-    desk.posthog.fail("/api/organizations", 1, organizations);
+    harness.posthog.fail("/api/organizations", 1, organizations);
     let me =
         Fault::Edit(|body| body["organizations"] = serde_json::json!([{"id": "a"}, {"id": "b"}]));
-    desk.posthog.fail("/api/users/@me", 1, me);
-    let connection = add(&desk, "phx_right").await.unwrap();
+    harness.posthog.fail("/api/users/@me", 1, me);
+    let connection = add(&harness, "phx_right").await.unwrap();
     assert_eq!(
         connection.grant.reach,
         Reach::Organizations(vec!["a".to_owned()])
@@ -213,19 +218,20 @@ async fn a_busy_host_is_told_from_one_that_is_no_posthog() {
 
 #[tokio::test]
 async fn a_key_from_before_there_were_scopes_may_do_everything() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let legacy = Fault::Edit(|body| body["scopes"] = serde_json::Value::Null);
-    desk.posthog
+    harness
+        .posthog
         .fail("/api/personal_api_keys/@current", 1, legacy);
-    let connection = add(&desk, "phx_right").await.unwrap();
+    let connection = add(&harness, "phx_right").await.unwrap();
     assert!(connection.grant.scopes.allows("annotation:write"));
 }
 
 #[tokio::test]
 async fn a_key_that_posthog_refuses_later_ends_with_its_reason() {
-    let desk = Desk::new(Kind::Keeping);
-    let connection = add(&desk, "phx_right").await.unwrap();
-    let session = desk.session(&connection);
+    let harness = Harness::new(Kind::Keeping);
+    let connection = add(&harness, "phx_right").await.unwrap();
+    let session = harness.session(&connection);
     let refused = session.access_token().await.unwrap();
     for _ in 0..2 {
         let error = session
@@ -237,7 +243,7 @@ async fn a_key_that_posthog_refuses_later_ends_with_its_reason() {
             SessionError::SignedOut(EndReason::ApiKeyRejected)
         ));
     }
-    add(&desk, "phx_right").await.unwrap();
+    add(&harness, "phx_right").await.unwrap();
     session.access_token().await.unwrap();
 }
 

@@ -6,7 +6,7 @@ use sign_in_with_posthog::{
     LoopbackListener, MetadataError, NoAnswer, Reach, Region, Scopes, SessionError, TokenError,
 };
 
-use crate::harness::{self, Desk, MovedClock, REDIRECT};
+use crate::harness::{self, Harness, MovedClock, REDIRECT};
 use crate::posthog::{Fault, Kind, PostHog, refusal};
 use crate::server::{Answer, Wire};
 
@@ -20,38 +20,38 @@ const TOKEN: &str = "/oauth/token";
 #[tokio::test]
 async fn a_sign_in_tells_who_where_and_what() {
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
         assert_eq!(connection.account.name.as_deref(), Some("Ada Lovelace"));
-        assert_eq!(connection.host, desk.host());
+        assert_eq!(connection.host, harness.host());
         assert_eq!(connection.grant.reach, Reach::Projects(vec![11, 12]));
         let lives = connection.expires_at.unwrap() - connection.signed_in_at;
         assert_eq!(lives, kind.lifetime());
-        desk.token(&connection).await;
-        assert_eq!(desk.sign_in.connections().unwrap(), [connection]);
+        harness.token(&connection).await;
+        assert_eq!(harness.sign_in.connections().unwrap(), [connection]);
     }
 }
 
 #[tokio::test]
 async fn rule_b1_metadata_that_redirects_is_not_followed() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let elsewhere =
         Fault::Before(|| Wire::Answer(Answer::html(302).with("Location", "/elsewhere")));
-    desk.posthog.fail(METADATA, 1, elsewhere);
-    let error = begin(&desk).await.unwrap_err();
+    harness.posthog.fail(METADATA, 1, elsewhere);
+    let error = begin(&harness).await.unwrap_err();
     assert!(
         matches!(error, BeginError::Metadata(MetadataError::None(_))),
         "{error:?}"
     );
-    assert_eq!(desk.posthog.count("/elsewhere"), 0);
+    assert_eq!(harness.posthog.count("/elsewhere"), 0);
 }
 
 #[tokio::test]
 async fn rule_b1_metadata_of_another_issuer_is_refused() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let foreign = Fault::Edit(|metadata| metadata["issuer"] = "https://oauth.posthog.com".into());
-    desk.posthog.fail(METADATA, 1, foreign);
-    let error = begin(&desk).await.unwrap_err();
+    harness.posthog.fail(METADATA, 1, foreign);
+    let error = begin(&harness).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -63,11 +63,11 @@ async fn rule_b1_metadata_of_another_issuer_is_refused() {
 
 #[tokio::test]
 async fn rule_b2_a_server_without_s256_is_refused() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let plain =
         Fault::Edit(|metadata| metadata["code_challenge_methods_supported"] = json!(["plain"]));
-    desk.posthog.fail(METADATA, 1, plain);
-    let error = begin(&desk).await.unwrap_err();
+    harness.posthog.fail(METADATA, 1, plain);
+    let error = begin(&harness).await.unwrap_err();
     assert!(
         matches!(error, BeginError::Metadata(MetadataError::NoPkce(_))),
         "{error:?}"
@@ -76,29 +76,29 @@ async fn rule_b2_a_server_without_s256_is_refused() {
 
 #[tokio::test]
 async fn this_device_is_registered_once_and_again_when_forgotten() {
-    let desk = Desk::new(Kind::Keeping);
-    desk.connect().await;
-    desk.connect().await;
-    assert_eq!(desk.posthog.count(REGISTER), 1);
-    desk.posthog.forget_clients();
-    desk.connect().await;
-    assert_eq!(desk.posthog.count(REGISTER), 2);
+    let harness = Harness::new(Kind::Keeping);
+    harness.connect().await;
+    harness.connect().await;
+    assert_eq!(harness.posthog.count(REGISTER), 1);
+    harness.posthog.forget_clients();
+    harness.connect().await;
+    assert_eq!(harness.posthog.count(REGISTER), 2);
 }
 
 #[tokio::test]
 async fn a_configured_client_is_not_registered() {
-    let desk = Desk::new(Kind::Rotating);
-    desk.connect().await;
-    assert_eq!(desk.posthog.count(REGISTER), 0);
+    let harness = Harness::new(Kind::Rotating);
+    harness.connect().await;
+    assert_eq!(harness.posthog.count(REGISTER), 0);
 }
 
 #[tokio::test]
 async fn a_registration_is_public_without_scope_and_content_with_an_id() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let bare = Fault::Edit(|body| *body = json!({"client_id": body["client_id"]}));
-    desk.posthog.fail(REGISTER, 1, bare);
-    desk.connect().await;
-    let body: Value = serde_json::from_str(&desk.posthog.last(REGISTER).body).unwrap();
+    harness.posthog.fail(REGISTER, 1, bare);
+    harness.connect().await;
+    let body: Value = serde_json::from_str(&harness.posthog.last(REGISTER).body).unwrap();
     assert_eq!(body["token_endpoint_auth_method"], "none");
     assert_eq!(body["redirect_uris"][0], "http://127.0.0.1/callback");
     assert!(body.get("scope").is_none());
@@ -106,15 +106,15 @@ async fn a_registration_is_public_without_scope_and_content_with_an_id() {
 
 #[tokio::test]
 async fn an_answer_without_a_client_id_is_no_registration() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let edits: [Edit; 3] = [
         |body| remove(body, "client_id"),
         |body| body["client_id"] = "".into(),
         |body| body["client_id"] = "a b".into(),
     ];
     for edit in edits {
-        desk.posthog.fail(REGISTER, 1, Fault::Edit(edit));
-        let error = begin(&desk).await.unwrap_err();
+        harness.posthog.fail(REGISTER, 1, Fault::Edit(edit));
+        let error = begin(&harness).await.unwrap_err();
         assert!(matches!(error, BeginError::Registration(_)), "{error:?}");
     }
 }
@@ -130,9 +130,9 @@ async fn a_host_without_metadata_is_told_with_the_way_out() {
         || Wire::Answer(Answer::html(403)),
     ] as [fn() -> Wire; 5]
     {
-        let desk = Desk::new(Kind::Keeping);
-        desk.posthog.fail(METADATA, 1, Fault::Before(answer));
-        let error = begin(&desk).await.unwrap_err();
+        let harness = Harness::new(Kind::Keeping);
+        harness.posthog.fail(METADATA, 1, Fault::Before(answer));
+        let error = begin(&harness).await.unwrap_err();
         assert!(
             matches!(error, BeginError::Metadata(MetadataError::None(_))),
             "{error:?}"
@@ -153,40 +153,40 @@ async fn the_client_id_is_looked_up_at_the_token_endpoint_and_dropped_on_401_inv
         || Wire::Answer(Answer::html(302).with("Location", "/login")),
         || Wire::Close,
     ];
-    let desk = Desk::new(Kind::Keeping);
-    desk.connect().await;
+    let harness = Harness::new(Kind::Keeping);
+    harness.connect().await;
     for answer in doubtful {
-        desk.posthog.fail(TOKEN, 1, Fault::Before(answer));
-        desk.begin().await;
+        harness.posthog.fail(TOKEN, 1, Fault::Before(answer));
+        harness.begin().await;
     }
-    assert_eq!(desk.posthog.count(REGISTER), 1);
+    assert_eq!(harness.posthog.count(REGISTER), 1);
     assert_eq!(
-        desk.posthog.count("/oauth/authorize"),
+        harness.posthog.count("/oauth/authorize"),
         0,
         "it answers 302 to everybody"
     );
-    desk.posthog.forget_clients();
-    desk.begin().await;
-    assert_eq!(desk.posthog.count(REGISTER), 2);
+    harness.posthog.forget_clients();
+    harness.begin().await;
+    assert_eq!(harness.posthog.count(REGISTER), 2);
 }
 
 #[tokio::test]
 async fn a_client_forgotten_while_nobody_answered_is_found_out_and_registered_again() {
-    let desk = Desk::new(Kind::Keeping);
-    let attempt = desk.begin().await;
-    assert!(!desk.sign_in.was_forgotten(&attempt).await, "only slow");
-    desk.posthog.forget_clients();
-    assert!(desk.sign_in.was_forgotten(&attempt).await);
-    let tokens = desk.posthog.count(TOKEN);
-    desk.begin().await;
-    assert_eq!(desk.posthog.count(REGISTER), 2);
+    let harness = Harness::new(Kind::Keeping);
+    let attempt = harness.begin().await;
+    assert!(!harness.sign_in.was_forgotten(&attempt).await, "only slow");
+    harness.posthog.forget_clients();
+    assert!(harness.sign_in.was_forgotten(&attempt).await);
+    let tokens = harness.posthog.count(TOKEN);
+    harness.begin().await;
+    assert_eq!(harness.posthog.count(REGISTER), 2);
     assert_eq!(
-        desk.posthog.count(TOKEN),
+        harness.posthog.count(TOKEN),
         tokens,
         "nothing is left to look up"
     );
     // A configured client id is nobody's to forget.
-    let by_hand = Desk::new(Kind::Rotating);
+    let by_hand = Harness::new(Kind::Rotating);
     let attempt = by_hand.begin().await;
     assert!(!by_hand.sign_in.was_forgotten(&attempt).await);
     assert_eq!(by_hand.posthog.count(TOKEN), 0);
@@ -194,64 +194,65 @@ async fn a_client_forgotten_while_nobody_answered_is_found_out_and_registered_ag
 
 #[tokio::test]
 async fn a_configured_client_id_that_cannot_work_is_named_before_the_browser_opens() {
-    let desk = Desk::new(Kind::Rotating);
-    let program = desk.another_program_as("http://example.org/client.json");
+    let harness = Harness::new(Kind::Rotating);
+    let program = harness.another_program_as("http://example.org/client.json");
     let redirect = REDIRECT.parse().unwrap();
     let error = program
-        .begin(&desk.host(), &redirect, &Scopes::default())
+        .begin(&harness.host(), &redirect, &Scopes::default())
         .await
         .unwrap_err();
     assert!(matches!(error, BeginError::ClientId(_)), "{error:?}");
     assert!(error.to_string().contains("http://example.org/client.json"));
-    assert_eq!(desk.posthog.count(REGISTER), 0);
+    assert_eq!(harness.posthog.count(REGISTER), 0);
 }
 
 /// A PostHog that somebody hosts for themselves.
-async fn begin_self_hosted(desk: &Desk) -> Result<sign_in_with_posthog::Attempt, BeginError> {
-    let host = Host::self_hosted(desk.posthog.base()).unwrap();
+async fn begin_self_hosted(harness: &Harness) -> Result<sign_in_with_posthog::Attempt, BeginError> {
+    let host = Host::self_hosted(harness.posthog.base()).unwrap();
     let redirect = REDIRECT.parse().unwrap();
-    desk.sign_in
+    harness
+        .sign_in
         .begin(&host, &redirect, &Scopes::default())
         .await
 }
 
 /// Says the setting and the way by API key, and leaves nothing.
-fn explains(desk: &Desk, sentence: &str, setting: &str) {
+fn explains(harness: &Harness, sentence: &str, setting: &str) {
     assert!(sentence.contains(setting), "{sentence}");
     assert!(sentence.contains("personal API key"), "{sentence}");
     assert!(!sentence.contains("rule "), "{sentence}");
-    let folder = desk.folder().join("sign-in");
+    let folder = harness.folder().join("sign-in");
     let list = std::fs::read_to_string(folder.join("connections.json")).unwrap_or_default();
     assert!(
         !list.contains("client") || list.contains("\"client_ids\": {}"),
         "{list}"
     );
-    assert!(desk.sign_in.connections().unwrap().is_empty());
+    assert!(harness.sign_in.connections().unwrap().is_empty());
     assert!(!folder.join("vault").exists(), "no record");
 }
 
 #[tokio::test]
 async fn self_hosted_without_a_signing_key_is_told_which_setting_is_missing() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let keyless = Fault::Before(|| Wire::Answer(refusal(500, "server_error")));
-    desk.posthog.fail(REGISTER, 2, keyless);
-    let error = begin_self_hosted(&desk).await.unwrap_err().to_string();
-    explains(&desk, &error, "OIDC_RSA_PRIVATE_KEY");
+    harness.posthog.fail(REGISTER, 2, keyless);
+    let error = begin_self_hosted(&harness).await.unwrap_err().to_string();
+    explains(&harness, &error, "OIDC_RSA_PRIVATE_KEY");
     // Nobody can set that in the cloud.
-    let error = begin(&desk).await.unwrap_err().to_string();
+    let error = begin(&harness).await.unwrap_err().to_string();
     assert!(!error.contains("OIDC_RSA_PRIVATE_KEY"), "{error}");
 }
 
 #[tokio::test]
 async fn self_hosted_with_another_site_url_is_told_which_setting_is_wrong() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let other = Fault::Edit(|metadata| metadata["issuer"] = "http://localhost:8010".into());
-    desk.posthog.fail(METADATA, 2, other);
-    let error = begin_self_hosted(&desk).await.unwrap_err().to_string();
-    explains(&desk, &error, "SITE_URL");
+    harness.posthog.fail(METADATA, 2, other);
+    let error = begin_self_hosted(&harness).await.unwrap_err().to_string();
+    explains(&harness, &error, "SITE_URL");
     assert!(error.contains("http://localhost:8010"), "{error}");
-    assert!(error.contains(desk.posthog.base()), "{error}");
-    let error = begin(&desk).await.unwrap_err().to_string();
+    assert!(error.contains(harness.posthog.base()), "{error}");
+    let error = begin(&harness).await.unwrap_err().to_string();
     assert!(!error.contains("SITE_URL"), "{error}");
 }
 
@@ -259,12 +260,13 @@ async fn self_hosted_with_another_site_url_is_told_which_setting_is_wrong() {
 async fn self_hosted_behind_a_proxy_that_ends_tls_is_told_which_setting_is_missing() {
     let clock = std::sync::Arc::new(MovedClock::default());
     let posthog = PostHog::start_with_tls(Kind::Keeping, clock.clone());
-    let desk = Desk::at(posthog, Kind::Keeping, clock, harness::trusting_http());
-    let attempt = begin_self_hosted(&desk).await.unwrap();
-    desk.posthog
-        .sign_as(&desk.posthog.base().replace("https://", "http://"));
-    let response = desk.agree(&attempt);
-    let error = desk
+    let harness = Harness::at(posthog, Kind::Keeping, clock, harness::trusting_http());
+    let attempt = begin_self_hosted(&harness).await.unwrap();
+    harness
+        .posthog
+        .sign_as(&harness.posthog.base().replace("https://", "http://"));
+    let response = harness.agree(&attempt);
+    let error = harness
         .sign_in
         .complete(&attempt, &response)
         .await
@@ -276,16 +278,16 @@ async fn self_hosted_behind_a_proxy_that_ends_tls_is_told_which_setting_is_missi
         ),
         "{error:?}"
     );
-    explains(&desk, &error.to_string(), "IS_BEHIND_PROXY");
-    assert_eq!(desk.posthog.alive(), 0, "both tokens are revoked");
+    explains(&harness, &error.to_string(), "IS_BEHIND_PROXY");
+    assert_eq!(harness.posthog.alive(), 0, "both tokens are revoked");
 }
 
 #[tokio::test]
 async fn a_client_forgotten_between_begin_and_exchange_is_registered_anew_next_time() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let unknown = Fault::Before(|| Wire::Answer(refusal(401, "invalid_client")));
-    desk.posthog.fail(TOKEN, 1, unknown);
-    let error = desk.try_to_connect().await.unwrap_err();
+    harness.posthog.fail(TOKEN, 1, unknown);
+    let error = harness.try_to_connect().await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -293,33 +295,37 @@ async fn a_client_forgotten_between_begin_and_exchange_is_registered_anew_next_t
         ),
         "{error:?}"
     );
-    desk.connect().await;
-    assert_eq!(desk.posthog.count(REGISTER), 2);
+    harness.connect().await;
+    assert_eq!(harness.posthog.count(REGISTER), 2);
 }
 
 #[tokio::test]
 async fn a_client_forgotten_in_mid_life_ends_nothing_and_signing_in_again_heals() {
-    let desk = Desk::new(Kind::Keeping);
-    let connection = desk.connect().await;
-    desk.posthog.forget_clients();
-    desk.leave(0);
-    let error = desk.session(&connection).access_token().await.unwrap_err();
+    let harness = Harness::new(Kind::Keeping);
+    let connection = harness.connect().await;
+    harness.posthog.forget_clients();
+    harness.leave(0);
+    let error = harness
+        .session(&connection)
+        .access_token()
+        .await
+        .unwrap_err();
     assert!(matches!(error, SessionError::Configuration(_)), "{error:?}");
     assert!(error.to_string().contains("sign in again"), "{error}");
-    assert!(desk.sign_in.connections().unwrap()[0].is_active());
-    let again = desk.connect().await;
+    assert!(harness.sign_in.connections().unwrap()[0].is_active());
+    let again = harness.connect().await;
     assert_eq!(again.id, connection.id);
-    desk.token(&again).await;
+    harness.token(&again).await;
 }
 
 #[tokio::test]
 async fn rule_b5_the_redirect_address_is_one_that_was_registered() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let listener = LoopbackListener::bind().await.unwrap();
     let redirect = listener.redirect_uri();
     assert!(redirect.port().is_some_and(|port| port != 0));
-    desk.connect().await;
-    let body: Value = serde_json::from_str(&desk.posthog.last(REGISTER).body).unwrap();
+    harness.connect().await;
+    let body: Value = serde_json::from_str(&harness.posthog.last(REGISTER).body).unwrap();
     let mut without_port = redirect.clone();
     without_port.set_port(None).unwrap();
     let registered = body["redirect_uris"].as_array().unwrap();
@@ -338,36 +344,36 @@ async fn rule_b6_the_redirect_host_is_a_literal_address() {
 
 #[tokio::test]
 async fn rule_r5_a_response_of_one_region_is_nothing_to_the_other() {
-    let desk = Desk::new(Kind::Keeping);
-    let us = desk.begin().await;
-    let eu_server = PostHog::start(Kind::Keeping, desk.clock.clone());
+    let harness = Harness::new(Kind::Keeping);
+    let us = harness.begin().await;
+    let eu_server = PostHog::start(Kind::Keeping, harness.clock.clone());
     let eu_host = Host::cloud_at(Region::Eu, eu_server.base()).unwrap();
     let redirect = REDIRECT.parse().unwrap();
-    let eu = desk
+    let eu = harness
         .sign_in
         .begin(&eu_host, &redirect, &Scopes::default())
         .await
         .unwrap();
     let query = eu_server.agree(eu.authorization_url());
     let response = AuthorizationResponse::parse_query(&query).unwrap();
-    let error = desk.sign_in.complete(&us, &response).await.unwrap_err();
+    let error = harness.sign_in.complete(&us, &response).await.unwrap_err();
     assert!(
         matches!(error, CompleteError::Callback(CallbackError::StateMismatch)),
         "{error:?}"
     );
-    assert_eq!(desk.posthog.count(TOKEN), 0, "the code went nowhere");
-    desk.sign_in.complete(&eu, &response).await.unwrap();
+    assert_eq!(harness.posthog.count(TOKEN), 0, "the code went nowhere");
+    harness.sign_in.complete(&eu, &response).await.unwrap();
 }
 
 #[tokio::test]
 async fn rule_t1_the_client_is_named_in_the_form_and_nowhere_else() {
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
-        let exchange = desk.posthog.last(TOKEN);
-        desk.leave(0);
-        desk.token(&connection).await;
-        for request in [exchange, desk.posthog.last(TOKEN)] {
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
+        let exchange = harness.posthog.last(TOKEN);
+        harness.leave(0);
+        harness.token(&connection).await;
+        for request in [exchange, harness.posthog.last(TOKEN)] {
             assert_eq!(request.authorization, None);
             assert_eq!(request.query, "");
             assert!(request.field("client_id").is_some());
@@ -378,30 +384,30 @@ async fn rule_t1_the_client_is_named_in_the_form_and_nowhere_else() {
 
 #[tokio::test]
 async fn rule_t2_the_redirect_address_is_the_same_text_at_both_ends() {
-    let desk = Desk::new(Kind::Rotating);
-    let attempt = desk.begin().await;
-    let response = desk.agree(&attempt);
-    desk.sign_in.complete(&attempt, &response).await.unwrap();
+    let harness = Harness::new(Kind::Rotating);
+    let attempt = harness.begin().await;
+    let response = harness.agree(&attempt);
+    harness.sign_in.complete(&attempt, &response).await.unwrap();
     let asked = attempt.authorization_url().query_pairs();
     let asked = asked.into_owned().find(|(name, _)| name == "redirect_uri");
-    let sent = desk.posthog.last(TOKEN).field("redirect_uri");
+    let sent = harness.posthog.last(TOKEN).field("redirect_uri");
     assert_eq!(asked.map(|(_, value)| value), sent);
 }
 
 #[tokio::test]
 async fn rule_t5_a_refresh_token_is_replaced_by_a_new_one_and_kept_without() {
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
         let mut used = Vec::new();
         for _ in 0..3 {
             if kind == Kind::Keeping {
                 let without = Fault::Edit(|body| remove(body, "refresh_token"));
-                desk.posthog.fail(TOKEN, 1, without);
+                harness.posthog.fail(TOKEN, 1, without);
             }
-            desk.leave(0);
-            desk.token(&connection).await;
-            used.push(desk.posthog.last(TOKEN).field("refresh_token").unwrap());
+            harness.leave(0);
+            harness.token(&connection).await;
+            used.push(harness.posthog.last(TOKEN).field("refresh_token").unwrap());
         }
         let replaced = used[0] != used[1] && used[1] != used[2];
         assert_eq!(replaced, kind == Kind::Rotating, "{kind:?}");
@@ -411,11 +417,11 @@ async fn rule_t5_a_refresh_token_is_replaced_by_a_new_one_and_kept_without() {
 #[tokio::test]
 async fn rule_t6_a_refresh_asks_for_no_scope() {
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
-        desk.leave(0);
-        desk.token(&connection).await;
-        let refresh = desk.posthog.last(TOKEN);
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
+        harness.leave(0);
+        harness.token(&connection).await;
+        let refresh = harness.posthog.last(TOKEN);
         assert_eq!(refresh.field("grant_type").unwrap(), "refresh_token");
         assert_eq!(refresh.field("scope"), None);
     }
@@ -423,10 +429,10 @@ async fn rule_t6_a_refresh_asks_for_no_scope() {
 
 #[tokio::test]
 async fn a_refused_registration_says_posthogs_words() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let full = Fault::Before(|| Wire::Answer(refusal(429, "too many registrations")));
-    desk.posthog.fail(REGISTER, 1, full);
-    let error = begin(&desk).await.unwrap_err().to_string();
+    harness.posthog.fail(REGISTER, 1, full);
+    let error = begin(&harness).await.unwrap_err().to_string();
     assert!(error.contains("too many registrations"), "{error}");
 }
 
@@ -434,8 +440,8 @@ async fn a_refused_registration_says_posthogs_words() {
 async fn rule_b1_an_untrusted_certificate_is_named() {
     let clock = std::sync::Arc::new(MovedClock::default());
     let posthog = PostHog::start_with_tls(Kind::Keeping, clock.clone());
-    let desk = Desk::at(posthog, Kind::Keeping, clock, harness::http());
-    let error = begin(&desk).await.unwrap_err();
+    let harness = Harness::at(posthog, Kind::Keeping, clock, harness::http());
+    let error = begin(&harness).await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -450,26 +456,30 @@ async fn rule_b1_an_untrusted_certificate_is_named() {
 async fn a_sign_in_over_tls_with_a_trusted_certificate_works() {
     let clock = std::sync::Arc::new(MovedClock::default());
     let posthog = PostHog::start_with_tls(Kind::Keeping, clock.clone());
-    let desk = Desk::at(posthog, Kind::Keeping, clock, harness::trusting_http());
-    let connection = desk.connect().await;
-    desk.token(&connection).await;
+    let harness = Harness::at(posthog, Kind::Keeping, clock, harness::trusting_http());
+    let connection = harness.connect().await;
+    harness.token(&connection).await;
 }
 
 #[tokio::test]
 async fn an_unreachable_host_is_named() {
-    let desk = Desk::new(Kind::Keeping);
-    desk.posthog.unplug();
-    let error = begin(&desk).await.unwrap_err().to_string();
+    let harness = Harness::new(Kind::Keeping);
+    harness.posthog.unplug();
+    let error = begin(&harness).await.unwrap_err().to_string();
     assert!(error.contains("could not be reached"), "{error}");
 }
 
 #[tokio::test]
 async fn rule_r2_a_response_with_another_state_leaves_the_attempt_open() {
-    let desk = Desk::new(Kind::Rotating);
-    let attempt = desk.begin().await;
+    let harness = Harness::new(Kind::Rotating);
+    let attempt = harness.begin().await;
     for forged in ["code=x&state=y", "error=access_denied&state=y", "code=x"] {
         let forged = AuthorizationResponse::parse_query(forged).unwrap();
-        let error = desk.sign_in.complete(&attempt, &forged).await.unwrap_err();
+        let error = harness
+            .sign_in
+            .complete(&attempt, &forged)
+            .await
+            .unwrap_err();
         assert!(
             matches!(
                 error,
@@ -478,98 +488,98 @@ async fn rule_r2_a_response_with_another_state_leaves_the_attempt_open() {
             "{error:?}"
         );
     }
-    let response = desk.agree(&attempt);
-    desk.sign_in.complete(&attempt, &response).await.unwrap();
+    let response = harness.agree(&attempt);
+    harness.sign_in.complete(&attempt, &response).await.unwrap();
 }
 
 #[tokio::test]
 async fn rule_r6_a_response_is_exchanged_once() {
-    let desk = Desk::new(Kind::Rotating);
-    let attempt = desk.begin().await;
-    let response = desk.agree(&attempt);
+    let harness = Harness::new(Kind::Rotating);
+    let attempt = harness.begin().await;
+    let response = harness.agree(&attempt);
     let (one, two) = tokio::join!(
-        desk.sign_in.complete(&attempt, &response),
-        desk.sign_in.complete(&attempt, &response),
+        harness.sign_in.complete(&attempt, &response),
+        harness.sign_in.complete(&attempt, &response),
     );
     assert_eq!(u8::from(one.is_ok()) + u8::from(two.is_ok()), 1);
     let error = one.err().or(two.err()).unwrap();
     assert!(matches!(error, CompleteError::AlreadyUsed), "{error:?}");
-    assert_eq!(desk.posthog.count(TOKEN), 1);
+    assert_eq!(harness.posthog.count(TOKEN), 1);
 }
 
 #[tokio::test]
 async fn a_browser_that_goes_away_does_not_cut_the_exchange() {
-    let desk = Desk::new(Kind::Rotating);
-    let attempt = desk.begin().await;
-    let response = desk.agree(&attempt);
+    let harness = Harness::new(Kind::Rotating);
+    let attempt = harness.begin().await;
+    let response = harness.agree(&attempt);
     // The first answer makes it wait, so that the caller goes away in the middle.
     let busy = Fault::Before(|| Wire::Answer(Answer::html(503)));
-    desk.posthog.fail(TOKEN, 1, busy);
-    let (sign_in, same) = (desk.sign_in.clone(), attempt.clone());
+    harness.posthog.fail(TOKEN, 1, busy);
+    let (sign_in, same) = (harness.sign_in.clone(), attempt.clone());
     let caller = tokio::spawn(async move { sign_in.complete(&same, &response).await });
-    while desk.posthog.count(TOKEN) == 0 {
+    while harness.posthog.count(TOKEN) == 0 {
         tokio::task::yield_now().await;
     }
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
-    while desk.sign_in.connections().unwrap().is_empty() {
+    while harness.sign_in.connections().unwrap().is_empty() {
         tokio::task::yield_now().await;
     }
-    let connection = desk.sign_in.connections().unwrap().remove(0);
-    desk.token(&connection).await;
+    let connection = harness.sign_in.connections().unwrap().remove(0);
+    harness.token(&connection).await;
 }
 
 #[tokio::test]
 async fn rule_r8_an_attempt_ends_after_ten_minutes() {
-    let desk = Desk::new(Kind::Rotating);
-    let attempt = desk.begin().await;
-    let response = desk.agree(&attempt);
-    desk.clock.advance(601);
-    let error = desk
+    let harness = Harness::new(Kind::Rotating);
+    let attempt = harness.begin().await;
+    let response = harness.agree(&attempt);
+    harness.clock.advance(601);
+    let error = harness
         .sign_in
         .complete(&attempt, &response)
         .await
         .unwrap_err();
     assert!(matches!(error, CompleteError::Expired), "{error:?}");
-    assert_eq!(desk.posthog.count(TOKEN), 0);
+    assert_eq!(harness.posthog.count(TOKEN), 0);
 }
 
 #[tokio::test]
 async fn a_denied_consent_is_told_and_changes_nothing() {
-    let desk = Desk::new(Kind::Rotating);
-    let before = desk.connect().await;
-    let attempt = desk.begin().await;
+    let harness = Harness::new(Kind::Rotating);
+    let before = harness.connect().await;
+    let attempt = harness.begin().await;
     let (_, state) = attempt
         .authorization_url()
         .query_pairs()
         .find(|(name, _)| name == "state")
         .unwrap();
     let denied = AuthorizationResponse::parse_query(&format!("error=access_denied&state={state}"));
-    let error = desk
+    let error = harness
         .sign_in
         .complete(&attempt, &denied.unwrap())
         .await
         .unwrap_err();
     assert!(matches!(error, CompleteError::Denied), "{error:?}");
-    desk.token(&before).await;
+    harness.token(&before).await;
 }
 
 #[tokio::test]
 async fn a_pasted_redirect_address_signs_in() {
-    let desk = Desk::new(Kind::Keeping);
-    let attempt = desk.begin().await;
-    let query = desk.posthog.agree(attempt.authorization_url());
+    let harness = Harness::new(Kind::Keeping);
+    let attempt = harness.begin().await;
+    let query = harness.posthog.agree(attempt.authorization_url());
     let pasted = format!(" {REDIRECT}?{query}\n");
     let response = AuthorizationResponse::parse_pasted(&pasted).unwrap();
-    desk.sign_in.complete(&attempt, &response).await.unwrap();
+    harness.sign_in.complete(&attempt, &response).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_expired_code_is_told() {
-    let desk = Desk::new(Kind::Rotating);
+    let harness = Harness::new(Kind::Rotating);
     let expired = Fault::Before(|| Wire::Answer(refusal(400, "invalid_grant")));
-    desk.posthog.fail(TOKEN, 1, expired);
-    let error = desk.try_to_connect().await.unwrap_err();
+    harness.posthog.fail(TOKEN, 1, expired);
+    let error = harness.try_to_connect().await.unwrap_err();
     assert!(
         matches!(error, CompleteError::Token(TokenError::InvalidGrant)),
         "{error:?}"
@@ -578,23 +588,25 @@ async fn an_expired_code_is_told() {
 
 #[tokio::test]
 async fn rule_t1_a_redirected_exchange_leaks_nothing() {
-    let desk = Desk::new(Kind::Rotating);
+    let harness = Harness::new(Kind::Rotating);
     let elsewhere =
         Fault::Before(|| Wire::Answer(Answer::html(307).with("Location", "/elsewhere")));
-    desk.posthog.fail(TOKEN, 1, elsewhere);
-    let error = desk.try_to_connect().await.unwrap_err();
+    harness.posthog.fail(TOKEN, 1, elsewhere);
+    let error = harness.try_to_connect().await.unwrap_err();
     assert!(
         matches!(error, CompleteError::Token(TokenError::NotPostHog(307))),
         "{error:?}"
     );
-    assert_eq!(desk.posthog.count("/elsewhere"), 0);
+    assert_eq!(harness.posthog.count("/elsewhere"), 0);
 }
 
 #[tokio::test]
 async fn rule_t1_an_answer_without_end_is_cut() {
-    let desk = Desk::new(Kind::Rotating);
-    desk.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Endless));
-    let error = desk.try_to_connect().await.unwrap_err();
+    let harness = Harness::new(Kind::Rotating);
+    harness
+        .posthog
+        .fail(TOKEN, 1, Fault::Before(|| Wire::Endless));
+    let error = harness.try_to_connect().await.unwrap_err();
     assert!(
         matches!(
             error,
@@ -626,14 +638,14 @@ async fn rule_t3_a_200_that_is_no_token_answer_signs_nobody_in() {
         ("null", |body| *body = Value::Null),
     ];
     for (what, edit) in edits {
-        let desk = Desk::new(Kind::Rotating);
-        desk.posthog.fail(TOKEN, 1, Fault::Edit(edit));
-        let error = desk.try_to_connect().await.unwrap_err();
+        let harness = Harness::new(Kind::Rotating);
+        harness.posthog.fail(TOKEN, 1, Fault::Edit(edit));
+        let error = harness.try_to_connect().await.unwrap_err();
         assert!(
             matches!(error, CompleteError::Token(_)),
             "{what}: {error:?}"
         );
-        assert!(desk.sign_in.connections().unwrap().is_empty(), "{what}");
+        assert!(harness.sign_in.connections().unwrap().is_empty(), "{what}");
     }
 }
 
@@ -655,14 +667,14 @@ async fn tokens_in_an_answer_that_is_refused_are_revoked_at_once() {
     ];
     for kind in Kind::BOTH {
         for (what, edit) in edits {
-            let desk = Desk::new(kind);
-            desk.posthog.fail(TOKEN, 1, Fault::Edit(edit));
-            desk.try_to_connect().await.unwrap_err();
+            let harness = Harness::new(kind);
+            harness.posthog.fail(TOKEN, 1, Fault::Edit(edit));
+            harness.try_to_connect().await.unwrap_err();
             let left = if what.starts_with("a refresh token") {
                 // Nothing can be done about what was not sent.
-                desk.posthog.alive_access()
+                harness.posthog.alive_access()
             } else {
-                desk.posthog.alive()
+                harness.posthog.alive()
             };
             assert_eq!(left, 0, "{what}, {kind:?}");
         }
@@ -671,32 +683,33 @@ async fn tokens_in_an_answer_that_is_refused_are_revoked_at_once() {
 
 #[tokio::test]
 async fn a_refused_answer_does_not_end_the_sign_in_that_this_device_has() {
-    let desk = Desk::new(Kind::Keeping);
-    let connection = desk.connect().await;
+    let harness = Harness::new(Kind::Keeping);
+    let connection = harness.connect().await;
     let edit = Fault::Edit(|body| body["token_type"] = "mac".into());
-    let attempt = desk.begin().await;
-    let response = desk.agree(&attempt);
-    desk.posthog.fail(TOKEN, 1, edit);
-    desk.sign_in
+    let attempt = harness.begin().await;
+    let response = harness.agree(&attempt);
+    harness.posthog.fail(TOKEN, 1, edit);
+    harness
+        .sign_in
         .complete(&attempt, &response)
         .await
         .unwrap_err();
     // The refresh token would sweep everything of this device's client id.
-    desk.token(&connection).await;
-    desk.leave(0);
-    desk.token(&connection).await;
-    assert_eq!(desk.posthog.count(REGISTER), 1);
+    harness.token(&connection).await;
+    harness.leave(0);
+    harness.token(&connection).await;
+    assert_eq!(harness.posthog.count(REGISTER), 1);
 }
 
 #[tokio::test]
 async fn a_busy_server_is_asked_again_with_the_same_code() {
-    let desk = Desk::new(Kind::Rotating);
+    let harness = Harness::new(Kind::Rotating);
     let busy = Fault::Before(|| {
         Wire::Answer(refusal(503, "temporarily_unavailable").with("Retry-After", "0"))
     });
-    desk.posthog.fail(TOKEN, 2, busy);
-    desk.connect().await;
-    assert_eq!(desk.posthog.count(TOKEN), 3);
+    harness.posthog.fail(TOKEN, 2, busy);
+    harness.connect().await;
+    assert_eq!(harness.posthog.count(TOKEN), 3);
 }
 
 #[tokio::test]
@@ -713,9 +726,9 @@ async fn rule_t4_the_granted_scopes_are_the_servers_word() {
         ),
     ];
     for (edit, scopes) in granted {
-        let desk = Desk::new(Kind::Keeping);
-        desk.posthog.fail(TOKEN, 1, Fault::Edit(edit));
-        let connection = desk.connect().await;
+        let harness = Harness::new(Kind::Keeping);
+        harness.posthog.fail(TOKEN, 1, Fault::Edit(edit));
+        let connection = harness.connect().await;
         assert_eq!(connection.grant.scopes, Scopes::parse(scopes));
     }
 }
@@ -731,31 +744,31 @@ async fn lists_that_are_absent_or_make_no_sense_are_asked_for_by_introspection()
         |body| body["scoped_organizations"] = json!({}),
     ];
     for edit in edits {
-        let desk = Desk::new(Kind::Keeping);
-        desk.posthog.fail(TOKEN, 1, Fault::Edit(edit));
-        let connection = desk.connect().await;
+        let harness = Harness::new(Kind::Keeping);
+        harness.posthog.fail(TOKEN, 1, Fault::Edit(edit));
+        let connection = harness.connect().await;
         assert_eq!(connection.grant.reach, Reach::Projects(vec![21]));
-        desk.token(&connection).await;
+        harness.token(&connection).await;
     }
 }
 
 #[tokio::test]
 async fn numbers_of_projects_may_be_text() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let text = Fault::Edit(|body| body["scoped_teams"] = json!(["11", "12"]));
-    desk.posthog.fail(TOKEN, 1, text);
-    let connection = desk.connect().await;
+    harness.posthog.fail(TOKEN, 1, text);
+    let connection = harness.connect().await;
     assert_eq!(connection.grant.reach, Reach::Projects(vec![11, 12]));
 }
 
 #[tokio::test]
 async fn an_answer_with_the_required_members_alone_signs_in() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let bare = Fault::Edit(|body| {
         *body = json!({"access_token": body["access_token"], "token_type": "bearer"});
     });
-    desk.posthog.fail(TOKEN, 1, bare);
-    let connection = desk.connect().await;
+    harness.posthog.fail(TOKEN, 1, bare);
+    let connection = harness.connect().await;
     assert_eq!(connection.account.label(), "Ada");
     assert_eq!(connection.account.email, None);
     assert_eq!(
@@ -766,16 +779,20 @@ async fn an_answer_with_the_required_members_alone_signs_in() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_tell_who_signed_in_is_refused_and_its_token_revoked() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let nameless = Fault::Edit(|body| remove(body, "id_token"));
-    desk.posthog.fail(TOKEN, 1, nameless);
+    harness.posthog.fail(TOKEN, 1, nameless);
     let gone = Fault::Before(|| Wire::Answer(Answer::html(404)));
-    desk.posthog.fail("/oauth/userinfo", 1, gone);
-    let error = desk.try_to_connect().await.unwrap_err();
+    harness.posthog.fail("/oauth/userinfo", 1, gone);
+    let error = harness.try_to_connect().await.unwrap_err();
     assert!(matches!(error, CompleteError::NoIdentity), "{error:?}");
-    let revoked = desk.posthog.last("/oauth/revoke").field("token").unwrap();
+    let revoked = harness
+        .posthog
+        .last("/oauth/revoke")
+        .field("token")
+        .unwrap();
     assert!(revoked.starts_with("pha_"), "the refresh token would sweep");
-    assert!(!desk.posthog.accepts(&revoked));
+    assert!(!harness.posthog.accepts(&revoked));
 }
 
 #[tokio::test]
@@ -789,25 +806,29 @@ async fn another_base_url_in_the_token_answer_moves_nothing() {
             remove(body, "posthog_base_url");
         },
     ] {
-        let desk = Desk::new(Kind::Rotating);
-        desk.posthog.fail(TOKEN, 1, Fault::Edit(edit));
-        let connection = desk.connect().await;
-        assert_eq!(connection.host, desk.host());
-        desk.leave(0);
-        desk.token(&connection).await;
+        let harness = Harness::new(Kind::Rotating);
+        harness.posthog.fail(TOKEN, 1, Fault::Edit(edit));
+        let connection = harness.connect().await;
+        assert_eq!(connection.host, harness.host());
+        harness.leave(0);
+        harness.token(&connection).await;
     }
 }
 
 #[tokio::test]
 async fn without_a_refresh_token_the_session_lasts_as_long_as_its_token() {
-    let desk = Desk::new(Kind::Rotating);
+    let harness = Harness::new(Kind::Rotating);
     let without = Fault::Edit(|body| remove(body, "refresh_token"));
-    desk.posthog.fail(TOKEN, 1, without);
-    let connection = desk.connect().await;
-    desk.leave(60);
-    desk.token(&connection).await;
-    desk.clock.advance(61);
-    let error = desk.session(&connection).access_token().await.unwrap_err();
+    harness.posthog.fail(TOKEN, 1, without);
+    let connection = harness.connect().await;
+    harness.leave(60);
+    harness.token(&connection).await;
+    harness.clock.advance(61);
+    let error = harness
+        .session(&connection)
+        .access_token()
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, SessionError::SignedOut(EndReason::RevokedOrExpired)),
         "{error:?}"
@@ -816,62 +837,64 @@ async fn without_a_refresh_token_the_session_lasts_as_long_as_its_token() {
 
 #[tokio::test]
 async fn a_token_without_lifetime_is_refreshed_once_for_all_who_wait() {
-    let desk = Desk::new(Kind::Keeping);
-    desk.posthog
+    let harness = Harness::new(Kind::Keeping);
+    harness
+        .posthog
         .fail(TOKEN, 9, Fault::Edit(|body| remove(body, "expires_in")));
-    let connection = desk.connect().await;
-    let before = desk.posthog.count(TOKEN);
+    let connection = harness.connect().await;
+    let before = harness.posthog.count(TOKEN);
     let calls = (0..100).map(|_| {
-        let session = desk.session(&connection);
+        let session = harness.session(&connection);
         tokio::spawn(async move { session.access_token().await.unwrap() })
     });
     for call in calls.collect::<Vec<_>>() {
-        assert!(desk.posthog.accepts(call.await.unwrap().expose()));
+        assert!(harness.posthog.accepts(call.await.unwrap().expose()));
     }
-    let requests = desk.posthog.count(TOKEN) - before;
+    let requests = harness.posthog.count(TOKEN) - before;
     assert!(requests <= 2, "{requests} requests for 100 who waited");
 }
 
 #[tokio::test]
 async fn both_regions_are_signed_in_at_once() {
-    let desk = Desk::new(Kind::Keeping);
-    let us = desk.connect().await;
-    let eu_server = PostHog::start(Kind::Keeping, desk.clock.clone());
+    let harness = Harness::new(Kind::Keeping);
+    let us = harness.connect().await;
+    let eu_server = PostHog::start(Kind::Keeping, harness.clock.clone());
     let eu_host = Host::cloud_at(Region::Eu, eu_server.base()).unwrap();
     let redirect = REDIRECT.parse().unwrap();
-    let attempt = desk
+    let attempt = harness
         .sign_in
         .begin(&eu_host, &redirect, &Scopes::default())
         .await
         .unwrap();
     let query = eu_server.agree(attempt.authorization_url());
     let response = AuthorizationResponse::parse_query(&query).unwrap();
-    let eu = desk.sign_in.complete(&attempt, &response).await.unwrap();
+    let eu = harness.sign_in.complete(&attempt, &response).await.unwrap();
     assert_ne!(us.id, eu.id);
-    let token = desk.session(&eu).access_token().await.unwrap();
+    let token = harness.session(&eu).access_token().await.unwrap();
     assert!(eu_server.accepts(token.expose()));
-    desk.token(&us).await;
+    harness.token(&us).await;
 }
 
 #[tokio::test]
 async fn rule_t9_signing_in_again_replaces_and_revokes_the_first() {
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let first = desk.connect().await;
-        let old = desk.token(&first).await;
-        let second = desk.connect().await;
+        let harness = Harness::new(kind);
+        let first = harness.connect().await;
+        let old = harness.token(&first).await;
+        let second = harness.connect().await;
         assert_eq!(first.id, second.id);
-        assert!(!desk.posthog.accepts(old.expose()), "{kind:?}");
-        desk.token(&second).await;
-        desk.leave(0);
-        desk.token(&second).await;
+        assert!(!harness.posthog.accepts(old.expose()), "{kind:?}");
+        harness.token(&second).await;
+        harness.leave(0);
+        harness.token(&second).await;
     }
 }
 
-async fn begin(desk: &Desk) -> Result<sign_in_with_posthog::Attempt, BeginError> {
+async fn begin(harness: &Harness) -> Result<sign_in_with_posthog::Attempt, BeginError> {
     let redirect = REDIRECT.parse().unwrap();
-    desk.sign_in
-        .begin(&desk.host(), &redirect, &Scopes::default())
+    harness
+        .sign_in
+        .begin(&harness.host(), &redirect, &Scopes::default())
         .await
 }
 

@@ -1,4 +1,4 @@
-//! A device with one program on it, and the PostHog that it signs in to.
+//! A test harness: a device with one program on it, and the PostHog that it signs in to.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::posthog::{Kind, PostHog};
 
 pub const REDIRECT: &str = "http://127.0.0.1:45678/callback";
 
-pub struct Desk {
+pub struct Harness {
     pub posthog: PostHog,
     pub sign_in: SignIn,
     pub clock: Arc<MovedClock>,
@@ -23,7 +23,7 @@ pub struct Desk {
     folder: tempfile::TempDir,
 }
 
-impl Desk {
+impl Harness {
     pub fn new(kind: Kind) -> Self {
         let clock = Arc::new(MovedClock::default());
         let posthog = PostHog::start(kind, clock.clone());

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sign_in_with_posthog::{CompleteError, IdTokenError, SessionError};
 
-use crate::harness::Desk;
+use crate::harness::Harness;
 use crate::posthog::{Fault, Kind, sign};
 
 const TOKEN: &str = "/oauth/token";
@@ -168,9 +168,9 @@ const ROWS: [Row; 25] = [
 #[tokio::test]
 async fn rule_t7_every_claim_is_checked() {
     for (what, edit, expected) in ROWS {
-        let desk = Desk::new(Kind::Keeping);
-        desk.posthog.fail(TOKEN, 1, Fault::Edit(edit));
-        let result = desk.try_to_connect().await;
+        let harness = Harness::new(Kind::Keeping);
+        harness.posthog.fail(TOKEN, 1, Fault::Edit(edit));
+        let result = harness.try_to_connect().await;
         match expected {
             None => assert!(result.is_ok(), "{what}: {result:?}"),
             Some(expected) => {
@@ -178,7 +178,7 @@ async fn rule_t7_every_claim_is_checked() {
                     matches!(result, Err(CompleteError::IdToken(error)) if error == expected),
                     "{what}: {result:?}"
                 );
-                assert!(desk.sign_in.connections().unwrap().is_empty(), "{what}");
+                assert!(harness.sign_in.connections().unwrap().is_empty(), "{what}");
             }
         }
     }
@@ -188,63 +188,67 @@ async fn rule_t7_every_claim_is_checked() {
 async fn rule_t7_keys_that_a_busy_server_does_not_tell_are_asked_for_again() {
     use crate::posthog::refusal;
     use crate::server::Wire;
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let busy = Fault::Before(|| Wire::Answer(refusal(503, "busy").with("Retry-After", "0")));
-    desk.posthog.fail("/.well-known/jwks.json", 2, busy);
-    desk.connect().await;
+    harness.posthog.fail("/.well-known/jwks.json", 2, busy);
+    harness.connect().await;
 }
 
 #[tokio::test]
 async fn rule_t7_a_key_that_is_published_late_is_found_by_asking_once_more() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let old = Fault::Edit(|keys| keys["keys"][0]["kid"] = "the one before".into());
-    desk.posthog.fail("/.well-known/jwks.json", 1, old);
-    desk.connect().await;
-    assert_eq!(desk.posthog.count("/.well-known/jwks.json"), 2);
+    harness.posthog.fail("/.well-known/jwks.json", 1, old);
+    harness.connect().await;
+    assert_eq!(harness.posthog.count("/.well-known/jwks.json"), 2);
     let forever = Fault::Edit(|keys| keys["keys"][0]["kid"] = "another".into());
-    desk.posthog.fail("/.well-known/jwks.json", 9, forever);
-    let error = desk.try_to_connect().await.unwrap_err();
+    harness.posthog.fail("/.well-known/jwks.json", 9, forever);
+    let error = harness.try_to_connect().await.unwrap_err();
     assert!(
         matches!(error, CompleteError::IdToken(IdTokenError::UnknownKey)),
         "{error:?}"
     );
-    assert_eq!(desk.posthog.count("/.well-known/jwks.json"), 4);
+    assert_eq!(harness.posthog.count("/.well-known/jwks.json"), 4);
 }
 
 #[tokio::test]
 async fn rule_t7_keys_of_other_kinds_beside_the_right_one_do_no_harm() {
-    let desk = Desk::new(Kind::Keeping);
+    let harness = Harness::new(Kind::Keeping);
     let others = Fault::Edit(|keys| {
         let right = keys["keys"][0].clone();
         keys["keys"] = json!([{"kid": "test", "kty": "EC", "crv": "P-256"}, {"kid": "test"},
             {"kid": "test", "kty": "RSA", "n": "AQAB", "e": "AQAB"}, right]);
     });
-    desk.posthog.fail("/.well-known/jwks.json", 1, others);
-    desk.connect().await;
+    harness.posthog.fail("/.well-known/jwks.json", 1, others);
+    harness.connect().await;
 }
 
 #[tokio::test]
 async fn rule_t8_a_refresh_for_another_account_keeps_the_old_record() {
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
         let other = Fault::Edit(|body| claims(body, |it| it["sub"] = "somebody else".into()));
-        desk.posthog.fail(TOKEN, 1, other);
-        desk.leave(0);
-        let error = desk.session(&connection).access_token().await.unwrap_err();
+        harness.posthog.fail(TOKEN, 1, other);
+        harness.leave(0);
+        let error = harness
+            .session(&connection)
+            .access_token()
+            .await
+            .unwrap_err();
         assert!(
             matches!(&error, SessionError::Configuration(words) if words.contains("another account")),
             "{kind:?}: {error:?}"
         );
         // Another program waits as well, and hears why.
-        let other_program = desk.another_program().session(&connection.id);
+        let other_program = harness.another_program().session(&connection.id);
         let error = other_program.access_token().await.unwrap_err();
         assert!(
             matches!(&error, SessionError::Configuration(_)),
             "{error:?}"
         );
-        desk.clock.advance(10);
-        desk.token(&connection).await;
+        harness.clock.advance(10);
+        harness.token(&connection).await;
     }
 }
 
@@ -253,28 +257,32 @@ async fn an_access_token_that_a_refresh_cannot_use_is_revoked_and_the_refresh_to
     let foreign = Fault::Edit(|body| claims(body, |it| it["sub"] = "somebody else".into()));
     let of_no_type = Fault::Edit(|body| body["token_type"] = Value::Null);
     for fault in [foreign, of_no_type] {
-        let desk = Desk::new(Kind::Keeping);
-        let connection = desk.connect().await;
-        desk.leave(0);
-        assert_eq!(desk.posthog.alive_access(), 0);
-        desk.posthog.fail(TOKEN, 3, fault);
-        desk.session(&connection).access_token().await.unwrap_err();
-        assert_eq!(desk.posthog.alive_access(), 0, "nobody knows them");
-        desk.posthog.heal();
-        desk.clock.advance(10);
-        desk.token(&connection).await;
+        let harness = Harness::new(Kind::Keeping);
+        let connection = harness.connect().await;
+        harness.leave(0);
+        assert_eq!(harness.posthog.alive_access(), 0);
+        harness.posthog.fail(TOKEN, 3, fault);
+        harness
+            .session(&connection)
+            .access_token()
+            .await
+            .unwrap_err();
+        assert_eq!(harness.posthog.alive_access(), 0, "nobody knows them");
+        harness.posthog.heal();
+        harness.clock.advance(10);
+        harness.token(&connection).await;
     }
 }
 
 #[tokio::test]
 async fn rule_t8_an_unreadable_id_token_does_not_cost_the_tokens_beside_it() {
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
         let junk = Fault::Edit(|body| body["id_token"] = "junk".into());
-        desk.posthog.fail(TOKEN, 1, junk);
-        desk.leave(0);
-        desk.token(&connection).await;
+        harness.posthog.fail(TOKEN, 1, junk);
+        harness.leave(0);
+        harness.token(&connection).await;
     }
 }
 

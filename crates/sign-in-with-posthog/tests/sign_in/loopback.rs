@@ -8,14 +8,14 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::harness::Desk;
+use crate::harness::Harness;
 use crate::posthog::Kind;
 
 /// How long the browser may be kept waiting by anybody.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 struct Flow {
-    desk: Desk,
+    harness: Harness,
     redirect: Url,
     /// What the browser will bring back.
     query: String,
@@ -27,19 +27,19 @@ struct Flow {
 
 impl Flow {
     async fn begin() -> Self {
-        let desk = Desk::new(Kind::Rotating);
+        let harness = Harness::new(Kind::Rotating);
         let listener = LoopbackListener::bind().await.unwrap();
         let redirect = listener.redirect_uri();
-        let attempt = desk
+        let attempt = harness
             .sign_in
-            .begin(&desk.host(), &redirect, &Scopes::default())
+            .begin(&harness.host(), &redirect, &Scopes::default())
             .await;
         let attempt = std::sync::Arc::new(attempt.unwrap());
-        let query = desk.posthog.agree(attempt.authorization_url());
+        let query = harness.posthog.agree(attempt.authorization_url());
         let waited = attempt.clone();
         let waiting = tokio::spawn(async move { listener.wait(&waited).await });
         let mut flow = Self {
-            desk,
+            harness,
             redirect,
             query,
             cookie: String::new(),
@@ -96,7 +96,10 @@ impl Flow {
         let browser = tokio::spawn(async move { exchange(stream, request.as_bytes()).await });
         let arrival = tokio::time::timeout(PATIENCE, self.waiting).await;
         let arrival = arrival.expect("the browser is kept out").unwrap().unwrap();
-        let done = self.desk.sign_in.complete(&self.attempt, &arrival.response);
+        let done = self
+            .harness
+            .sign_in
+            .complete(&self.attempt, &arrival.response);
         let mut page = Page::of(&done.await);
         assert!(page.success, "{page:?}");
         assert!(page.text.contains("Ada Lovelace"), "{page:?}");
@@ -179,7 +182,7 @@ async fn another_browser_with_the_right_state_neither_ends_nor_finishes_the_sign
         let request = get(&flow.host(), &denied, cookies);
         assert_eq!(status(&flow.send(request.as_bytes()).await), "400");
     }
-    assert_eq!(flow.desk.posthog.count("/oauth/token"), 0);
+    assert_eq!(flow.harness.posthog.count("/oauth/token"), 0);
     flow.end().await;
 }
 
@@ -388,7 +391,7 @@ async fn rule_r6_the_same_response_twice_is_exchanged_once() {
         flow.connect().await,
         get(&flow.host(), &flow.query, &flow.cookie),
     ));
-    let token_requests = flow.desk.posthog.count("/oauth/token");
+    let token_requests = flow.harness.posthog.count("/oauth/token");
     assert_eq!(token_requests, 0);
     flow.end().await;
     drop(second.await.unwrap());

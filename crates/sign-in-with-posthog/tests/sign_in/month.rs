@@ -5,7 +5,7 @@
 
 use sign_in_with_posthog::SessionError;
 
-use crate::harness::Desk;
+use crate::harness::Harness;
 use crate::posthog::{Fault, GRACE, Kind, refusal};
 use crate::server::{Answer, Wire};
 
@@ -27,25 +27,25 @@ async fn nobody_is_signed_out_but_by_the_real_ends() {
 
 async fn live(kind: Kind, days: i64, seed: u64) {
     let mut dice = fastrand::Rng::with_seed(seed);
-    let desk = Desk::new(kind);
+    let harness = Harness::new(kind);
     // The usual hour for both, or a client with a week would hardly ever ask.
-    desk.posthog.shorten(3600);
-    let connection = desk.connect().await;
+    harness.posthog.shorten(3600);
+    let connection = harness.connect().await;
     let programs = [
-        desk.sign_in.clone(),
-        desk.another_program(),
-        desk.another_program(),
+        harness.sign_in.clone(),
+        harness.another_program(),
+        harness.another_program(),
     ];
-    let end = desk.clock.now() + days * 24 * 3600;
+    let end = harness.clock.now() + days * 24 * 3600;
     let (mut served, mut waited) = (0, 0);
-    while desk.clock.now() < end {
+    while harness.clock.now() < end {
         // A nap, or a night with the lid closed.
         let nap = dice.i64(1..2400);
         let night = dice.u8(..) < 8;
-        desk.clock.advance(if night { nap * 20 } else { nap });
+        harness.clock.advance(if night { nap * 20 } else { nap });
         let broken = dice.u8(..) < 40;
         if broken {
-            break_something(&desk, &mut dice);
+            break_something(&harness, &mut dice);
         }
         let calls: Vec<_> = (0..6)
             .map(|_| {
@@ -64,19 +64,19 @@ async fn live(kind: Kind, days: i64, seed: u64) {
             }
         }
         // The trouble is over before the grace is; nobody can do anything about a longer one.
-        desk.posthog.heal();
+        harness.posthog.heal();
         if broken {
-            desk.clock.advance(GRACE / 2);
+            harness.clock.advance(GRACE / 2);
             let token = programs[dice.usize(..3)].session(&connection.id);
             let token = token.access_token().await;
             let token = token.unwrap_or_else(|error| panic!("{kind:?}, seed {seed}: {error:?}"));
-            if !desk.posthog.accepts(token.expose()) {
+            if !harness.posthog.accepts(token.expose()) {
                 let session = programs[dice.usize(..3)].session(&connection.id);
                 let token = session.access_token_after_refusal(&token).await;
                 let token =
                     token.unwrap_or_else(|error| panic!("{kind:?}, seed {seed}: {error:?}"));
                 assert!(
-                    desk.posthog.accepts(token.expose()),
+                    harness.posthog.accepts(token.expose()),
                     "{kind:?}, seed {seed}"
                 );
             }
@@ -85,8 +85,8 @@ async fn live(kind: Kind, days: i64, seed: u64) {
     assert!(served > 100, "{kind:?}: only {served} calls were served");
     println!("{kind:?}: {served} calls served, {waited} told to wait");
     // And the real end is still an end.
-    desk.posthog.revoke_everything();
-    desk.leave(0);
+    harness.posthog.revoke_everything();
+    harness.leave(0);
     for program in programs {
         let error = program
             .session(&connection.id)
@@ -97,7 +97,7 @@ async fn live(kind: Kind, days: i64, seed: u64) {
     }
 }
 
-fn break_something(desk: &Desk, dice: &mut fastrand::Rng) {
+fn break_something(harness: &Harness, dice: &mut fastrand::Rng) {
     let faults: [Fault; 10] = [
         Fault::Before(|| Wire::Close),
         Fault::Before(|| Wire::Answer(Answer::html(502))),
@@ -110,6 +110,7 @@ fn break_something(desk: &Desk, dice: &mut fastrand::Rng) {
         Fault::Edit(|body| body["token_type"] = "mac".into()),
         Fault::Edit(|body| body["id_token"] = "junk".into()),
     ];
-    desk.posthog
+    harness
+        .posthog
         .fail(TOKEN, dice.usize(1..5), faults[dice.usize(..faults.len())]);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use sign_in_with_posthog::{Connection, Session, SessionError};
 
-use crate::harness::{self, Desk, MovedClock};
+use crate::harness::{self, Harness, MovedClock};
 use crate::posthog::{Fault, Kind, PostHog, refusal};
 use crate::server::Wire;
 
@@ -18,7 +18,7 @@ const TOKEN: &str = "/oauth/token";
 const A_WHILE: i64 = 60;
 
 /// Has `trouble` at both times and for both kinds of client; `told` is what the error has to say.
-async fn heals(told: &str, trouble: impl Fn(&Desk), over: impl Fn(&Desk)) {
+async fn heals(told: &str, trouble: impl Fn(&Harness), over: impl Fn(&Harness)) {
     heals_with(&harness::http(), told, trouble, over).await;
 }
 
@@ -26,30 +26,30 @@ async fn heals(told: &str, trouble: impl Fn(&Desk), over: impl Fn(&Desk)) {
 async fn heals_with(
     http: &reqwest::Client,
     told: &str,
-    trouble: impl Fn(&Desk),
-    over: impl Fn(&Desk),
+    trouble: impl Fn(&Harness),
+    over: impl Fn(&Harness),
 ) {
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
-        let program = desk.another_program_with(http.clone());
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
+        let program = harness.another_program_with(http.clone());
         let session = program.session(&connection.id);
-        desk.leave(300);
-        trouble(&desk);
+        harness.leave(300);
+        trouble(&harness);
         session.access_token().await.unwrap();
-        over(&desk);
-        desk.clock.advance(A_WHILE);
-        desk.token(&connection).await;
+        over(&harness);
+        harness.clock.advance(A_WHILE);
+        harness.token(&connection).await;
 
-        desk.leave(0);
-        trouble(&desk);
+        harness.leave(0);
+        trouble(&harness);
         let error = session.access_token().await.unwrap_err();
         assert!(error.is_transient(), "{kind:?}: {error:?}");
         assert!(error.to_string().contains(told), "{kind:?}: {error}");
-        over(&desk);
-        desk.clock.advance(A_WHILE);
-        desk.token(&connection).await;
-        assert!(desk.sign_in.connections().unwrap()[0].is_active());
+        over(&harness);
+        harness.clock.advance(A_WHILE);
+        harness.token(&connection).await;
+        assert!(harness.sign_in.connections().unwrap()[0].is_active());
     }
 }
 
@@ -57,8 +57,8 @@ async fn heals_with(
 async fn the_connection_is_refused() {
     heals(
         "offline: 127.0.0.1 could not be reached",
-        |desk| desk.posthog.unplug(),
-        |desk| desk.posthog.plug_in(),
+        |harness| harness.posthog.unplug(),
+        |harness| harness.posthog.plug_in(),
     )
     .await;
 }
@@ -68,8 +68,8 @@ async fn no_answer_comes_in_time() {
     heals_with(
         &harness::impatient_http(),
         "did not answer in time",
-        |desk| desk.posthog.fail(TOKEN, 3, Fault::Before(|| Wire::Hang)),
-        |desk| desk.posthog.heal(),
+        |harness| harness.posthog.fail(TOKEN, 3, Fault::Before(|| Wire::Hang)),
+        |harness| harness.posthog.heal(),
     )
     .await;
 }
@@ -78,8 +78,12 @@ async fn no_answer_comes_in_time() {
 async fn the_answer_has_no_end() {
     heals(
         "sent an answer longer than any of this kind",
-        |desk| desk.posthog.fail(TOKEN, 3, Fault::Before(|| Wire::Endless)),
-        |desk| desk.posthog.heal(),
+        |harness| {
+            harness
+                .posthog
+                .fail(TOKEN, 3, Fault::Before(|| Wire::Endless))
+        },
+        |harness| harness.posthog.heal(),
     )
     .await;
 }
@@ -88,8 +92,12 @@ async fn the_answer_has_no_end() {
 async fn every_answer_is_lost_after_posthog_has_rotated() {
     heals(
         "the connection to 127.0.0.1 broke",
-        |desk| desk.posthog.fail(TOKEN, 3, Fault::After(|_| Wire::Close)),
-        |desk| desk.posthog.heal(),
+        |harness| {
+            harness
+                .posthog
+                .fail(TOKEN, 3, Fault::After(|_| Wire::Close))
+        },
+        |harness| harness.posthog.heal(),
     )
     .await;
 }
@@ -97,18 +105,18 @@ async fn every_answer_is_lost_after_posthog_has_rotated() {
 #[tokio::test]
 async fn the_disk_is_fine_and_the_list_of_connections_is_not() {
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
-        let list = desk.folder().join("sign-in/connections.json");
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
+        let list = harness.folder().join("sign-in/connections.json");
         std::fs::write(&list, "{").unwrap();
-        let error = desk.sign_in.connections().unwrap_err().to_string();
+        let error = harness.sign_in.connections().unwrap_err().to_string();
         assert!(error.contains("connections.json"), "{error}");
         // The Vault is what counts.
-        desk.leave(0);
-        desk.token(&connection).await;
+        harness.leave(0);
+        harness.token(&connection).await;
         std::fs::remove_file(&list).unwrap();
-        desk.leave(0);
-        desk.token(&connection).await;
+        harness.leave(0);
+        harness.token(&connection).await;
     }
 }
 
@@ -129,15 +137,15 @@ async fn the_name_does_not_resolve() {
         let posthog = PostHog::start_named("localhost", kind, clock.clone());
         let address: SocketAddr = posthog.address();
         let http = harness::http_builder().resolve("localhost", address);
-        let desk = Desk::at(posthog, kind, clock, http.build().unwrap());
-        let connection = desk.connect().await;
-        desk.leave(0);
+        let harness = Harness::at(posthog, kind, clock, http.build().unwrap());
+        let connection = harness.connect().await;
+        harness.leave(0);
         let http = harness::http_builder()
             .dns_resolver(NoNames)
             .build()
             .unwrap();
-        let session = desk.another_program_with(http).session(&connection.id);
-        told_and_healed(&desk, &connection, &session, "could not be reached").await;
+        let session = harness.another_program_with(http).session(&connection.id);
+        told_and_healed(&harness, &connection, &session, "could not be reached").await;
     }
 }
 
@@ -146,23 +154,28 @@ async fn the_certificate_is_not_trusted_any_more() {
     for kind in Kind::BOTH {
         let clock = std::sync::Arc::new(MovedClock::default());
         let posthog = PostHog::start_with_tls(kind, clock.clone());
-        let desk = Desk::at(posthog, kind, clock, harness::trusting_http());
-        let connection = desk.connect().await;
-        desk.leave(0);
-        let session = desk.another_program().session(&connection.id);
-        told_and_healed(&desk, &connection, &session, "certificate").await;
+        let harness = Harness::at(posthog, kind, clock, harness::trusting_http());
+        let connection = harness.connect().await;
+        harness.leave(0);
+        let session = harness.another_program().session(&connection.id);
+        told_and_healed(&harness, &connection, &session, "certificate").await;
     }
 }
 
-/// `session` cannot reach PostHog and says why; the desk's own can, a while later.
-async fn told_and_healed(desk: &Desk, connection: &Connection, session: &Session, told: &str) {
-    let before = desk.posthog.count(TOKEN);
+/// `session` cannot reach PostHog and says why; the harness's own can, a while later.
+async fn told_and_healed(
+    harness: &Harness,
+    connection: &Connection,
+    session: &Session,
+    told: &str,
+) {
+    let before = harness.posthog.count(TOKEN);
     let error = session.access_token().await.unwrap_err();
     assert!(matches!(error, SessionError::Offline { .. }), "{error:?}");
     assert!(error.to_string().contains(told), "{error}");
-    assert_eq!(desk.posthog.count(TOKEN), before);
-    desk.clock.advance(A_WHILE);
-    desk.token(connection).await;
+    assert_eq!(harness.posthog.count(TOKEN), before);
+    harness.clock.advance(A_WHILE);
+    harness.token(connection).await;
 }
 
 #[tokio::test]
@@ -177,12 +190,12 @@ async fn posthog_asks_for_an_hour_of_patience() {
         )
     };
     for (kind, busy) in [(Kind::Rotating, in_seconds), (Kind::Keeping, as_a_date)] {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
-        desk.leave(0);
-        desk.posthog.fail(TOKEN, 1, Fault::Before(busy));
-        let before = desk.posthog.count(TOKEN);
-        let session = desk.session(&connection);
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
+        harness.leave(0);
+        harness.posthog.fail(TOKEN, 1, Fault::Before(busy));
+        let before = harness.posthog.count(TOKEN);
+        let session = harness.session(&connection);
         let asked = std::time::Instant::now();
         for _ in 0..3 {
             let error = session.access_token().await.unwrap_err();
@@ -196,11 +209,11 @@ async fn posthog_asks_for_an_hour_of_patience() {
             "it was waited for"
         );
         // Other programs leave it alone too.
-        let other = desk.another_program().session(&connection.id);
+        let other = harness.another_program().session(&connection.id);
         other.access_token().await.unwrap_err();
-        assert_eq!(desk.posthog.count(TOKEN), before + 1);
-        desk.clock.advance(3600 + 900);
-        desk.token(&connection).await;
+        assert_eq!(harness.posthog.count(TOKEN), before + 1);
+        harness.clock.advance(3600 + 900);
+        harness.token(&connection).await;
     }
 }
 
@@ -208,34 +221,38 @@ async fn posthog_asks_for_an_hour_of_patience() {
 async fn a_pause_noted_under_a_wrong_clock_is_not_kept() {
     const YEAR: i64 = 365 * 24 * 3600;
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
         // The clock jumps ahead, PostHog cannot be reached, and the clock is put right.
-        desk.clock.advance(YEAR);
-        desk.posthog.unplug();
-        let error = desk.session(&connection).access_token().await.unwrap_err();
+        harness.clock.advance(YEAR);
+        harness.posthog.unplug();
+        let error = harness
+            .session(&connection)
+            .access_token()
+            .await
+            .unwrap_err();
         assert!(matches!(error, SessionError::Offline { .. }), "{error:?}");
-        desk.posthog.plug_in();
-        desk.clock.advance(-YEAR);
-        desk.token(&connection).await;
+        harness.posthog.plug_in();
+        harness.clock.advance(-YEAR);
+        harness.token(&connection).await;
     }
 }
 
 #[tokio::test]
 async fn nobody_waits_for_a_refresh_while_the_token_serves() {
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        let connection = desk.connect().await;
-        desk.leave(300);
-        desk.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Hang));
-        let refreshing = desk.another_program().session(&connection.id);
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
+        harness.leave(300);
+        harness.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Hang));
+        let refreshing = harness.another_program().session(&connection.id);
         let refresh = tokio::spawn(async move { refreshing.access_token().await });
-        let before = desk.posthog.count(TOKEN);
-        while desk.posthog.count(TOKEN) == before {
+        let before = harness.posthog.count(TOKEN);
+        while harness.posthog.count(TOKEN) == before {
             tokio::task::yield_now().await;
         }
         // Another process holds the lock and waits for PostHog; this one goes on.
-        desk.token(&connection).await;
+        harness.token(&connection).await;
         assert!(!refresh.is_finished());
         refresh.await.unwrap().unwrap();
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use sign_in_with_posthog::{LoopbackListener, Scopes};
 
-use crate::harness::Desk;
+use crate::harness::Harness;
 use crate::posthog::Kind;
 
 /// A user id that no account of the machine has.
@@ -40,15 +40,15 @@ async fn another_user_of_the_machine_gets_no_answer_even_with_the_right_response
         eprintln!("only the superuser can act as another user: not tried");
         return;
     }
-    let desk = Desk::new(Kind::Rotating);
+    let harness = Harness::new(Kind::Rotating);
     let listener = LoopbackListener::bind().await.unwrap();
     let redirect = listener.redirect_uri();
-    let attempt = desk
+    let attempt = harness
         .sign_in
-        .begin(&desk.host(), &redirect, &Scopes::default())
+        .begin(&harness.host(), &redirect, &Scopes::default())
         .await
         .unwrap();
-    let query = desk.posthog.agree(attempt.authorization_url());
+    let query = harness.posthog.agree(attempt.authorization_url());
     let port = redirect.port().unwrap();
     let waiting = tokio::spawn(async move { listener.wait(&attempt).await });
     for path in [format!("/callback?{query}"), "/favicon.ico".to_owned()] {

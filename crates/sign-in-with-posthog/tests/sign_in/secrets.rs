@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use sign_in_with_posthog::AuthorizationResponse;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::harness::Desk;
+use crate::harness::Harness;
 use crate::posthog::{Fault, Kind, refusal};
 use crate::server::Wire;
 
@@ -24,16 +24,16 @@ async fn no_secret_is_logged_printed_or_left_in_clear() {
     let mut secrets = vec!["phx_right".to_owned(), "phx_wrong".to_owned()];
     let mut folders = Vec::new();
     for kind in Kind::BOTH {
-        let desk = Desk::new(kind);
-        everything(&desk, &mut said).await;
-        secrets.extend(desk.posthog.secrets());
-        folders.push(desk);
+        let harness = Harness::new(kind);
+        everything(&harness, &mut said).await;
+        secrets.extend(harness.posthog.secrets());
+        folders.push(harness);
     }
     assert!(secrets.len() > 20, "the search is for nothing");
     said.push_str(&log.text());
     assert!(said.contains("refresh failed"), "nothing was logged");
-    for desk in &folders {
-        files(desk.folder(), &mut |path, bytes| {
+    for harness in &folders {
+        files(harness.folder(), &mut |path, bytes| {
             said.push_str(&path.display().to_string());
             said.push_str(&String::from_utf8_lossy(bytes));
         });
@@ -48,25 +48,29 @@ async fn no_secret_is_logged_printed_or_left_in_clear() {
 }
 
 /// A life: refused, forged, signed in, refreshed, refused, narrowed, signed out, with a key.
-async fn everything(desk: &Desk, said: &mut String) {
+async fn everything(harness: &Harness, said: &mut String) {
     use std::fmt::Write as _;
     let mut say = |thing: &dyn std::fmt::Debug| writeln!(said, "{thing:?}").unwrap();
 
-    let attempt = desk.begin().await;
+    let attempt = harness.begin().await;
     say(&attempt);
-    desk.sign_in.was_forgotten(&attempt).await;
+    harness.sign_in.was_forgotten(&attempt).await;
     let forged = AuthorizationResponse::parse_query("code=x&state=y").unwrap();
-    say(&desk.sign_in.complete(&attempt, &forged).await.unwrap_err());
+    say(&harness
+        .sign_in
+        .complete(&attempt, &forged)
+        .await
+        .unwrap_err());
     let junk: fn() -> Wire = || Wire::Answer(refusal(400, "invalid_grant"));
-    desk.posthog.fail(TOKEN, 1, Fault::Before(junk));
-    let response = desk.agree(&attempt);
+    harness.posthog.fail(TOKEN, 1, Fault::Before(junk));
+    let response = harness.agree(&attempt);
     say(&response);
-    say(&desk
+    say(&harness
         .sign_in
         .complete(&attempt, &response)
         .await
         .unwrap_err());
-    say(&desk.sign_in.complete(&attempt, &response).await);
+    say(&harness.sign_in.complete(&attempt, &response).await);
     // Broken answers that hold real tokens.
     let halves: [Fault; 3] = [
         Fault::After(Wire::Half),
@@ -74,46 +78,49 @@ async fn everything(desk: &Desk, said: &mut String) {
         Fault::Edit(|body| body["token_type"] = body["refresh_token"].clone()),
     ];
     for fault in halves {
-        let attempt = desk.begin().await;
-        let response = desk.agree(&attempt);
-        desk.posthog.fail(TOKEN, 1, fault);
-        let error = desk.sign_in.complete(&attempt, &response).await;
+        let attempt = harness.begin().await;
+        let response = harness.agree(&attempt);
+        harness.posthog.fail(TOKEN, 1, fault);
+        let error = harness.sign_in.complete(&attempt, &response).await;
         let error = error.unwrap_err();
         say(&error);
         say(&error.to_string());
     }
 
-    let connection = desk.connect().await;
+    let connection = harness.connect().await;
     say(&connection);
     say(&serde_json::to_string(&connection).unwrap());
-    say(&desk.sign_in);
-    let session = desk.session(&connection);
+    say(&harness.sign_in);
+    let session = harness.session(&connection);
     say(&session);
     for fault in halves {
-        desk.posthog.fail(TOKEN, 1, fault);
-        desk.leave(0);
+        harness.posthog.fail(TOKEN, 1, fault);
+        harness.leave(0);
         say(&session.access_token().await);
-        desk.clock.advance(60);
+        harness.clock.advance(60);
     }
     let token = session.access_token().await.unwrap();
     say(&token);
     let token = session.access_token_after_refusal(&token).await;
     say(&token);
     let narrow = Fault::Edit(|body| body["scope"] = "openid".into());
-    desk.posthog.fail(TOKEN, 1, narrow);
-    desk.leave(0);
+    harness.posthog.fail(TOKEN, 1, narrow);
+    harness.leave(0);
     say(&session.access_token().await.unwrap_err());
 
-    desk.connect().await;
-    desk.sign_in.sign_out(&connection.id).await.unwrap();
+    harness.connect().await;
+    harness.sign_in.sign_out(&connection.id).await.unwrap();
     for key in ["phx_right", "phx_wrong"] {
-        say(&desk.sign_in.add_api_key(&desk.host(), &key.into()).await);
+        say(&harness
+            .sign_in
+            .add_api_key(&harness.host(), &key.into())
+            .await);
     }
-    desk.connect().await;
-    desk.posthog.revoke_everything();
-    desk.leave(0);
+    harness.connect().await;
+    harness.posthog.revoke_everything();
+    harness.leave(0);
     say(&session.access_token().await.unwrap_err());
-    desk.connect().await;
+    harness.connect().await;
 }
 
 fn files(folder: &Path, visit: &mut dyn FnMut(&Path, &[u8])) {
