@@ -249,43 +249,43 @@ async fn a_key_that_posthog_refuses_later_ends_with_its_reason() {
 
 #[tokio::test]
 async fn a_key_that_was_replaced_comes_back_within_a_day_and_is_removed_after_it() {
-    let desk = Desk::new(Kind::Keeping);
-    let key = add(&desk, "phx_right").await.unwrap();
-    let new = desk.connect().await;
-    let listed = || desk.sign_in.connections().unwrap();
-    desk.sign_in.set_aside(&key.id, &new.id).await.unwrap();
+    let harness = Harness::new(Kind::Keeping);
+    let key = add(&harness, "phx_right").await.unwrap();
+    let new = harness.connect().await;
+    let listed = || harness.sign_in.connections().unwrap();
+    harness.sign_in.set_aside(&key.id, &new.id).await.unwrap();
     assert_eq!(listed(), [new.clone()]);
-    desk.clock.advance(24 * 3600 - 1);
-    desk.sign_in.remove_replaced().await.unwrap();
-    let back = desk.sign_in.bring_back(&new.id).await.unwrap();
+    harness.clock.advance(24 * 3600 - 1);
+    harness.sign_in.remove_replaced().await.unwrap();
+    let back = harness.sign_in.bring_back(&new.id).await.unwrap();
     assert_eq!(back, [key.clone()]);
     assert_eq!(listed(), [new.clone(), key.clone()]);
-    let token = desk.session(&key).access_token().await.unwrap();
+    let token = harness.session(&key).access_token().await.unwrap();
     assert_eq!(token.expose(), "phx_right");
 
     let record = format!("{}.sealed", key.id);
-    let record = desk.folder().join("sign-in/vault").join(record);
-    desk.sign_in.set_aside(&key.id, &new.id).await.unwrap();
+    let record = harness.folder().join("sign-in/vault").join(record);
+    harness.sign_in.set_aside(&key.id, &new.id).await.unwrap();
     assert!(record.exists());
-    desk.clock.advance(24 * 3600);
-    assert_eq!(desk.sign_in.bring_back(&new.id).await.unwrap(), []);
-    desk.sign_in.remove_replaced().await.unwrap();
+    harness.clock.advance(24 * 3600);
+    assert_eq!(harness.sign_in.bring_back(&new.id).await.unwrap(), []);
+    harness.sign_in.remove_replaced().await.unwrap();
     assert!(!record.exists());
 }
 
 #[tokio::test]
 async fn a_key_that_was_replaced_goes_with_the_sign_in_and_stays_if_it_is_added_again() {
-    let desk = Desk::new(Kind::Keeping);
-    let key = add(&desk, "phx_right").await.unwrap();
-    let new = desk.connect().await;
-    desk.sign_in.set_aside(&key.id, &new.id).await.unwrap();
-    add(&desk, "phx_right").await.unwrap();
-    desk.clock.advance(48 * 3600);
-    desk.sign_in.remove_replaced().await.unwrap();
-    desk.session(&key).access_token().await.unwrap();
+    let harness = Harness::new(Kind::Keeping);
+    let key = add(&harness, "phx_right").await.unwrap();
+    let new = harness.connect().await;
+    harness.sign_in.set_aside(&key.id, &new.id).await.unwrap();
+    add(&harness, "phx_right").await.unwrap();
+    harness.clock.advance(48 * 3600);
+    harness.sign_in.remove_replaced().await.unwrap();
+    harness.session(&key).access_token().await.unwrap();
 
-    desk.sign_in.set_aside(&key.id, &new.id).await.unwrap();
-    desk.sign_in.sign_out(&new.id).await.unwrap();
-    assert_eq!(desk.sign_in.bring_back(&new.id).await.unwrap(), []);
-    desk.session(&key).access_token().await.unwrap_err();
+    harness.sign_in.set_aside(&key.id, &new.id).await.unwrap();
+    harness.sign_in.sign_out(&new.id).await.unwrap();
+    assert_eq!(harness.sign_in.bring_back(&new.id).await.unwrap(), []);
+    harness.session(&key).access_token().await.unwrap_err();
 }
