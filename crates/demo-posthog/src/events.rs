@@ -13,35 +13,7 @@ use crate::world::Project;
 const DAYS: i64 = 181;
 
 /// One event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// When, in Unix seconds.
-    pub timestamp: i64,
-    /// Its name.
-    pub event: &'static str,
-    /// Number of the person, in the project.
-    pub person: u32,
-    /// Number of the session, in the project.
-    pub session: u32,
-    /// `$pathname`, on the web.
-    pub pathname: Option<&'static str>,
-    /// `$screen_name`, in the mobile app.
-    pub screen: Option<&'static str>,
-    /// `$referring_domain`; `None` stands for the project's own website, on all views but the first.
-    pub referring_domain: Option<&'static str>,
-    /// `$geoip_country_code`; missing for some people.
-    pub country: Option<&'static str>,
-    /// `$device_type`.
-    pub device: &'static str,
-    /// `$browser`.
-    pub browser: Option<&'static str>,
-    /// `$os`.
-    pub os: &'static str,
-    /// `utm_source`, of visits that a campaign brought.
-    pub campaign: Option<&'static str>,
-    /// `amount` of a payment.
-    pub amount: Option<u32>,
-}
+pub type Event = hogql_sqlite::Event<'static>;
 
 const PATHS: [&str; 8] = [
     "/",

@@ -28,7 +28,6 @@ mod counters;
 mod demo;
 mod events;
 mod faults;
-mod hogql;
 mod instance;
 mod listener;
 mod oauth;

@@ -5,6 +5,8 @@
 use axum::http::header;
 use serde_json::{Value, json};
 
+use hogql_sqlite::{ErrorKind, QueryError};
+
 use crate::answer::Answer;
 
 fn body(kind: &str, code: &str, detail: &str, attr: Option<&str>) -> Value {
@@ -60,14 +62,22 @@ pub(crate) fn validation(code: &str, detail: &str, attr: Option<&str>) -> Answer
     Answer::json(400, &body("validation_error", code, detail, attr))
 }
 
-/// A query that could not be executed: 400 for its own fault, else the server's.
-pub(crate) fn query_failed(status: u16, code: &str, detail: &str) -> Answer {
-    let kind = if status < 500 {
-        "validation_error"
-    } else {
-        "server_error"
+/// A query that gave no rows.
+pub(crate) fn query_failed(error: &QueryError) -> Answer {
+    let (status, kind, code) = match error.kind {
+        ErrorKind::TimedOut => (504, "server_error", "error"),
+        ErrorKind::Database => (500, "server_error", error.code),
+        _ => (400, "validation_error", error.code),
     };
-    Answer::json(status, &body(kind, code, detail, None))
+    Answer::json(status, &body(kind, code, &query_failure(error), None))
+}
+
+/// Why a query gave no rows, in PostHog's words.
+pub(crate) fn query_failure(error: &QueryError) -> String {
+    match error.kind {
+        ErrorKind::TimedOut => "Query has hit the max execution time before completing. See our docs for how to improve your query performance.".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// 400 for a body that does not parse.

@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::allow;
 use super::credential::Credential;
 use super::page::{PAGE, page};
+use super::{allow, errors};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::server::Server;
@@ -30,7 +30,7 @@ pub(crate) async fn list(server: &Server, call: &Call, id: &str) -> Result<Answe
     allow(call, &["GET"])?;
     let project = credential.project(server, id, "event_definition:read")?;
     let now = server.clock.seconds();
-    let mut definitions = seen(server, project.id, now).await;
+    let mut definitions = seen(server, project.id, now).await?;
 
     let words: Vec<String> = call
         .parameter("search")
@@ -66,22 +66,23 @@ pub(crate) async fn list(server: &Server, call: &Call, id: &str) -> Result<Answe
 }
 
 /// What happened so far, by name.
-async fn seen(server: &Server, project: u64, now: i64) -> Vec<Definition> {
+async fn seen(server: &Server, project: u64, now: i64) -> Result<Vec<Definition>, Answer> {
     let Some(store) = server.stores.get(&project).cloned() else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     // The first look at a project makes its events, which takes a while.
     let times = tokio::task::spawn_blocking(move || store.event_times(now))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-    times
+    let times = times.map_err(|error| errors::query_failed(&error))?;
+    Ok(times
         .into_iter()
         .map(|(name, first_seen, last_seen)| Definition {
             name,
             first_seen,
             last_seen,
         })
-        .collect()
+        .collect())
 }
 
 fn sort(definitions: &mut [Definition], ordering: Option<&str>, searched: bool) {

@@ -1,11 +1,12 @@
 //! `/api/projects/:id/query/`: PostHog's rules around a query: cache, limits, asynchronous answers.
-//! What the text means is [`crate::hogql`]'s.
+//! What the text means is [`hogql_sqlite`]'s.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::HeaderName;
+use hogql_sqlite::{Query, QueryError};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
@@ -15,7 +16,6 @@ use super::{allow, errors};
 use crate::answer::Answer;
 use crate::behaviour::{Behaviour, ReadBudget};
 use crate::call::Call;
-use crate::hogql;
 use crate::oauth::secrets;
 use crate::server::Server;
 use crate::store::ProjectStore;
@@ -249,7 +249,7 @@ pub(crate) async fn ask(server: &Arc<Server>, call: &Call, id: &str) -> Result<A
     if kind == "HogQLMetadata" {
         return Ok(Answer::json(200, &metadata(store, text).await));
     }
-    if credential.api_key.is_some() && hogql::skips_rows(&text) {
+    if credential.api_key.is_some() && hogql_sqlite::skips_rows(&text) {
         return Err(errors::validation(
             "invalid_input",
             "OFFSET is not supported on queries made with a personal API key. Use keyset pagination on timestamp instead.",
@@ -406,7 +406,7 @@ async fn answer(
     }
     if !question.refresh.is_async() {
         let computed = compute(server, store, &question, key).await;
-        let (body, read) = computed.map_err(|error| refusal(&error))?;
+        let (body, read) = computed.map_err(|error| errors::query_failed(&error))?;
         let answer = Answer::json(200, &body);
         return Ok(match question.budget {
             Some(budget) => {
@@ -429,7 +429,7 @@ async fn answer(
     let (server, status_of) = (Arc::clone(server), project.id);
     tokio::spawn(async move {
         let computed = compute(&server, store, &question, key).await;
-        let outcome = computed.map_err(|error| error.to_string());
+        let outcome = computed.map_err(|error| errors::query_failure(&error));
         let outcome = outcome.map(|(body, read)| {
             if let Some(budget) = question.budget {
                 let now = server.clock.now();
@@ -473,7 +473,7 @@ async fn compute(
     store: Arc<ProjectStore>,
     question: &Question,
     key: String,
-) -> Result<(Value, u64), hogql::QueryError> {
+) -> Result<(Value, u64), QueryError> {
     server.delay().await;
     let now = server.clock.now();
     let zone = store.project.time_zone.clone();
@@ -482,25 +482,35 @@ async fn compute(
     let started = std::time::Instant::now();
     let per_event = question.budget.map_or(0, |budget| budget.per_event);
     let run = move || {
-        let answer = hogql::run(&store, &text, &values, seconds)?;
+        let result = store.run(&Query::new(&text).values(values).now(seconds))?;
         let read = if per_event > 0 {
-            store.size() * per_event
+            store.size()? * per_event
         } else {
             0
         };
-        Ok((answer, read))
+        Ok::<_, QueryError>((result, read))
     };
-    let (answer, read) = tokio::task::spawn_blocking(run)
+    let (result, read) = tokio::task::spawn_blocking(run)
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     server
         .counting
         .change(|counters| counters.computed_queries += 1);
+    let columns: Vec<&str> = result
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    let types: Vec<[&str; 2]> = result
+        .columns
+        .iter()
+        .map(|column| [column.name.as_str(), column.type_name.as_str()])
+        .collect();
     let hours = |hours: i64| now.checked_add(SignedDuration::from_hours(hours)).ok();
     let mut body = json!({
-        "results": answer.rows,
-        "columns": answer.columns,
-        "types": answer.types,
+        "results": result.rows,
+        "columns": columns,
+        "types": types,
         "hogql": question.text,
         "query": question.text,
         "clickhouse": null,
@@ -509,7 +519,7 @@ async fn compute(
         "explain": null,
         "metadata": null,
         "error": null,
-        "hasMore": answer.has_more,
+        "hasMore": result.has_more,
         "is_cached": false,
         "last_refresh": now,
         "next_allowed_client_refresh": now.checked_add(SignedDuration::from_mins(3)).ok(),
@@ -521,7 +531,7 @@ async fn compute(
         "query_metadata": null,
         "resolved_date_range": null,
     });
-    if let Some(limit) = answer.limit {
+    if let Some(limit) = result.limit {
         put(&mut body, "limit", json!(limit));
         put(&mut body, "offset", json!(0));
     }
@@ -533,8 +543,31 @@ async fn compute(
     Ok((body, read))
 }
 
+/// Whether a text can be run, and if not, what is wrong and where.
 async fn metadata(store: Arc<ProjectStore>, text: String) -> Value {
-    tokio::task::spawn_blocking(move || json!(hogql::check(&store, &text)))
+    let check = move || {
+        let (tables, errors) = match store.check(&text) {
+            Ok(tables) => (tables, Vec::new()),
+            Err(error) => {
+                let error = json!({
+                    "message": errors::query_failure(&error),
+                    "start": error.place.as_ref().map(|place| place.start),
+                    "end": error.place.as_ref().map(|place| place.end),
+                    "fix": null,
+                });
+                (Vec::new(), vec![error])
+            }
+        };
+        json!({
+            "isValid": errors.is_empty(),
+            "query": text,
+            "errors": errors,
+            "warnings": [],
+            "notices": [],
+            "table_names": tables,
+        })
+    };
+    tokio::task::spawn_blocking(check)
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
@@ -543,10 +576,6 @@ fn put(body: &mut Value, name: &str, value: Value) {
     if let Value::Object(members) = body {
         members.insert(name.to_owned(), value);
     }
-}
-
-fn refusal(error: &hogql::QueryError) -> Answer {
-    errors::query_failed(error.status, error.code, &error.message)
 }
 
 fn cache_key(project: &Project, question: &Question) -> String {

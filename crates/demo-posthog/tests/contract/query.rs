@@ -149,6 +149,10 @@ async fn metadata_gives_the_place_of_a_mistake() {
         (&wrong["errors"][0]["start"], &wrong["errors"][0]["end"]),
         (&json!(7), &json!(14))
     );
+    let error = wrong["errors"][0].as_object().unwrap();
+    assert_eq!(error["fix"], json!(null), "the shape is PostHog's");
+    assert_eq!(error["message"], "Unable to resolve field: nothing");
+    assert_eq!(check(COUNT).await["table_names"], json!(["events"]));
 }
 
 #[tokio::test]
