@@ -13,6 +13,7 @@ pub mod folders;
 pub mod format;
 pub mod http;
 pub mod key_swap;
+pub mod live;
 pub mod notes;
 pub mod numerals;
 pub mod overview;

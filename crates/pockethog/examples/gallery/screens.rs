@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
 use pockethog::conversions::{Suggestion, Suggestions};
+use pockethog::live::Status;
 use pockethog::notes::Note;
 use pockethog::overview::Change;
 use pockethog::overview::{
@@ -29,7 +30,7 @@ use pockethog::pages::order::{ProjectLine, ProjectList};
 use pockethog::pages::project::{self, ProjectPage, Sibling};
 use pockethog::pages::settings::{self, Settings};
 use pockethog::pages::sign_in::{self, Cloud, SignIn};
-use pockethog::pages::{Shell, Status};
+use pockethog::pages::{Shell, StatusLine};
 use pockethog::preferences::{Mode, ProjectPreferences, Scheme};
 use pockethog::project::ProjectKey;
 use sign_in_with_posthog::{Host, Region};
@@ -94,13 +95,13 @@ fn homes() -> Vec<(&'static str, Markup)> {
             "home-loading-first",
             with(&|view| {
                 view.cards.clear();
-                view.shell.status = Some(Status::Loading { done: 0, total: 0 });
+                view.shell.status = status(Status::Loading { done: 0, total: 0 });
             }),
         ),
         (
             "home-loading",
             with(&|view| {
-                view.shell.status = Some(Status::Loading { done: 8, total: 14 });
+                view.shell.status = status(Status::Loading { done: 8, total: 14 });
                 view.total = Total::default();
                 for card in view.cards.iter_mut().skip(8) {
                     card.numbers = Numbers::Loading;
@@ -110,14 +111,14 @@ fn homes() -> Vec<(&'static str, Markup)> {
         (
             "home-offline",
             with(&|view| {
-                view.shell.status = Some(Status::Offline(Some("3 h ago".to_owned())));
+                view.shell.status = status(Status::Offline(Some(before(3 * 60))));
                 view.shell.notices.push(home::offline_notice("3 h ago"));
             }),
         ),
         (
             "home-troubles",
             with(&|view| {
-                view.shell.status = Some(Status::Busy("12 min ago".to_owned()));
+                view.shell.status = status(Status::Busy(Some(before(12))));
                 view.shell.connected = vec!["ada@example.com".to_owned(), "Marek".to_owned()];
                 for (place, card) in view.cards.iter_mut().enumerate() {
                     card.host = Some(if place % 3 == 0 { "US" } else { "EU" }.to_owned());
@@ -246,14 +247,14 @@ fn projects() -> Vec<(&'static str, Markup)> {
             with(&|view| {
                 view.period = None;
                 view.breakdowns = None;
-                view.shell.status = Some(Status::Loading { done: 0, total: 2 });
+                view.shell.status = status(Status::Loading { done: 0, total: 2 });
             }),
         ),
         (
             "project-trouble",
             with(&|view| {
                 view.trouble = Some("PostHog is busy; these are the numbers from 12 min ago.".to_owned());
-                view.shell.status = Some(Status::Busy("12 min ago".to_owned()));
+                view.shell.status = status(Status::Busy(Some(before(12))));
                 view.note_access = NoteAccess::ReadOnly;
                 if let Some(period) = &mut view.period {
                     period.time_zone_known = false;
@@ -328,7 +329,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
                 view.period = None;
                 view.breakdowns = None;
                 view.trouble = Some("PostHog could not be reached.".to_owned());
-                view.shell.status = Some(Status::Offline(None));
+                view.shell.status = status(Status::Offline(None));
                 view.note_trouble = Some("Notes could not be read anew: PostHog could not be reached.".to_owned());
                 view.remedy = Remedy::NewKey;
                 view.note_access = NoteAccess::ReadOnly;
@@ -526,6 +527,14 @@ fn key_form() -> ApiKey {
             .to_vec(),
         ..ApiKey::default()
     }
+}
+
+fn before(minutes: i64) -> Timestamp {
+    Timestamp::from_second(now().as_second() - minutes * 60).expect("an instant")
+}
+
+fn status(status: Status) -> Option<StatusLine> {
+    Some(StatusLine::new(&status, now()))
 }
 
 fn now() -> Timestamp {
@@ -767,7 +776,7 @@ fn sum() -> overview::Total {
 fn shell() -> Shell {
     Shell {
         connected: vec!["ada@example.com".to_owned()],
-        status: Some(Status::Live),
+        status: status(Status::Live),
         ..Shell::default()
     }
 }

@@ -39,7 +39,7 @@ pub async fn run(console: &Console, options: AppOptions) -> Result<Exit, CliErro
         }
         Launch::New(app) => {
             // Whoever was signed in was so at an embedded PostHog that is gone.
-            let sign_in = &app.state().program().sign_in;
+            let sign_in = &app.state().live().program().sign_in;
             for connection in sign_in.connections()? {
                 sign_in.remove(&connection.id).await?;
             }

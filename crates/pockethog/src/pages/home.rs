@@ -563,7 +563,7 @@ pub fn render_troubles(troubles: &[Trouble]) -> Markup {
 }
 
 fn nothing(view: &Home) -> Markup {
-    let loading = matches!(view.shell.status, Some(super::Status::Loading { .. }));
+    let loading = (view.shell.status.as_ref()).is_some_and(|status| status.progress.is_some());
     html! {
         @if loading {
             (render_total(&Total::default()))

@@ -1,9 +1,12 @@
 //! What every page has: the HTML shell, the header, the state of the numbers, notices.
 
+use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
 use super::{icons, typeface};
 use crate::colours;
+use crate::format::ago;
+use crate::live::Status;
 use crate::preferences::{Mode, Scheme};
 
 /// The shell around a page.
@@ -18,7 +21,7 @@ pub struct Shell {
     /// Who is signed in, by Connection: an e-mail address where it is known, else a name.
     pub connected: Vec<String>,
     /// The state of the numbers; none on pages without numbers.
-    pub status: Option<Status>,
+    pub status: Option<StatusLine>,
     /// Where the arrow in the header leads.
     pub back: Option<String>,
     /// Address of the page's event stream; none on pages that stay as they are.
@@ -53,26 +56,15 @@ pub struct Welcome {
     pub undo: String,
 }
 
-/// The state of the numbers on a page.
+/// The state of the numbers, as the header shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// They are as fresh as they can be.
-    Live,
-    /// They are being fetched.
-    Loading {
-        /// Projects read so far.
-        done: usize,
-        /// Projects to read.
-        total: usize,
-    },
-    /// They are from the last time, `12 min ago`.
-    Updated(String),
-    /// PostHog cannot be reached; the numbers are of this age, where there are any.
-    Offline(Option<String>),
-    /// PostHog asks to slow down.
-    Busy(String),
-    /// None of them could be read, and each says why.
-    Unread,
+pub struct StatusLine {
+    /// `live`, `loading`, `updated`, `offline` or `busy`: the colour of the dot, and what the event stream calls it.
+    pub name: &'static str,
+    /// What the header says.
+    pub text: String,
+    /// How many projects have been read, and of how many, while they are being read.
+    pub progress: Option<(usize, usize)>,
 }
 
 /// A sentence on top of a page.
@@ -100,30 +92,36 @@ pub enum Tone {
     Bad,
 }
 
-impl Status {
-    /// `live`, `loading`, `updated`, `offline` or `busy`, after which the dot is coloured: what the event stream calls it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Loading { .. } => "loading",
-            Self::Updated(_) => "updated",
-            Self::Offline(_) => "offline",
+impl StatusLine {
+    /// The state of numbers, with their age at `now`.
+    pub fn new(status: &Status, now: Timestamp) -> Self {
+        let name = match status {
+            Status::Live => "live",
+            Status::Loading { .. } => "loading",
+            Status::Updated(_) => "updated",
+            Status::Offline(_) => "offline",
             // The dot says the same: something is missing, and it is not the connection.
-            Self::Busy(_) | Self::Unread => "busy",
-        }
-    }
-
-    /// What the header says.
-    pub fn text(&self) -> String {
-        match self {
-            Self::Live => "Live".to_owned(),
-            Self::Loading { total: 0, .. } => "Loading projects".to_owned(),
-            Self::Loading { done, total } => format!("Loading {done} of {total}"),
-            Self::Updated(age) => format!("Updated {age}"),
-            Self::Offline(Some(age)) => format!("Offline · {age}"),
-            Self::Offline(None) => "Offline".to_owned(),
-            Self::Busy(age) => format!("Busy · {age}"),
-            Self::Unread => "No numbers".to_owned(),
+            Status::Busy(_) | Status::Unread => "busy",
+        };
+        let text = match status {
+            Status::Live => "Live".to_owned(),
+            Status::Loading { total: 0, .. } => "Loading projects".to_owned(),
+            Status::Loading { done, total } => format!("Loading {done} of {total}"),
+            Status::Updated(at) => format!("Updated {}", ago(*at, now)),
+            Status::Offline(Some(at)) => format!("Offline · {}", ago(*at, now)),
+            Status::Offline(None) => "Offline".to_owned(),
+            Status::Busy(Some(at)) => format!("Busy · {}", ago(*at, now)),
+            Status::Busy(None) => "Busy · trying again".to_owned(),
+            Status::Unread => "No numbers".to_owned(),
+        };
+        let progress = match *status {
+            Status::Loading { done, total } => Some((done, total)),
+            _ => None,
+        };
+        Self {
+            name,
+            text,
+            progress,
         }
     }
 }
@@ -168,8 +166,8 @@ impl Shell {
 
     /// How soon a page without its script reads itself again: soon while numbers are missing.
     fn reload_seconds(&self) -> u32 {
-        match self.status {
-            Some(Status::Loading { .. }) => 3,
+        match self.status.as_ref().and_then(|status| status.progress) {
+            Some(_) => 3,
             _ => 60,
         }
     }
@@ -189,7 +187,7 @@ impl Shell {
                 }
                 @if let Some(status) = &self.status { (render_status(status)) }
                 a.icon-button href="/settings" aria-label="Settings" { (icons::settings()) }
-                @if let Some(Status::Loading { done, total }) = self.status {
+                @if let Some((done, total)) = self.status.as_ref().and_then(|status| status.progress) {
                     progress.loading #progress max=(total.max(1)) value=(done) aria-label="Projects read" {}
                 } @else {
                     progress.loading #progress max="1" value="1" hidden aria-label="Projects read" {}
@@ -237,11 +235,11 @@ impl Notice {
 }
 
 /// The state of the numbers, as the header shows it and the event stream replaces it.
-pub fn render_status(status: &Status) -> Markup {
+pub fn render_status(status: &StatusLine) -> Markup {
     html! {
-        p.status #status role="status" data-state=(status.name()) {
+        p.status #status role="status" data-state=(status.name) {
             span.dot aria-hidden="true" {}
-            span { (status.text()) }
+            span { (status.text) }
         }
     }
 }

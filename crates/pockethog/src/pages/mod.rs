@@ -19,7 +19,7 @@ pub mod settings;
 pub mod sign_in;
 pub mod typeface;
 
-pub use layout::{Shell, Status};
+pub use layout::{Shell, StatusLine};
 
 /// The script of every page, at `/assets/app.js`.
 pub const SCRIPT: &str = include_str!("app.js");

@@ -12,8 +12,9 @@ use sign_in_with_posthog::{Connection, CredentialKind};
 
 use super::project::not_saved;
 use super::sign_in::{self, Purpose};
-use super::{Change, NotFound, PageError, State, see_other};
+use super::{NotFound, PageError, State, see_other};
 use crate::key_swap::{self, Outcome};
+use crate::live::Change;
 use crate::pages::layout::{Notice, Tone};
 use crate::preferences::Banner;
 
@@ -65,7 +66,7 @@ async fn answer(
         return Ok(NotFound::Page.answer(state));
     };
     let saved = state.blocking(move |state| {
-        state.prefer(|preferences| {
+        state.live().prefer(|preferences| {
             let name = connection.id.to_string();
             change(preferences.banner.entry(name).or_default());
         })
@@ -78,7 +79,7 @@ async fn answer(
 
 /// A Connection by API key at US or EU Cloud: self-hosted keys are never asked to go.
 fn key_connection(state: &State, id: &str) -> Result<Option<Connection>, PageError> {
-    Ok(state.connections()?.into_iter().find(|connection| {
+    Ok(state.live().connections()?.into_iter().find(|connection| {
         connection.id.as_str() == id
             && connection.kind == CredentialKind::ApiKey
             && connection.host.region().is_some()
@@ -106,11 +107,11 @@ pub async fn swap(state: &Arc<State>, key: &Connection, new: &Connection) {
         }
     };
     state.say(Notice { tone, text, action });
-    state.announce(Change::Projects);
+    state.live().announce(Change::Projects);
 }
 
 async fn swapped(state: &Arc<State>, key: &Connection, new: &Connection) -> Outcome {
-    let finding = key_swap::find(state.program(), key, new);
+    let finding = key_swap::find(state.live().program(), key, new);
     let found = match tokio::time::timeout(PATIENCE, finding).await {
         Ok(Ok(found)) => found,
         Ok(Err(outcome)) => return outcome,
@@ -119,8 +120,9 @@ async fn swapped(state: &Arc<State>, key: &Connection, new: &Connection) -> Outc
     let (from, to) = (key.clone(), new.clone());
     let handed = state
         .blocking(move |state| {
-            let mut snapshots = state.snapshots();
-            let left = key_swap::hand_over(state.program(), &mut snapshots, &from, &to, &found)?;
+            let mut snapshots = state.live().snapshots();
+            let left =
+                key_swap::hand_over(state.live().program(), &mut snapshots, &from, &to, &found)?;
             Ok((found, left))
         })
         .await;
@@ -128,14 +130,15 @@ async fn swapped(state: &Arc<State>, key: &Connection, new: &Connection) -> Outc
         Ok(handed) => handed,
         Err(error) => return Outcome::NotHandedOver(error),
     };
-    let outcome = key_swap::set_aside(state.program(), key, new, &found, left).await;
+    let outcome = key_swap::set_aside(state.live().program(), key, new, &found, left).await;
     if outcome.is_gone() {
         let gone = key.clone();
         let tidied = state
             .blocking(move |state| {
-                let forgotten = key_swap::forget(&mut state.snapshots(), &gone);
-                let preferred =
-                    state.prefer(|preferences| key_swap::forget_banner(preferences, &gone));
+                let forgotten = key_swap::forget(&mut state.live().snapshots(), &gone);
+                let preferred = state
+                    .live()
+                    .prefer(|preferences| key_swap::forget_banner(preferences, &gone));
                 forgotten.map(|()| preferred.is_ok())
             })
             .await;

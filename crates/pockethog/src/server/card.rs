@@ -9,7 +9,8 @@ use axum::routing::post;
 use serde::Deserialize;
 
 use super::project::{Located, local, locate, not_saved};
-use super::{Change, NotFound, PageError, State, see_other};
+use super::{NotFound, PageError, State, see_other};
+use crate::live::Change;
 use crate::pages::home::card_id;
 use crate::preferences::ProjectPreferences;
 use crate::project::Project;
@@ -65,14 +66,14 @@ async fn change(
             let Some(one) = asked.change else {
                 return Ok(see_other(back));
             };
-            let saved = state.prefer(|preferences| {
+            let saved = state.live().prefer(|preferences| {
                 one.apply(&project, &asked.name, preferences.project_mut(&project.key));
             });
             if let Err(error) = saved {
                 state.say(not_saved(error));
                 return Ok(see_other(back));
             }
-            state.announce(Change::Projects);
+            state.live().announce(Change::Projects);
             Ok(see_other(&if one == OneThing::Hide {
                 let sign = if back.contains('?') { '&' } else { '?' };
                 format!("{back}{sign}hid={}", project.key)

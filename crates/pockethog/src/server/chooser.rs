@@ -12,8 +12,9 @@ use sign_in_with_posthog::ConnectionState;
 
 use super::answer::sentence;
 use super::project::{Located, locate};
-use super::{Admitted, Change, NotFound, PageError, State, page, see_other};
+use super::{Admitted, NotFound, PageError, State, page, see_other};
 use crate::conversions::{Suggestions, suggest};
+use crate::live::Change;
 use crate::pages::chooser::{self, Chooser};
 use crate::pages::project_path;
 use crate::snapshot::View;
@@ -96,16 +97,20 @@ async fn save(
         .blocking({
             let key = key.clone();
             move |state| {
-                state.prefer(|preferences| preferences.project_mut(&key).conversions = events)
+                state
+                    .live()
+                    .prefer(|preferences| preferences.project_mut(&key).conversions = events)
             }
         })
         .await;
     match saved {
         Ok(_) => {
             for range in crate::overview::Range::ALL {
-                state.announce(Change::View(key.clone(), View::Period(range)));
+                state
+                    .live()
+                    .announce(Change::View(key.clone(), View::Period(range)));
             }
-            state.refresher().hurry();
+            state.live().refresher().hurry();
             Ok(see_other(&project_path(&key)))
         }
         Err(error) => {
@@ -126,7 +131,7 @@ async fn draw(
     asked: Asked,
     error: Option<String>,
 ) -> maud::Markup {
-    let (preferences, _) = state.preferences();
+    let (preferences, _) = state.live().preferences();
     let project = &located.project;
     let suggestions = suggestions(state, located, &asked).await;
     chooser::render(&Chooser {
@@ -158,7 +163,7 @@ async fn suggestions(
             "Events cannot be suggested: the permission to read event definitions (event_definition:read) was not given. {BY_HAND}"
         ));
     }
-    let client = state.program().client(&located.connection);
+    let client = state.live().program().client(&located.connection);
     let project = &located.project;
     let found = suggest(
         &client,

@@ -14,9 +14,10 @@ use sign_in_with_posthog::{
 use super::answer::sentence;
 use super::home::unread;
 use super::sign_in::{self, Purpose};
-use super::{Admitted, Change, NotFound, PageError, State, page, see_other};
+use super::{Admitted, NotFound, PageError, State, page, see_other};
 use crate::accounts::{EMAIL_SCOPE, missing_scopes, removal_page};
 use crate::format::{ago, counted};
+use crate::live::Change;
 use crate::pages::connections::{self, ConnectionCard, Connections};
 use crate::pages::home::Trouble;
 use crate::pages::layout::{Notice, Tone};
@@ -38,7 +39,7 @@ async fn show(state: Admitted) -> Result<Response, PageError> {
     state
         .blocking(|state| {
             let now = Timestamp::now();
-            let connections = state.connections()?;
+            let connections = state.live().connections()?;
             let mut cards = Vec::with_capacity(connections.len());
             for connection in &connections {
                 cards.push(card(state, connection, now)?);
@@ -56,7 +57,7 @@ fn card(
     connection: &Connection,
     now: Timestamp,
 ) -> Result<ConnectionCard, PageError> {
-    let snapshots = state.snapshots();
+    let snapshots = state.live().snapshots();
     let projects = snapshots.projects_of(&connection.id)?;
     let failures = snapshots
         .discovery(&connection.id)?
@@ -167,7 +168,7 @@ async fn sign_out(
     let Some(connection) = find(&state, id).await? else {
         return Ok(NotFound::Page.answer(&state));
     };
-    let sign_in = &state.program().sign_in;
+    let sign_in = &state.live().program().sign_in;
     let done = match connection.kind {
         CredentialKind::OAuth => sign_in.sign_out(&connection.id).await,
         CredentialKind::ApiKey => {
@@ -218,7 +219,7 @@ async fn remove(
         say(&state, Tone::Warn, "Sign out first.");
         return Ok(see_other("/connections"));
     }
-    match state.program().sign_in.remove(&connection.id).await {
+    match state.live().program().sign_in.remove(&connection.id).await {
         Ok(()) => {
             forget_projects(&state, connection.id.clone()).await;
             leave(
@@ -242,15 +243,19 @@ async fn remove(
 /// is open in other windows decides for itself whether it has anything left to show.
 fn leave(state: &Arc<State>, ended: &Connection, text: String) -> Result<Response, PageError> {
     say(state, Tone::Good, text);
-    state.announce(Change::SignedOut(ended.id.clone()));
-    state.announce(Change::Projects);
-    let left = state.connections()?.iter().any(Connection::is_active);
+    state.live().announce(Change::SignedOut(ended.id.clone()));
+    state.live().announce(Change::Projects);
+    let left = state
+        .live()
+        .connections()?
+        .iter()
+        .any(Connection::is_active);
     Ok(see_other(if left { "/connections" } else { "/" }))
 }
 
 pub(super) async fn forget_projects(state: &Arc<State>, id: ConnectionId) {
     let forgotten = state
-        .blocking(move |state| state.snapshots().forget_connection(&id))
+        .blocking(move |state| state.live().snapshots().forget_connection(&id))
         .await;
     if let Err(error) = forgotten {
         tracing::warn!(%error, "projects of a connection that ended are still listed");
@@ -258,7 +263,7 @@ pub(super) async fn forget_projects(state: &Arc<State>, id: ConnectionId) {
 }
 
 async fn find(state: &Arc<State>, id: String) -> Result<Option<Connection>, PageError> {
-    let connections = state.blocking(|state| state.connections()).await?;
+    let connections = state.blocking(|state| state.live().connections()).await?;
     Ok(connections
         .into_iter()
         .find(|connection| connection.id.as_str() == id))

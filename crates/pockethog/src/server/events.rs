@@ -17,45 +17,20 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use maud::Markup;
 use serde_json::{Value, json};
-use sign_in_with_posthog::ConnectionId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::mount::Mount;
 use super::proof::{Prover, Slot};
-use super::refresher::{Interest, Watch};
 use super::state::State;
-use crate::pages::Status;
-use crate::project::ProjectKey;
-use crate::snapshot::View;
+use crate::live::{Change, Interest, Watch};
+use crate::pages::StatusLine;
 
 /// How long changes are gathered before a page hears of them: a burst makes one event, not fifty.
 const GATHER: Duration = Duration::from_millis(60);
 
 /// A sign of life this often, so that both sides notice a connection that went.
 const HEARTBEAT: Duration = Duration::from_secs(20);
-
-/// Something that pages show has changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The list of projects, or what could not be read of it.
-    Projects,
-    /// A view of a project: fresh numbers, or a reason why not.
-    View(ProjectKey, View),
-    /// The annotations of a project were changed here.
-    Notes(ProjectKey),
-    /// So many projects of so many have been read.
-    Progress {
-        /// Read so far.
-        done: usize,
-        /// To be read in all.
-        total: usize,
-    },
-    /// Whether PostHog answers: ask [`State::status`].
-    Status,
-    /// A session has ended. Pages that show nothing without it leave; the others stay where they are.
-    SignedOut(ConnectionId),
-}
 
 /// A server-sent event for app.js.
 #[derive(Clone, Debug)]
@@ -92,10 +67,10 @@ pub(super) fn progress(done: usize, total: usize) -> Part {
 }
 
 /// Shows the state of the numbers.
-pub(super) fn status(status: &Status) -> Part {
+pub(super) fn status(status: &StatusLine) -> Part {
     named(
         "status",
-        json!({ "state": status.name(), "text": status.text() }),
+        json!({ "state": status.name, "text": status.text }),
     )
 }
 
@@ -136,7 +111,7 @@ pub fn stream(
     interest: Interest,
     mut parts: impl FnMut(&Arc<State>, &[Change]) -> Vec<Part> + Send + 'static,
 ) -> Response {
-    let watch = state.refresher().watch(interest);
+    let watch = state.live().refresher().watch(interest);
     stream_watching(state, watch, move |state, _, changes| parts(state, changes))
 }
 
@@ -146,7 +121,7 @@ pub(super) fn stream_watching(
     watch: Watch,
     mut parts: impl FnMut(&Arc<State>, &Watch, &[Change]) -> Vec<Part> + Send + 'static,
 ) -> Response {
-    let receiver = state.subscribe();
+    let receiver = state.live().subscribe();
     let watch = Arc::new(watch);
     let (sender, events) = tokio::sync::mpsc::channel::<Vec<Part>>(4);
     let producer = Arc::clone(state);
@@ -183,7 +158,7 @@ pub(super) fn stream_watching(
                     None => return,
                 },
                 () = sender.closed() => return,
-                () = producer.closed() => return,
+                () = producer.live().closed() => return,
             }
         }
     });

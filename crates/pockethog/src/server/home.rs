@@ -15,23 +15,22 @@ use serde::Deserialize;
 use sign_in_with_posthog::{Connection, ConnectionId, CredentialKind};
 
 use super::answer::{PageError, page, sentence};
-use super::board::Board;
-use super::events::{self, Change, Part, part};
+use super::events::{self, Part, part};
 use super::guard::Admitted;
-use super::refresher::{Health, Interest};
 use super::sign_in::sign_in_screen;
 use super::state::State;
 use crate::access;
 use crate::discovery::Failure;
 use crate::format::ago;
+use crate::live::{Board, Change, Health, Interest, Status};
 use crate::overview::{self, Glance};
 use crate::pages::home::{
     self, BestMover, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble, card_id, offline_notice,
 };
-use crate::pages::{Shell, Status, encoded, project_path};
+use crate::pages::{Shell, StatusLine, encoded, project_path};
 use crate::preferences::{Preferences, ProjectPreferences};
 use crate::project::{Project, ProjectKey};
-use crate::snapshot::View;
+use crate::snapshot::{KnownDiscovery, View};
 
 /// How long after midnight numbers of the day before are not remarked upon, in seconds.
 const MIDNIGHT_GRACE: i64 = 300;
@@ -80,7 +79,7 @@ impl Asked {
 async fn show(state: Admitted, Query(asked): Query<Asked>) -> Result<Response, PageError> {
     state
         .blocking(move |state| {
-            let connections = state.connections()?;
+            let connections = state.live().connections()?;
             // Access that has ended by itself leads here once, with the reason; after that all projects are
             // shown, those of the ended connection in grey, and the reason above them.
             if !connections.iter().any(Connection::is_active) || state.ends_to_tell(&connections) {
@@ -89,7 +88,7 @@ async fn show(state: Admitted, Query(asked): Query<Asked>) -> Result<Response, P
             let shell = state.shell();
             let (view, revision) = view(state, &asked, &connections, shell)?;
             let interest = Interest::Home(home::shown_keys(&view));
-            state.refresher().glance(interest);
+            state.live().refresher().glance(interest);
             let mut view = view;
             view.shell.stream = Some(asked.stream(revision));
             view.just_hidden = just_hidden(state, &asked.hid)?;
@@ -103,8 +102,8 @@ fn just_hidden(state: &State, key: &str) -> Result<Option<(ProjectKey, String)>,
     if key.is_empty() {
         return Ok(None);
     }
-    let (preferences, _) = state.preferences();
-    let projects = state.snapshots().projects()?;
+    let (preferences, _) = state.live().preferences();
+    let projects = state.live().snapshots().projects()?;
     Ok(projects
         .into_iter()
         .find(|project| project.key.to_string() == key && preferences.project(&project.key).hidden)
@@ -115,7 +114,7 @@ fn just_hidden(state: &State, key: &str) -> Result<Option<(ProjectKey, String)>,
 }
 
 async fn live(Extract(state): Extract<Arc<State>>, Query(asked): Query<Asked>) -> Response {
-    let watch = state.refresher().watch(Interest::Home(Vec::new()));
+    let watch = state.live().refresher().watch(Interest::Home(Vec::new()));
     let mut sent = Sent {
         asked,
         first: true,
@@ -144,7 +143,7 @@ struct Sent {
 
 impl Sent {
     fn parts(&mut self, state: &Arc<State>, changes: &[Change]) -> (Option<Interest>, Vec<Part>) {
-        let Ok(connections) = state.connections() else {
+        let Ok(connections) = state.live().connections() else {
             return (None, Vec::new());
         };
         if !connections.iter().any(Connection::is_active) {
@@ -211,7 +210,7 @@ impl Sent {
             }
         }
         if let Some(status) = &view.shell.status {
-            let text = format!("{}{}", status.name(), status.text());
+            let text = format!("{}{}", status.name, status.text);
             let fingerprint = hashed(&text);
             let told = self.parts.insert("status".to_owned(), fingerprint);
             let moved = changes
@@ -255,13 +254,11 @@ fn view(
     shell: Shell,
 ) -> Result<(Home, u64), PageError> {
     let now = Timestamp::now();
-    let (preferences, _) = state.preferences();
-    let active: HashMap<&ConnectionId, &Connection> = connections
-        .iter()
-        .filter(|connection| connection.is_active())
-        .map(|connection| (&connection.id, connection))
-        .collect();
-    let board = state.board()?;
+    let live = state.live();
+    let (preferences, _) = live.preferences();
+    // Before the projects: a list that comes in meanwhile has its projects among them.
+    let discoveries = live.discoveries(connections)?;
+    let board = live.board()?;
     let projects = arranged(&board, &preferences, connections);
     let several_hosts = {
         let mut hosts = projects
@@ -282,7 +279,7 @@ fn view(
         let glance = board.glance(&project.key);
         let name = chosen.name.as_deref().unwrap_or(&project.name);
         let readable = connection.is_active() && connection.grant.scopes.allows("query:read");
-        let health = state.refresher().health(&connection.id);
+        let health = state.live().refresher().health(&connection.id);
         let mut part = Glance::part(glance, readable);
         if let Some(figures) = &mut part.figures
             && (health.is_some() || now.as_second() - figures.measured_at.as_second() > NOW_SECONDS)
@@ -315,7 +312,6 @@ fn view(
     let total = total(&parts, &cards, now);
     let revision = board.revision;
     drop(parts);
-    drop(board);
     let mut view = Home {
         shell,
         total,
@@ -334,7 +330,6 @@ fn view(
         banners: banners(&preferences, connections, now),
     };
     let oldest = {
-        let board = state.board()?;
         let ended = |card: &&Card| matches!(&card.numbers, Numbers::Known { ended: true, .. });
         home::shown_cards(&view)
             .iter()
@@ -344,7 +339,7 @@ fn view(
             .min()
     };
     let known = view.total.sum.sums.is_some();
-    let mut status = state.status(oldest);
+    let mut status = live.status(connections, &preferences, oldest, now);
     let waits = view
         .cards
         .iter()
@@ -362,26 +357,19 @@ fn view(
         let done = total - view.cards.iter().filter(missing).count();
         status = Status::Loading { done, total };
     }
-    // A list that came in since the board was read has its projects on the next one.
-    let undiscovered = !known
-        && view.cards.is_empty()
-        && (never_discovered(state, &active) || state.board()?.revision != revision);
+    let never_discovered = |connection: &Connection| {
+        connection.is_active() && !discoveries.contains_key(&connection.id)
+    };
+    let undiscovered = !known && view.cards.is_empty() && connections.iter().any(never_discovered);
     if undiscovered && !matches!(status, Status::Offline(_) | Status::Busy(_)) {
         status = Status::Loading { done: 0, total: 0 };
     }
-    view.troubles = troubles(state, connections, &status, known)?;
+    view.troubles = troubles(state, connections, &discoveries, status, known);
     if let (Status::Offline(_), Some(oldest)) = (&status, oldest) {
         view.shell.notices.push(offline_notice(&ago(oldest, now)));
     }
-    view.shell.status = Some(status);
+    view.shell.status = Some(StatusLine::new(&status, now));
     Ok((view, revision))
-}
-
-fn never_discovered(state: &State, active: &HashMap<&ConnectionId, &Connection>) -> bool {
-    let snapshots = state.snapshots();
-    active
-        .keys()
-        .any(|id| snapshots.discovery(id).ok().flatten().is_none())
 }
 
 /// The last numbers, for the sign-in screen once no connection is active any more.
@@ -521,9 +509,10 @@ fn total(parts: &[overview::Part<'_>], cards: &[Card], now: Timestamp) -> Total 
 fn troubles(
     state: &State,
     connections: &[Connection],
-    status: &Status,
+    discoveries: &HashMap<ConnectionId, KnownDiscovery>,
+    status: Status,
     known: bool,
-) -> Result<Vec<Trouble>, PageError> {
+) -> Vec<Trouble> {
     let sign_in = || Some(("Sign in again".to_owned(), "/sign-in".to_owned()));
     let mut troubles = Vec::new();
     let everything_is_down = matches!(status, Status::Offline(_) | Status::Busy(_));
@@ -538,7 +527,7 @@ fn troubles(
         if !connection.is_active() {
             continue;
         }
-        let health = state.refresher().health(&connection.id);
+        let health = state.live().refresher().health(&connection.id);
         if let Some(health) = &health
             && !(everything_is_down && known)
         {
@@ -555,15 +544,14 @@ fn troubles(
                 action: Some(("Change access".to_owned(), "/connections".to_owned())),
             });
         }
-        let failures = state
-            .snapshots()
-            .discovery(&connection.id)?
-            .map(|found| found.failures)
+        let failures = discoveries
+            .get(&connection.id)
+            .map(|found| found.failures.as_slice())
             .unwrap_or_default();
         let whole_host = |failure: &Failure| failure.what == connection.host.name();
         troubles.extend(
             failures
-                .into_iter()
+                .iter()
                 .filter(|failure| health.is_none() || !(failure.transient && whole_host(failure)))
                 .map(|failure| Trouble {
                     reason: sentence(&failure.reason),
@@ -572,7 +560,7 @@ fn troubles(
                 }),
         );
     }
-    Ok(troubles)
+    troubles
 }
 
 /// What could not be read, before the sentence that says why.

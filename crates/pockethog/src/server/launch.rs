@@ -19,8 +19,9 @@ use url::Url;
 use super::handshake::{self, Asker, Note, Proof};
 use super::listener::{Bounded, Client};
 use super::persistent::{Persistent, write_private};
-use super::{State, refresher, router};
+use super::{State, router};
 use crate::folders::Folders;
+use crate::live;
 use crate::private_files::{PrivateError, open_lock, read_small};
 use crate::program::Program;
 use crate::snapshot::SnapshotError;
@@ -175,17 +176,17 @@ impl App {
             note,
             lock,
         } = self;
-        let refresher = tokio::spawn(refresher::run(Arc::clone(&state)));
-        let tidying = tokio::spawn(tidy(state.program().sign_in.clone()));
+        let refresher = tokio::spawn(live::run(Arc::clone(state.live())));
+        let tidying = tokio::spawn(tidy(state.live().program().sign_in.clone()));
         let closer = Arc::clone(&state);
         let bounded = Bounded::new(listener, Arc::clone(state.clients()));
         let service = router(&state).into_make_service_with_connect_info::<Client>();
         let served = axum::serve(bounded, service).with_graceful_shutdown(async move {
             end.await;
-            closer.close();
+            closer.live().close();
         });
         let overdue = async {
-            state.closed().await;
+            state.live().closed().await;
             tokio::time::sleep(FAREWELL).await;
         };
         let result = tokio::select! {

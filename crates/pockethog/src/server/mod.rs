@@ -2,7 +2,7 @@
 //!
 //! A handler reads what is known (Snapshots, preferences, the list of Connections) and renders a page
 //! from it; it never waits for PostHog. The refresher asks PostHog for what is looked at, writes
-//! Snapshots, and announces each [`Change`], which open pages receive by server-sent events. What a
+//! Snapshots, and announces each [`Change`](crate::live::Change), which open pages receive by server-sent events. What a
 //! person changes arrives as a form, is stored, and is answered with 303 to a page; what there is to say
 //! about it is left with [`State::say`] and shown on the next page, so that no address carries words.
 
@@ -10,7 +10,6 @@ mod access;
 mod answer;
 mod assets;
 mod banner;
-mod board;
 mod card;
 mod chooser;
 mod connections;
@@ -25,7 +24,6 @@ mod notes;
 mod persistent;
 mod project;
 mod proof;
-mod refresher;
 mod secret;
 mod settings;
 mod sign_in;
@@ -38,10 +36,9 @@ use axum::Router;
 
 pub use access::{CODE_LIFE, PRINTED_CODE_LIFE};
 pub use answer::{NotFound, PageError, page, see_other, sentence};
-pub use events::{Change, Part, part, stream};
+pub use events::{Part, part, stream};
 pub use guard::Admitted;
 pub use launch::{App, Launch, LaunchError, Running, find_running, launch};
-pub use refresher::Interest;
 pub use sign_in::{Purpose, begin};
 pub use state::State;
 

@@ -18,7 +18,8 @@ use super::answer::sentence;
 use super::guard::Admitted;
 use super::project::{Located, address, locate, range_of, view};
 use super::state::lock;
-use super::{Change, NotFound, PageError, State, page, see_other};
+use super::{NotFound, PageError, State, page, see_other};
+use crate::live::Change;
 use crate::notes::{self, ChangeError, Draft, Note, Notes};
 use crate::overview::Range;
 use crate::pages::layout::{Notice, Tone};
@@ -130,7 +131,7 @@ async fn add(
             .await;
         }
     };
-    let client = state.program().client(&located.connection);
+    let client = state.live().program().client(&located.connection);
     match notes::add(&client, located.project.key.id, &draft).await {
         Ok(note) => {
             saved(&state, &located, &draft, Some(note)).await;
@@ -177,7 +178,7 @@ async fn edit(
             .await;
         }
     };
-    let client = state.program().client(&located.connection);
+    let client = state.live().program().client(&located.connection);
     let key = located.project.key.clone();
     let changed = notes::edit(&client, key.id, id, &typed.version, &draft, &zone).await;
     let (status, dialog) = match changed {
@@ -218,7 +219,7 @@ async fn delete(
         return Ok(NotFound::Project.answer(&state));
     };
     let range = typed.range();
-    let client = state.program().client(&located.connection);
+    let client = state.live().program().client(&located.connection);
     let key = located.project.key.clone();
     match notes::delete(&client, key.id, id).await {
         Ok(Some(note)) => {
@@ -252,7 +253,7 @@ async fn undo(
     };
     let key = &located.project.key;
     let back = address(key, typed.range());
-    let client = state.program().client(&located.connection);
+    let client = state.live().program().client(&located.connection);
     match notes::bring_back(&client, key.id, id).await {
         Ok(note) => {
             state.deleted_notes().take(key, id);
@@ -306,7 +307,7 @@ async fn store(state: &Arc<State>, key: &ProjectKey, id: u64, note: Option<Note>
     let key = key.clone();
     state
         .blocking(move |state| {
-            let mut snapshots = state.snapshots();
+            let mut snapshots = state.live().snapshots();
             let known: Option<Notes> = snapshots.view(&key, View::Notes).ok().flatten();
             let Some(mut known) = known else {
                 return;
@@ -316,10 +317,10 @@ async fn store(state: &Arc<State>, key: &ProjectKey, id: u64, note: Option<Note>
                 tracing::warn!(%error, "a note will be shown after the next refresh");
             }
             drop(snapshots);
-            state.announce(Change::Notes(key));
+            state.live().announce(Change::Notes(key));
         })
         .await;
-    state.refresher().hurry();
+    state.live().refresher().hurry();
 }
 
 fn not_saved(error: &Error) -> String {

@@ -15,12 +15,12 @@ use sign_in_with_posthog::Connection;
 
 pub(super) use self::view::{host_label, view};
 use super::answer::sentence;
-use super::events::{self, Change, Part, part};
+use super::events::{self, Part, part};
 use super::guard::Admitted;
-use super::refresher::Interest;
 use super::{NotFound, PageError, State, page, see_other};
 use crate::access;
 use crate::colours;
+use crate::live::{Change, Interest};
 use crate::overview::{DayClock, Range};
 use crate::pages::layout::{Notice, Tone};
 use crate::pages::notes::NoteDialog;
@@ -83,10 +83,11 @@ pub(super) fn locate(
         host: host.clone(),
         id,
     };
-    let Some(project) = state.snapshots().project(&key)? else {
+    let Some(project) = state.live().snapshots().project(&key)? else {
         return Ok(None);
     };
     let connection = state
+        .live()
         .connections()?
         .into_iter()
         .find(|connection| connection.id == project.connection && access::is_shown(connection));
@@ -120,6 +121,7 @@ async fn show(
     };
     let range = range_of(&asked.range);
     state
+        .live()
         .refresher()
         .glance(Interest::Project(located.project.key.clone(), range));
     state
@@ -163,7 +165,7 @@ fn asked_dialog(view: &ProjectPage, note: &str) -> Option<NoteDialog> {
 
 /// There is no such project, or it is not known yet.
 fn missing(state: &Arc<State>) -> Result<Response, PageError> {
-    let connections = state.connections()?;
+    let connections = state.live().connections()?;
     if !connections.iter().any(Connection::is_active) {
         return Ok(see_other("/"));
     }
@@ -264,7 +266,7 @@ async fn prefer(
             let Some(Located { project, .. }) = locate(state, &path)? else {
                 return Ok(NotFound::Project.answer(state));
             };
-            let saved = state.prefer(|preferences| {
+            let saved = state.live().prefer(|preferences| {
                 let of_project = preferences.project_mut(&project.key);
                 of_project.rename(&chosen.name, &project.name);
                 of_project.scheme = scheme(&chosen.scheme);
@@ -273,7 +275,7 @@ async fn prefer(
             });
             match saved {
                 Ok(_) => {
-                    state.announce(Change::Projects);
+                    state.live().announce(Change::Projects);
                     state.say(Notice {
                         tone: Tone::Good,
                         text: "Saved.".to_owned(),

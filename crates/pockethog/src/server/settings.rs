@@ -15,7 +15,8 @@ use sign_in_with_posthog::CredentialKind;
 use super::answer::sentence;
 use super::guard::Admitted;
 use super::project::{host_label, not_saved, scheme};
-use super::{Change, PageError, State, page, see_other, upload};
+use super::{PageError, State, page, see_other, upload};
+use crate::live::Change;
 use crate::pages::layout::{Notice, Tone};
 use crate::pages::order::{Control, ProjectLine, ProjectList, moved_path};
 use crate::pages::settings::{self, Settings};
@@ -51,7 +52,7 @@ async fn show(state: Admitted, Query(asked): Query<Asked>) -> Result<Response, P
 }
 
 fn view(state: &Admitted, asked: Asked) -> Result<Settings, PageError> {
-    let (preferences, problem) = state.preferences();
+    let (preferences, problem) = state.live().preferences();
     let mut shell = state.shell();
     // The page has a place of its own for what keeps it from saving.
     let problem = problem.filter(PreferencesError::is_whole);
@@ -60,20 +61,26 @@ fn view(state: &Admitted, asked: Asked) -> Result<Settings, PageError> {
             .notices
             .retain(|notice| !notice.text.starts_with("Preferences: "));
     }
-    let connections = state.connections()?;
+    let connections = state.live().connections()?;
     let host = |project: &Project| {
         connections
             .iter()
             .find(|connection| connection.id == project.connection)
             .map_or_else(|| project.key.host.clone(), host_label)
     };
-    let mut projects = state.snapshots().projects()?;
+    let mut projects = state.live().snapshots().projects()?;
     preferences.sort(&mut projects);
     Ok(Settings {
         shell,
         refresh: preferences.refresh,
         week_starts_on: preferences.week_starts_on,
-        path: state.program().folders.preferences().display().to_string(),
+        path: state
+            .live()
+            .program()
+            .folders
+            .preferences()
+            .display()
+            .to_string(),
         broken: problem.map(sentence),
         projects: ProjectList {
             lines: projects
@@ -118,7 +125,7 @@ struct Chosen {
 
 async fn save(Extract(state): Extract<Arc<State>>, Form(chosen): Form<Chosen>) -> Response {
     let saved = state.blocking(move |state| {
-        state.prefer(|preferences| {
+        state.live().prefer(|preferences| {
             if let Some(mode) = [Mode::Auto, Mode::Light, Mode::Dark]
                 .into_iter()
                 .find(|&mode| settings::mode_name(mode) == chosen.mode)
@@ -144,7 +151,7 @@ async fn save(Extract(state): Extract<Arc<State>>, Form(chosen): Form<Chosen>) -
     match saved.await {
         Ok(_) => {
             good(&state, "Saved.");
-            state.refresher().hurry();
+            state.live().refresher().hurry();
         }
         Err(error) => state.say(not_saved(error)),
     }
@@ -197,8 +204,8 @@ async fn order(
     let back = moved_path(&asked.filter, &asked.key, control);
     let saved = state
         .blocking(move |state| {
-            let mut projects = state.snapshots().projects()?;
-            Ok::<_, PageError>(state.prefer(|preferences| {
+            let mut projects = state.live().snapshots().projects()?;
+            Ok::<_, PageError>(state.live().prefer(|preferences| {
                 preferences.sort(&mut projects);
                 let shown: Vec<String> = projects
                     .iter()
@@ -209,7 +216,7 @@ async fn order(
         })
         .await?;
     match saved {
-        Ok(_) => state.announce(Change::Projects),
+        Ok(_) => state.live().announce(Change::Projects),
         Err(error) => state.say(not_saved(error)),
     }
     Ok(see_other(&back))
@@ -263,7 +270,7 @@ fn keep_unknown(mut order: Vec<String>, before: &[String]) -> Vec<String> {
 /// The file as it is, comments and all; the defaults where there is none.
 async fn export(Extract(state): Extract<Arc<State>>) -> Response {
     let text = state
-        .blocking(|state| std::fs::read_to_string(state.program().folders.preferences()))
+        .blocking(|state| std::fs::read_to_string(state.live().program().folders.preferences()))
         .await
         .unwrap_or_else(|_| Preferences::default().to_text());
     let headers = [
@@ -295,7 +302,7 @@ async fn import(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: B
         }
     };
     let imported = state.blocking(move |state| {
-        let path = state.program().folders.preferences();
+        let path = state.live().program().folders.preferences();
         Preferences::import(&path, &text, FilePath::new(IMPORTED))
     });
     match imported.await {
@@ -304,8 +311,8 @@ async fn import(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: B
                 &state,
                 "Imported. Names, order, favourites and colours are those of the file.",
             );
-            state.announce(Change::Projects);
-            state.refresher().hurry();
+            state.live().announce(Change::Projects);
+            state.live().refresher().hurry();
         }
         Err(error) => {
             let words = error.to_string();

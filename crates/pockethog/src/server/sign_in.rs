@@ -25,12 +25,12 @@ use url::Url;
 use super::answer::{PageError, page, see_other, sentence};
 use super::banner;
 use super::connections::forget_projects;
-use super::events::Change;
 use super::guard::Admitted;
 use super::home::last_cards;
 use super::state::{State, lock};
 use crate::accounts::EMAIL_SCOPE;
 use crate::key_swap;
+use crate::live::Change;
 use crate::pages::api_key::{self, ApiKey, Fault};
 use crate::pages::layout::{Notice, Tone};
 use crate::pages::message::{self, Message};
@@ -85,7 +85,7 @@ pub(super) fn sign_in_screen(state: &Admitted, connections: &[Connection]) -> Re
         .collect();
     let view = sign_in::SignIn {
         shell: state.shell(),
-        clouds: REGIONS.map(|region| Cloud::of(state.program().clouds.host(region))),
+        clouds: REGIONS.map(|region| Cloud::of(state.live().program().clouds.host(region))),
         reason: (!ended.is_empty())
             .then(|| ended.join(" ") + " Your projects, favourites and colours are kept."),
         may_cancel: any_active,
@@ -100,7 +100,7 @@ pub(super) fn sign_in_screen(state: &Admitted, connections: &[Connection]) -> Re
 
 async fn screen(state: Admitted) -> Result<Response, PageError> {
     state
-        .blocking(|state| Ok(sign_in_screen(state, &state.connections()?)))
+        .blocking(|state| Ok(sign_in_screen(state, &state.live().connections()?)))
         .await
 }
 
@@ -126,7 +126,7 @@ async fn begin_at(
     let purpose = Purpose {
         with_email: form.with_email.is_some(),
     };
-    let host = state.program().clouds.host(region).clone();
+    let host = state.live().program().clouds.host(region).clone();
     begin(&state, &host, purpose).await
 }
 
@@ -134,7 +134,13 @@ async fn begin_at(
 pub async fn begin(state: &Arc<State>, host: &Host, purpose: Purpose) -> Response {
     let extra = Scopes::parse(if purpose.with_email { EMAIL_SCOPE } else { "" });
     let redirect = callback_address(state.address());
-    match state.program().sign_in.begin(host, &redirect, &extra).await {
+    match state
+        .live()
+        .program()
+        .sign_in
+        .begin(host, &redirect, &extra)
+        .await
+    {
         Ok(attempt) => wait_for(state, attempt),
         Err(error) => {
             say(
@@ -162,7 +168,9 @@ async fn look_after(state: Weak<State>, attempt: Arc<Attempt>) {
     let Some(state) = state.upgrade() else {
         return;
     };
-    if state.attempts().remove(&attempt) && state.program().sign_in.was_forgotten(&attempt).await {
+    if state.attempts().remove(&attempt)
+        && state.live().program().sign_in.was_forgotten(&attempt).await
+    {
         say(
             &state,
             format!(
@@ -233,6 +241,7 @@ async fn callback(
 
 async fn end(state: &Arc<State>, entry: &Entry, response: &AuthorizationResponse) -> Response {
     let completed = state
+        .live()
         .program()
         .sign_in
         .complete(&entry.attempt, response)
@@ -248,7 +257,7 @@ async fn end(state: &Arc<State>, entry: &Entry, response: &AuthorizationResponse
     let response = match completed {
         Ok(connection) => {
             state.welcome(&connection);
-            let keys = key_swap::keys_at(state.program(), &connection.host);
+            let keys = key_swap::keys_at(state.live().program(), &connection.host);
             for key in keys.unwrap_or_default() {
                 banner::swap(state, &key, &connection).await;
             }
@@ -267,13 +276,13 @@ async fn end(state: &Arc<State>, entry: &Entry, response: &AuthorizationResponse
 /// Undoes a sign-in that somebody else has answered: nothing of it stays, and the API key that it had replaced is
 /// used again.
 async fn not_me(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> Response {
-    let connections = state.blocking(|state| state.connections()).await;
+    let connections = state.blocking(|state| state.live().connections()).await;
     let connections = connections.unwrap_or_default().into_iter();
     let mut found = connections.filter(|known| known.id.as_str() == id);
     let Some(connection) = found.next() else {
         return see_other("/sign-in");
     };
-    let gone = key_swap::undo(state.program(), &connection);
+    let gone = key_swap::undo(state.live().program(), &connection);
     let keys = match gone.await {
         Ok((keys, _)) => keys,
         Err(error) => {
@@ -282,8 +291,10 @@ async fn not_me(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> 
         }
     };
     forget_projects(&state, connection.id.clone()).await;
-    state.announce(Change::SignedOut(connection.id.clone()));
-    state.announce(Change::Projects);
+    state
+        .live()
+        .announce(Change::SignedOut(connection.id.clone()));
+    state.live().announce(Change::Projects);
     state.say(Notice {
         tone: Tone::Good,
         text: format!(
@@ -301,21 +312,21 @@ async fn not_me(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> 
     if keys.is_empty() {
         return see_other("/sign-in");
     }
-    state.refresher().hurry();
+    state.live().refresher().hurry();
     see_other("/")
 }
 
 /// Somebody is signed in now: what is looked at has to be asked for.
 fn signed_in(state: &State) {
-    if let Some(text) = state.program().sign_in.take_vault_notice() {
+    if let Some(text) = state.live().program().sign_in.take_vault_notice() {
         state.say(Notice {
             tone: Tone::Plain,
             text,
             action: None,
         });
     }
-    state.announce(Change::Projects);
-    state.refresher().hurry();
+    state.live().announce(Change::Projects);
+    state.live().refresher().hurry();
 }
 
 /// Rules R2, R3, R4 and R8: nothing changes, and a sign-in under way goes on waiting. Anybody can ask for
@@ -338,7 +349,7 @@ async fn api_key_form(state: Admitted) -> Response {
 
 /// The form for an API key with nothing typed.
 fn empty_form(state: &Admitted) -> ApiKey {
-    let host = |region| state.program().clouds.host(region);
+    let host = |region| state.live().program().clouds.host(region);
     ApiKey {
         shell: state.shell(),
         hosts: REGIONS
@@ -359,9 +370,15 @@ struct KeyForm {
 /// Takes an API key. It is shown nowhere again, neither in an answer nor in an address.
 async fn add_api_key(state: Admitted, Form(KeyForm { address, key }): Form<KeyForm>) -> Response {
     let key = SecretString::from(key);
-    let fault = match state.program().clouds.parse(&address) {
+    let fault = match state.live().program().clouds.parse(&address) {
         Err(error) => Fault::Address(sentence(error)),
-        Ok(host) => match state.program().sign_in.add_api_key(&host, &key).await {
+        Ok(host) => match state
+            .live()
+            .program()
+            .sign_in
+            .add_api_key(&host, &key)
+            .await
+        {
             Ok(_) => {
                 signed_in(&state);
                 return see_other("/");
@@ -402,12 +419,12 @@ struct HostForm {
 
 /// Signs in at one's own PostHog with the browser, if that is offered. If not, the form says why.
 async fn begin_at_host(state: Admitted, Form(form): Form<HostForm>) -> Response {
-    let host = match state.program().clouds.parse(&form.address) {
+    let host = match state.live().program().clouds.parse(&form.address) {
         Ok(host) => host,
         Err(error) => return refused(&state, form.address, Fault::Address(sentence(error))),
     };
     let redirect = callback_address(state.address());
-    let sign_in = &state.program().sign_in;
+    let sign_in = &state.live().program().sign_in;
     match sign_in.begin(&host, &redirect, &Scopes::default()).await {
         Ok(attempt) => wait_for(&state, attempt),
         Err(error) => refused(&state, form.address, Fault::Address(sentence(error))),

@@ -24,13 +24,13 @@ async fn with_key() -> Desk {
 }
 
 fn only(desk: &Desk) -> Connection {
-    let connections = desk.app.state.connections().unwrap();
+    let connections = desk.app.state.live().connections().unwrap();
     assert_eq!(connections.len(), 1, "{connections:?}");
     connections[0].clone()
 }
 
 async fn answer(desk: &Desk, step: &str) -> reqwest::Response {
-    let id = desk.app.state.connections().unwrap()[0].id.clone();
+    let id = desk.app.state.live().connections().unwrap()[0].id.clone();
     desk.app.post(&format!("/banner/{id}/{step}"), &[]).await
 }
 
@@ -47,10 +47,11 @@ async fn signing_in_takes_the_place_of_the_key_and_everything_stays() {
         .await;
     desk.app
         .state
+        .live()
         .prefer(|preferences| preferences.project_mut(&key).favourite = true)
         .unwrap();
     let old = only(&desk);
-    let numbers = desk.app.state.snapshots().all_today().unwrap();
+    let numbers = desk.app.state.live().snapshots().all_today().unwrap();
     assert!(home(&desk).await.contains(BANNER));
 
     let begun = answer(&desk, "sign-in").await;
@@ -64,7 +65,7 @@ async fn signing_in_takes_the_place_of_the_key_and_everything_stays() {
     let page = home(&desk).await;
     assert!(page.contains("your API key is no longer used"), "{page}");
     assert!(!page.contains(BANNER), "{page}");
-    let snapshots = desk.app.state.snapshots();
+    let snapshots = desk.app.state.live().snapshots();
     assert!(snapshots.projects_of(&old.id).unwrap().is_empty());
     let projects = snapshots.projects_of(&new.id).unwrap();
     assert_eq!(projects.len(), desk.demo.us().world().projects.len());
@@ -75,7 +76,15 @@ async fn signing_in_takes_the_place_of_the_key_and_everything_stays() {
             .iter()
             .all(|(of, _)| kept.iter().any(|(known, _)| known == of))
     );
-    assert!(desk.app.state.preferences().0.project(&key).favourite);
+    assert!(
+        desk.app
+            .state
+            .live()
+            .preferences()
+            .0
+            .project(&key)
+            .favourite
+    );
 }
 
 /// Goes over to signing in, with this consent.
@@ -102,7 +111,7 @@ async fn after_not_me_the_key_that_was_replaced_is_used_again() {
     assert!(home(&desk).await.contains("Your API key is used again"));
     let expected = desk.demo.us().world().projects.len();
     let is_complete = |_: &str| {
-        let snapshots = desk.app.state.snapshots();
+        let snapshots = desk.app.state.live().snapshots();
         snapshots.projects_of(&key.id).unwrap().len() == expected
     };
     desk.app.home_until(is_complete).await;
@@ -160,9 +169,9 @@ async fn a_key_that_reaches_more_is_kept_for_the_rest() {
         .us()
         .consent(&desk.app.leads_to(&begun).await, &consent);
     desk.app.follow(&back).await;
-    assert_eq!(desk.app.state.connections().unwrap().len(), 2);
+    assert_eq!(desk.app.state.live().connections().unwrap().len(), 2);
     let left = {
-        let snapshots = desk.app.state.snapshots();
+        let snapshots = desk.app.state.live().snapshots();
         snapshots.projects_of(&old.id).unwrap().len()
     };
     assert_eq!(left, world.projects.len() - 1);
@@ -177,19 +186,20 @@ async fn a_snoozed_banner_is_gone_for_a_week_and_a_dismissed_one_for_good() {
     let id = only(&desk).id.to_string();
     answer(&desk, "snooze").await;
     assert!(!home(&desk).await.contains(BANNER));
-    let banner = desk.app.state.preferences().0.banner[&id];
+    let banner = desk.app.state.live().preferences().0.banner[&id];
     let days =
         (banner.snoozed_until.unwrap().as_second() - jiff::Timestamp::now().as_second()) / 3600;
     assert!((167..=168).contains(&days), "{days} hours");
     let past = jiff::Timestamp::UNIX_EPOCH;
     desk.app
         .state
+        .live()
         .prefer(|preferences| preferences.banner.get_mut(&id).unwrap().snoozed_until = Some(past))
         .unwrap();
     assert!(home(&desk).await.contains(BANNER), "back after the week");
     answer(&desk, "dismiss").await;
     assert!(!home(&desk).await.contains(BANNER));
-    assert!(desk.app.state.preferences().0.banner[&id].dismissed);
+    assert!(desk.app.state.live().preferences().0.banner[&id].dismissed);
 }
 
 #[tokio::test]

@@ -42,16 +42,25 @@ async fn signing_out_keeps_what_was_chosen_and_ends_on_the_sign_in_screen() {
     let key = key(&first(&desk));
     desk.app
         .state
+        .live()
         .prefer(|preferences| preferences.project_mut(&key).favourite = true)
         .unwrap();
-    let id = desk.app.state.connections().unwrap()[0].id.clone();
+    let id = desk.app.state.live().connections().unwrap()[0].id.clone();
     let answer = desk
         .app
         .post(&format!("/connections/{id}/sign-out"), &[])
         .await;
     assert_eq!(location(&answer), "/");
-    assert!(!desk.app.state.connections().unwrap()[0].is_active());
-    assert!(desk.app.state.preferences().0.project(&key).favourite);
+    assert!(!desk.app.state.live().connections().unwrap()[0].is_active());
+    assert!(
+        desk.app
+            .state
+            .live()
+            .preferences()
+            .0
+            .project(&key)
+            .favourite
+    );
 
     let page = desk.app.text("/connections").await;
     assert!(page.contains("You signed out on this device."), "{page}");
@@ -64,19 +73,19 @@ async fn signing_out_keeps_what_was_chosen_and_ends_on_the_sign_in_screen() {
         .us()
         .consent(&desk.app.leads_to(&begun).await, &Consent::default());
     assert_eq!(location(&desk.app.follow(&back).await), "/");
-    let connections = desk.app.state.connections().unwrap();
+    let connections = desk.app.state.live().connections().unwrap();
     assert!(connections.len() == 1 && connections[0].is_active());
 }
 
 #[tokio::test]
 async fn a_connection_that_was_signed_out_can_be_taken_off_the_list() {
     let desk = signed_in(&Consent::default()).await;
-    let id = desk.app.state.connections().unwrap()[0].id.clone();
+    let id = desk.app.state.live().connections().unwrap()[0].id.clone();
     desk.app
         .post(&format!("/connections/{id}/remove"), &[])
         .await;
     assert_eq!(
-        desk.app.state.connections().unwrap().len(),
+        desk.app.state.live().connections().unwrap().len(),
         1,
         "not while it is in use"
     );
@@ -86,7 +95,7 @@ async fn a_connection_that_was_signed_out_can_be_taken_off_the_list() {
     desk.app
         .post(&format!("/connections/{id}/remove"), &[])
         .await;
-    assert!(desk.app.state.connections().unwrap().is_empty());
+    assert!(desk.app.state.live().connections().unwrap().is_empty());
     let answer = desk
         .app
         .post(&format!("/connections/{id}/sign-in"), &[])

@@ -26,7 +26,7 @@ async fn events_are_suggested_with_their_volume_and_counted_once_chosen() {
         .post(&to, &[("chosen", "1"), ("event", &event), ("event", "")])
         .await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    let (preferences, _) = desk.app.state.preferences();
+    let (preferences, _) = desk.app.state.live().preferences();
     assert_eq!(
         preferences.project(&key(&first(&desk))).conversions,
         [event]
@@ -47,7 +47,7 @@ async fn a_search_keeps_what_is_ticked_and_stores_nothing() {
         .await;
     assert!(page.contains("value=\"my event\" checked"), "{page}");
     assert!(page.contains("No other event matches."), "{page}");
-    let (preferences, _) = desk.app.state.preferences();
+    let (preferences, _) = desk.app.state.live().preferences();
     assert!(
         preferences
             .project(&key(&first(&desk)))

@@ -68,7 +68,13 @@ pub async fn notes(desk: &Desk) -> Notes {
         .await;
     let reading = async {
         loop {
-            let known: Option<Notes> = desk.app.state.snapshots().view(&key, View::Notes).unwrap();
+            let known: Option<Notes> = desk
+                .app
+                .state
+                .live()
+                .snapshots()
+                .view(&key, View::Notes)
+                .unwrap();
             if let Some(known) = known {
                 return known;
             }

@@ -27,7 +27,7 @@ async fn import(app: &App, text: &str) -> String {
 #[tokio::test]
 async fn a_form_changes_what_it_names_and_keeps_comments() {
     let desk = Desk::new().await;
-    let file = desk.app.state.program().folders.preferences();
+    let file = desk.app.state.live().program().folders.preferences();
     std::fs::write(&file, "# mine\nmode = \"light\" # by day\n").unwrap();
     let fields = [
         ("mode", "dark"),
@@ -50,7 +50,7 @@ async fn a_form_changes_what_it_names_and_keeps_comments() {
 #[tokio::test]
 async fn a_broken_file_is_named_with_its_line_and_never_written_over() {
     let desk = Desk::new().await;
-    let file = desk.app.state.program().folders.preferences();
+    let file = desk.app.state.live().program().folders.preferences();
     let text = "mode = \"dark\"\nscheme = lava\n";
     std::fs::write(&file, text).unwrap();
     let page = desk.app.text("/settings").await;
@@ -70,7 +70,7 @@ async fn a_broken_file_is_named_with_its_line_and_never_written_over() {
 #[tokio::test]
 async fn a_value_that_this_version_does_not_know_is_named_and_survives_a_change() {
     let desk = Desk::new().await;
-    let file = desk.app.state.program().folders.preferences();
+    let file = desk.app.state.live().program().folders.preferences();
     std::fs::write(&file, "mode = \"dark\"\nscheme = \"lava\"\n").unwrap();
     let page = desk.app.text("/settings").await;
     assert!(
@@ -88,7 +88,7 @@ async fn a_value_that_this_version_does_not_know_is_named_and_survives_a_change(
 #[tokio::test]
 async fn what_is_exported_can_be_imported() {
     let desk = Desk::new().await;
-    let file = desk.app.state.program().folders.preferences();
+    let file = desk.app.state.live().program().folders.preferences();
     let text = "# mine\nmode = \"dark\"\n";
     std::fs::write(&file, text).unwrap();
     let exported = desk.app.get("/settings/export").await;
@@ -102,9 +102,9 @@ async fn what_is_exported_can_be_imported() {
     assert_eq!(exported, text);
     let page = import(&desk.app, "scheme = \"plum\"\n").await;
     assert!(page.contains("Imported."), "{page}");
-    assert_eq!(desk.app.state.preferences().0.scheme, Scheme::Plum);
+    assert_eq!(desk.app.state.live().preferences().0.scheme, Scheme::Plum);
     import(&desk.app, &exported).await;
-    assert_eq!(desk.app.state.preferences().0.mode, Mode::Dark);
+    assert_eq!(desk.app.state.live().preferences().0.mode, Mode::Dark);
 }
 
 #[tokio::test]
@@ -116,13 +116,13 @@ async fn an_import_that_is_not_understood_is_refused_with_its_line() {
         "{page}"
     );
     assert!(!page.contains("<b>\n"), "{page}");
-    assert_eq!(desk.app.state.preferences().0.mode, Mode::Auto);
+    assert_eq!(desk.app.state.live().preferences().0.mode, Mode::Auto);
 }
 
 #[tokio::test]
 async fn projects_are_ordered_beside_each_other_and_by_place() {
     let desk = signed_in(&Consent::default()).await;
-    let keys = |desk: &Desk| desk.app.state.preferences().0.order;
+    let keys = |desk: &Desk| desk.app.state.live().preferences().0.order;
     let projects = &desk.demo.us().world().projects;
     let key = |nth: usize| format!("us/{}", projects[nth].id);
     let [a, b, c] = [key(0), key(1), key(2)];
@@ -185,7 +185,7 @@ async fn many_projects_are_searched_and_paged_and_a_move_counts_in_the_whole_lis
         ("filter", "site 10"),
     ];
     let answer = desk.app.post("/settings/order", &fields).await;
-    let order = desk.app.state.preferences().0.order;
+    let order = desk.app.state.live().preferences().0.order;
     let place = order.iter().position(|key| *key == moved).unwrap();
     assert_eq!(order[place + 1], passed);
     let page = desk.app.text(&location(&answer)).await;

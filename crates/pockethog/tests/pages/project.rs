@@ -121,7 +121,7 @@ async fn what_is_chosen_about_a_project_is_kept_and_shown() {
     let page = desk.app.text(&path(&project)).await;
     assert!(page.contains("data-scheme=\"plum\""), "{page}");
     assert!(page.contains("The &lt;shop&gt;"), "{page}");
-    let (preferences, problem) = desk.app.state.preferences();
+    let (preferences, problem) = desk.app.state.live().preferences();
     assert!(problem.is_none());
     let chosen = preferences.project(&key(&project));
     assert!(chosen.favourite && !chosen.hidden);

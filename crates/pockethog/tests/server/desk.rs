@@ -125,7 +125,7 @@ impl App {
 
     /// A new address that opens the app, as a second `pockethog` gets it.
     pub async fn another_address(&self) -> String {
-        let home = self.state.program().folders.config.clone();
+        let home = self.state.live().program().folders.config.clone();
         let second = open(&home, "http://127.0.0.1:9", "http://127.0.0.1:9");
         let Launch::Running(app) = launch(Arc::new(second), 0).await.unwrap() else {
             panic!("two of them run");

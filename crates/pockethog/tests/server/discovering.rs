@@ -11,14 +11,14 @@ use crate::desk::Desk;
 
 async fn add(desk: &Desk, options: ApiKeyOptions) -> Connection {
     let key = desk.demo.us().create_api_key(options);
-    let program = desk.app.state.program();
+    let program = desk.app.state.live().program();
     let host = program.clouds.host(Region::Us);
     let key = SecretString::from(key);
     program.sign_in.add_api_key(host, &key).await.unwrap()
 }
 
 async fn found(desk: &Desk, connection: &Connection) -> Discovery {
-    let program = desk.app.state.program();
+    let program = desk.app.state.live().program();
     discover(&program.client(connection), connection).await
 }
 
@@ -151,6 +151,6 @@ async fn an_old_servers_refusal_of_a_key_that_asks_about_itself_ends_nothing() {
     assert!(found.projects.is_empty());
     assert!(found.failures[0].reason.contains("single projects"));
     assert!(us.counters().count(Endpoint::CurrentApiKey) > 0);
-    let known = desk.app.state.connections().unwrap();
+    let known = desk.app.state.live().connections().unwrap();
     assert!(known.iter().all(Connection::is_active), "{known:?}");
 }

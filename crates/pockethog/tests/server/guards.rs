@@ -116,7 +116,10 @@ async fn connections_without_cookie_make_room_and_the_owners_stream_stays() {
     }
     let page = desk.app.get("/settings").await;
     assert_eq!(page.status(), StatusCode::OK);
-    desk.app.state.announce(pockethog::server::Change::Status);
+    desk.app
+        .state
+        .live()
+        .announce(pockethog::live::Change::Status);
     stream.next().await;
 }
 

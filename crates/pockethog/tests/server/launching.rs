@@ -123,7 +123,7 @@ async fn the_port_is_the_same_at_every_start_while_it_is_free() {
 #[tokio::test]
 async fn the_note_is_private_and_goes_with_the_app() {
     let desk = Desk::new().await;
-    let note = desk.app.state.program().folders.running();
+    let note = desk.app.state.live().program().folders.running();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -13,7 +13,7 @@ use crate::desk::Desk;
 /// Signs in at US Cloud by an API key.
 async fn add_key(desk: &Desk) {
     let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
-    let program = desk.app.state.program();
+    let program = desk.app.state.live().program();
     let host = program.clouds.host(Region::Us);
     let key = SecretString::from(key);
     program.sign_in.add_api_key(host, &key).await.unwrap();

@@ -245,7 +245,7 @@ async fn an_api_key_that_is_not_taken_is_explained_and_never_shown_again() {
         let key = key.trim();
         assert!(key.is_empty() || !page.contains(key), "the key is shown");
     }
-    assert!(desk.app.state.connections().unwrap().is_empty());
+    assert!(desk.app.state.live().connections().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -300,7 +300,7 @@ async fn another_browser_with_the_right_answer_changes_nothing() {
             assert!(page.contains("did not begin the sign-in"), "{page}");
         }
     }
-    assert!(desk.app.state.connections().unwrap().is_empty());
+    assert!(desk.app.state.live().connections().unwrap().is_empty());
     assert_eq!(desk.demo.us().counters().count(Endpoint::Token), 0);
     // The browser that began still ends it.
     assert_eq!(location(&desk.app.follow(&theirs).await), "/");
@@ -347,7 +347,7 @@ async fn a_page_for_strangers_shows_nothing_of_the_person_and_swallows_no_notice
 #[tokio::test]
 async fn not_me_removes_the_account_and_its_tokens() {
     let desk = Desk::signed_in().await;
-    let id = desk.app.state.connections().unwrap()[0].id.clone();
+    let id = desk.app.state.live().connections().unwrap()[0].id.clone();
     let page = desk.app.text("/").await;
     let undo = format!("action=\"/sign-in/not-me/{id}\"");
     assert!(
@@ -358,7 +358,7 @@ async fn not_me_removes_the_account_and_its_tokens() {
     assert!(!desk.app.text("/").await.contains(&undo), "it is said once");
     let answer = desk.app.post(&format!("/sign-in/not-me/{id}"), &[]).await;
     assert_eq!(location(&answer), "/sign-in");
-    assert!(desk.app.state.connections().unwrap().is_empty());
+    assert!(desk.app.state.live().connections().unwrap().is_empty());
     assert!(desk.demo.us().counters().count(Endpoint::Revocation) >= 1);
     let page = desk.app.text("/sign-in").await;
     assert!(page.contains("removed from this device"), "{page}");

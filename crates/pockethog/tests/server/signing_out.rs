@@ -4,9 +4,9 @@
 
 use demo_posthog::{ApiKeyOptions, Consent};
 use pockethog::discovery::discover;
+use pockethog::live::Change;
 use pockethog::project::ProjectKey;
 use pockethog::refresh::keep_discovery;
-use pockethog::server::Change;
 
 use crate::desk::{Desk, location};
 
@@ -17,20 +17,23 @@ async fn a_revoked_session_leads_to_the_sign_in_screen_and_back_with_everything_
     desk.app
         .home_until(|page| page.contains(&name) && page.contains("data-state=\"live\""))
         .await;
-    let key = desk.app.state.board().unwrap().projects[0].key.clone();
+    let key = desk.app.state.live().board().unwrap().projects[0]
+        .key
+        .clone();
     desk.app
         .state
+        .live()
         .prefer(|preferences| preferences.project_mut(&key).favourite = true)
         .unwrap();
 
     let mut stream = desk.app.stream("/events/home").await;
     desk.demo.us().revoke_all();
     let client = {
-        let connection = &desk.app.state.connections().unwrap()[0];
-        desk.app.state.program().client(connection)
+        let connection = &desk.app.state.live().connections().unwrap()[0];
+        desk.app.state.live().program().client(connection)
     };
     client.projects().await.unwrap_err();
-    desk.app.state.refresher().hurry();
+    desk.app.state.live().refresher().hurry();
     stream
         .until(|name, data| name == "status" && data.contains("signed-out"))
         .await;
@@ -58,8 +61,8 @@ async fn an_api_key_takes_over_what_a_revoked_sign_in_has_left() {
         .home_until(|page| page.contains(&name) && page.contains("data-state=\"live\""))
         .await;
     desk.demo.us().revoke_all();
-    let revoked = desk.app.state.connections().unwrap().remove(0);
-    let client = desk.app.state.program().client(&revoked);
+    let revoked = desk.app.state.live().connections().unwrap().remove(0);
+    let client = desk.app.state.live().program().client(&revoked);
     client.projects().await.unwrap_err();
     let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
     let fields = [("address", desk.demo.us().address()), ("key", &key)];
@@ -78,8 +81,8 @@ async fn a_project_page_leaves_although_its_access_ended_before_its_stream_began
     let path = format!("/project/us/{}", project.id);
     let page = desk.app.text(&path).await;
     desk.demo.us().revoke_all();
-    let connection = desk.app.state.connections().unwrap().remove(0);
-    let client = desk.app.state.program().client(&connection);
+    let connection = desk.app.state.live().connections().unwrap().remove(0);
+    let client = desk.app.state.live().program().client(&connection);
     client.projects().await.unwrap_err();
     let stream = format!("{path}/events?range=30d&amp;signed_in=1");
     assert!(
@@ -119,7 +122,7 @@ async fn signing_out_of_one_of_two_leaves_alone_what_the_other_one_shows() {
     for stream in [&mut home, &mut of_us, &mut of_eu] {
         stream.until(|name, _| name == "status").await;
     }
-    let connections = desk.app.state.connections().unwrap();
+    let connections = desk.app.state.live().connections().unwrap();
     let id = &connections
         .iter()
         .find(|connection| connection.host.key() == "us")
@@ -145,11 +148,12 @@ async fn signing_out_of_one_of_two_leaves_alone_what_the_other_one_shows() {
     };
     desk.app
         .state
+        .live()
         .prefer(|preferences| {
             preferences.project_mut(&key).conversions = vec!["chosen_afterwards".to_owned()];
         })
         .unwrap();
-    desk.app.state.announce(Change::Projects);
+    desk.app.state.live().announce(Change::Projects);
     of_eu
         .until(|name, data| {
             assert!(!led_away(name, data), "this project is still readable");
@@ -167,8 +171,8 @@ async fn one_of_two_that_ends_is_told_once_and_the_other_stays() {
     let is_complete = |page: &str| page.contains(&name) && !page.contains("class=\"bone\"");
     desk.app.home_until(is_complete).await;
     desk.demo.us().revoke_all();
-    let us = desk.app.state.connections().unwrap().remove(0);
-    let client = desk.app.state.program().client(&us);
+    let us = desk.app.state.live().connections().unwrap().remove(0);
+    let client = desk.app.state.live().program().client(&us);
     client.projects().await.unwrap_err();
     let first = desk.app.text("/").await;
     assert!(
@@ -186,7 +190,13 @@ async fn one_of_two_that_ends_is_told_once_and_the_other_stays() {
     let page = desk.app.text(&format!("/project/us/{}", ended.id)).await;
     assert!(page.contains("US Cloud is signed out."), "{page}");
     // The same whether a query or the list of projects has found it, and nobody else reads them.
-    let listed = desk.app.state.snapshots().projects_of(&us.id).unwrap();
+    let listed = desk
+        .app
+        .state
+        .live()
+        .snapshots()
+        .projects_of(&us.id)
+        .unwrap();
     assert!(!listed.is_empty());
 }
 
@@ -202,13 +212,19 @@ async fn an_end_that_the_list_of_projects_finds_leaves_everything_in_sight() {
         .home_until(|page| page.contains(&us.name) && page.contains(&eu.name))
         .await;
     desk.demo.us().revoke_all();
-    let connections = desk.app.state.connections().unwrap();
+    let connections = desk.app.state.live().connections().unwrap();
     let ended = connections.iter().find(|known| known.host.key() == "us");
     let ended = ended.unwrap().clone();
-    let program = desk.app.state.program();
+    let program = desk.app.state.live().program();
     let found = discover(&program.client(&ended), &ended).await;
     assert!(found.projects.is_empty() && found.failures[0].needs_sign_in);
-    keep_discovery(program, &mut desk.app.state.snapshots(), &ended.id, &found).unwrap();
+    keep_discovery(
+        program,
+        &mut desk.app.state.live().snapshots(),
+        &ended.id,
+        &found,
+    )
+    .unwrap();
     desk.app.text("/").await;
     let page = desk.app.text("/").await;
     assert!(page.contains(&us.name) && page.contains(&eu.name), "{page}");

@@ -9,12 +9,13 @@ use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind};
 use super::Located;
 use crate::access;
 use crate::format::ago;
+use crate::live::{Board, Status};
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
 use crate::pages::layout::{Notice, Tone};
 use crate::pages::notes::{NoteAccess, Remedy};
 use crate::pages::project::{ProjectPage, Sibling};
-use crate::pages::{Shell, Status, project_path};
+use crate::pages::{Shell, StatusLine, project_path};
 use crate::preferences::Preferences;
 use crate::project::ProjectKey;
 use crate::server::answer::sentence;
@@ -35,23 +36,28 @@ pub(in crate::server) fn view(
     shell: Shell,
 ) -> Result<ProjectPage, PageError> {
     let now = Timestamp::now();
-    let (preferences, _) = state.preferences();
-    let snapshots = state.snapshots();
-    let known = Known::read(&snapshots, &located.project.key, range)?;
-    drop(snapshots);
-    let siblings = siblings(state, &preferences, &located.project.key)?;
+    let live = state.live();
+    let (preferences, _) = live.preferences();
+    let connections = live.connections()?;
+    let known = Known::read(&live.snapshots(), &located.project.key, range)?;
+    let board = live.board()?;
+    let siblings = siblings(&board, &connections, &preferences, &located.project.key);
     let mut view = assemble(located, &known, &preferences, range, now, shell);
     view.siblings = siblings;
     if view.may_query && located.connection.is_active() {
-        view.shell.status = Some(status(state, &known));
+        let status = status(&known, |oldest| {
+            live.status(&connections, &preferences, oldest, now)
+        });
+        view.shell.status = Some(StatusLine::new(&status, now));
     } else if let Some(period) = &known.period {
-        view.shell.status = Some(Status::Updated(ago(period.measured_at, now)));
+        let status = Status::Updated(period.measured_at);
+        view.shell.status = Some(StatusLine::new(&status, now));
     }
     Ok(view)
 }
 
-/// The state of the two things that are read for a range.
-fn status(state: &State, known: &Known) -> Status {
+/// The state of the two things that are read for a range, from that of numbers of an age.
+fn status(known: &Known, of: impl FnOnce(Option<Timestamp>) -> Status) -> Status {
     let measured = [
         known.period.as_ref().map(|period| period.measured_at),
         known.breakdowns.as_ref().map(|lists| lists.measured_at),
@@ -59,7 +65,7 @@ fn status(state: &State, known: &Known) -> Status {
     let oldest = measured.iter().flatten().min().copied();
     let total = measured.len();
     let done = measured.iter().flatten().count();
-    match state.status(oldest) {
+    match of(oldest) {
         // What was refused is not being loaded; the page says why it is missing.
         Status::Live | Status::Updated(_) | Status::Loading { .. }
             if done < total && known.trouble.is_none() =>
@@ -238,15 +244,14 @@ fn with_age(reason: &str, measured: Option<Timestamp>, now: Timestamp) -> String
 
 /// The first projects as the home page has them, and the one that is shown.
 fn siblings(
-    state: &State,
+    board: &Board,
+    connections: &[Connection],
     preferences: &Preferences,
     shown: &ProjectKey,
-) -> Result<Vec<Sibling>, PageError> {
-    let connections = state.connections()?;
-    let board = state.board()?;
+) -> Vec<Sibling> {
     let visitors = |key: &ProjectKey| board.glance(key).map(|glance| glance.visitors);
     let mut projects = board.projects.clone();
-    access::keep_shown(&mut projects, &connections);
+    access::keep_shown(&mut projects, connections);
     if preferences.order.is_empty() {
         projects.sort_by_key(|project| Reverse(visitors(&project.key)));
     }
@@ -258,14 +263,14 @@ fn siblings(
         place += usize::from(wanted);
         wanted
     });
-    Ok(projects
+    projects
         .into_iter()
         .map(|project| Sibling {
             name: preferences.name_of(&project).to_owned(),
             visitors: visitors(&project.key),
             key: project.key,
         })
-        .collect())
+        .collect()
 }
 
 #[cfg(test)]

@@ -9,12 +9,12 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::plan::Job;
 use crate::discovery::{Cause, Discovery, discover};
+use crate::live::Live;
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, Period, Today};
 use crate::preferences::Preferences;
 use crate::project::Project;
 use crate::refresh::{self, ReadError};
-use crate::server::state::State;
 use crate::snapshot::{SnapshotError, Snapshots, View};
 
 /// An answer.
@@ -37,13 +37,13 @@ pub(super) enum Answer {
 
 /// Asks PostHog.
 pub(super) async fn ask(
-    state: Arc<State>,
+    live: Arc<Live>,
     job: Job,
     connection: Connection,
     project: Option<Project>,
     preferences: Preferences,
 ) -> Done {
-    let client = state.program().client(&connection);
+    let client = live.program().client(&connection);
     let answer = match (&job, &project) {
         (Job::Discover(_), _) => Answer::Found(discover(&client, &connection).await),
         (Job::Read(key, view), Some(project)) => {
@@ -77,15 +77,15 @@ pub(super) async fn ask(
 }
 
 /// Keeps what has arrived together by one write. A list that cannot be kept takes no numbers with it.
-pub(super) fn store(state: &State, arrived: Vec<Done>) -> Result<(), SnapshotError> {
+pub(super) fn store(live: &Live, arrived: Vec<Done>) -> Result<(), SnapshotError> {
     let now = Timestamp::now();
-    let mut snapshots = state.snapshots();
+    let mut snapshots = live.snapshots();
     let mut kept = Ok(());
     let mut read = Vec::new();
     for done in arrived {
         match done.answer {
             Answer::Found(found) => {
-                let program = state.program();
+                let program = live.program();
                 let stored =
                     refresh::keep_discovery(program, &mut snapshots, &done.connection, &found);
                 kept = kept.and(stored);

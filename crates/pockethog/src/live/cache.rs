@@ -15,7 +15,7 @@ use crate::snapshot::{SnapshotError, Snapshots, Stamp, Trouble};
 const READ_ALL_ABOVE: usize = 8;
 
 /// Projects with their numbers of today.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Board {
     /// In the order of names.
     pub projects: Vec<Project>,
@@ -44,12 +44,14 @@ impl Board {
         measured.max(failed)
     }
 
-    /// Takes in what was written since the last time. True where that was anything.
-    pub fn follow(&mut self, snapshots: &Snapshots) -> Result<bool, SnapshotError> {
+    /// Whether something was written since the last time.
+    pub(super) fn is_behind(&self, snapshots: &Snapshots) -> Result<bool, SnapshotError> {
+        Ok(self.stamp != Some(snapshots.stamp()?))
+    }
+
+    /// Takes in what was written since the last time.
+    pub(super) fn follow(&mut self, snapshots: &Snapshots) -> Result<(), SnapshotError> {
         let stamp = snapshots.stamp()?;
-        if self.stamp == Some(stamp) {
-            return Ok(false);
-        }
         let measured = snapshots.all_today_stamps()?;
         let changed: Vec<&(ProjectKey, i64)> = measured
             .iter()
@@ -80,6 +82,6 @@ impl Board {
         self.projects = snapshots.projects()?;
         self.stamp = Some(stamp);
         self.revision += 1;
-        Ok(true)
+        Ok(())
     }
 }

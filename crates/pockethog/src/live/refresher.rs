@@ -27,11 +27,8 @@ use tokio::time::Instant;
 use self::answer::{Answer, Done, Verdict, Why, ask, judge, store};
 use self::clocks::Clocks;
 use self::plan::{Job, Plan, plan};
-use super::events::Change;
-use super::state::{State, lock};
-use crate::format::ago;
+use super::{Change, Live, Status, lock};
 use crate::overview::Range;
-use crate::pages::Status;
 use crate::preferences::Cadence;
 use crate::project::ProjectKey;
 use crate::refresh::burst;
@@ -147,7 +144,7 @@ impl Refresher {
         lock(&self.0.health).get(connection).cloned()
     }
 
-    /// See [`State::status`].
+    /// See [`Live::status`].
     pub(super) fn status(
         &self,
         active: &[&ConnectionId],
@@ -155,18 +152,17 @@ impl Refresher {
         cadence: Cadence,
         now: Timestamp,
     ) -> Status {
-        let age = oldest.map(|oldest| ago(oldest, now));
         let health = lock(&self.0.health);
         let down: Vec<&Health> = active.iter().filter_map(|id| health.get(*id)).collect();
         if !down.is_empty() && down.len() == active.len() {
             // Each says why, and nothing is wrong with PostHog or the way to it.
             if down.iter().any(|health| health.why == Why::Locked) {
-                return age.map_or(Status::Unread, Status::Updated);
+                return oldest.map_or(Status::Unread, Status::Updated);
             }
             return if down.iter().all(|health| health.why == Why::Busy) {
-                Status::Busy(age.unwrap_or_else(|| "trying again".to_owned()))
+                Status::Busy(oldest)
             } else {
-                Status::Offline(age)
+                Status::Offline(oldest)
             };
         }
         if let Some((done, total)) = *lock(&self.0.progress) {
@@ -175,12 +171,10 @@ impl Refresher {
         let fresh = i64::try_from(cadence.seconds()).unwrap_or(i64::MAX) * 2 + 15;
         let is_old = oldest.is_none_or(|oldest| now.as_second() - oldest.as_second() > fresh);
         if is_old && self.slows_down() {
-            return Status::Busy(age.unwrap_or_else(|| "trying again".to_owned()));
+            return Status::Busy(oldest);
         }
-        match (oldest, age) {
-            (Some(oldest), Some(age)) if now.as_second() - oldest.as_second() > fresh => {
-                Status::Updated(age)
-            }
+        match oldest {
+            Some(oldest) if is_old => Status::Updated(oldest),
             _ => Status::Live,
         }
     }
@@ -289,9 +283,9 @@ impl Drop for Watch {
 }
 
 /// Runs until the app ends.
-pub(super) async fn run(state: Arc<State>) {
+pub async fn run(live: Arc<Live>) {
     let mut task = Task {
-        state,
+        live,
         running: JoinSet::new(),
         under_way: HashSet::new(),
         plan: Plan::default(),
@@ -305,7 +299,7 @@ pub(super) async fn run(state: Arc<State>) {
 }
 
 struct Task {
-    state: Arc<State>,
+    live: Arc<Live>,
     /// Tasks of their own: they go on while what has arrived is written down.
     running: JoinSet<Done>,
     under_way: HashSet<Job>,
@@ -322,8 +316,8 @@ struct Task {
 
 impl Task {
     async fn run(&mut self) {
-        let refresher = self.state.refresher().clone();
-        let state = Arc::clone(&self.state);
+        let refresher = self.live.refresher().clone();
+        let live = Arc::clone(&self.live);
         loop {
             self.wake();
             self.think().await;
@@ -351,7 +345,7 @@ impl Task {
                     }
                     () = refresher.0.wake.notified() => break,
                     () = rest => break,
-                    () = state.closed() => return,
+                    () = live.closed() => return,
                 }
             }
         }
@@ -365,9 +359,9 @@ impl Task {
         tracing::debug!(?slept, "the device has slept");
         self.running = JoinSet::new();
         self.under_way.clear();
-        self.state.refresher().woke(slept);
-        self.state.program().woke(slept);
-        self.state.announce(Change::Status);
+        self.live.refresher().woke(slept);
+        self.live.program().woke(slept);
+        self.live.announce(Change::Status);
     }
 
     /// True where another program has written since the plan was made: what is still to be asked may be
@@ -380,19 +374,19 @@ impl Task {
             return false;
         }
         self.checked = Instant::now();
-        let now = self.state.blocking(|state| state.snapshots().stamp()).await;
+        let now = self.live.blocking(|live| live.snapshots().stamp()).await;
         now.is_ok_and(|now| now.others_wrote_since(then))
     }
 
     /// Makes a new plan.
     async fn think(&mut self) {
         self.checked = Instant::now();
-        let interests = self.state.refresher().interests();
+        let interests = self.live.refresher().interests();
         let (under_way, stamp) = (self.under_way.clone(), self.stamp);
         let before = std::mem::take(&mut self.active);
         let planned = self
-            .state
-            .blocking(move |state| plan(state, &interests, stamp, &under_way))
+            .live
+            .blocking(move |live| plan(live, &interests, stamp, &under_way))
             .await;
         match planned {
             Ok(plan) => {
@@ -410,7 +404,7 @@ impl Task {
         self.active = self.plan.connections.keys().cloned().collect();
         for id in before.iter().filter(|id| !self.active.contains(id)) {
             // Signed out by another program, or found out to have ended.
-            self.state.announce(Change::SignedOut(id.clone()));
+            self.live.announce(Change::SignedOut(id.clone()));
         }
         // A routine refresh of numbers that are fresh enough is not worth a word.
         for key in &self.plan.behind {
@@ -439,17 +433,17 @@ impl Task {
     fn tell_progress(&self) {
         let done = self.round.values().filter(|done| **done).count();
         let now = (!self.round.is_empty()).then_some((done, self.round.len()));
-        let mut told = lock(&self.state.refresher().0.progress);
+        let mut told = lock(&self.live.refresher().0.progress);
         if *told == now {
             return;
         }
         let before = std::mem::replace(&mut *told, now);
         drop(told);
         match (now, before) {
-            (Some((done, total)), _) => self.state.announce(Change::Progress { done, total }),
+            (Some((done, total)), _) => self.live.announce(Change::Progress { done, total }),
             (None, Some((_, total))) => {
-                self.state.announce(Change::Progress { done: total, total });
-                self.state.announce(Change::Status);
+                self.live.announce(Change::Progress { done: total, total });
+                self.live.announce(Change::Status);
             }
             (None, None) => {}
         }
@@ -467,7 +461,7 @@ impl Task {
             let Some(connection) = self.plan.connections.get(&id).cloned() else {
                 continue;
             };
-            if let Some(health) = self.state.refresher().health(&id) {
+            if let Some(health) = self.live.refresher().health(&id) {
                 if health.until > now {
                     sooner(health.until - now);
                     later.push_back((job, id, project));
@@ -481,7 +475,7 @@ impl Task {
             }
             self.under_way.insert(job.clone());
             let work = ask(
-                Arc::clone(&self.state),
+                Arc::clone(&self.live),
                 job,
                 connection,
                 project,
@@ -530,29 +524,26 @@ impl Task {
             });
         }
         self.end_round();
-        let stored = self
-            .state
-            .blocking(move |state| store(state, arrived))
-            .await;
+        let stored = self.live.blocking(move |live| store(live, arrived)).await;
         if let Err(error) = stored {
             tracing::warn!(%error, "answers could not be kept");
         }
         for change in changes {
-            self.state.announce(change);
+            self.live.announce(change);
         }
         anew
     }
 
     /// Notes what an answer says about its connection.
     fn note_health(&self, job: &Job, connection: &ConnectionId, answer: &Answer) {
-        let refresher = self.state.refresher();
+        let refresher = self.live.refresher();
         match judge(answer) {
             Verdict::Answered => {
                 if let Job::Read(key, _) = job {
                     refresher.slow_down(key, None);
                 }
                 if refresher.well(connection) {
-                    self.state.announce(Change::Status);
+                    self.live.announce(Change::Status);
                 }
             }
             Verdict::SlowDown { wait } => {
@@ -560,11 +551,11 @@ impl Task {
                     refresher.slow_down(key, Some(wait.unwrap_or(LONGEST_WAIT)));
                 }
                 refresher.well(connection);
-                self.state.announce(Change::Status);
+                self.live.announce(Change::Status);
             }
             Verdict::Down { why, reason, wait } => {
                 refresher.ill(connection, why, reason, wait);
-                self.state.announce(Change::Status);
+                self.live.announce(Change::Status);
             }
             Verdict::Nothing => {}
         }

@@ -9,15 +9,12 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::Interest;
 use crate::discovery::Cause;
+use crate::live::{Board, Change, Live, StoredError, lock};
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, Period, Range, Today};
 use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};
 use crate::refresh::DISCOVERY_SECONDS;
-use crate::server::PageError;
-use crate::server::board::Board;
-use crate::server::events::Change;
-use crate::server::state::{State, lock};
 use crate::snapshot::{Snapshots, Stamp, Trouble, View, Viewed};
 
 /// What nobody sees, but counts into the total, is read this often, in seconds.
@@ -60,39 +57,39 @@ pub(super) struct Plan {
 
 /// Lists what is due.
 pub(super) fn plan(
-    state: &State,
+    live: &Live,
     interests: &[Interest],
     stamp: Option<Stamp>,
     under_way: &HashSet<Job>,
-) -> Result<Plan, PageError> {
-    let (preferences, _) = state.preferences();
-    let connections: HashMap<ConnectionId, Connection> = state
+) -> Result<Plan, StoredError> {
+    let (preferences, _) = live.preferences();
+    let connections: HashMap<ConnectionId, Connection> = live
         .connections()?
         .into_iter()
         .filter(Connection::is_active)
         .map(|connection| (connection.id.clone(), connection))
         .collect();
-    state.refresher().note_sign_ins(connections.values());
+    live.refresher().note_sign_ins(connections.values());
     let mut maker = Maker {
         now: Timestamp::now(),
         cadence: cadence(&preferences),
         stretched: HashMap::new(),
-        state,
+        live,
         connections: &connections,
-        down: lock(&state.refresher().0.health).keys().cloned().collect(),
+        down: lock(&live.refresher().0.health).keys().cloned().collect(),
         under_way,
         seen: HashSet::new(),
         plan: Plan::default(),
     };
     if !interests.is_empty() {
-        let board = state.board()?;
-        let now = state.snapshots().stamp()?;
+        let board = live.board()?;
+        let now = live.snapshots().stamp()?;
         if stamp.is_some_and(|then| now.others_wrote_since(then)) {
-            tell_all(state, interests);
+            tell_all(live, interests);
         }
         maker.plan.stamp = Some(now);
         for (id, connection) in &connections {
-            let found = state.snapshots().discovery(id)?;
+            let found = live.snapshots().discovery(id)?;
             maker.discovery(connection, found.as_ref());
         }
         let by_key: HashMap<&ProjectKey, &Project> = board
@@ -104,7 +101,7 @@ pub(super) fn plan(
             if let Interest::Project(key, range) = interest
                 && let Some(project) = by_key.get(key)
             {
-                let snapshots = state.snapshots();
+                let snapshots = live.snapshots();
                 for view in views_of(*range) {
                     let measured = measured_at(&snapshots, &preferences, key, view);
                     let trouble = snapshots.trouble(key, view)?;
@@ -120,7 +117,7 @@ pub(super) fn plan(
                 Interest::Project(key, _) => std::slice::from_ref(key),
             })
             .collect();
-        maker.stretched = stretch(state, &connections, &board.projects, &seen);
+        maker.stretched = stretch(live, &connections, &board.projects, &seen);
         for interest in interests {
             if let Interest::Home(visible) = interest {
                 at_home = true;
@@ -166,12 +163,12 @@ fn views_of(range: Range) -> [View; 4] {
 }
 
 /// Another program wrote something, and did not say what.
-fn tell_all(state: &State, interests: &[Interest]) {
-    state.announce(Change::Projects);
+fn tell_all(live: &Live, interests: &[Interest]) {
+    live.announce(Change::Projects);
     for interest in interests {
         if let Interest::Project(key, range) = interest {
             for view in views_of(*range) {
-                state.announce(Change::View(key.clone(), view));
+                live.announce(Change::View(key.clone(), view));
             }
         }
     }
@@ -203,7 +200,7 @@ fn in_turn(projects: Vec<&Project>) -> Vec<&Project> {
 /// Seconds between two reads of a project, so that three quarters of each budget suffice for what is seen
 /// and a quarter for what is not.
 fn stretch(
-    state: &State,
+    live: &Live,
     connections: &HashMap<ConnectionId, Connection>,
     projects: &[Project],
     seen: &HashSet<&ProjectKey>,
@@ -219,7 +216,7 @@ fn stretch(
     }
     for ((id, organization), (seen, unseen)) in &mut counts {
         let per_hour = connections.get(id).map_or(1, |connection| {
-            let client = state.program().client(connection);
+            let client = live.program().client(connection);
             client.pace().queries_per_hour(organization.as_deref())
         });
         let per_hour = i64::from(per_hour).max(1);
@@ -235,7 +232,7 @@ struct Maker<'a> {
     cadence: i64,
     /// How far the cadence of visible and of other projects is stretched, by purse.
     stretched: HashMap<Purse, (i64, i64)>,
-    state: &'a State,
+    live: &'a Live,
     connections: &'a HashMap<ConnectionId, Connection>,
     /// Connections that do not answer: what failed is due as soon as they may be tried again.
     down: HashSet<ConnectionId>,
@@ -314,7 +311,7 @@ impl Maker<'_> {
             }
         }
         if view != View::Notes {
-            let client = self.state.program().client(connection);
+            let client = self.live.program().client(connection);
             let rest = client.pace().rest_of(project.key.id).as_secs_f64().ceil();
             #[expect(clippy::cast_possible_truncation, reason = "an hour at most")]
             let rest = rest as i64;
