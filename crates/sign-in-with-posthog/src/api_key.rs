@@ -4,6 +4,8 @@
 //! it may do is known before anything is stored. Old self-hosted versions do not answer that; there the
 //! key is tried on what else it may open.
 
+mod reach;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +14,6 @@ use crate::connection::{Account, Grant, Reach};
 use crate::host::Host;
 use crate::http::{self, Answer, NoAnswer};
 use crate::index::IndexError;
-use crate::key_reach;
 use crate::scope::Scopes;
 use crate::sign_in::ReplaceError;
 
@@ -115,7 +116,7 @@ pub(crate) async fn look_up(
     };
     let reach = match current.reach() {
         Some(reach) => reach,
-        None => key_reach::by_trying(http, host, &key, me.as_ref()).await?,
+        None => reach::by_trying(http, host, &key, me.as_ref()).await?,
     };
     Ok(KnownKey {
         key,
@@ -143,7 +144,7 @@ async fn look_up_at_old_host(
         403 => None,
         _ => return Err(bad_answer(host, &answer)),
     };
-    let reach = key_reach::by_trying(http, host, &key, me.as_ref()).await?;
+    let reach = reach::by_trying(http, host, &key, me.as_ref()).await?;
     Ok(KnownKey {
         key,
         account: Account {

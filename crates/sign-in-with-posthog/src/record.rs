@@ -3,6 +3,8 @@
 //! `generation` grows with every write that changes what the record means. Whoever acted on an older
 //! generation must not write: that is what keeps a late loser from overwriting a winner's tokens.
 
+pub(crate) mod generations;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;

@@ -13,7 +13,6 @@
 mod binding;
 mod error;
 mod refresh;
-mod under_way;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +30,6 @@ use crate::token::AccessToken;
 use crate::vault::VaultError;
 use binding::Binding;
 pub use error::SessionError;
-pub(crate) use under_way::UnderWay;
 
 /// A token is refreshed this many seconds before it expires, so that nobody has to wait for it; one that
 /// lives for less than four times as long, in the last quarter of its life.

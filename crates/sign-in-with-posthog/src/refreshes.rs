@@ -17,7 +17,7 @@ struct State {
 
 /// One refresh, until dropped.
 #[derive(Debug)]
-pub(super) struct Refreshing<'a>(&'a UnderWay);
+pub(crate) struct Refreshing<'a>(&'a UnderWay);
 
 impl UnderWay {
     pub(crate) fn new() -> Self {
@@ -25,7 +25,7 @@ impl UnderWay {
     }
 
     /// Begins a refresh; `None` once the process is about to end.
-    pub(super) fn begin(&self) -> Option<Refreshing<'_>> {
+    pub(crate) fn begin(&self) -> Option<Refreshing<'_>> {
         let begun = self.0.send_if_modified(|state| {
             if !state.closed {
                 state.refreshes += 1;

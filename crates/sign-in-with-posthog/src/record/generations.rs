@@ -24,8 +24,8 @@ const LARGEST: u64 = 4 << 10;
 
 /// What is noted about one record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Seen {
-    pub(super) generation: u64,
+pub(crate) struct Seen {
+    pub(crate) generation: u64,
     /// Tells whether an older record holds the credential that is still in use: a server that does not
     /// rotate gives the same refresh token for the life of the session, and an API key stays the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn of(record: &Record) -> Self {
+    pub(crate) fn of(record: &Record) -> Self {
         Self {
             generation: record.generation,
             credential: credential(&record.content).map(fingerprint),
@@ -41,19 +41,19 @@ impl Seen {
     }
 
     /// Whether `record` holds the credential that was noted.
-    pub(super) fn is_of(&self, record: &Record) -> bool {
+    pub(crate) fn is_of(&self, record: &Record) -> bool {
         self.credential.is_some() && self.credential == Self::of(record).credential
     }
 }
 
 /// The notes about the records of one folder.
 #[derive(Debug)]
-pub(super) struct SeenFiles {
+pub(crate) struct SeenFiles {
     folder: PathBuf,
 }
 
 impl SeenFiles {
-    pub(super) fn new(device_folder: &Path) -> Self {
+    pub(crate) fn new(device_folder: &Path) -> Self {
         Self {
             folder: device_folder.join("generations"),
         }
@@ -69,7 +69,7 @@ impl SeenFiles {
 
     /// What is noted. A note that cannot be read keeps nobody from a session: it is there against an
     /// accident, and the record itself is authenticated.
-    pub(super) fn read(&self, folder_name: &str, key: &str) -> Option<Seen> {
+    pub(crate) fn read(&self, folder_name: &str, key: &str) -> Option<Seen> {
         let path = self.path(folder_name, key);
         let bytes = file::read(&path, LARGEST).unwrap_or_else(|error| {
             tracing::warn!(%error, "it is not known how new the stored sign-in has to be");
@@ -83,7 +83,7 @@ impl SeenFiles {
     }
 
     /// Notes that `record` was written or read, if that is not known.
-    pub(super) fn note(&self, folder_name: &str, key: &str, known: Option<&Seen>, record: &Record) {
+    pub(crate) fn note(&self, folder_name: &str, key: &str, known: Option<&Seen>, record: &Record) {
         let now = Seen::of(record);
         if known.is_some_and(|known| *known == now || known.generation > now.generation) {
             return;

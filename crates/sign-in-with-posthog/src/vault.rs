@@ -8,7 +8,6 @@ mod choice;
 mod encrypted_file;
 mod keychain;
 mod refusal;
-mod seen;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,11 +20,11 @@ use zeroize::Zeroizing;
 use crate::connection::ConnectionId;
 use crate::file::FileError;
 use crate::record::Record;
+use crate::record::generations::SeenFiles;
 use choice::{ChoiceFile, Chosen};
 use encrypted_file::EncryptedFile;
 use keychain::Keychain;
 use refusal::RefusalFile;
-use seen::SeenFiles;
 
 /// Which Vault holds the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
