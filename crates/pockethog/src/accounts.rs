@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use posthog_api::{Bearer, BearerError, Client, Limits, Pace, Token};
 use sign_in_with_posthog::{
-    AccessToken, Config, Connection, CredentialKind, FileError, Host, HostError, Region, Scopes,
+    AccessToken, Config, Connection, CredentialKind, Host, HostError, OpenError, Region, Scopes,
     Session, SessionError, SignIn, VaultChoice, default_device_folder,
 };
 
@@ -113,9 +113,10 @@ pub fn open(
     folders: &Folders,
     http: reqwest::Client,
     keeping: Keeping,
-) -> Result<SignIn, FileError> {
+) -> Result<SignIn, OpenError> {
     let scopes = Scopes::parse(SCOPES);
-    let mut config = Config::new(folders.state.clone(), http, CLIENT_NAME, scopes);
+    let mut config = Config::new(folders.state.clone(), CLIENT_NAME, scopes);
+    config.http = Some(http);
     config.api_key_scopes = Scopes::parse(API_KEY_SCOPES);
     match keeping {
         Keeping::Usual => {
@@ -220,7 +221,11 @@ fn bearer_error(error: &SessionError) -> BearerError {
             retry_after: *retry_after,
         },
         // PostHog was not asked: nothing may say that it is busy.
-        SessionError::Keychain(_) | SessionError::Vault(_) => BearerError::Locked(sentence),
+        SessionError::Closing
+        | SessionError::Index(_)
+        | SessionError::Keychain(_)
+        | SessionError::Lock(_)
+        | SessionError::Record(_) => BearerError::Locked(sentence),
         _ => BearerError::Unavailable {
             sentence,
             retry_after: None,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sign_in_with_posthog::{Connection, ConnectionId, FileError, HostError, IndexError, SignIn};
+use sign_in_with_posthog::{Connection, ConnectionId, HostError, IndexError, OpenError, SignIn};
 
 use crate::accounts::{self, ApiClient, Clouds, Keeping};
 use crate::folders::{Folders, NoHome};
@@ -36,7 +36,7 @@ pub enum StartError {
     Cloud(#[from] HostError),
     /// The folder cannot be written to.
     #[error("{0}; set POCKETHOG_HOME to a folder that PocketHog may write to")]
-    Folder(#[from] FileError),
+    Folder(#[from] OpenError),
     /// The operating system's certificates cannot be loaded.
     #[error("the HTTP client could not be set up: {0}")]
     Http(#[from] reqwest::Error),

@@ -1,18 +1,19 @@
-//! Signs in with the browser and says as whom.
+//! Signs in with the browser and prints as whom. The argument is the address of a self-hosted PostHog.
 
 use sign_in_with_posthog::{Config, Host, LoopbackListener, Page, Region, Scopes, SignIn};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let no_redirects = reqwest::redirect::Policy::none();
-    let http = reqwest::Client::builder().redirect(no_redirects).build()?;
+    let host = match std::env::args().nth(1) {
+        Some(address) => Host::self_hosted(&address)?,
+        None => Host::cloud(Region::Us),
+    };
     let folder = std::env::home_dir().ok_or("no home")?.join(".who-am-i");
     let scopes = Scopes::parse("openid profile email");
-    let sign_in = SignIn::open(Config::new(folder, http, "Who am I", scopes))?;
+    let sign_in = SignIn::open(Config::new(folder, "Who am I", scopes))?;
 
     let listener = LoopbackListener::bind().await?;
-    let (host, redirect) = (Host::cloud(Region::Us), listener.redirect_uri());
+    let redirect = listener.redirect_uri();
     let attempt = sign_in.begin(&host, &redirect, &Scopes::default()).await?;
     println!("Open {}", attempt.printed_start_url());
     let arrival = listener.wait(&attempt).await.ok_or("nobody came")?;

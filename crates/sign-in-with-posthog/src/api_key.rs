@@ -1,10 +1,12 @@
 //! Personal API keys: for self-hosted PostHog, and for those who prefer them.
 //!
 //! A key is asked about itself first (`/api/personal_api_keys/@current/` needs no scope), so that what
-//! it may do is known before anything is stored. Old self-hosted versions do not answer that; there the
+//! it may do is known before anything is stored. Old self-hosted versions do not response that; there the
 //! key is tried on what else it may open.
 
+mod error;
 mod reach;
+mod request;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -12,72 +14,9 @@ use serde_json::Value;
 
 use crate::connection::{Account, Grant, Reach};
 use crate::host::Host;
-use crate::http::{self, Answer, NoAnswer};
-use crate::index::IndexError;
 use crate::scope::Scopes;
-use crate::sign_in::ReplaceError;
-
-/// Why a key was not taken.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApiKeyError {
-    /// No PostHog, or something before it.
-    #[error("{host} answered in a way that is not PostHog's ({status})")]
-    BadAnswer {
-        /// The Host.
-        host: String,
-        /// HTTP status.
-        status: u16,
-    },
-    /// It is limited, and an old server does not say to what.
-    #[error(
-        "this API key is limited to {limit}, and this version of PostHog does not say which; \
-         make a key without that limit{remedy}"
-    )]
-    LimitUnknown {
-        /// What it is limited to.
-        limit: &'static str,
-        /// Another way out, if there is one.
-        remedy: &'static str,
-    },
-    /// PostHog is overloaded or restarting.
-    #[error("{host} is busy ({status}); try again in a moment")]
-    Busy {
-        /// The Host.
-        host: String,
-        /// HTTP status.
-        status: u16,
-    },
-    /// Nothing was typed.
-    #[error("the API key is missing")]
-    Empty,
-    /// The list of Connections could not be written.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// It lacks scopes that are needed.
-    #[error("the API key lacks the scopes {}; edit it in PostHog or make a new one", .0.join(", "))]
-    MissingScopes(Vec<String>),
-    /// No answer.
-    #[error(transparent)]
-    NoAnswer(#[from] NoAnswer),
-    /// Something else that PostHog hands out.
-    #[error("this is {0}, not a personal API key; a personal key starts with phx_")]
-    OtherKind(&'static str),
-    /// PostHog refuses it.
-    #[error(
-        "{0} does not accept this API key: it is wrong, was deleted, or belongs to another region"
-    )]
-    Rejected(String),
-    /// It could not be stored.
-    #[error("{0}")]
-    Store(String),
-}
-
-impl From<ReplaceError> for ApiKeyError {
-    fn from(error: ReplaceError) -> Self {
-        Self::Store(error.to_string())
-    }
-}
+pub use error::ApiKeyError;
+use request::{Me, get, unexpected};
 
 /// A key that PostHog has accepted.
 pub(crate) struct KnownKey {
@@ -94,14 +33,14 @@ pub(crate) async fn look_up(
     needed: &Scopes,
 ) -> Result<KnownKey, ApiKeyError> {
     let key = parse(typed)?;
-    let answer = ask(http, host, "/api/personal_api_keys/@current/", &key).await?;
-    let current: Current = match answer.status.as_u16() {
-        200 => answer.json().ok_or_else(|| bad_answer(host, &answer))?,
+    let response = get(http, host, "/api/personal_api_keys/@current/", &key).await?;
+    let current: Current = match response.status.as_u16() {
+        200 => response.json().ok_or_else(|| unexpected(host, &response))?,
         // Old versions do not let a key ask about itself.
         404 | 405 => return look_up_at_old_host(http, host, key).await,
         401 | 403 if host.region().is_none() => return look_up_at_old_host(http, host, key).await,
         401 => return Err(ApiKeyError::Rejected(host.name())),
-        _ => return Err(bad_answer(host, &answer)),
+        _ => return Err(unexpected(host, &response)),
     };
     let scopes = current.scopes();
     let missing = scopes.missing_from(needed);
@@ -109,8 +48,8 @@ pub(crate) async fn look_up(
         return Err(ApiKeyError::MissingScopes(missing));
     }
     let me: Option<Me> = if scopes.allows("user:read") {
-        let answer = ask(http, host, "/api/users/@me/", &key).await.ok();
-        answer.and_then(|answer| answer.json())
+        let response = get(http, host, "/api/users/@me/", &key).await.ok();
+        response.and_then(|response| response.json())
     } else {
         None
     };
@@ -136,13 +75,13 @@ async fn look_up_at_old_host(
     host: &Host,
     key: SecretString,
 ) -> Result<KnownKey, ApiKeyError> {
-    let answer = ask(http, host, "/api/users/@me/", &key).await?;
-    let me: Option<Me> = match answer.status.as_u16() {
-        200 => Some(answer.json().ok_or_else(|| bad_answer(host, &answer))?),
+    let response = get(http, host, "/api/users/@me/", &key).await?;
+    let me: Option<Me> = match response.status.as_u16() {
+        200 => Some(response.json().ok_or_else(|| unexpected(host, &response))?),
         401 => return Err(ApiKeyError::Rejected(host.name())),
         // A key with scopes, and without `user:read`.
         403 => None,
-        _ => return Err(bad_answer(host, &answer)),
+        _ => return Err(unexpected(host, &response)),
     };
     let reach = reach::by_trying(http, host, &key, me.as_ref()).await?;
     Ok(KnownKey {
@@ -161,24 +100,6 @@ async fn look_up_at_old_host(
             reach,
         },
     })
-}
-
-pub(crate) async fn ask(
-    http: &reqwest::Client,
-    host: &Host,
-    path: &str,
-    key: &SecretString,
-) -> Result<Answer, NoAnswer> {
-    http::send_to_api(http.get(host.join(path)).bearer_auth(key.expose_secret())).await
-}
-
-pub(crate) fn bad_answer(host: &Host, answer: &Answer) -> ApiKeyError {
-    let (host, status) = (host.name(), answer.status.as_u16());
-    if matches!(status, 408 | 425 | 429 | 500..) {
-        ApiKeyError::Busy { host, status }
-    } else {
-        ApiKeyError::BadAnswer { host, status }
-    }
 }
 
 fn parse(typed: &SecretString) -> Result<SecretString, ApiKeyError> {
@@ -257,40 +178,6 @@ impl Current {
             return Some(Reach::All);
         }
         Reach::from_json(teams.as_ref(), organizations.as_ref())
-    }
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Me {
-    #[serde(default)]
-    uuid: Option<String>,
-    #[serde(default)]
-    first_name: Option<String>,
-    #[serde(default)]
-    last_name: Option<String>,
-    #[serde(default)]
-    email: Option<String>,
-    #[serde(default)]
-    organizations: Option<Value>,
-}
-
-impl Me {
-    /// The organizations that the person belongs to, whatever the key reaches.
-    pub(crate) fn organizations(&self) -> impl Iterator<Item = &str> {
-        let all = self.organizations.as_ref().and_then(Value::as_array);
-        let ids = all.into_iter().flatten().map(|known| known.get("id"));
-        ids.filter_map(|id| id.and_then(Value::as_str))
-    }
-
-    fn name(&self) -> Option<String> {
-        let parts = [&self.first_name, &self.last_name].into_iter().flatten();
-        let name: Vec<&str> = parts.map(|part| part.trim()).collect();
-        let name = name.join(" ").trim().to_owned();
-        (!name.is_empty()).then_some(name)
-    }
-
-    fn email(self) -> Option<String> {
-        self.email.filter(|email| !email.is_empty())
     }
 }
 

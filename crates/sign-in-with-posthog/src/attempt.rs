@@ -10,15 +10,16 @@ use std::sync::{Arc, Mutex};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
-use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::browser::Browser;
-use crate::callback::{AuthorizationResponse, CallbackError, same_secret};
+use crate::callback::{AuthorizationResponse, CallbackError};
 use crate::host::Host;
 use crate::metadata::Metadata;
 use crate::scope::Scopes;
+use crate::secret::{random, same_secret};
+use crate::task::lock;
 
 /// How long an Attempt waits for its response, in seconds. PostHog's codes live 5 minutes, and the
 /// user may have to sign in there first.
@@ -59,7 +60,7 @@ impl Attempt {
             started_at: request.started_at,
             state,
             redirect_uri: request.redirect_uri,
-            browser: Browser::new(),
+            browser: Browser::new(ATTEMPT_SECONDS),
             taken: Arc::default(),
         };
         attempt.authorization_url = attempt.build_authorization_url();
@@ -172,11 +173,7 @@ impl Attempt {
 
     /// Uses the Attempt up. False the second time (rule R6).
     pub(crate) fn take(&self) -> bool {
-        let mut taken = self
-            .taken
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        !std::mem::replace(&mut *taken, true)
+        !std::mem::replace(&mut *lock(&self.taken), true)
     }
 
     fn build_authorization_url(&self) -> Url {
@@ -221,15 +218,6 @@ pub(crate) struct AttemptRequest {
 /// Whether a client id is the address of a metadata document.
 pub(crate) fn is_address(client_id: &str) -> bool {
     client_id.contains("://")
-}
-
-/// 32 random bytes as 43 characters, as a PKCE verifier wants them (RFC 7636, section 4.1).
-pub(crate) fn random() -> SecretString {
-    let mut bytes = [0_u8; 32];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .expect("the operating system gives random bytes");
-    URL_SAFE_NO_PAD.encode(bytes).into()
 }
 
 #[cfg(test)]

@@ -10,13 +10,13 @@
 //! first one's cookie is void from then on.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 
-use crate::attempt::{ATTEMPT_SECONDS, random};
-use crate::callback::same_secret;
+use crate::secret::{random, same_secret};
+use crate::task::lock;
 
 /// Start addresses of one sign-in: one to start a browser with, one to print.
 const ADDRESSES: usize = 2;
@@ -27,6 +27,7 @@ pub(crate) struct Browser(Arc<Shared>);
 
 struct Shared {
     cookie: String,
+    cookie_seconds: i64,
     ids: [SecretString; ADDRESSES],
     bound: Mutex<Bound>,
     contested: watch::Sender<bool>,
@@ -50,10 +51,12 @@ pub(crate) enum Start {
 }
 
 impl Browser {
-    pub(crate) fn new() -> Self {
+    /// A browser whose cookies live `cookie_seconds`.
+    pub(crate) fn new(cookie_seconds: i64) -> Self {
         let tag: String = random().expose_secret().chars().take(16).collect();
         Self(Arc::new(Shared {
             cookie: format!("sign-in-{tag}"),
+            cookie_seconds,
             ids: [random(), random()],
             bound: Mutex::default(),
             contested: watch::Sender::new(false),
@@ -157,14 +160,15 @@ impl Browser {
     /// `Lax` and not `Strict`: PostHog leads back to the callback from another site.
     fn cookie(&self, value: &SecretString, path: &str) -> String {
         format!(
-            "{}={}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={ATTEMPT_SECONDS}",
+            "{}={}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={}",
             self.0.cookie,
-            value.expose_secret()
+            value.expose_secret(),
+            self.0.cookie_seconds
         )
     }
 
-    fn bound(&self) -> std::sync::MutexGuard<'_, Bound> {
-        self.0.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    fn bound(&self) -> MutexGuard<'_, Bound> {
+        lock(&self.0.bound)
     }
 }
 
@@ -193,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_browser_that_was_started_is_known_by_its_cookie_and_no_other_is() {
-        let browser = Browser::new();
+        let browser = Browser::new(600);
         assert!(!browser.is(&[]));
         let held = cookie(&browser.start(id(&browser.opened_path()), &[])).unwrap();
         assert!(browser.is(&[&held]));
@@ -202,12 +206,12 @@ mod tests {
         for other in ["", name, &format!("{name}="), &format!("{held}x"), "x=y"] {
             assert!(!browser.is(&[other]), "{other}");
         }
-        assert!(!Browser::new().is(&[&held]));
+        assert!(!Browser::new(600).is(&[&held]));
     }
 
     #[test]
     fn a_second_browser_at_the_same_address_makes_the_first_one_void() {
-        let browser = Browser::new();
+        let browser = Browser::new(600);
         let path = browser.opened_path();
         let thief = cookie(&browser.start(id(&path), &[])).unwrap();
         assert!(matches!(browser.start(id(&path), &[]), Start::Contested));
@@ -229,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_same_browser_may_open_its_address_again() {
-        let browser = Browser::new();
+        let browser = Browser::new(600);
         let path = browser.opened_path();
         let held = cookie(&browser.start(id(&path), &[])).unwrap();
         for path in [path, browser.printed_path()] {
@@ -241,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_is_no_start_address_starts_nothing() {
-        let browser = Browser::new();
+        let browser = Browser::new(600);
         assert!(matches!(browser.start("guess", &[]), Start::Unknown));
         assert!(matches!(browser.start("", &[]), Start::Unknown));
         assert!(!browser.is_opened_id("guess"));
@@ -249,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_cookie_is_for_the_callback_alone_and_goes_with_the_sign_in() {
-        let browser = Browser::new();
+        let browser = Browser::new(600);
         let set = browser.bind();
         for part in [
             "; Path=/callback;",

@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use ring::digest;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
@@ -170,17 +169,6 @@ impl Fields {
     }
 }
 
-/// Compares without telling by the time it takes how much was right.
-pub(crate) fn same_secret(one: &str, other: &str) -> bool {
-    let hash = |text: &str| digest::digest(&digest::SHA256, text.as_bytes());
-    hash(one)
-        .as_ref()
-        .iter()
-        .zip(hash(other).as_ref())
-        .fold(0, |difference, (a, b)| difference | (a ^ b))
-        == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,13 +229,6 @@ mod tests {
             description: words("Ada said no"),
         };
         assert!(error.is_ok_and(|error| error == Some(expected)));
-    }
-
-    #[test]
-    fn no_other_secret_is_taken_for_the_same() {
-        assert!(same_secret("state", "state"));
-        // So many that a comparison which lets one in two hundred pass is found out.
-        assert!((0..4_000).all(|number| !same_secret("state", &format!("state{number}"))));
     }
 
     #[test]

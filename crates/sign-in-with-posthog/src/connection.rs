@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::host::Host;
 use crate::scope::Scopes;
-use crate::vault::VaultBackend;
 
 /// Names one Connection in files, in the keychain and in addresses. Holds `a-z`, `0-9` and `-` only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -213,6 +212,27 @@ pub enum ConnectionState {
     Active,
     /// Ended, and why.
     Ended(EndReason),
+}
+
+/// Which Vault holds the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VaultBackend {
+    /// A file that only this user can read, sealed with a key of this device.
+    EncryptedFile,
+    /// The operating system's keychain.
+    Keychain,
+}
+
+impl fmt::Display for VaultBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EncryptedFile => "an encrypted file",
+            Self::Keychain if cfg!(target_os = "macos") => "the macOS keychain",
+            Self::Keychain if cfg!(windows) => "the Windows Credential Manager",
+            Self::Keychain => "the keyring",
+        })
+    }
 }
 
 /// One signed-in account at one Host. Holds no secret.

@@ -16,25 +16,28 @@ use crate::clock::{Clock, SystemClock};
 use crate::http_date;
 
 /// Longest answer that is read, in bytes.
-const LONGEST_ANSWER: usize = 64 * 1024;
+const LONGEST_RESPONSE: usize = 64 * 1024;
 
 /// Longest answer of PostHog's API that is read, in bytes.
 const LONGEST_DOCUMENT: usize = 16 * 1024 * 1024;
 
 /// How long one exchange may take.
-pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(20);
+pub(crate) const RESPONSE_TIME: Duration = Duration::from_secs(20);
+
+/// How long a connection may take to be made.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// Longest piece of a server's own words that is kept, in characters.
 const LONGEST_WORDS: usize = 200;
 
 /// An answer of an OAuth endpoint, whatever its status.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
     body: Zeroizing<Vec<u8>>,
 }
 
-impl Answer {
+impl Response {
     /// The body as JSON of this shape.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
@@ -56,29 +59,47 @@ pub enum NoAnswer {
     Unreachable(String),
 }
 
+/// The client of a program that has none. TLS is rustls with ring as its provider, unless the process has another
+/// default provider already. No redirects are followed (rule T1).
+pub(crate) fn client() -> reqwest::Result<reqwest::Client> {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // If another thread was faster, its provider is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+    reqwest::Client::builder()
+        .user_agent(concat!(
+            env!("CARGO_PKG_NAME"),
+            "/",
+            env!("CARGO_PKG_VERSION")
+        ))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIME)
+        .build()
+}
+
 /// Sends a request.
-pub(crate) async fn send(request: RequestBuilder) -> Result<Answer, NoAnswer> {
-    send_within(request, ANSWER_TIME).await
+pub(crate) async fn send(request: RequestBuilder) -> Result<Response, NoAnswer> {
+    send_within(request, RESPONSE_TIME).await
 }
 
 /// Sends a request to PostHog's API, whose answers may have some megabytes.
-pub(crate) async fn send_to_api(request: RequestBuilder) -> Result<Answer, NoAnswer> {
-    exchange(request, ANSWER_TIME, LONGEST_DOCUMENT).await
+pub(crate) async fn send_to_api(request: RequestBuilder) -> Result<Response, NoAnswer> {
+    exchange(request, RESPONSE_TIME, LONGEST_DOCUMENT).await
 }
 
 /// Sends a request that may take `time`.
 pub(crate) async fn send_within(
     request: RequestBuilder,
     time: Duration,
-) -> Result<Answer, NoAnswer> {
-    exchange(request, time, LONGEST_ANSWER).await
+) -> Result<Response, NoAnswer> {
+    exchange(request, time, LONGEST_RESPONSE).await
 }
 
 async fn exchange(
     request: RequestBuilder,
     time: Duration,
     longest: usize,
-) -> Result<Answer, NoAnswer> {
+) -> Result<Response, NoAnswer> {
     let mut response = request
         .header(ACCEPT, "application/json")
         .timeout(time)
@@ -99,7 +120,7 @@ async fn exchange(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer {
+    Ok(Response {
         status,
         retry_after,
         body,

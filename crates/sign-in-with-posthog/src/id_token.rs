@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::callback::same_secret;
+use crate::secret::same_secret;
 
 /// Seconds that an expiry may lie in the past by this device's clock.
 const EXPIRY_LEEWAY: i64 = 120;

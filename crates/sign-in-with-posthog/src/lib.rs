@@ -27,7 +27,9 @@ mod attempt;
 mod browser;
 mod callback;
 mod clock;
+mod config;
 mod connection;
+mod device;
 mod fail_point;
 mod file;
 #[cfg(feature = "fuzzing")]
@@ -46,19 +48,25 @@ mod refreshes;
 mod registration;
 mod revocation;
 mod scope;
+mod secret;
 mod session;
 mod sign_in;
+mod task;
 mod token;
 mod token_endpoint;
+mod token_set;
 mod vault;
 
 pub use api_key::ApiKeyError;
 pub use attempt::{ATTEMPT_SECONDS, Attempt};
 pub use callback::{AuthorizationError, AuthorizationResponse, CallbackError};
 pub use clock::{Clock, SystemClock};
+pub use config::{Config, OpenError};
 pub use connection::{
     Account, Connection, ConnectionId, ConnectionState, CredentialKind, EndReason, Grant, Reach,
+    VaultBackend,
 };
+pub use device::default_device_folder;
 pub use file::FileError;
 pub use host::{Host, HostError, Region};
 pub use http::NoAnswer;
@@ -67,11 +75,13 @@ pub use index::IndexError;
 pub use loopback::{Arrival, Look, LoopbackListener, Page};
 pub use metadata::MetadataError;
 pub use peer::Peer;
+pub use record::{OtherHost, RecordError};
 pub use registration::RegistrationError;
 pub use revocation::Revocation;
 pub use scope::Scopes;
-pub use session::{EARLY_SECONDS, Session, SessionError};
-pub use sign_in::{BeginError, CompleteError, Config, MoveError, SignIn};
+pub use session::{Session, SessionError};
+pub use sign_in::{BeginError, CompleteError, MoveError, SignIn};
 pub use token::AccessToken;
 pub use token_endpoint::TokenError;
-pub use vault::{VaultBackend, VaultChoice, VaultError, default_device_folder};
+pub use token_set::EARLY_SECONDS;
+pub use vault::{KeychainError, VaultChoice, VaultError};

@@ -4,15 +4,17 @@
 //! generation must not write: that is what keeps a late loser from overwriting a winner's tokens.
 
 pub(crate) mod generations;
+pub(crate) mod store;
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::connection::{CredentialKind, EndReason};
-use crate::scope::Scopes;
-use crate::session::EARLY_SECONDS;
-use crate::token::AccessToken;
+use crate::secret;
+use crate::token_set::TokenSet;
 use crate::vault::VaultError;
 
 /// Version of the layout that this program writes.
@@ -28,15 +30,83 @@ pub(crate) struct Record {
     pub(crate) content: Content,
 }
 
+/// Why the stored credential of a Connection could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The bytes that the Vault returned are no record. The parser's error is left out: it may quote a secret.
+    ///
+    /// Signing in again replaces the record.
+    #[error("the stored sign-in {0} cannot be read; sign in again to replace it")]
+    Corrupt(String),
+    /// The record was written by a newer version of the program.
+    ///
+    /// Updating this program helps. Signing in again replaces the record.
+    #[error("{0} was written by a newer version of this program; update this one")]
+    Newer(String),
+    /// The record is for another Host, or of another kind, than the list of Connections says.
+    ///
+    /// The credential is not sent anywhere. Signing in again replaces it.
+    #[error(transparent)]
+    OtherHost(#[from] OtherHost),
+    /// The record is older than one that this device has used: it was restored from a backup.
+    ///
+    /// Its refresh token was spent long ago, so it is not presented. The user has to sign in again.
+    #[error("the stored sign-in {0} is older than the last one used on this device; sign in again")]
+    Outdated(String),
+    /// The Vault that holds it failed; see there.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl RecordError {
+    /// Whether the cause is the operating system's keychain.
+    pub fn is_of_keychain(&self) -> bool {
+        matches!(self, Self::Vault(error) if error.is_of_keychain())
+    }
+}
+
+/// A stored credential is for another Host, or of another kind, than the list of Connections says: the list
+/// was edited, or a file was swapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherHost {
+    /// What is stored.
+    pub(crate) kind: CredentialKind,
+    /// The Host that it is for, if that is stored with it.
+    pub(crate) sealed: Option<String>,
+    /// The Host that the list names.
+    pub(crate) listed: String,
+}
+
+impl fmt::Display for OtherHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            CredentialKind::OAuth => "The stored sign-in",
+            CredentialKind::ApiKey => "The stored API key",
+        })?;
+        if let Some(sealed) = &self.sealed {
+            write!(f, " is for {sealed} and")?;
+        }
+        write!(
+            f,
+            " does not belong to the account at {} that connections.json lists; it is not sent. Sign in \
+             again.",
+            self.listed
+        )
+    }
+}
+
+impl std::error::Error for OtherHost {}
+
 /// The credential of a Connection.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Content {
-    /// Tokens.
+    /// The tokens of an OAuth sign-in.
     Tokens(Box<TokenSet>),
     /// A personal API key.
     ApiKey {
-        #[serde(with = "secret")]
+        #[serde(with = "secret::stored")]
         key: SecretString,
         /// The Host that it is for; absent in records from before it was sealed with the key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,58 +114,6 @@ pub(crate) enum Content {
     },
     /// A mark that the session has ended, so that nobody brings it back.
     Ended { reason: EndReason },
-}
-
-/// Access token, refresh token, expiry and what belongs to them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct TokenSet {
-    #[serde(with = "secret")]
-    pub(crate) access_token: SecretString,
-    #[serde(with = "optional_secret", default)]
-    pub(crate) refresh_token: Option<SecretString>,
-    /// Unix seconds by this device's clock.
-    pub(crate) expires_at: i64,
-    /// Unix seconds by this device's clock.
-    pub(crate) obtained_at: i64,
-    /// What was granted. The Reach, which may be long, lies in the index: Windows takes no entry of more
-    /// than 2,560 bytes.
-    pub(crate) scopes: Scopes,
-    /// `sub` of the account.
-    pub(crate) subject: String,
-    pub(crate) client_id: String,
-    pub(crate) registered_dynamically: bool,
-    pub(crate) token_endpoint: url::Url,
-    pub(crate) revocation_endpoint: Option<url::Url>,
-    /// No refresh before this Unix second, in any process.
-    #[serde(default)]
-    pub(crate) not_before: i64,
-    /// Why not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) trouble: Option<Trouble>,
-    /// Failed refreshes in a row.
-    #[serde(default)]
-    pub(crate) failures: u32,
-    /// Refreshes in a row that were caused by a refused token soon after the one before.
-    #[serde(default)]
-    pub(crate) refusals: u32,
-}
-
-/// Why the last refresh failed, for every process that waits for the next one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Trouble {
-    /// PostHog answers and cannot serve.
-    Busy,
-    /// PostHog refuses for a reason that is not the tokens'.
-    Configuration {
-        /// PostHog's words, shortened.
-        words: String,
-    },
-    /// PostHog cannot be reached.
-    Offline {
-        /// What went wrong, for people.
-        sentence: String,
-    },
 }
 
 impl Record {
@@ -107,121 +125,35 @@ impl Record {
         }
     }
 
-    pub(crate) fn parse(key: &str, bytes: &[u8]) -> Result<Self, VaultError> {
+    /// The record called `name`, from the bytes of [`Record::to_bytes`].
+    pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Self, RecordError> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,
         }
-        let corrupt = || VaultError::Corrupt(key.to_owned());
+        let corrupt = || RecordError::Corrupt(name.to_owned());
         let Version { version } = serde_json::from_slice(bytes).map_err(|_| corrupt())?;
         if version > VERSION {
-            return Err(VaultError::Newer(key.to_owned()));
+            return Err(RecordError::Newer(name.to_owned()));
         }
         serde_json::from_slice(bytes).map_err(|_| corrupt())
     }
 
+    /// The record as it is stored.
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // Strings, numbers and maps with string keys always serialize.
         Zeroizing::new(serde_json::to_vec(self).expect("a record serializes"))
     }
 }
 
-impl TokenSet {
-    pub(crate) fn access(&self) -> AccessToken {
-        let (token, issuer) = (self.access_token.clone(), self.issuer());
-        AccessToken::new(token, CredentialKind::OAuth, Some(issuer))
-    }
-
-    /// The Host that issued them: an endpoint at another origin is never used.
-    pub(crate) fn issuer(&self) -> String {
-        self.token_endpoint.origin().ascii_serialization()
-    }
-
-    /// True where the access token still serves for `seconds`.
-    pub(crate) fn is_valid_for(&self, seconds: i64, now: i64) -> bool {
-        is_valid_for(self.obtained_at, self.expires_at, seconds, now)
-    }
-
-    /// True where it is time to refresh.
-    pub(crate) fn is_due(&self, now: i64) -> bool {
-        !self.is_valid_for(early(self.obtained_at, self.expires_at), now)
-    }
-}
-
-/// True where a token of these times still serves for `seconds`. A clock that went back makes it due.
-pub(crate) fn is_valid_for(obtained_at: i64, expires_at: i64, seconds: i64, now: i64) -> bool {
-    expires_at.saturating_sub(now) > seconds && obtained_at <= now.saturating_add(60)
-}
-
-/// How many seconds before its end a token of these times is refreshed.
-pub(crate) fn early(obtained_at: i64, expires_at: i64) -> i64 {
-    let lifetime = expires_at.saturating_sub(obtained_at).max(0);
-    EARLY_SECONDS.min(lifetime / 4)
-}
-
-mod secret {
-    use super::{Deserialize, Deserializer, ExposeSecret, SecretString, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        secret: &SecretString,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.serialize_str(secret.expose_secret())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<SecretString, D::Error> {
-        String::deserialize(from).map(SecretString::from)
-    }
-}
-
-mod optional_secret {
-    use super::{Deserialize, Deserializer, ExposeSecret, SecretString, Serializer};
-
-    #[expect(clippy::ref_option, reason = "serde calls it with this type")]
-    pub(super) fn serialize<S: Serializer>(
-        secret: &Option<SecretString>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        match secret {
-            Some(secret) => to.serialize_some(secret.expose_secret()),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<SecretString>, D::Error> {
-        Ok(Option::<String>::deserialize(from)?.map(SecretString::from))
-    }
-}
-
-/// Tokens for tests.
-#[cfg(test)]
-pub(crate) fn sample_tokens() -> TokenSet {
-    TokenSet {
-        access_token: "pha_access".into(),
-        refresh_token: Some("phr_refresh".into()),
-        expires_at: 1_000,
-        obtained_at: 0,
-        scopes: Scopes::default(),
-        subject: "s".into(),
-        client_id: "c".into(),
-        registered_dynamically: true,
-        token_endpoint: "https://us.posthog.com/oauth/token/".parse().unwrap(),
-        revocation_endpoint: None,
-        not_before: 0,
-        trouble: None,
-        failures: 0,
-        refusals: 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use secrecy::ExposeSecret;
+
     use super::*;
+    use crate::scope::Scopes;
+    use crate::token_set::{Trouble, sample_tokens};
 
     #[test]
     fn a_record_comes_back_and_hides_its_secrets() {
@@ -275,30 +207,12 @@ mod tests {
         let newer = br#"{"version":2,"anything":1}"#;
         assert!(matches!(
             Record::parse("k", newer),
-            Err(VaultError::Newer(_))
+            Err(RecordError::Newer(_))
         ));
         assert!(matches!(
             Record::parse("k", b"{"),
-            Err(VaultError::Corrupt(_))
+            Err(RecordError::Corrupt(_))
         ));
-    }
-
-    #[test]
-    fn a_short_lived_token_is_not_due_from_the_start() {
-        assert_eq!(early(0, 7 * 24 * 3600), EARLY_SECONDS);
-        assert_eq!(early(0, 3600), EARLY_SECONDS);
-        assert_eq!(early(0, 60), 15);
-        assert_eq!(early(0, 0), 0);
-        assert_eq!(early(100, 0), 0);
-    }
-
-    #[test]
-    fn a_clock_that_went_back_makes_a_token_due() {
-        let mut tokens = sample_tokens();
-        tokens.obtained_at = 500;
-        assert!(tokens.is_valid_for(30, 500));
-        assert!(!tokens.is_valid_for(30, 100));
-        assert!(!tokens.is_valid_for(30, 980));
     }
 
     proptest::proptest! {

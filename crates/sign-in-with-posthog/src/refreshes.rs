@@ -1,13 +1,13 @@
-//! The refreshes that are under way in this process, so that it ends after them and not within one.
+//! The refreshes in progress in this process, so that it ends after them and not within one.
 //!
-//! A runtime that is shut down drops its tasks wherever they wait: a refresh between PostHog's answer and
-//! the write would lose the tokens, and the lock would be free before the write is done.
+//! A runtime that shuts down drops its tasks wherever they wait. A refresh that is dropped between PostHog's
+//! response and the write would lose the new tokens, and its lock would be released before the write is done.
 
 use tokio::sync::watch;
 
-/// Counts refreshes, and keeps new ones from beginning once the process is about to end.
+/// Counts refreshes, and lets no new one begin once the process is about to end.
 #[derive(Debug)]
-pub(crate) struct UnderWay(watch::Sender<State>);
+pub(crate) struct PendingRefreshes(watch::Sender<State>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
@@ -17,9 +17,9 @@ struct State {
 
 /// One refresh, until dropped.
 #[derive(Debug)]
-pub(crate) struct Refreshing<'a>(&'a UnderWay);
+pub(crate) struct Refreshing<'a>(&'a PendingRefreshes);
 
-impl UnderWay {
+impl PendingRefreshes {
     pub(crate) fn new() -> Self {
         Self(watch::Sender::new(State::default()))
     }
@@ -59,14 +59,14 @@ mod tests {
 
     #[tokio::test]
     async fn closing_waits_for_what_has_begun_and_lets_nothing_begin() {
-        let under_way = UnderWay::new();
-        let first = under_way.begin().unwrap();
-        let mut closing = std::pin::pin!(under_way.close());
+        let refreshes = PendingRefreshes::new();
+        let first = refreshes.begin().unwrap();
+        let mut closing = std::pin::pin!(refreshes.close());
         assert!(futures_poll(closing.as_mut()).await.is_none());
-        assert!(under_way.begin().is_none());
+        assert!(refreshes.begin().is_none());
         drop(first);
         closing.await;
-        under_way.close().await;
+        refreshes.close().await;
     }
 
     /// Polls once.

@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::http;
-use crate::record::TokenSet;
 use crate::token_endpoint::Leftover;
+use crate::token_set::TokenSet;
 
 /// How long each revocation may take.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ pub enum Revocation {
 /// Revokes tokens, and says whether PostHog confirmed it.
 pub(crate) async fn revoke(http: &reqwest::Client, tokens: &TokenSet, which: Revoke) -> bool {
     let (endpoint, client_id) = (tokens.revocation_endpoint.as_ref(), &tokens.client_id);
-    revoke_leftover(http, endpoint, client_id, &tokens.into(), which).await
+    revoke_leftover(http, endpoint, client_id, &tokens.leftover(), which).await
 }
 
 /// Revokes tokens that were never stored, and says whether PostHog confirmed it.

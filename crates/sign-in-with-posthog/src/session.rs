@@ -13,27 +13,25 @@
 mod binding;
 mod error;
 mod refresh;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use tokio::task::JoinError;
 
 use crate::connection::{Connection, ConnectionId, CredentialKind, EndReason};
+use crate::device::Device;
 use crate::file::Lock;
-use crate::index::Stamp;
-use crate::record::{self, Content, Record, TokenSet};
-use crate::sign_in::Inner;
+use crate::index::{Index, IndexError, Stamp};
+use crate::record::{Content, OtherHost, Record, RecordError};
+use crate::task::{blocking, lock};
 use crate::token::AccessToken;
-use crate::vault::VaultError;
+use crate::token_set::{self, TokenSet};
 use binding::Binding;
 pub use error::SessionError;
-
-/// A token is refreshed this many seconds before it expires, so that nobody has to wait for it; one that
-/// lives for less than four times as long, in the last quarter of its life.
-pub const EARLY_SECONDS: i64 = 600;
 
 /// A token that is left alone while another refresh is under way serves at least this long.
 const STILL_SERVES_SECONDS: i64 = 30;
@@ -44,7 +42,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 /// The session of one Connection. Clones share everything.
 #[derive(Clone)]
 pub struct Session {
-    inner: Arc<Inner>,
+    device: Arc<Device>,
     shared: Arc<Shared>,
     /// What the credential has to be for; `None` if the caller looks at [`AccessToken::issuer`].
     binding: Option<Binding>,
@@ -77,14 +75,14 @@ struct Cached {
 impl Cached {
     fn is_valid_for(&self, seconds: i64, now: i64) -> bool {
         self.validity.is_none_or(|(obtained_at, expires_at)| {
-            record::is_valid_for(obtained_at, expires_at, seconds, now)
+            token_set::is_valid_for(obtained_at, expires_at, seconds, now)
         })
     }
 
     fn is_due(&self, now: i64) -> bool {
         self.validity.is_some_and(|(obtained_at, expires_at)| {
-            let early = record::early(obtained_at, expires_at);
-            !record::is_valid_for(obtained_at, expires_at, early, now)
+            let early = token_set::early(obtained_at, expires_at);
+            !token_set::is_valid_for(obtained_at, expires_at, early, now)
         })
     }
 }
@@ -104,12 +102,12 @@ impl Reason {
 
 impl Session {
     pub(crate) fn new(
-        inner: Arc<Inner>,
+        device: Arc<Device>,
         shared: Arc<Shared>,
         connection: Option<&Connection>,
     ) -> Self {
         Self {
-            inner,
+            device,
             shared,
             binding: connection.map(Binding::new),
         }
@@ -127,8 +125,8 @@ impl Session {
     /// [`SessionError::SignedOut`] is final; everything else heals or says what to do.
     /// [`SessionError::OtherHost`] if the credential is not for the Connection of this Session.
     pub async fn access_token(&self) -> Result<AccessToken, SessionError> {
-        let stamp = self.inner.index.stamp();
-        let now = self.inner.clock.unix_seconds();
+        let stamp = self.device.index.stamp();
+        let now = self.device.clock.unix_seconds();
         let cached = lock(&self.shared.cache)
             .clone()
             .filter(|cached| cached.stamp == stamp && self.allows(cached));
@@ -161,7 +159,8 @@ impl Session {
     /// Runs the transaction in a task of its own: it outlives a caller who goes away.
     async fn run(&self, reason: Reason) -> Result<AccessToken, SessionError> {
         let (session, asked) = (self.clone(), Instant::now());
-        tokio::spawn(async move { session.transaction(reason, asked).await }).await?
+        let task = tokio::spawn(async move { session.transaction(reason, asked).await });
+        task.await.map_err(|_| SessionError::Closing)?
     }
 
     /// Drops what is remembered; the next call reads the Vault.
@@ -233,12 +232,12 @@ impl Session {
 
     /// The lock across processes. `None` if it is busy and the stored token still serves.
     async fn lock(&self, reason: &Reason) -> Result<Option<Lock>, SessionError> {
-        let path = self.inner.lock_path(&self.shared.id);
+        let path = self.device.lock_path(&self.shared.id);
         let first = path.clone();
         if let Some(lock) = blocking(move || Lock::try_take(&first)).await? {
             return Ok(Some(lock));
         }
-        let now = self.inner.clock.unix_seconds();
+        let now = self.device.clock.unix_seconds();
         if matches!(reason, Reason::Use)
             && let Some(Record {
                 content: Content::Tokens(tokens),
@@ -304,14 +303,9 @@ impl Session {
 
     async fn show_ended(&self, reason: EndReason) {
         *lock(&self.shared.cache) = None;
-        let id = self.shared.id.clone();
-        let now = self.inner.clock.unix_seconds();
-        self.update_index(move |index| {
-            if let Some(connection) = index.connection_mut(&id) {
-                connection.end(reason, now);
-            }
-        })
-        .await;
+        if let Err(error) = self.device.show_ended(&self.shared.id, reason).await {
+            not_shown(&error);
+        }
     }
 
     fn keep(&self, tokens: &TokenSet) -> AccessToken {
@@ -325,15 +319,15 @@ impl Session {
         *lock(&self.shared.cache) = Some(Cached {
             token: token.clone(),
             validity,
-            stamp: self.inner.index.stamp(),
+            stamp: self.device.index.stamp(),
         });
         token
     }
 
     async fn read(&self) -> Result<Option<Record>, SessionError> {
-        let (vault, id) = (self.inner.vault.clone(), self.shared.id.clone());
-        let read = blocking(move || vault.read(&id)).await;
-        if let Err(VaultError::Outdated(_)) = &read {
+        let (records, id) = (self.device.records.clone(), self.shared.id.clone());
+        let read = blocking(move || records.read(&id)).await;
+        if let Err(RecordError::Outdated(_)) = &read {
             // The record is left alone; whoever signs in again replaces it.
             self.show_ended(EndReason::Outdated).await;
         }
@@ -342,17 +336,17 @@ impl Session {
 
     /// Writes the record. The lock is held until the write is done, even if the caller is dropped.
     async fn write(&self, held: &Lock, record: Record) -> Result<(), SessionError> {
-        let (vault, id) = (self.inner.vault.clone(), self.shared.id.clone());
+        let (records, id) = (self.device.records.clone(), self.shared.id.clone());
         let held = held.clone();
         // A full disk or a slow keychain gets two more chances: PostHog has rotated already.
         Ok(blocking(move || {
-            let mut result = vault.write(&id, &record);
+            let mut result = records.write(&id, &record);
             for _ in 0..2 {
                 if result.is_ok() {
                     break;
                 }
                 std::thread::sleep(Duration::from_millis(300));
-                result = vault.write(&id, &record);
+                result = records.write(&id, &record);
             }
             drop(held);
             result
@@ -360,13 +354,46 @@ impl Session {
         .await?)
     }
 
-    /// The index only shows what the Vault says; a failure here ends nothing.
-    async fn update_index(&self, change: impl FnOnce(&mut crate::index::Index) + Send + 'static) {
-        let index = self.inner.index.clone();
+    async fn update_index(&self, change: impl FnOnce(&mut Index) + Send + 'static) {
+        let index = self.device.index.clone();
         if let Err(error) = blocking(move || index.update(change)).await {
-            tracing::warn!(%error, "the list of connections could not be updated");
+            not_shown(&error);
         }
     }
+
+    /// Refuses a credential that is not for the Connection of this Session.
+    pub(crate) fn check(&self, content: &Content) -> Result<(), OtherHost> {
+        match content {
+            Content::Tokens(tokens) => self.check_tokens(tokens),
+            Content::ApiKey { issuer, .. } => {
+                self.check_binding(CredentialKind::ApiKey, issuer.as_deref())
+            }
+            Content::Ended { .. } => Ok(()),
+        }
+    }
+
+    /// As [`Session::check`].
+    fn check_tokens(&self, tokens: &TokenSet) -> Result<(), OtherHost> {
+        self.check_binding(CredentialKind::OAuth, Some(&tokens.issuer()))
+    }
+
+    /// Whether a remembered token is for the Connection of this Session.
+    fn allows(&self, cached: &Cached) -> bool {
+        let token = &cached.token;
+        self.check_binding(token.kind(), token.issuer()).is_ok()
+    }
+
+    fn check_binding(&self, kind: CredentialKind, issuer: Option<&str>) -> Result<(), OtherHost> {
+        match &self.binding {
+            Some(binding) => binding.check(&self.shared.id, kind, issuer),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The list only shows what the Vault says, so a failure to write it ends nothing.
+fn not_shown(error: &IndexError) {
+    tracing::warn!(%error, "the list of connections could not be updated");
 }
 
 impl fmt::Debug for Session {
@@ -390,30 +417,4 @@ impl Shared {
     pub(crate) fn forget(&self) {
         *lock(&self.cache) = None;
     }
-}
-
-/// Runs what may block on a thread that may.
-pub(crate) async fn blocking<T, E>(
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: Send + 'static,
-{
-    finished(tokio::task::spawn_blocking(work).await).await
-}
-
-/// What became of a task. If it panicked or the runtime is shutting down, so does its caller.
-pub(crate) async fn finished<T>(task: Result<T, JoinError>) -> T {
-    match task {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => std::future::pending().await,
-        },
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use ring::digest;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::connection::CredentialKind;
+use crate::secret::same_secret;
 
 /// An access token or API key that was valid when it was handed out.
 ///
@@ -42,8 +42,7 @@ impl AccessToken {
     }
 
     pub(crate) fn is(&self, other: &SecretString) -> bool {
-        let hash = |text: &str| digest::digest(&digest::SHA256, text.as_bytes());
-        hash(self.expose()).as_ref() == hash(other.expose_secret()).as_ref()
+        same_secret(self.expose(), other.expose_secret())
     }
 }
 

@@ -11,17 +11,23 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use crate::attempt::{Attempt, random};
+use crate::attempt::Attempt;
 use crate::connection::Reach;
-use crate::http::{self, Answer, NoAnswer};
-use crate::record::TokenSet;
+use crate::http::{self, NoAnswer, Response};
 use crate::scope::Scopes;
+use crate::secret::random;
+
+/// Pauses between requests to a busy server during a sign-in.
+const BUSY_PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
+
+/// The longest pause during a sign-in: a user is waiting in front of a browser.
+const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(3);
 
 /// How long a client id may take to be looked up.
 const PROBE_TIME: Duration = Duration::from_secs(5);
 
 /// What a token endpoint answered with 200.
-pub(crate) struct TokenAnswer {
+pub(crate) struct TokenResponse {
     pub(crate) access_token: SecretString,
     pub(crate) refresh_token: Option<SecretString>,
     /// Seconds; 0 where the server did not say.
@@ -98,7 +104,7 @@ impl TokenError {
 /// What became of a code, which is spent in both cases, or of a refresh.
 pub(crate) enum Exchanged {
     /// Tokens that can be used.
-    Tokens(TokenAnswer),
+    Tokens(TokenResponse),
     /// An answer with tokens in it that cannot be used as it is. They have to be revoked.
     Unusable {
         error: TokenError,
@@ -126,7 +132,7 @@ pub(crate) async fn exchange(
         ("code_verifier", attempt.verifier.expose_secret()),
     ];
     let endpoint = &attempt.metadata.token_endpoint;
-    post(http, endpoint, &form, http::ANSWER_TIME).await
+    post(http, endpoint, &form, http::RESPONSE_TIME).await
 }
 
 /// Whether the server knows a client id; `None` if it does not say. It is asked to exchange a code that
@@ -166,7 +172,24 @@ pub(crate) async fn refresh(
         ("refresh_token", refresh_token.expose_secret()),
         ("client_id", client_id),
     ];
-    post(http, endpoint, &form, time.min(http::ANSWER_TIME)).await
+    post(http, endpoint, &form, time.min(http::RESPONSE_TIME)).await
+}
+
+/// Retries a few times while a server says that it is busy: the code of an Attempt is issued once, and a busy
+/// server has not used it up.
+pub(crate) async fn retry_while_busy<T, F>(mut request: impl FnMut() -> F) -> Result<T, TokenError>
+where
+    F: Future<Output = Result<T, TokenError>>,
+{
+    let mut pauses = BUSY_PAUSES.iter();
+    loop {
+        let result = request().await;
+        let (Err(TokenError::Busy { retry_after, .. }), Some(&pause)) = (&result, pauses.next())
+        else {
+            return result;
+        };
+        tokio::time::sleep(retry_after.unwrap_or(pause).min(LONGEST_BUSY_PAUSE)).await;
+    }
 }
 
 async fn post(
@@ -175,17 +198,17 @@ async fn post(
     form: &[(&str, &str)],
     time: Duration,
 ) -> Result<Exchanged, TokenError> {
-    let answer = http::send_within(http.post(endpoint.clone()).form(form), time).await?;
-    match classify(&answer) {
-        Ok(answer) => Ok(Exchanged::Tokens(answer)),
-        Err(error) => match Leftover::of(&answer) {
+    let response = http::send_within(http.post(endpoint.clone()).form(form), time).await?;
+    match classify(&response) {
+        Ok(tokens) => Ok(Exchanged::Tokens(tokens)),
+        Err(error) => match Leftover::of(&response) {
             Some(leftover) => Ok(Exchanged::Unusable { error, leftover }),
             None => Err(error),
         },
     }
 }
 
-fn classify(answer: &Answer) -> Result<TokenAnswer, TokenError> {
+fn classify(answer: &Response) -> Result<TokenResponse, TokenError> {
     #[derive(Deserialize)]
     struct Refusal {
         error: String,
@@ -223,13 +246,13 @@ fn classify(answer: &Answer) -> Result<TokenAnswer, TokenError> {
 }
 
 /// Rule T3: what a 200 has to hold.
-pub(crate) fn read(answer: Value) -> Result<TokenAnswer, TokenError> {
-    let raw: RawAnswer = serde_json::from_value(answer)
+pub(crate) fn read(answer: Value) -> Result<TokenResponse, TokenError> {
+    let raw: RawResponse = serde_json::from_value(answer)
         .map_err(|_| TokenError::BadAnswer("has fields of other types than it should"))?;
     raw.check()
 }
 
-impl TokenAnswer {
+impl TokenResponse {
     /// Its tokens, to be revoked.
     pub(crate) fn leftover(&self) -> Leftover {
         Leftover {
@@ -239,18 +262,9 @@ impl TokenAnswer {
     }
 }
 
-impl From<&TokenSet> for Leftover {
-    fn from(tokens: &TokenSet) -> Self {
-        Self {
-            access_token: Some(tokens.access_token.clone()),
-            refresh_token: tokens.refresh_token.clone(),
-        }
-    }
-}
-
 impl Leftover {
     /// The tokens in a 200, whatever is wrong with it.
-    fn of(answer: &Answer) -> Option<Self> {
+    fn of(answer: &Response) -> Option<Self> {
         if answer.status.as_u16() != 200 {
             return None;
         }
@@ -268,7 +282,7 @@ impl Leftover {
 }
 
 #[derive(Deserialize)]
-struct RawAnswer {
+struct RawResponse {
     #[serde(default)]
     access_token: Option<SecretText>,
     #[serde(default)]
@@ -304,8 +318,8 @@ impl fmt::Debug for SecretText {
     }
 }
 
-impl RawAnswer {
-    fn check(self) -> Result<TokenAnswer, TokenError> {
+impl RawResponse {
+    fn check(self) -> Result<TokenResponse, TokenError> {
         let access_token = self
             .access_token
             .map(|text| text.0)
@@ -325,7 +339,7 @@ impl RawAnswer {
         // Lists that make no sense are taken as not sent: the tokens beside them are too good to lose.
         let (teams, organizations) = (&self.scoped_teams, &self.scoped_organizations);
         let reach = Reach::from_json(teams.as_ref(), organizations.as_ref());
-        Ok(TokenAnswer {
+        Ok(TokenResponse {
             access_token,
             refresh_token,
             expires_in: self.expires_in.as_ref().map_or(0, seconds),

@@ -509,7 +509,7 @@ row!(a_disk_that_cannot_be_written, world, {
     let vault = world.folder.path().join("program/vault");
     let read_only = ReadOnly::new(&vault);
     let error = world.session.access_token().await.unwrap_err();
-    assert!(matches!(error, SessionError::Vault(_)), "{error:?}");
+    assert!(matches!(error, SessionError::Record(_)), "{error:?}");
     assert_eq!(world.posthog.count("/oauth/token/"), 0, "nothing is spent");
     drop(read_only);
     world.heals().await;

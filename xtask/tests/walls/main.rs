@@ -102,23 +102,6 @@ const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("pockethog", &["snapshot::database", "snapshot::store"]),
-    (
-        "sign-in-with-posthog",
-        &[
-            "api_key",
-            "connection",
-            "index",
-            "key_reach",
-            "record",
-            "revocation",
-            "session",
-            "sign_in",
-            "token",
-            "token_endpoint",
-            "vault",
-        ],
-    ),
-    ("sign-in-with-posthog", &["attempt", "browser"]),
 ];
 
 /// Dependencies that are still to be removed, as the test words them.

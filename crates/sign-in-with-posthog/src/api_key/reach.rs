@@ -9,47 +9,48 @@ use std::collections::BTreeSet;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::api_key::{ApiKeyError, Me, ask, bad_answer};
+use super::error::ApiKeyError;
+use super::request::{Me, get, unexpected};
 use crate::connection::Reach;
 use crate::host::Host;
-use crate::http::Answer;
+use crate::http::Response;
 
 /// Finds out what `key` reaches; `me` is the person it belongs to, if the key may tell.
-pub(crate) async fn by_trying(
+pub(super) async fn by_trying(
     http: &reqwest::Client,
     host: &Host,
     key: &SecretString,
     me: Option<&Me>,
 ) -> Result<Reach, ApiKeyError> {
-    let answer = ask(http, host, "/api/organizations/", key).await?;
-    match answer.status.as_u16() {
+    let response = get(http, host, "/api/organizations/", key).await?;
+    match response.status.as_u16() {
         200 => {
-            let page: Page<Named> = answer.json().ok_or_else(|| bad_answer(host, &answer))?;
+            let page: Page<Named> = response.json().ok_or_else(|| unexpected(host, &response))?;
             let listed = page.results.into_iter().map(|known| known.id).collect();
             return Ok(of_organizations(listed, me));
         }
-        403 if is_for_projects(&answer) => return single_project(http, host, key).await,
+        403 if is_for_projects(&response) => return single_project(http, host, key).await,
         _ => {}
     }
     // Without `organization:read` the projects tell which organizations there are.
-    let answer = ask(http, host, "/api/projects/", key).await?;
-    match answer.status.as_u16() {
+    let response = get(http, host, "/api/projects/", key).await?;
+    match response.status.as_u16() {
         200 => {
-            let page: Page<Project> = answer.json().ok_or_else(|| bad_answer(host, &answer))?;
+            let page: Page<Project> = response.json().ok_or_else(|| unexpected(host, &response))?;
             let projects = page.results.into_iter();
             let listed = projects.filter_map(|known| known.organization).collect();
             Ok(of_organizations(listed, me))
         }
         401 => Err(ApiKeyError::Rejected(host.name())),
-        403 if is_for_projects(&answer) => single_project(http, host, key).await,
-        403 if detail(&answer).contains("requested organization") => {
+        403 if is_for_projects(&response) => single_project(http, host, key).await,
+        403 if detail(&response).contains("requested organization") => {
             Err(ApiKeyError::LimitUnknown {
                 limit: "some organizations",
                 remedy: ", or add the scope organization:read",
             })
         }
         403 => Err(ApiKeyError::MissingScopes(vec!["project:read".to_owned()])),
-        _ => Err(bad_answer(host, &answer)),
+        _ => Err(unexpected(host, &response)),
     }
 }
 
@@ -60,8 +61,8 @@ async fn single_project(
     host: &Host,
     key: &SecretString,
 ) -> Result<Reach, ApiKeyError> {
-    let answer = ask(http, host, "/api/projects/@current/", key).await?;
-    let project: Option<Numbered> = answer.json().filter(|_| answer.status.is_success());
+    let response = get(http, host, "/api/projects/@current/", key).await?;
+    let project: Option<Numbered> = response.json().filter(|_| response.status.is_success());
     match project {
         Some(project) => Ok(Reach::Projects(vec![project.id])),
         None => Err(ApiKeyError::LimitUnknown {
@@ -85,12 +86,12 @@ fn of_organizations(listed: BTreeSet<String>, me: Option<&Me>) -> Reach {
     }
 }
 
-fn is_for_projects(answer: &Answer) -> bool {
-    detail(answer).contains("only supported on project-based endpoints")
+fn is_for_projects(response: &Response) -> bool {
+    detail(response).contains("only supported on project-based endpoints")
 }
 
-fn detail(answer: &Answer) -> String {
-    let body: Option<Refusal> = answer.json();
+fn detail(response: &Response) -> String {
+    let body: Option<Refusal> = response.json();
     body.and_then(|body| body.detail).unwrap_or_default()
 }
 

@@ -16,16 +16,16 @@ use ring::digest;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::{Content, Record};
 use crate::file;
-use crate::record::{Content, Record};
 
 /// More bytes than a note has.
 const LARGEST: u64 = 4 << 10;
 
 /// What is noted about one record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Seen {
-    pub(crate) generation: u64,
+pub(super) struct Seen {
+    pub(super) generation: u64,
     /// Tells whether an older record holds the credential that is still in use: a server that does not
     /// rotate gives the same refresh token for the life of the session, and an API key stays the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn of(record: &Record) -> Self {
+    pub(super) fn of(record: &Record) -> Self {
         Self {
             generation: record.generation,
             credential: credential(&record.content).map(fingerprint),
@@ -41,19 +41,19 @@ impl Seen {
     }
 
     /// Whether `record` holds the credential that was noted.
-    pub(crate) fn is_of(&self, record: &Record) -> bool {
+    pub(super) fn is_of(&self, record: &Record) -> bool {
         self.credential.is_some() && self.credential == Self::of(record).credential
     }
 }
 
 /// The notes about the records of one folder.
-#[derive(Debug)]
-pub(crate) struct SeenFiles {
+#[derive(Clone, Debug)]
+pub(super) struct Generations {
     folder: PathBuf,
 }
 
-impl SeenFiles {
-    pub(crate) fn new(device_folder: &Path) -> Self {
+impl Generations {
+    pub(super) fn new(device_folder: &Path) -> Self {
         Self {
             folder: device_folder.join("generations"),
         }
@@ -69,7 +69,7 @@ impl SeenFiles {
 
     /// What is noted. A note that cannot be read keeps nobody from a session: it is there against an
     /// accident, and the record itself is authenticated.
-    pub(crate) fn read(&self, folder_name: &str, key: &str) -> Option<Seen> {
+    pub(super) fn read(&self, folder_name: &str, key: &str) -> Option<Seen> {
         let path = self.path(folder_name, key);
         let bytes = file::read(&path, LARGEST).unwrap_or_else(|error| {
             tracing::warn!(%error, "it is not known how new the stored sign-in has to be");
@@ -83,7 +83,7 @@ impl SeenFiles {
     }
 
     /// Notes that `record` was written or read, if that is not known.
-    pub(crate) fn note(&self, folder_name: &str, key: &str, known: Option<&Seen>, record: &Record) {
+    pub(super) fn note(&self, folder_name: &str, key: &str, known: Option<&Seen>, record: &Record) {
         let now = Seen::of(record);
         if known.is_some_and(|known| *known == now || known.generation > now.generation) {
             return;
@@ -95,15 +95,10 @@ impl SeenFiles {
     }
 }
 
-/// What is presented to get an access token, or in place of one.
+/// The secret that PostHog knows the session by.
 fn credential(content: &Content) -> Option<&SecretString> {
     match content {
-        Content::Tokens(tokens) => Some(
-            tokens
-                .refresh_token
-                .as_ref()
-                .unwrap_or(&tokens.access_token),
-        ),
+        Content::Tokens(tokens) => Some(tokens.credential()),
         Content::ApiKey { key, .. } => Some(key),
         Content::Ended { .. } => None,
     }
@@ -120,7 +115,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::connection::EndReason;
-    use crate::record::sample_tokens;
+    use crate::token_set::sample_tokens;
 
     fn tokens(generation: u64, refresh_token: &str) -> Record {
         let mut tokens = sample_tokens();
@@ -131,7 +126,7 @@ mod tests {
     #[test]
     fn a_note_is_private_and_holds_no_secret() {
         let device = tempfile::tempdir().unwrap();
-        let files = SeenFiles::new(device.path());
+        let files = Generations::new(device.path());
         assert_eq!(files.read("one", "us-1"), None);
         let record = tokens(7, "phr_secret");
         files.note("one", "us-1", None, &record);
@@ -153,7 +148,7 @@ mod tests {
     #[test]
     fn an_older_generation_never_lowers_the_note() {
         let device = tempfile::tempdir().unwrap();
-        let files = SeenFiles::new(device.path());
+        let files = Generations::new(device.path());
         files.note("one", "us-1", None, &tokens(7, "phr_new"));
         let known = files.read("one", "us-1");
         files.note("one", "us-1", known.as_ref(), &tokens(6, "phr_old"));
@@ -171,7 +166,7 @@ mod tests {
     #[test]
     fn a_note_that_makes_no_sense_is_no_note() {
         let device = tempfile::tempdir().unwrap();
-        let files = SeenFiles::new(device.path());
+        let files = Generations::new(device.path());
         file::write(&files.path("one", "us-1"), b"{").unwrap();
         assert_eq!(files.read("one", "us-1"), None);
         assert!(

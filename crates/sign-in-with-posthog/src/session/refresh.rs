@@ -4,16 +4,19 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 
-use super::{Reason, Session, SessionError, blocking};
+use super::error::SessionError;
+use super::{Reason, Session};
 use crate::attempt::is_address;
 use crate::connection::{ConnectionState, EndReason};
 use crate::fail_point;
 use crate::file::Lock;
 use crate::id_token::{self, IdTokenError};
-use crate::record::{Content, Record, TokenSet, Trouble};
+use crate::record::{Content, Record};
 use crate::revocation::{Revoke, revoke, revoke_leftover};
+use crate::task::blocking;
 use crate::token::AccessToken;
-use crate::token_endpoint::{self, Exchanged, Leftover, TokenAnswer, TokenError};
+use crate::token_endpoint::{self, Exchanged, Leftover, TokenError, TokenResponse};
+use crate::token_set::{TokenSet, Trouble};
 
 /// Requests per transaction. They all lie inside PostHog's grace of 120 s.
 const TRIES: u32 = 3;
@@ -57,7 +60,7 @@ impl Session {
     ) -> Result<AccessToken, SessionError> {
         // Neither sent nor renewed for a Host that it is not of.
         self.check_tokens(&tokens)?;
-        let now = self.inner.clock.unix_seconds();
+        let now = self.device.clock.unix_seconds();
         let valid = tokens.is_valid_for(0, now);
         let refused = reason.refuses(&tokens.access_token);
         let serves_as_it_is = match reason {
@@ -101,15 +104,15 @@ impl Session {
         tokens: TokenSet,
         serves: bool,
     ) -> Result<AccessToken, SessionError> {
-        let Some(_under_way) = self.inner.under_way.begin() else {
-            return Err(SessionError::Vault("the program is ending".into()));
+        let Some(_refreshing) = self.device.refreshes.begin() else {
+            return Err(SessionError::Closing);
         };
         // With a full or read-only disk the new tokens would be lost, and the old ones spent.
-        let (vault, record) = (
-            self.inner.vault.clone(),
+        let (records, record) = (
+            self.device.records.clone(),
             Record::new(generation, Content::Tokens(Box::new(tokens.clone()))),
         );
-        if let Err(error) = blocking(move || vault.check_writable(&record)).await {
+        if let Err(error) = blocking(move || records.check_writable(&record)).await {
             if serves {
                 tracing::warn!(connection = %self.shared.id, %error, "not refreshed");
                 return Ok(self.keep(&tokens));
@@ -120,7 +123,7 @@ impl Session {
         let mut tries = 0;
         let error = loop {
             tries += 1;
-            let before = self.inner.clock.unix_seconds();
+            let before = self.device.clock.unix_seconds();
             fail_point::reached("before_request");
             let left = TRANSACTION_TIME.saturating_sub(started.elapsed());
             let error = match self.request(&tokens, left).await {
@@ -155,14 +158,18 @@ impl Session {
             .await
     }
 
-    async fn request(&self, tokens: &TokenSet, time: Duration) -> Result<TokenAnswer, TokenError> {
+    async fn request(
+        &self,
+        tokens: &TokenSet,
+        time: Duration,
+    ) -> Result<TokenResponse, TokenError> {
         let Some(refresh_token) = &tokens.refresh_token else {
             return Err(TokenError::InvalidGrant);
         };
-        let (http, endpoint) = (&self.inner.http, &tokens.token_endpoint);
+        let (http, endpoint) = (&self.device.http, &tokens.token_endpoint);
         let client_id = &tokens.client_id;
         match token_endpoint::refresh(http, endpoint, client_id, refresh_token, time).await? {
-            Exchanged::Tokens(answer) => Ok(answer),
+            Exchanged::Tokens(response) => Ok(response),
             Exchanged::Unusable { error, leftover } => {
                 self.discard(tokens, &leftover).await;
                 Err(error)
@@ -170,15 +177,15 @@ impl Session {
         }
     }
 
-    /// Revokes the access token of an answer that is not adopted. Its refresh token is the one that is stored, or
-    /// comes again with the next request: a client that rotates gets the same pair within PostHog's grace, so
-    /// there the access token is left as well.
+    /// Revokes the access token of a response that is not adopted. Its refresh token is the one that is stored,
+    /// or comes again with the next request. A client that rotates gets the same pair within PostHog's grace, so
+    /// in that case the access token is left as well.
     async fn discard(&self, tokens: &TokenSet, leftover: &Leftover) {
         if !tokens.registered_dynamically && !is_address(&tokens.client_id) {
             return;
         }
         let endpoint = tokens.revocation_endpoint.as_ref();
-        let (http, which) = (&self.inner.http, Revoke::AccessTokenOnly);
+        let (http, which) = (&self.device.http, Revoke::AccessTokenOnly);
         revoke_leftover(http, endpoint, &tokens.client_id, leftover, which).await;
     }
 
@@ -189,7 +196,7 @@ impl Session {
         generation: u64,
         old: TokenSet,
         serves: bool,
-        mut answer: TokenAnswer,
+        mut answer: TokenResponse,
         before: i64,
     ) -> Result<AccessToken, SessionError> {
         if let Some(error) = foreign_id_token(&old, &answer) {
@@ -206,10 +213,10 @@ impl Session {
             .as_ref()
             .is_some_and(|scopes| !scopes.missing_from(&old.scopes).is_empty());
         let reach = answer.reach.take();
-        let new = renewed(old, answer, before);
+        let new = old.renewed(answer, before);
         if narrowed {
             let ended = self.end(held, generation, EndReason::Narrowed).await;
-            revoke(&self.inner.http, &new, Revoke::Everything).await;
+            revoke(&self.device.http, &new, Revoke::Everything).await;
             return ended;
         }
         // On a file system whose locks do not hold, somebody may have written meanwhile.
@@ -262,7 +269,7 @@ impl Session {
     ) -> Result<AccessToken, SessionError> {
         let followed = self.follow(current).await;
         if followed.is_err() {
-            revoke(&self.inner.http, new, Revoke::Everything).await;
+            revoke(&self.device.http, new, Revoke::Everything).await;
         }
         followed
     }
@@ -279,7 +286,7 @@ impl Session {
     ) -> Result<AccessToken, SessionError> {
         let pause = jittered(pause_after(&trouble, tokens.failures, retry_after));
         tokens.failures = tokens.failures.saturating_add(1);
-        tokens.not_before = self.inner.clock.unix_seconds().saturating_add(pause);
+        tokens.not_before = self.device.clock.unix_seconds().saturating_add(pause);
         tokens.trouble = Some(trouble.clone());
         // On a file system whose locks do not hold, somebody may have written newer tokens meanwhile.
         match self.read().await? {
@@ -294,21 +301,6 @@ impl Session {
         }
         let wait = Duration::from_secs(pause.unsigned_abs());
         access.ok_or_else(|| SessionError::of(Some(trouble), wait))
-    }
-}
-
-/// The tokens after a refresh that was asked for at `before`. A server that does not rotate sends no refresh
-/// token: the old one goes on. What went wrong before is over.
-fn renewed(old: TokenSet, answer: TokenAnswer, before: i64) -> TokenSet {
-    TokenSet {
-        access_token: answer.access_token,
-        refresh_token: answer.refresh_token.or(old.refresh_token),
-        expires_at: before.saturating_add(answer.expires_in),
-        obtained_at: before,
-        not_before: 0,
-        failures: 0,
-        trouble: None,
-        ..old
     }
 }
 
@@ -358,7 +350,7 @@ fn refusals_in_a_row(tokens: &TokenSet, now: i64) -> u32 {
 
 /// Rule T8: what an `id_token` beside refreshed tokens says against them. One that cannot be read says
 /// nothing: it is not needed here, and the tokens beside it are.
-fn foreign_id_token(old: &TokenSet, answer: &TokenAnswer) -> Option<IdTokenError> {
+fn foreign_id_token(old: &TokenSet, answer: &TokenResponse) -> Option<IdTokenError> {
     let issuer = old.issuer();
     let token = answer.id_token.as_ref()?.expose_secret();
     id_token::check_refreshed(token, &issuer, &old.client_id, &old.subject)
@@ -415,34 +407,6 @@ mod tests {
     }
 
     #[test]
-    fn renewed_tokens_keep_who_they_are_of_and_nothing_that_went_wrong() {
-        let old = || TokenSet {
-            not_before: 9_000,
-            failures: 3,
-            trouble: Some(Trouble::Busy),
-            refusals: 2,
-            ..crate::record::sample_tokens()
-        };
-        let answer = |refresh_token: Option<&str>| TokenAnswer {
-            access_token: "pha_new".into(),
-            refresh_token: refresh_token.map(Into::into),
-            expires_in: 3_600,
-            scopes: None,
-            id_token: None,
-            reach: None,
-        };
-        let new = renewed(old(), answer(Some("phr_new")), 5_000);
-        assert_eq!(new.access_token.expose_secret(), "pha_new");
-        assert_eq!((new.obtained_at, new.expires_at), (5_000, 8_600));
-        assert_eq!((new.not_before, new.failures, new.trouble), (0, 0, None));
-        // A row of refusals is only ended by time.
-        assert_eq!((new.refusals, new.subject), (2, old().subject));
-        assert_eq!(new.refresh_token.unwrap().expose_secret(), "phr_new");
-        let kept = renewed(old(), answer(None), 5_000).refresh_token.unwrap();
-        assert_eq!(kept.expose_secret(), "phr_refresh");
-    }
-
-    #[test]
     fn pauses_grow_with_each_failure_to_half_a_minute_offline_and_five_while_busy() {
         let offline = Trouble::Offline {
             sentence: String::new(),
@@ -480,7 +444,7 @@ mod tests {
         let tokens = TokenSet {
             obtained_at: 1_000,
             refusals: 1,
-            ..crate::record::sample_tokens()
+            ..crate::token_set::sample_tokens()
         };
         assert_eq!(refusals_in_a_row(&tokens, 1_059), 2);
         assert_eq!(refusals_in_a_row(&tokens, 1_060), 0);

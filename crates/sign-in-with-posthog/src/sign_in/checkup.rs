@@ -5,7 +5,8 @@ use std::path::Path;
 use super::SignIn;
 use crate::connection::Connection;
 use crate::file::{FileError, Lock};
-use crate::session::blocking;
+use crate::record::RecordError;
+use crate::task::blocking;
 use crate::vault::VaultError;
 
 impl SignIn {
@@ -16,7 +17,7 @@ impl SignIn {
     ///
     /// What keeps the keychain from being used.
     pub async fn check_keychain(&self) -> Result<(), VaultError> {
-        let vault = self.0.vault.clone();
+        let vault = self.device.vault().clone();
         blocking(move || vault.check_keychain()).await
     }
 
@@ -26,14 +27,13 @@ impl SignIn {
     ///
     /// A Vault that cannot be used, or a record that cannot be understood on this device or is not for the
     /// Connection's Host.
-    pub async fn check_stored(&self, connection: &Connection) -> Result<bool, VaultError> {
-        let (vault, session) = (self.0.vault.clone(), self.session_of(connection));
+    pub async fn check_stored(&self, connection: &Connection) -> Result<bool, RecordError> {
+        let (records, session) = (self.device.records.clone(), self.session_of(connection));
         blocking(move || {
-            let Some(record) = vault.read(session.id())? else {
+            let Some(record) = records.read(session.id())? else {
                 return Ok(false);
             };
-            let checked = session.check(&record.content);
-            checked.map_err(|error| VaultError::OtherHost(error.to_string()))?;
+            session.check(&record.content)?;
             Ok(true)
         })
         .await
@@ -46,7 +46,7 @@ impl SignIn {
     ///
     /// A lock that cannot be looked at.
     pub fn held_locks(&self) -> Result<Vec<String>, FileError> {
-        held_locks(&self.0.folder)
+        held_locks(&self.device.folder)
     }
 }
 

@@ -2,12 +2,13 @@
 
 use url::Url;
 
-use super::{BeginError, SignIn};
+use super::SignIn;
+use super::error::BeginError;
 use crate::attempt::is_address;
 use crate::host::Host;
 use crate::metadata::Metadata;
 use crate::registration::{self, RegistrationError};
-use crate::session::blocking;
+use crate::task::blocking;
 use crate::token_endpoint;
 
 impl SignIn {
@@ -20,10 +21,10 @@ impl SignIn {
             .registration_endpoint
             .as_ref()
             .ok_or_else(|| RegistrationError::NotOffered(host.name()))?;
-        let name = &self.0.client_name;
-        let client_id = registration::register(&self.0.http, host, endpoint, name).await?;
+        let name = &self.device.client_name;
+        let client_id = registration::register(&self.device.http, host, endpoint, name).await?;
         let (index, issuer, id) = (
-            self.0.index.clone(),
+            self.device.index.clone(),
             metadata.issuer.clone(),
             client_id.clone(),
         );
@@ -40,14 +41,15 @@ impl SignIn {
     ) -> bool {
         let endpoint = &metadata.token_endpoint;
         let known =
-            token_endpoint::knows_client(&self.0.http, endpoint, client_id, redirect_uri).await;
+            token_endpoint::knows_client(&self.device.http, endpoint, client_id, redirect_uri)
+                .await;
         known == Some(false)
     }
 
     /// Drops a client id, unless another one has taken its place meanwhile.
     pub(super) async fn drop_client(&self, issuer: &str, client_id: &str) {
         let (index, issuer, id) = (
-            self.0.index.clone(),
+            self.device.index.clone(),
             issuer.to_owned(),
             client_id.to_owned(),
         );

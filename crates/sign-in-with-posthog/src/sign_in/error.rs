@@ -84,12 +84,3 @@ pub enum MoveError {
     #[error(transparent)]
     Vault(#[from] VaultError),
 }
-
-/// Why a record could not be replaced.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReplaceError {
-    #[error(transparent)]
-    Lock(#[from] FileError),
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-}

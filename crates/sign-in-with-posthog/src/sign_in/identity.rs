@@ -8,18 +8,13 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use super::{CompleteError, SignIn};
+use super::SignIn;
+use super::error::CompleteError;
 use crate::attempt::Attempt;
 use crate::connection::{Account, Reach};
 use crate::http;
 use crate::id_token::{self, Claims, Expected, IdTokenError, Keys};
-use crate::token_endpoint::{TokenAnswer, TokenError};
-
-/// Pauses before a busy server is asked again during a sign-in.
-const BUSY_PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
-
-/// The longest pause that a user in front of a browser is made to wait.
-const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(3);
+use crate::token_endpoint::{self, TokenError, TokenResponse};
 
 /// How long the keys may take before they are needed.
 const EARLY_TIME: Duration = Duration::from_secs(5);
@@ -39,7 +34,7 @@ impl SignIn {
     pub(super) async fn identify(
         &self,
         attempt: &Attempt,
-        answer: &TokenAnswer,
+        answer: &TokenResponse,
         keys: JoinHandle<Option<Keys>>,
     ) -> Result<Account, CompleteError> {
         if let (Some(id_token), Some(jwks)) = (&answer.id_token, &attempt.metadata.jwks_uri) {
@@ -49,31 +44,31 @@ impl SignIn {
             let mut account = account(claims);
             if account.name.is_none() && account.email.is_none() {
                 // The claims may lie in userinfo only; not knowing a name is no reason to fail.
-                if let Some(told) = self.userinfo(attempt, answer).await
-                    && told.sub == account.subject
+                if let Some(said) = self.userinfo(attempt, answer).await
+                    && said.sub == account.subject
                 {
-                    account.name = told.full_name();
-                    account.email = told.email();
+                    account.name = said.full_name();
+                    account.email = said.email();
                 }
             }
             return Ok(account);
         }
-        let told = self
+        let said = self
             .userinfo(attempt, answer)
             .await
-            .filter(|told| !told.sub.is_empty())
+            .filter(|said| !said.sub.is_empty())
             .ok_or(CompleteError::NoIdentity)?;
         Ok(Account {
-            name: told.full_name(),
-            email: told.email(),
-            subject: told.sub,
+            name: said.full_name(),
+            email: said.email(),
+            subject: said.sub,
         })
     }
 
     async fn check_id_token(
         &self,
         attempt: &Attempt,
-        answer: &TokenAnswer,
+        answer: &TokenResponse,
         early: JoinHandle<Option<Keys>>,
         id_token: &SecretString,
         jwks: &Url,
@@ -83,7 +78,7 @@ impl SignIn {
             client_id: &attempt.client_id,
             nonce: &attempt.nonce,
             access_token: &answer.access_token,
-            now: self.0.clock.unix_seconds(),
+            now: self.device.clock.unix_seconds(),
         };
         let token = id_token.expose_secret();
         let mut result = Err(IdTokenError::UnknownKey);
@@ -92,7 +87,7 @@ impl SignIn {
         for _ in 0..2 {
             let keys = match keys.take() {
                 Some(keys) => keys,
-                None => patiently(|| self.keys(jwks)).await?,
+                None => token_endpoint::retry_while_busy(|| self.keys(jwks)).await?,
             };
             result = id_token::check(token, &keys, &expected);
             if result != Err(IdTokenError::UnknownKey) {
@@ -103,7 +98,7 @@ impl SignIn {
     }
 
     async fn keys(&self, jwks: &Url) -> Result<Keys, TokenError> {
-        let answer = http::send(self.0.http.get(jwks.clone())).await?;
+        let answer = http::send(self.device.http.get(jwks.clone())).await?;
         let status = answer.status.as_u16();
         answer.json().ok_or(TokenError::Busy {
             status,
@@ -111,10 +106,10 @@ impl SignIn {
         })
     }
 
-    async fn userinfo(&self, attempt: &Attempt, answer: &TokenAnswer) -> Option<UserInfo> {
+    async fn userinfo(&self, attempt: &Attempt, answer: &TokenResponse) -> Option<UserInfo> {
         let endpoint = attempt.metadata.userinfo_endpoint.clone()?;
         let request = self
-            .0
+            .device
             .http
             .get(endpoint)
             .bearer_auth(answer.access_token.expose_secret());
@@ -125,7 +120,7 @@ impl SignIn {
     pub(super) async fn introspect(
         &self,
         attempt: &Attempt,
-        answer: &TokenAnswer,
+        answer: &TokenResponse,
     ) -> Option<Reach> {
         #[derive(Deserialize)]
         struct Introspection {
@@ -138,31 +133,14 @@ impl SignIn {
         let endpoint = attempt.metadata.introspection_endpoint.clone()?;
         let token = answer.access_token.expose_secret();
         let request = self
-            .0
+            .device
             .http
             .post(endpoint)
             .bearer_auth(token)
             .form(&[("token", token)]);
-        let told: Introspection = http::send(request).await.ok()?.json()?;
-        let (teams, organizations) = (&told.scoped_teams, &told.scoped_organizations);
-        Reach::from_json(teams.as_ref(), organizations.as_ref()).filter(|_| told.active)
-    }
-}
-
-/// Asks again a few times while a server is busy: the code of an Attempt cannot be had twice, and a
-/// server that says it is busy has not used it up.
-pub(super) async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, TokenError>
-where
-    F: Future<Output = Result<T, TokenError>>,
-{
-    let mut pauses = BUSY_PAUSES.iter();
-    loop {
-        let result = ask().await;
-        let (Err(TokenError::Busy { retry_after, .. }), Some(&pause)) = (&result, pauses.next())
-        else {
-            return result;
-        };
-        tokio::time::sleep(retry_after.unwrap_or(pause).min(LONGEST_BUSY_PAUSE)).await;
+        let said: Introspection = http::send(request).await.ok()?.json()?;
+        let (teams, organizations) = (&said.scoped_teams, &said.scoped_organizations);
+        Reach::from_json(teams.as_ref(), organizations.as_ref()).filter(|_| said.active)
     }
 }
 

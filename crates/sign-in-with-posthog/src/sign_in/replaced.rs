@@ -1,9 +1,10 @@
-//! Credentials whose place another one has taken: off the list, and kept for a day so that it can be undone.
+//! Credentials that another one has replaced: off the list, and kept for a day so that this can be undone.
 
 use super::SignIn;
 use crate::connection::{Connection, ConnectionId};
 use crate::index::{IndexError, Replaced};
-use crate::session::{SessionError, blocking};
+use crate::session::SessionError;
+use crate::task::blocking;
 
 /// How long what was replaced is kept, in seconds.
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
@@ -21,10 +22,10 @@ impl SignIn {
         id: &ConnectionId,
         by: &ConnectionId,
     ) -> Result<(), SessionError> {
-        let _lock = self.lock(id).await?;
+        let _lock = self.device.lock(id).await?;
         self.session(id).forget();
-        let (index, id, by) = (self.0.index.clone(), id.clone(), by.clone());
-        let since = self.0.clock.unix_seconds();
+        let (index, id, by) = (self.device.index.clone(), id.clone(), by.clone());
+        let since = self.device.clock.unix_seconds();
         blocking(move || index.update(|index| index.set_aside(&id, by, since))).await?;
         Ok(())
     }
@@ -36,9 +37,9 @@ impl SignIn {
     /// A list that could not be read or written.
     pub async fn bring_back(&self, by: &ConnectionId) -> Result<Vec<Connection>, IndexError> {
         let (index, by, now) = (
-            self.0.index.clone(),
+            self.device.index.clone(),
             by.clone(),
-            self.0.clock.unix_seconds(),
+            self.device.clock.unix_seconds(),
         );
         blocking(move || {
             index.update(|index| {
@@ -65,7 +66,7 @@ impl SignIn {
     ///
     /// A Vault or list that could not be read or written.
     pub async fn remove_replaced(&self) -> Result<(), SessionError> {
-        let now = self.0.clock.unix_seconds();
+        let now = self.device.clock.unix_seconds();
         self.remove_replaced_that(|known| is_overdue(known, now))
             .await
     }
@@ -74,7 +75,7 @@ impl SignIn {
         &self,
         gone: impl Fn(&Replaced) -> bool,
     ) -> Result<(), SessionError> {
-        let index = self.0.index.clone();
+        let index = self.device.index.clone();
         let replaced = blocking(move || index.read()).await?.replaced;
         for known in replaced.iter().filter(|known| gone(known)) {
             self.remove_record(&known.connection.id, |index, id| {
@@ -91,7 +92,7 @@ impl SignIn {
 
     /// Every Connection with a record in the Vault: those on the list, and those that were replaced.
     pub(super) fn stored(&self) -> Result<Vec<Connection>, IndexError> {
-        let index = self.0.index.read()?;
+        let index = self.device.index.read()?;
         let replaced = index.replaced.into_iter().map(|known| known.connection);
         Ok(index.connections.into_iter().chain(replaced).collect())
     }

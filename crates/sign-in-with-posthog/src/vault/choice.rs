@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{VaultBackend, VaultError};
+use super::error::VaultError;
+use crate::connection::VaultBackend;
 use crate::file::{self, FileError, Lock};
 
 const VERSION: u32 = 1;
@@ -53,7 +54,7 @@ impl ChoiceFile {
         let Some(bytes) = file::read(&self.path, LARGEST)? else {
             return Ok(None);
         };
-        let corrupt = |_| VaultError::ChoiceCorrupt(self.path.clone());
+        let corrupt = |source| self.corrupt(source);
         let Version { version } = serde_json::from_slice(&bytes).map_err(corrupt)?;
         if version > VERSION {
             return Err(VaultError::Newer(self.path.display().to_string()));
@@ -85,10 +86,14 @@ impl ChoiceFile {
             backend,
             name,
         };
-        let bytes = serde_json::to_vec_pretty(&chosen)
-            .map_err(|_| VaultError::ChoiceCorrupt(self.path.clone()))?;
+        let bytes = serde_json::to_vec_pretty(&chosen).map_err(|source| self.corrupt(source))?;
         file::write(&self.path, &bytes)?;
         Ok(chosen)
+    }
+
+    fn corrupt(&self, source: serde_json::Error) -> VaultError {
+        let path = self.path.clone();
+        VaultError::ChoiceCorrupt { path, source }
     }
 
     fn lock(&self) -> Result<Lock, VaultError> {
@@ -129,6 +134,6 @@ mod tests {
         std::fs::write(folder.path().join("vault.json"), "{\"version\":2}").unwrap();
         assert!(matches!(file.read(), Err(VaultError::Newer(_))));
         std::fs::write(folder.path().join("vault.json"), "{").unwrap();
-        assert!(matches!(file.read(), Err(VaultError::ChoiceCorrupt(_))));
+        assert!(matches!(file.read(), Err(VaultError::ChoiceCorrupt { .. })));
     }
 }

@@ -13,7 +13,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
-use super::{Backend, VaultError};
+use super::backend::Backend;
+use super::error::VaultError;
 use crate::file::{self, FileError};
 
 /// First bytes of every file.

@@ -16,8 +16,9 @@ use keyring_core::api::CredentialStore;
 use keyring_core::{Entry, Error};
 use zeroize::Zeroizing;
 
+use super::backend::Backend;
+use super::error::{KeychainError, VaultError};
 use super::refusal::{Refusal, RefusalFile};
-use super::{Backend, VaultError};
 
 /// How long a keychain may take for one call, unless the program has less time.
 pub(super) const DEADLINE: Duration = Duration::from_secs(3);
@@ -159,9 +160,7 @@ impl Keychain {
         self.delete(KEY)?;
         match read {
             Some(value) if value.as_slice() == VALUE => Ok(()),
-            _ => Err(VaultError::Keychain(
-                "it does not keep what is stored in it".to_owned(),
-            )),
+            _ => Err(VaultError::Keychain(KeychainError::Forgetful)),
         }
     }
 
@@ -204,7 +203,7 @@ impl Keychain {
             // Nobody waits any more once the deadline is over.
             drop(answer.try_send(result));
         });
-        let stopped = || VaultError::Keychain("it stopped working".to_owned());
+        let stopped = || VaultError::Keychain(KeychainError::Stopped);
         thread.jobs.send(job).map_err(|_| stopped())?;
         match answers.recv_timeout(self.deadline) {
             Ok(result) => result,
@@ -255,7 +254,7 @@ impl Keychain {
                     job(&mut worker);
                 }
             })
-            .map_err(|error| VaultError::Keychain(error.to_string()))?;
+            .map_err(|error| VaultError::Keychain(KeychainError::Thread(error)))?;
         let thread = Thread { jobs, progress };
         threads.current = Some(thread.clone());
         Ok((thread, is_asking))
@@ -276,9 +275,7 @@ impl Worker {
         work: impl FnOnce(&Entry) -> keyring_core::Result<T>,
     ) -> Result<Option<T>, VaultError> {
         self.progress.is_at(Step::Connecting);
-        let entry = self
-            .entry(service, user)
-            .map_err(|error| unreachable(&error))?;
+        let entry = self.entry(service, user).map_err(unreachable)?;
         let is_locked = (self.access.is_locked)() == Some(true);
         if is_locked && may_ask.is_none_or(|has_asked| has_asked.swap(true, Ordering::SeqCst)) {
             return Err(VaultError::KeychainLocked);
@@ -296,7 +293,7 @@ impl Worker {
                 if matches!(error, Error::PlatformFailure(_)) {
                     self.store = None;
                 }
-                Err(told(&error))
+                Err(without_secrets(error))
             }
         }
     }
@@ -346,28 +343,24 @@ impl fmt::Debug for Keychain {
     }
 }
 
-/// What a keychain's error says, without what it may carry: some hold the entry's bytes.
-fn told(error: &Error) -> VaultError {
-    match error {
-        Error::NoStorageAccess(_) => VaultError::KeychainLocked,
-        Error::PlatformFailure(source) => VaultError::Keychain(source.to_string()),
-        Error::TooLong(_, limit) => {
-            VaultError::Keychain(format!("it holds no more than {limit} bytes per entry"))
-        }
-        Error::Ambiguous(_) => {
-            VaultError::Keychain("it holds several entries of the same name".to_owned())
-        }
-        _ => VaultError::Keychain("it refuses the entry".to_owned()),
-    }
+/// A keychain's error, without what may hold the entry's bytes.
+fn without_secrets(error: Error) -> VaultError {
+    VaultError::Keychain(match error {
+        Error::NoStorageAccess(_) => return VaultError::KeychainLocked,
+        Error::PlatformFailure(source) => KeychainError::Platform(source),
+        Error::TooLong(_, limit) => KeychainError::TooLong(limit),
+        Error::Ambiguous(_) => KeychainError::Ambiguous,
+        _ => KeychainError::Refused,
+    })
 }
 
-/// Why there is no way to the keychain.
-fn unreachable(error: &Error) -> VaultError {
+/// Why the keychain cannot be reached.
+fn unreachable(error: Error) -> VaultError {
     match error {
         Error::PlatformFailure(source) => {
             VaultError::KeychainUnreachable(format!("{}: {source}", bus()))
         }
-        error => told(error),
+        error => without_secrets(error),
     }
 }
 

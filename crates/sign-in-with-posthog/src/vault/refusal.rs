@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::VaultError;
+use super::error::VaultError;
 use crate::file;
 
 /// How long a refusal is remembered, in seconds.

@@ -350,7 +350,8 @@ pub fn client() -> reqwest::Client {
 /// The configuration of a program with its state under `folder`, on the device's own clock.
 pub fn config(folder: &Path) -> Config {
     let scopes = Scopes::parse(SCOPES);
-    let mut config = Config::new(folder.join("program"), client(), "Test program", scopes);
+    let mut config = Config::new(folder.join("program"), "Test program", scopes);
+    config.http = Some(client());
     config.vault = VaultChoice::EncryptedFile;
     config.device_folder = Some(folder.join("device"));
     config

@@ -112,7 +112,8 @@ impl Harness {
 
 fn config(folder: &Path, kind: Kind, clock: Arc<MovedClock>, http: reqwest::Client) -> Config {
     let scopes = Scopes::parse("openid profile project:read query:read");
-    let mut config = Config::new(folder.join("sign-in"), http, "PocketHog", scopes);
+    let mut config = Config::new(folder.join("sign-in"), "PocketHog", scopes);
+    config.http = Some(http);
     config.api_key_scopes = Scopes::parse("project:read query:read");
     config.clock = clock;
     config.vault = VaultChoice::EncryptedFile;
