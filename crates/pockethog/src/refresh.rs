@@ -164,8 +164,17 @@ pub fn keep_discovery(
     access::keep_list(snapshots, &connections, connection, found)
 }
 
+/// What came of reading the projects of several Connections.
+#[derive(Debug, Default)]
+pub struct Lists {
+    /// Connections whose list was read, be it in part.
+    pub read: HashSet<ConnectionId>,
+    /// What could not be read.
+    pub failures: Vec<Failure>,
+}
+
 /// Reads the projects of several Connections again, side by side, and stores them. Those that have ended are
-/// not asked.
+/// not asked. `lists` tells what has come so far, also to a caller who does not wait for the end.
 ///
 /// # Errors
 ///
@@ -174,7 +183,8 @@ pub async fn discoveries(
     program: &Program,
     snapshots: &mut Snapshots,
     connections: &[Connection],
-) -> Result<Vec<Failure>, SnapshotError> {
+    lists: &mut Lists,
+) -> Result<(), SnapshotError> {
     let mut reading: FuturesUnordered<_> = connections
         .iter()
         .filter(|connection| connection.is_active())
@@ -183,13 +193,15 @@ pub async fn discoveries(
             (connection, discover(&client, connection).await)
         })
         .collect();
-    let mut failures = Vec::new();
     // Each is stored as it arrives: whoever asks may have to leave before the last one does.
     while let Some((connection, found)) = reading.next().await {
         keep_discovery(program, snapshots, &connection.id, &found)?;
-        failures.extend(found.failures);
+        if found.failures.is_empty() || !found.projects.is_empty() {
+            lists.read.insert(connection.id.clone());
+        }
+        lists.failures.extend(found.failures);
     }
-    Ok(failures)
+    Ok(())
 }
 
 /// Refreshes everything the home screen shows: numbers of known projects at once, lists of projects

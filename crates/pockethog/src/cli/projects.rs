@@ -15,7 +15,7 @@ use crate::discovery::Failure;
 use crate::preferences::Preferences;
 use crate::program::Program;
 use crate::project::Project;
-use crate::refresh;
+use crate::refresh::{self, Lists};
 use crate::snapshot::Snapshots;
 
 /// List every project that the sign-ins reach.
@@ -41,9 +41,10 @@ pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError>
     let mut snapshots = program.snapshots()?;
     let progress = Progress::new("Reading the projects …");
     let started = Timestamp::now();
-    let reading = refresh::discoveries(program, &mut snapshots, &connections);
+    let mut lists = Lists::default();
+    let reading = refresh::discoveries(program, &mut snapshots, &connections, &mut lists);
     let mut failures = match console.watch_in_time(&progress, reading).await {
-        Ok(read) => read.map(|_| Vec::new())?,
+        Ok(read) => read.map(|()| Vec::new())?,
         // What was listed before, and by those that answered, is there all the same.
         Err(time) => unread_lists(&snapshots, &connections, 0, started, time)?,
     };
@@ -54,13 +55,11 @@ pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError>
     console.remark_on(&snapshots, problem.as_ref());
     access::keep_shown(&mut projects, &connections);
     preferences.sort(&mut projects);
-    let mut answered = false;
     for connection in &connections {
         let of_connection = match access::failure(connection) {
             Some(failure) => vec![failure],
             None => listed(&snapshots, connection)?,
         };
-        answered |= is_answered(&snapshots, connection, started, &of_connection)?;
         failures.extend(of_connection);
     }
     let ended: HashSet<&ConnectionId> = connections
@@ -79,30 +78,15 @@ pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError>
         print_failures(console, &failures);
         print_remedies(console, &connections);
     }
-    let needs_sign_in = failures.iter().any(|failure| failure.needs_sign_in);
     Ok(if failures.is_empty() {
         Exit::Done
-    } else if needs_sign_in && !answered {
-        Exit::SignInNeeded
-    } else if projects.is_empty() {
-        Exit::Failed
-    } else {
+    } else if !lists.read.is_empty() {
         Exit::Partly
+    } else if failures.iter().any(|failure| failure.needs_sign_in) {
+        Exit::SignInNeeded
+    } else {
+        Exit::Failed
     })
-}
-
-/// Whether the list of a Connection was read in this run, be it in part.
-fn is_answered(
-    snapshots: &Snapshots,
-    connection: &Connection,
-    started: Timestamp,
-    failures: &[Failure],
-) -> Result<bool, CliError> {
-    let host = connection.host.name();
-    let is_refused = |failure: &Failure| failure.needs_sign_in || failure.what == host;
-    let found = snapshots.discovery(&connection.id)?;
-    let is_new = found.is_some_and(|found| found.found_at.as_second() >= started.as_second());
-    Ok(is_new && !failures.iter().any(is_refused))
 }
 
 /// What the last list of a Connection could not read.

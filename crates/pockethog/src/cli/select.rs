@@ -12,7 +12,7 @@ use crate::accounts::ApiClient;
 use crate::preferences::Preferences;
 use crate::program::Program;
 use crate::project::Project;
-use crate::refresh;
+use crate::refresh::{self, Lists};
 use crate::snapshot::Snapshots;
 
 /// The project that a command is about, with the means to ask PostHog about it.
@@ -128,12 +128,13 @@ pub async fn projects(
         Ok(found) => return Ok(found),
     }
     let progress = Progress::new("Reading the list of projects …");
-    let reading = refresh::discoveries(program, snapshots, connections);
-    let read = console.watch_in_time(&progress, reading).await;
-    let failures = match read {
-        Ok(failures) => failures?,
-        Err(time) => vec![time.failure("The list of projects")],
-    };
+    let mut lists = Lists::default();
+    let reading = refresh::discoveries(program, snapshots, connections, &mut lists);
+    match console.watch_in_time(&progress, reading).await {
+        Ok(read) => read?,
+        Err(time) => lists.failures = vec![time.failure("The list of projects")],
+    }
+    let failures = lists.failures;
     find_all(&reachable(snapshots)?).map_err(|error| {
         // Without the list nobody knows whether there is such a project.
         match failures.iter().find(|failure| failure.transient) {

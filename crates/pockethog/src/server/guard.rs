@@ -38,7 +38,7 @@ use sign_in_with_posthog::Peer;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use super::access::{Entry, SESSION_LIFE};
+use super::access::{Entry, PRINTED_CODE_LIFE, SESSION_LIFE};
 use super::answer::{page, see_other};
 use super::handshake;
 use super::listener::Client;
@@ -441,7 +441,7 @@ async fn register(
     let Some((code, life)) = state.keyholder().code(&request) else {
         return Refusal::Locked.answer();
     };
-    let access = state.access();
+    let (access, life) = (state.access(), life.min(PRINTED_CODE_LIFE));
     access.register(code.digest(), life, Instant::now());
     StatusCode::NO_CONTENT.into_response()
 }

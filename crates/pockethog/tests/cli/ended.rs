@@ -132,6 +132,39 @@ async fn a_list_that_nobody_answered_is_no_part_of_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lists_of_organizations_alone_are_nothing_that_was_read() {
+    let (harness, before) = signed_in_twice().await;
+    for endpoint in [Endpoint::OrganizationProjects, Endpoint::Project] {
+        harness.demo.eu().fail_next(Failure {
+            endpoint,
+            times: 1000,
+            what: Fault::Html502,
+            when: When::Before,
+        });
+    }
+    // One of the two can be read.
+    harness.run(&["projects", "--json"]).await.ended(5);
+    harness.demo.us().revoke_all();
+    let run = harness.run(&["projects", "--json"]).await.ended(4);
+    names_the_end(&run.json());
+    assert_eq!(
+        of_host(&run.json(), "eu").len(),
+        of_host(&before, "eu").len()
+    );
+    // Without an end there is nothing to sign in to.
+    let harness = Harness::signed_in().await;
+    harness.run(&["projects"]).await.ended(0);
+    harness.demo.us().fail_next(Failure {
+        endpoint: Endpoint::OrganizationProjects,
+        times: 1000,
+        what: Fault::Html502,
+        when: When::Before,
+    });
+    let run = harness.run(&["projects", "--json"]).await.ended(1);
+    assert!(!of_host(&run.json(), "us").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_that_was_revoked_stays_in_sight_on_every_call() {
     let (harness, before) = signed_in_twice().await;
     harness.demo.us().revoke_all();

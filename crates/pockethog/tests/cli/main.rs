@@ -10,6 +10,7 @@ mod preferences;
 mod projects;
 mod proxy;
 mod queries;
+mod seen_by_others;
 mod shape;
 mod sign_in;
 mod storage;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pockethog::server::{Launch, LaunchError, launch};
 use reqwest::StatusCode;
@@ -99,6 +100,18 @@ async fn a_request_for_a_code_without_the_key_is_refused() {
         .json(&forged);
     let text = answer.send().await.unwrap().text().await.unwrap();
     assert!(text.contains("Another site"), "{text}");
+}
+
+#[tokio::test]
+async fn a_code_that_is_asked_for_without_end_is_bounded() {
+    let desk = Desk::new().await;
+    let second = open(desk.home.path(), NOWHERE, NOWHERE);
+    let Launch::Running(app) = launch(Arc::new(second), 0).await.unwrap() else {
+        panic!("two of them run");
+    };
+    let address = app.open_address(Duration::MAX).await.unwrap();
+    let opened = browser().get(&address).send().await.unwrap();
+    assert_eq!(opened.status(), StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
