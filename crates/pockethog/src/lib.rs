@@ -29,3 +29,4 @@ pub mod report;
 pub mod server;
 pub mod snapshot;
 pub mod widget;
+pub mod wording;

@@ -23,6 +23,7 @@ use crate::key_swap::{self, Outcome};
 use crate::pages;
 use crate::preferences::Preferences;
 use crate::program::Program;
+use crate::wording;
 
 /// How long the lists of projects may take before an API key is kept.
 const SWAP_TIME: Duration = Duration::from_secs(20);
@@ -224,7 +225,7 @@ async fn replace_keys(
         let progress = Progress::new("Handing the projects of your API key over …");
         let swapping = swap(program, &key, new);
         let outcome = console.watch(&progress, swapping).await;
-        let mut sentence = outcome.sentence(new);
+        let mut sentence = wording::key_swap(&outcome, new);
         if outcome.is_gone() {
             keys.removed.push(key.id.to_string());
         } else {

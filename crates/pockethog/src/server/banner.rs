@@ -17,6 +17,7 @@ use crate::key_swap::{self, Outcome};
 use crate::live::Change;
 use crate::pages::layout::{Notice, Tone};
 use crate::preferences::Banner;
+use crate::wording;
 
 /// How long a snoozed banner stays away.
 const SNOOZE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -89,7 +90,7 @@ fn key_connection(state: &State, id: &str) -> Result<Option<Connection>, PageErr
 /// Lets the Connection `new` take the place of `key` as far as it reaches, and says what became of the key.
 pub async fn swap(state: &Arc<State>, key: &Connection, new: &Connection) {
     let outcome = swapped(state, key, new).await;
-    let mut text = outcome.sentence(new);
+    let mut text = wording::key_swap(&outcome, new);
     let (tone, action) = match &outcome {
         Outcome::Replaced => (Tone::Good, None),
         Outcome::NotListed => {

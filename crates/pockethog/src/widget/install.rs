@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::words::shell_quoted;
+
 /// A program that shows widgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -366,15 +368,6 @@ impl Call {
             .map(|(name, value)| format!("{name}={value}"));
         std::iter::once("env".to_owned()).chain(pairs).collect()
     }
-}
-
-/// One word for a POSIX shell.
-pub(super) fn shell_quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-=:,+@".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// One word for a unit file: systemd.service(5), "Command lines".

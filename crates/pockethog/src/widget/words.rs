@@ -164,6 +164,15 @@ fn joined<const N: usize>(parts: [String; N]) -> String {
     said.join(" · ")
 }
 
+/// One word for a POSIX shell.
+pub(super) fn shell_quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-=:,+@".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,8 +8,9 @@
 //! ends with an error.
 
 use super::content::{Content, Numbers};
-use super::install::shell_quoted;
-use super::words::{change, figure, placeholder, remark, sentence, short_name, sum_remark};
+use super::words::{
+    change, figure, placeholder, remark, sentence, shell_quoted, short_name, sum_remark,
+};
 use crate::format::{ago, arrow};
 use crate::plain::plain;
 
