@@ -1,4 +1,4 @@
-//! Both regions, started together.
+//! Both regions, and a self-hosted PostHog if it is wanted, started together.
 
 use std::io;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub struct Options {
     pub us_port: u16,
     /// Port of the EU region; 0: any.
     pub eu_port: u16,
+    /// Whether a self-hosted PostHog runs beside the two regions.
+    pub self_hosted: bool,
     /// Address that the US region gives for itself, where something stands before it; `None`: its own.
     pub us_address: Option<String>,
 }
@@ -39,35 +41,44 @@ impl Default for Options {
             now: None,
             us_port: 0,
             eu_port: 0,
+            self_hosted: false,
             us_address: None,
         }
     }
 }
 
-/// Two running regions. Dropping it stops both.
+/// Running PostHogs. Dropping it stops all of them.
 #[derive(Debug)]
 pub struct Demo {
     us: Instance,
     eu: Instance,
-    /// A region stops when its sender is gone.
-    _stop: [oneshot::Sender<()>; 2],
+    self_hosted: Option<Instance>,
+    /// A PostHog stops when its sender is gone.
+    _stop: Vec<oneshot::Sender<()>>,
 }
 
 impl Demo {
-    /// Starts both regions on 127.0.0.1; they answer when this returns.
+    /// Starts everything on 127.0.0.1; it answers when this returns.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let (us, stop_us) = region(
-            RegionName::Us,
-            options.us_port,
-            options.us_address.clone(),
-            &options,
-        )
-        .await?;
-        let (eu, stop_eu) = region(RegionName::Eu, options.eu_port, None, &options).await?;
+        let world = |name| World::new(name, options.size);
+        let (us, eu) = (RegionName::Us, RegionName::Eu);
+        let address = options.us_address.clone();
+        let (us, stop_us) = region(us, world(us), options.us_port, address, &options).await?;
+        let (eu, stop_eu) = region(eu, world(eu), options.eu_port, None, &options).await?;
+        let mut stop = vec![stop_us, stop_eu];
+        let mut self_hosted = None;
+        if options.self_hosted {
+            let world = World::self_hosted();
+            let (own, stop_own) = region(RegionName::Us, world, 0, None, &options).await?;
+            own.play_self_hosted();
+            stop.push(stop_own);
+            self_hosted = Some(own);
+        }
         Ok(Self {
             us,
             eu,
-            _stop: [stop_us, stop_eu],
+            self_hosted,
+            _stop: stop,
         })
     }
 
@@ -80,10 +91,16 @@ impl Demo {
     pub fn eu(&self) -> &Instance {
         &self.eu
     }
+
+    /// The self-hosted PostHog, if [`Options::self_hosted`] asked for it.
+    pub fn self_hosted(&self) -> Option<&Instance> {
+        self.self_hosted.as_ref()
+    }
 }
 
 async fn region(
     name: RegionName,
+    world: World,
     port: u16,
     address: Option<String>,
     options: &Options,
@@ -94,7 +111,7 @@ async fn region(
         name,
         address.unwrap_or(own),
         Clock::new(options.now),
-        World::new(name, options.size),
+        world,
         options.seed,
     ));
     let router = Router::new()

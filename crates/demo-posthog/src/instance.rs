@@ -25,6 +25,8 @@ pub struct Instance(Arc<Server>);
 /// A personal API key to be made.
 #[derive(Clone, Debug)]
 pub struct ApiKeyOptions {
+    /// What the person called it.
+    pub label: String,
     /// Space-separated scopes; `*` for all.
     pub scopes: String,
     /// Projects it is limited to; empty: no limit.
@@ -39,6 +41,7 @@ impl Default for ApiKeyOptions {
     /// All that PocketHog asks for, for the first person.
     fn default() -> Self {
         Self {
+            label: "Made by a test".to_owned(),
             scopes: "organization:read project:read query:read event_definition:read annotation:read annotation:write user:read".to_owned(),
             scoped_teams: Vec::new(),
             scoped_organizations: Vec::new(),
@@ -114,7 +117,7 @@ impl Instance {
         *self.0.refusals() = crate::server::Refusals::default();
     }
 
-    /// Delays every answer; a query holds its slot meanwhile.
+    /// Delays every answer to a program; a query holds its slot meanwhile. Pages are not delayed.
     pub fn set_latency(&self, latency: Duration) {
         *self.0.latency() = latency;
     }
@@ -231,7 +234,7 @@ impl Instance {
         let key = secrets::api_key();
         let made = ApiKey {
             id: secrets::alphanumeric(12),
-            label: "Made by a test".to_owned(),
+            label: options.label,
             person: options.person,
             scopes: scopes::split(&options.scopes),
             reach,

@@ -90,6 +90,21 @@ impl Route {
         }
     }
 
+    /// Whether a person's browser opens it, and not a program.
+    pub(crate) fn is_page(&self) -> bool {
+        matches!(
+            self,
+            Self::Authorize
+                | Self::Front
+                | Self::Style
+                | Self::Login
+                | Self::Logout
+                | Self::ConnectedApps
+                | Self::RevokeApp
+                | Self::Unknown
+        )
+    }
+
     /// What counters and failures call it.
     pub(crate) fn endpoint(&self) -> Endpoint {
         match self {

@@ -176,7 +176,7 @@ impl Server {
         lock(&self.opened)
     }
 
-    /// Waits as long as every request is made to wait.
+    /// Waits as long as every request of a program is made to wait.
     pub(crate) async fn delay(&self) {
         let latency = *self.latency();
         if !latency.is_zero() {
@@ -202,14 +202,7 @@ impl Server {
             Route::Revocation => revocation::answer(self, call),
             Route::Introspection => introspection::answer(self, call),
             Route::Userinfo => userinfo::answer(self, call),
-            Route::Authorize
-            | Route::Front
-            | Route::Style
-            | Route::Login
-            | Route::Logout
-            | Route::ConnectedApps
-            | Route::RevokeApp
-            | Route::Unknown => pages::answer(self, call, route),
+            page if page.is_page() => pages::answer(self, call, page),
             _ => api::answer(self, call, route).await,
         }
     }
@@ -243,8 +236,8 @@ pub(crate) async fn respond(
         return errors::too_large().into();
     };
     let call = Call::new(parts.method, parts.uri, parts.headers, body);
-    // A query is delayed while it holds its slot.
-    if endpoint != Endpoint::Query {
+    // A query is delayed while it holds its slot, and a person who clicks through the pages is not.
+    if endpoint != Endpoint::Query && !route.is_page() {
         server.delay().await;
     }
     let failure = server.failures().take(endpoint);

@@ -1,4 +1,4 @@
-//! The invented organizations, projects and people of the two regions.
+//! The invented organizations, projects and people.
 //!
 //! Everything here is made up, and fixed: two runs with one seed show the same numbers.
 
@@ -121,6 +121,12 @@ impl World {
         }
     }
 
+    /// The world of a self-hosted PostHog.
+    pub fn self_hosted() -> Self {
+        let people = vec![person(1, "Ada", "Lovelace"), person(2, "Mary", "Anning")];
+        Self::table(people, "self-hosted", 31, &SELF_HOSTED)
+    }
+
     /// A person by number.
     pub fn person(&self, id: u64) -> Option<&Person> {
         self.people.iter().find(|person| person.id == id)
@@ -163,6 +169,11 @@ impl World {
             RegionName::Us => 11,
             RegionName::Eu => 21,
         };
+        Self::table(people, region.key(), base, table)
+    }
+
+    /// Projects are numbered from `base`.
+    fn table(people: Vec<Person>, space: &str, base: u64, table: &[Row]) -> Self {
         let mut organizations: Vec<Organization> = Vec::new();
         let mut projects = Vec::new();
         for (nth, (organization, name, website, time_zone, visitors)) in (0..).zip(table) {
@@ -171,7 +182,7 @@ impl World {
                 .any(|known| known.name == *organization)
             {
                 organizations.push(Organization {
-                    id: uuid(region.key(), organization),
+                    id: uuid(space, organization),
                     name: (*organization).to_owned(),
                     members: if OF_THE_FIRST_PERSON.contains(organization) {
                         vec![1]
@@ -183,7 +194,7 @@ impl World {
             projects.push(Project {
                 id: base + nth,
                 name: (*name).to_owned(),
-                organization: uuid(region.key(), organization),
+                organization: uuid(space, organization),
                 time_zone: (*time_zone).to_owned(),
                 website: (*website).to_owned(),
                 visitors: *visitors,
@@ -343,6 +354,30 @@ const EU: [Row; 7] = [
         "qunfudh.example",
         "Asia/Dubai",
         58,
+    ),
+];
+
+const SELF_HOSTED: [Row; 3] = [
+    (
+        "Lantern Co-op",
+        "Lantern Wiki",
+        "wiki.lantern.example",
+        "Europe/Paris",
+        170,
+    ),
+    (
+        "Lantern Co-op",
+        "Lantern Shop",
+        "shop.lantern.example",
+        "Europe/Paris",
+        95,
+    ),
+    (
+        "Lantern Co-op",
+        "Ferry Times",
+        "ferry.example",
+        "America/Halifax",
+        40,
     ),
 ];
 

@@ -32,6 +32,22 @@ pub type ApiClient = Client<SessionBearer>;
 pub struct Clouds {
     us: Host,
     eu: Host,
+    /// The self-hosted PostHog of a demo, beside which there is no other.
+    demo: Option<Host>,
+}
+
+/// Why a Host cannot be chosen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChoiceError {
+    /// It is no address of a PostHog.
+    #[error(transparent)]
+    Address(#[from] HostError),
+    /// This is a demo, and it is not one of the demo's.
+    #[error(
+        "a demo signs in at its own PostHogs alone, which are us, eu and {0}; for a real one, start PocketHog without the demo"
+    )]
+    NotTheDemos(String),
 }
 
 impl Clouds {
@@ -48,6 +64,7 @@ impl Clouds {
         Ok(Self {
             us: host(Region::Us, "POCKETHOG_US_URL")?,
             eu: host(Region::Eu, "POCKETHOG_EU_URL")?,
+            demo: None,
         })
     }
 
@@ -60,7 +77,25 @@ impl Clouds {
         Ok(Self {
             us: Host::cloud_at(Region::Us, us)?,
             eu: Host::cloud_at(Region::Eu, eu)?,
+            demo: None,
         })
+    }
+
+    /// The three PostHogs of a demo. Nothing else can be chosen.
+    ///
+    /// # Errors
+    ///
+    /// As [`Clouds::from_environment`].
+    pub fn of_demo(us: &str, eu: &str, self_hosted: &str) -> Result<Self, HostError> {
+        Ok(Self {
+            demo: Some(Host::self_hosted(self_hosted)?),
+            ..Self::at(us, eu)?
+        })
+    }
+
+    /// Whether they are those of a demo.
+    pub fn is_demo(&self) -> bool {
+        self.demo.is_some()
     }
 
     /// The Host of a region.
@@ -75,23 +110,26 @@ impl Clouds {
     ///
     /// # Errors
     ///
-    /// As [`Host::self_hosted`].
-    pub fn parse(&self, typed: &str) -> Result<Host, HostError> {
+    /// As [`Host::self_hosted`], and in a demo every Host that is not one of its own.
+    pub fn parse(&self, typed: &str) -> Result<Host, ChoiceError> {
         match typed.trim().to_ascii_lowercase().as_str() {
             "us" => return Ok(self.us.clone()),
             "eu" => return Ok(self.eu.clone()),
             _ => {}
         }
         let host = Host::self_hosted(typed)?;
-        Ok(match host.region() {
-            Some(region) => self.host(region).clone(),
-            // The replaced address of a region is that region.
-            None => [&self.us, &self.eu]
-                .into_iter()
-                .find(|cloud| cloud.base_url() == host.base_url())
-                .cloned()
-                .unwrap_or(host),
-        })
+        if let Some(region) = host.region() {
+            return Ok(self.host(region).clone());
+        }
+        // The replaced address of a region is that region.
+        let mut clouds = [&self.us, &self.eu].into_iter();
+        if let Some(cloud) = clouds.find(|cloud| cloud.base_url() == host.base_url()) {
+            return Ok(cloud.clone());
+        }
+        match &self.demo {
+            Some(own) if *own != host => Err(ChoiceError::NotTheDemos(own.issuer())),
+            _ => Ok(host),
+        }
     }
 }
 
@@ -257,5 +295,19 @@ mod tests {
             Some(1)
         );
         assert_eq!(clouds.parse(" EU ").unwrap().key(), "eu");
+    }
+
+    #[test]
+    fn a_demo_knows_its_own_posthogs_alone() {
+        let own = "http://127.0.0.1:3";
+        let clouds = Clouds::of_demo("http://127.0.0.1:1", "http://127.0.0.1:2", own).unwrap();
+        assert_eq!(clouds.parse(own).unwrap().key(), own);
+        for (typed, port) in [("us", 1), ("https://eu.posthog.com", 2)] {
+            assert_eq!(clouds.parse(typed).unwrap().base_url().port(), Some(port));
+        }
+        for typed in ["https://posthog.example.org", "http://127.0.0.1:4"] {
+            let refused = clouds.parse(typed).unwrap_err();
+            assert!(refused.to_string().contains(own), "{refused}");
+        }
     }
 }

@@ -145,6 +145,7 @@ fn proxy() -> Option<Finding> {
 /// Why nothing but the folders could be looked at.
 fn not_opened(error: &StartError) -> Finding {
     let advice = match error {
+        StartError::Demo(_) => "Nothing of it is used meanwhile.",
         StartError::Cloud(_) => "Correct the variable, or unset it.",
         _ => "Everything else can be looked at once that is mended.",
     };

@@ -39,11 +39,16 @@ pub fn check_certificates() -> reqwest::Result<()> {
     builder().build().map(drop)
 }
 
-fn builder() -> reqwest::ClientBuilder {
-    // A second call in one process finds the provider in place, which is as good.
+/// Chooses what encrypts, without which no client can be built. A second call in one process finds it in place, which
+/// is as good.
+pub fn choose_provider() {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    choose_provider();
     crate::proxy::applied(reqwest::Client::builder())
         .user_agent(USER_AGENT)
         .redirect(Policy::none())

@@ -7,6 +7,7 @@ pub mod charts;
 pub mod cli;
 pub mod colours;
 pub mod conversions;
+pub mod demo_home;
 pub mod discovery;
 pub mod doctor;
 pub mod folders;

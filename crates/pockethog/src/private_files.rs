@@ -6,8 +6,10 @@
 //! that these could not open.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 /// Why a folder or a file is not used.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +173,20 @@ pub fn make_file(path: &Path) -> Result<(), PrivateError> {
         private_options().open(path).map_err(failed(path))?;
     }
     keep_private(path)
+}
+
+/// Writes a file that this user alone can read, whole or not at all.
+///
+/// # Errors
+///
+/// A folder that cannot be written to.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    // A temporary file is made for its owner alone, and keeps that when it is renamed.
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 fn private_options() -> OpenOptions {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sign_in_with_posthog::{Connection, ConnectionId, HostError, IndexError, OpenError, SignIn};
 
 use crate::accounts::{self, ApiClient, Clouds, Keeping};
+use crate::demo_home::{self, DemoHomeError};
 use crate::folders::{Folders, NoHome};
 use crate::http;
 use crate::preferences::{Preferences, PreferencesError};
@@ -46,6 +47,9 @@ pub enum StartError {
     /// The folder belongs to another user.
     #[error(transparent)]
     Foreign(#[from] PrivateError),
+    /// The folder is the home of a demo that does not run.
+    #[error(transparent)]
+    Demo(#[from] DemoHomeError),
 }
 
 impl Program {
@@ -58,12 +62,15 @@ impl Program {
         Self::open_at(Folders::find()?, Clouds::from_environment()?)
     }
 
-    /// Opens everything at other places.
+    /// Opens everything at other places. On the home of a demo, the demo's PostHogs take the place of `clouds`.
     ///
     /// # Errors
     ///
     /// See [`StartError`].
     pub fn open_at(folders: Folders, clouds: Clouds) -> Result<Self, StartError> {
+        if let Some(demo) = demo_home::find(&folders)? {
+            return Self::assemble(folders, demo, Keeping::Apart);
+        }
         Self::assemble(folders, clouds, Keeping::Usual)
     }
 
@@ -88,6 +95,11 @@ impl Program {
             sign_in,
             clients: Mutex::new(HashMap::new()),
         })
+    }
+
+    /// Whether it belongs to a demo.
+    pub fn is_demo(&self) -> bool {
+        self.clouds.is_demo()
     }
 
     /// The API client of a Connection; the same one each time, so that its pace is kept.

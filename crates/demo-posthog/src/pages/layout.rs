@@ -17,9 +17,10 @@ pub(super) fn page(
     form_target: &str,
     content: &Markup,
 ) -> Answer {
-    let region = match server.region {
-        RegionName::Us => "US region",
-        RegionName::Eu => "EU region",
+    let region = match (server.posthog_region(), server.region) {
+        (None, _) => "self-hosted",
+        (_, RegionName::Us) => "US region",
+        (_, RegionName::Eu) => "EU region",
     };
     let document = html! {
         (DOCTYPE)

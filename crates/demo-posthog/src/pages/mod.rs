@@ -51,8 +51,9 @@ fn is_from_here(server: &Server, call: &Call) -> bool {
 }
 
 fn cookie_name(server: &Server) -> String {
-    // Cookies do not mind the port: the two regions and the app share one host.
-    format!("demo_posthog_{}", server.region.key())
+    // Cookies do not mind the port: everything here and the app share one host.
+    let name = server.posthog_region().unwrap_or("self_hosted");
+    format!("demo_posthog_{name}")
 }
 
 /// Who is logged in, if anybody.

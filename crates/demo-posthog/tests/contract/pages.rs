@@ -236,3 +236,16 @@ async fn logging_out_leads_back_to_the_login() {
     );
     assert_eq!(browser.get("/settings/connected-apps").await.status, 302);
 }
+
+#[tokio::test]
+async fn latency_is_for_programs_and_not_for_pages() {
+    let desk = Desk::start().await;
+    desk.us().set_latency(std::time::Duration::from_secs(3600));
+    for path in ["/login", "/static/demo.css", "/nowhere"] {
+        let seen = desk.send(desk.request(Method::GET, path)).await;
+        assert!(matches!(seen.status, 200 | 404), "{path}");
+    }
+    let kept_waiting = desk.send(desk.request(Method::GET, "/api/projects/"));
+    let waited = tokio::time::timeout(std::time::Duration::from_millis(100), kept_waiting).await;
+    assert!(waited.is_err());
+}

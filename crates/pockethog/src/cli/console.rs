@@ -331,6 +331,13 @@ impl Console {
         writeln!(io::stderr().lock(), "{shown}").ok();
     }
 
+    /// Says something of which lines are to be copied: on a narrow terminal they are not broken.
+    pub fn say_whole(&self, text: impl Into<Text>) {
+        self.flush();
+        let shown = text.into().rendered(self.colour_of_words);
+        writeln!(io::stderr().lock(), "{shown}").ok();
+    }
+
     /// As [`Console::watch`], until the run has waited for PostHog as long as it may.
     ///
     /// # Errors

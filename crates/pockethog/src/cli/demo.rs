@@ -1,106 +1,153 @@
 //! `pockethog demo`: the app on an embedded PostHog with invented data.
 //!
 //! It has a home of its own, so that nothing of it mixes with real sign-ins: a temporary folder, or
-//! `POCKETHOG_HOME` where that is empty or was a demo's before.
+//! `POCKETHOG_HOME` if that is empty or was a demo's before. See [`crate::demo_home`].
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use demo_posthog::{Demo, Options};
-use tempfile::TempDir;
+use demo_posthog::{ApiKeyOptions, Demo, Options};
 
 use super::app::{self, AppOptions};
-use super::console::{CliError, Console, Exit};
-use crate::accounts::Clouds;
-use crate::folders::{Folders, home_from_environment};
-use crate::private_files::{make_file, make_folder};
+use super::console::{CliError, Console, Exit, Text};
+use super::widget;
+use crate::demo_home::{Addresses, DemoHome, DemoHomeError, Taken};
+use crate::folders::home_from_environment;
+use crate::private_files::quoted;
 use crate::program::Program;
-use crate::server::{Launch, launch};
+use crate::server::{Launch, launch, running};
 
-/// Marks a home as the demo's: everything in it may be thrown away.
-const MARK: &str = "demo-home";
+/// The slowest answer that can be asked for, in milliseconds: an hour is no demo.
+const SLOWEST: u64 = 60_000;
+
+/// How the demo is started.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct DemoOptions {
+    #[command(flatten)]
+    app: AppOptions,
+    /// Milliseconds by which the embedded PostHog delays each answer of its API. Its pages are not delayed.
+    #[arg(
+        long,
+        value_name = "MS",
+        default_value_t = 0,
+        hide_default_value = true,
+        value_parser = clap::value_parser!(u64).range(..=SLOWEST)
+    )]
+    latency: u64,
+}
 
 /// Starts the embedded PostHog and the app on it.
 ///
 /// # Errors
 ///
 /// A port or a folder that cannot be used.
-pub async fn run(console: &Console, options: AppOptions) -> Result<Exit, CliError> {
+pub async fn run(console: &Console, options: &DemoOptions) -> Result<Exit, CliError> {
     let end = app::end()?;
-    let home = Home::find()?;
-    let demo = Demo::start(Options::default()).await?;
-    let clouds = Clouds::at(demo.us().address(), demo.eu().address())?;
-    let program = Program::open_apart(Folders::below(home.path().to_owned()), clouds)?;
-    match launch(Arc::new(program), options.port()).await? {
-        Launch::Running(running) => {
-            let address = running.open_address(options.code_life()).await?;
-            app::open(console, &address, options);
-            console.say("The demo is running already.");
+    let home = match DemoHome::take(home_from_environment()).map_err(refused)? {
+        Taken::New(home) => home,
+        Taken::Running(folders) => {
+            let app = running(&folders).await?;
+            let address = app.open_address(options.app.code_life()).await?;
+            app::open(console, &address, options.app);
+            console.say("The demo is running already; nothing was changed.");
+            return Ok(Exit::Done);
         }
+    };
+    let posthog = Embedded::start(options).await?;
+    let clouds = posthog.addresses.clouds()?;
+    let program = Program::open_apart(home.folders(), clouds)?;
+    match launch(Arc::new(program), options.app.port()).await? {
+        // Only a program from before there was a mark would run here.
+        Launch::Running(_) => Err(CliError::failed(format!(
+            "another pockethog uses {}; end it first",
+            home.path().display()
+        ))),
         Launch::New(app) => {
             // Whoever was signed in was so at an embedded PostHog that is gone.
             let sign_in = &app.state().live().program().sign_in;
             for connection in sign_in.connections()? {
                 sign_in.remove(&connection.id).await?;
             }
-            console.say("A PostHog with invented data runs on this device, and PocketHog on it.");
-            console.say(
-                "Sign in with US Cloud or EU Cloud, log in as one of the sample people, and authorize.",
-            );
-            app::serve(app, console, options, end).await?;
+            home.announce(&posthog.addresses)?;
+            posthog.introduce(console, home.path());
+            app::serve(app, console, options.app, end).await
         }
     }
-    drop(demo);
-    Ok(Exit::Done)
 }
 
-/// The demo's home.
-enum Home {
-    Given(PathBuf),
-    Temporary(TempDir),
+/// A folder that somebody named and that is in use is wrong usage.
+fn refused(error: DemoHomeError) -> CliError {
+    match error {
+        DemoHomeError::NotTheDemos(_) => CliError::usage(error),
+        error => CliError::failed(error),
+    }
 }
 
-impl Home {
-    fn find() -> Result<Self, CliError> {
-        let Some(given) = home_from_environment() else {
-            let folder = tempfile::tempdir()?;
-            // It was made as the umask says.
-            make_folder(folder.path()).map_err(|error| CliError::failed(error.to_string()))?;
-            return Ok(Self::Temporary(folder));
-        };
-        let unusable = |error: std::io::Error| {
-            CliError::failed(format!(
-                "{}: {error}; set POCKETHOG_HOME to a folder that PocketHog may write to, or to none",
-                given.display()
-            ))
-        };
-        let mark = given.join(MARK);
-        let is_empty = match std::fs::read_dir(&given) {
-            Ok(mut entries) => entries.next().is_none(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-            Err(error) => return Err(unusable(error)),
-        };
-        if !is_empty && !mark.exists() {
-            return Err(CliError::usage(format!(
-                "POCKETHOG_HOME is {}, which is not the demo’s: it would mix invented data with yours. Unset it, or name an empty folder",
-                given.display()
-            )));
+/// The embedded PostHogs. They stop when this is dropped.
+struct Embedded {
+    _demo: Demo,
+    addresses: Addresses,
+    /// An API key of the self-hosted one.
+    key: String,
+}
+
+impl Embedded {
+    async fn start(options: &DemoOptions) -> Result<Self, CliError> {
+        let demo = Demo::start(Options {
+            self_hosted: true,
+            ..Options::default()
+        })
+        .await?;
+        let own = demo.self_hosted().unwrap_or(demo.us());
+        for instance in [demo.us(), demo.eu(), own] {
+            instance.set_latency(Duration::from_millis(options.latency));
         }
-        make_folder(&given)
-            .and_then(|()| make_file(&mark))
-            .map_err(|error| CliError::failed(error.to_string()))?;
-        std::fs::write(
-            &mark,
-            "The home of a PocketHog demo. Everything in here is invented.\n",
-        )
-        .map_err(unusable)?;
-        Ok(Self::Given(given))
+        let key = own.create_api_key(ApiKeyOptions {
+            label: "PocketHog demo".to_owned(),
+            ..ApiKeyOptions::default()
+        });
+        let addresses = Addresses {
+            us: demo.us().address().to_owned(),
+            eu: demo.eu().address().to_owned(),
+            self_hosted: own.address().to_owned(),
+        };
+        Ok(Self {
+            _demo: demo,
+            addresses,
+            key,
+        })
     }
 
-    fn path(&self) -> &Path {
-        match self {
-            Self::Given(path) => path,
-            Self::Temporary(folder) => folder.path(),
-        }
+    /// Says how the demo is used: on its page, from another terminal, and by API key.
+    fn introduce(&self, console: &Console, home: &Path) {
+        let Self { addresses, key, .. } = self;
+        let own = &addresses.self_hosted;
+        let command = format!("POCKETHOG_HOME={} {}", quoted(home), called_as());
+        console.say("PostHogs with invented data run on this device, and PocketHog on them.");
+        console.say(
+            "Sign in with US Cloud or EU Cloud, log in as one of the sample people, and authorize.",
+        );
+        console.say_whole(
+            Text::from("Or use an API key: the address of the demo’s self-hosted PostHog and a key for it are")
+                .below("")
+                .below(format!("  {own}"))
+                .below(format!("  {key}"))
+                .below("")
+                .below("In another terminal, this signs in with the key, and this shows the numbers:")
+                .below("")
+                .below(format!("  printf %s {key} | {command} login {own} --api-key"))
+                .below(format!("  {command} overview"))
+                .below(""),
+        );
+    }
+}
+
+/// The program as a shell finds it from any folder.
+fn called_as() -> String {
+    let name = std::env::args_os().next().unwrap_or_default();
+    match name.to_str() {
+        Some(name) if Path::new(name).components().count() == 1 => name.to_owned(),
+        _ => quoted(&widget::program()),
     }
 }

@@ -122,7 +122,9 @@ async fn by_browser(
     host: &Host,
 ) -> Result<Connection, CliError> {
     let extra = Scopes::parse(if login.with_email { EMAIL_SCOPE } else { "" });
-    let listener = LoopbackListener::bind().await?.with_look(look());
+    let listener = LoopbackListener::bind()
+        .await?
+        .with_look(look(program.is_demo()));
     let redirect_uri = listener.redirect_uri();
     let progress = Progress::new(format!("Preparing the sign-in at {} …", host.name()));
     let beginning = program.sign_in.begin(host, &redirect_uri, &extra);
@@ -206,9 +208,9 @@ async fn nobody_came(program: &Program, attempt: &Attempt) -> CliError {
 }
 
 /// The page that the browser ends on looks like the app's own.
-fn look() -> Look {
+fn look(demo: bool) -> Look {
     Look {
-        style: pages::sign_in_style(),
+        style: pages::sign_in_style(demo),
         mark: Some(pages::ICON.to_owned()),
     }
 }

@@ -69,8 +69,11 @@ enum Command {
     #[command(after_help = "\
 Examples:
   pockethog demo
-  pockethog demo --no-browser --port 8123")]
-    Demo(app::AppOptions),
+  pockethog demo --latency 300                    as slow as a PostHog far away
+  pockethog demo --no-browser --port 8123
+  POCKETHOG_HOME=~/demo pockethog demo            in a folder of your choice, which is kept
+The demo prints how a command in another terminal uses it, and an API key that it takes.")]
+    Demo(demo::DemoOptions),
     Login(login::Login),
     Logout(logout::Logout),
     Status(status::Status),
@@ -243,7 +246,7 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
                 annotations::run(&program, console, &annotations),
             )
         }
-        Some(Command::Demo(options)) => block_on(demo::run(console, options)),
+        Some(Command::Demo(options)) => block_on(demo::run(console, &options)),
         Some(Command::Widget(widget)) => widget::run(console, &widget),
         Some(Command::Config(config)) => {
             let program = open()?;

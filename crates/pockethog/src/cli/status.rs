@@ -42,6 +42,7 @@ pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
         let connections: Vec<Value> = connections.iter().map(describe).collect();
         console.document(&json!({
             "version": env!("CARGO_PKG_VERSION"),
+            "demo": program.is_demo(),
             "connections": connections,
             "vault": program.sign_in.vault()?,
             "preferences": program.folders.preferences().to_string_lossy(),
@@ -50,6 +51,9 @@ pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
             "failures": failures,
         }));
         return Ok(exit);
+    }
+    if program.is_demo() {
+        console.line("This is a demo: accounts, projects and numbers are invented.");
     }
     if connections.is_empty() {
         console.line("Nobody is signed in. `pockethog login us` or `pockethog login eu` signs in.");

@@ -11,6 +11,7 @@ use super::console::{CliError, Console, Exit, Text};
 use super::json::write_document;
 use super::select;
 use crate::charts::image::Size;
+use crate::demo_home;
 use crate::folders::{self, Folders};
 use crate::overview::Range;
 use crate::preferences::{Mode, Preferences, Scheme};
@@ -294,6 +295,12 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
     };
     let plan = target.plan(&call, &places.config_dir(), places.home_dir())?;
     if arguments.write {
+        if demo_home::is_demo(&Folders::find()?) {
+            return Err(CliError::usage(
+                "POCKETHOG_HOME is the home of a demo, and a widget of it would show nothing once the demo has \
+                 ended; install it without POCKETHOG_HOME",
+            ));
+        }
         let written = plan.write()?;
         for piece in &plan.pieces {
             let new = written.contains(&piece.path.as_path());
@@ -316,7 +323,7 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
 
 /// This program, to be called again: by the name that it was called by, so that a link which a package manager
 /// keeps on the newest version stays a link.
-fn program() -> PathBuf {
+pub(super) fn program() -> PathBuf {
     let running = std::env::current_exe().ok();
     let file = |path: &PathBuf| std::fs::canonicalize(path).ok();
     let is_running = |called: &PathBuf| file(called) == running.as_ref().and_then(file);

@@ -32,6 +32,8 @@ pub struct Shell {
     pub notices: Vec<Notice>,
     /// Who has just signed in.
     pub welcome: Option<Welcome>,
+    /// Whether this is a demo, which every page says.
+    pub demo: bool,
     /// Another site that the browser goes to by itself, without a form and without a script.
     pub leads_to: Option<String>,
 }
@@ -150,6 +152,9 @@ impl Shell {
                 }
                 body class=(class) data-stream=[&self.stream] {
                     a.skip href="#content" { "Skip to content" }
+                    @if self.demo {
+                        p.demo { b { "Demo" } " · invented data" }
+                    }
                     @if class != "sign-in" { (self.header()) }
                     main #content tabindex="-1" {
                         @if let Some(welcome) = &self.welcome { (welcome.render()) }
@@ -299,6 +304,21 @@ mod tests {
             who(&["ada", "b", "c"]).as_deref(),
             Some("Connected as ada and 2 more")
         );
+    }
+
+    #[test]
+    fn a_demo_says_so_on_whatever_page() {
+        let page = |demo, class| {
+            let shell = Shell {
+                demo,
+                ..Shell::default()
+            };
+            let page = shell.page(class, &html! {}).into_string();
+            page.contains("<b>Demo</b> · invented data")
+        };
+        for class in ["home", "sign-in", "message-page"] {
+            assert!(page(true, class) && !page(false, class), "{class}");
+        }
     }
 
     #[test]

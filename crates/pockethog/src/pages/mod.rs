@@ -35,10 +35,14 @@ pub fn style_sheet() -> String {
     css
 }
 
-/// The colours of the app for the one page of a sign-in in the terminal, which loads nothing.
-pub fn sign_in_style() -> String {
+/// The colours of the app for the one page of a sign-in in the terminal, which loads nothing, and in a demo the
+/// words that say so.
+pub fn sign_in_style(demo: bool) -> String {
     let mut css = crate::colours::css();
     css.push_str(":root{color-scheme:light dark}body{background:var(--page);color:var(--ink)}main{background:var(--surface);border-color:var(--line)}p{color:var(--soft)}");
+    if demo {
+        css.push_str("main::before{content:'Demo · invented data';display:block;margin-bottom:1rem;color:var(--soft);font-size:.8rem}");
+    }
     css
 }
 

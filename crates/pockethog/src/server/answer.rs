@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::Markup;
 
 use super::State;
-use crate::pages::message;
+use crate::pages::message::{self, Message};
 
 /// A page.
 pub fn page(markup: Markup) -> Response {
@@ -70,14 +70,35 @@ impl NotFound {
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        let view = message::Message {
+        let view = Message {
             title: "This page could not be made".to_owned(),
             text: self.to_string(),
             actions: vec![("Try again".to_owned(), "/".to_owned())],
-            ..message::Message::default()
+            ..Message::default()
         };
-        let answer = page(message::render(&view));
-        (StatusCode::INTERNAL_SERVER_ERROR, answer).into_response()
+        said(StatusCode::INTERNAL_SERVER_ERROR, view)
+    }
+}
+
+/// The page of a message that was made by someone who knows nothing of the app.
+pub(super) fn said(status: StatusCode, view: Message) -> Response {
+    let mut response = (status, page(message::render(&view))).into_response();
+    response.extensions_mut().insert(Said(view));
+    response
+}
+
+/// The message that a page was made of.
+#[derive(Clone, Debug)]
+struct Said(Message);
+
+/// The same answer, which says in a demo that it is one, whoever made it.
+pub(super) fn of_demo(is_demo: bool, mut response: Response) -> Response {
+    match response.extensions_mut().remove::<Said>() {
+        Some(Said(mut view)) if is_demo => {
+            view.shell.demo = true;
+            (response.status(), page(message::render(&view))).into_response()
+        }
+        _ => response,
     }
 }
 

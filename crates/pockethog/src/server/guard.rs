@@ -39,7 +39,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use super::access::{Entry, PRINTED_CODE_LIFE, SESSION_LIFE};
-use super::answer::{page, see_other};
+use super::answer::{of_demo, said, see_other};
 use super::handshake;
 use super::listener::Client;
 use super::mount::{ASSETS, Mount};
@@ -47,7 +47,7 @@ use super::proof::{PROOF, Prover, Slot};
 use super::secret::Digest;
 use super::{State, assets};
 use crate::pages::Shell;
-use crate::pages::message::{self, Message};
+use crate::pages::message::Message;
 
 /// Longest body that is read, in bytes. A note may have 8,192 characters, percent-encoded twelve bytes each.
 const LONGEST_BODY: usize = 256 * 1024;
@@ -146,8 +146,12 @@ enum Way {
 
 async fn guard(Extract(state): Extract<Arc<State>>, mut request: Request, next: Next) -> Response {
     let client = client(&request);
+    let is_demo = state.live().program().is_demo();
     let mut response = match check(&state, &request, client.as_ref()) {
-        Ok(Way::Open) => mounted(state.mount(), next.run(request).await).await,
+        Ok(Way::Open) => {
+            let response = of_demo(is_demo, next.run(request).await);
+            mounted(state.mount(), response).await
+        }
         Ok(Way::Page(uri, session)) => {
             *request.uri_mut() = uri;
             let admitted = Admitted {
@@ -160,7 +164,7 @@ async fn guard(Extract(state): Extract<Arc<State>>, mut request: Request, next: 
             let keys = state.page_keys();
             let for_answer = keys.prover_for_answer(request.headers());
             let for_stream = keys.prover_for_stream(request.uri().query().unwrap_or_default());
-            let mut response = next.run(request).await;
+            let mut response = of_demo(is_demo, next.run(request).await);
             if let Some(client) = &client
                 && is_of_kind(response.headers(), "text/event-stream")
             {
@@ -178,7 +182,7 @@ async fn guard(Extract(state): Extract<Arc<State>>, mut request: Request, next: 
             }
         }
         Ok(Way::Below(address)) => Redirect::temporary(&address).into_response(),
-        Err(refusal) => refusal.answer(),
+        Err(refusal) => of_demo(is_demo, refusal.answer()),
     };
     harden(response.headers_mut());
     response
@@ -505,7 +509,7 @@ fn refusal(status: StatusCode, title: &str, text: &str) -> Response {
         text: text.to_owned(),
         ..Message::default()
     };
-    (status, page(message::render(&view))).into_response()
+    said(status, view)
 }
 
 /// What every answer carries.

@@ -18,11 +18,12 @@ use url::Url;
 
 use super::handshake::{self, Asker, Note, Proof};
 use super::listener::{Bounded, Client};
-use super::persistent::{Persistent, write_private};
+use super::persistent::Persistent;
 use super::{State, router};
 use crate::folders::Folders;
+use crate::http;
 use crate::live;
-use crate::private_files::{PrivateError, open_lock, read_small};
+use crate::private_files::{PrivateError, open_lock, read_small, write_private};
 use crate::program::Program;
 use crate::snapshot::SnapshotError;
 
@@ -247,6 +248,15 @@ async fn bind(port: u16, last: Option<u16>) -> Result<TcpListener, LaunchError> 
     })
 }
 
+/// The app with these folders, which is known to run or to be just starting.
+///
+/// # Errors
+///
+/// It does not answer.
+pub async fn running(folders: &Folders) -> Result<Running, LaunchError> {
+    find(&folders.running()).await
+}
+
 /// The address of the app with these folders, if it runs and proves it. Whoever else listens there is not it.
 pub async fn find_running(folders: &Folders) -> Option<String> {
     let bytes = read_small(&folders.running(), LARGEST_NOTE).ok()??;
@@ -316,10 +326,13 @@ async fn read_short(mut answer: reqwest::Response) -> Option<Vec<u8>> {
     Some(body)
 }
 
-/// Without a proxy, because loopback is this machine, and without a way on to anywhere else.
+/// Without a proxy, because loopback is this machine, without a way on to anywhere else, and without the certificates
+/// that this takes.
 fn client() -> Option<reqwest::Client> {
+    http::choose_provider();
     reqwest::Client::builder()
         .no_proxy()
+        .tls_certs_only([])
         .redirect(reqwest::redirect::Policy::none())
         .timeout(ANSWER_TIME)
         .build()

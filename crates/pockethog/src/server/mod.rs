@@ -38,7 +38,7 @@ pub use access::{CODE_LIFE, PRINTED_CODE_LIFE};
 pub use answer::{NotFound, PageError, page, see_other, sentence};
 pub use events::{Part, part, stream};
 pub use guard::Admitted;
-pub use launch::{App, Launch, LaunchError, Running, find_running, launch};
+pub use launch::{App, Launch, LaunchError, Running, find_running, launch, running};
 pub use sign_in::{Purpose, begin};
 pub use state::State;
 

@@ -1,17 +1,16 @@
 //! What the page server keeps from one run to the next, in a private file: its port, where its pages are and
 //! who was let in, so that bookmarks and open tabs go on working.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sign_in_with_posthog::Peer;
-use tempfile::NamedTempFile;
 
 use super::launch::LaunchError;
 use super::mount::Mount;
 use super::secret::Secret;
-use crate::private_files::read_small;
+use crate::private_files::{read_small, write_private};
 
 /// More than this was not written by us.
 const LARGEST: u64 = 1 << 16;
@@ -98,14 +97,4 @@ impl Persistent {
             tracing::warn!(%error, path = %path.display(), "the address of the pages is not kept");
         }
     }
-}
-
-/// Writes a file that this user alone can read, whole or not at all.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    // A temporary file is made for its owner alone, and keeps that when it is renamed.
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -22,7 +22,7 @@ use sign_in_with_posthog::{
 };
 use url::Url;
 
-use super::answer::{PageError, page, see_other, sentence};
+use super::answer::{PageError, page, said, see_other, sentence};
 use super::banner;
 use super::connections::forget_projects;
 use super::guard::Admitted;
@@ -33,7 +33,7 @@ use crate::key_swap;
 use crate::live::Change;
 use crate::pages::api_key::{self, ApiKey, Fault};
 use crate::pages::layout::{Notice, Tone};
-use crate::pages::message::{self, Message};
+use crate::pages::message::Message;
 use crate::pages::sign_in::{self, Cloud};
 
 /// Attempts that wait at most; past them the oldest makes room.
@@ -195,7 +195,7 @@ async fn start(state: Admitted, Path(id): Path<String>) -> Response {
                 ("All projects".to_owned(), "/".to_owned()),
             ],
         };
-        return (StatusCode::GONE, page(message::render(&view))).into_response();
+        return said(StatusCode::GONE, view);
     };
     // It is gone in a moment: what there is to say waits for a page that stays.
     let view = sign_in::Leaving {
@@ -340,7 +340,7 @@ fn foreign_callback(error: &CallbackError) -> Response {
         ),
         ..Message::default()
     };
-    (StatusCode::BAD_REQUEST, page(message::render(&view))).into_response()
+    said(StatusCode::BAD_REQUEST, view)
 }
 
 async fn api_key_form(state: Admitted) -> Response {

@@ -170,6 +170,7 @@ impl State {
         Shell {
             scheme: preferences.scheme,
             mode: preferences.mode,
+            demo: self.live.program().is_demo(),
             ..Shell::default()
         }
     }
@@ -197,6 +198,7 @@ impl State {
             notices,
             welcome: lock(&self.welcome).take(),
             key: self.page_keys.new_page(),
+            demo: self.live.program().is_demo(),
             ..Shell::default()
         }
     }

@@ -46,6 +46,7 @@ pub use tmux::tmux;
 pub use waybar::waybar;
 pub use xbar::{MenuHost, xbar};
 
+use crate::demo_home;
 use crate::folders::Folders;
 use crate::overview::Range;
 use crate::preferences::Preferences;
@@ -109,9 +110,12 @@ pub fn show(folders: &Folders, request: &Request, resolve: Resolve<'_>) -> Shown
     };
     let mut aftermath = None;
     let device_folder = SignIn::device_folder_in(&folders.state);
-    let mut content = match folders.claim(&device_folder) {
-        Err(error) => Content::failed(request, asked.started, error.to_string()),
-        Ok(()) => asked.look(),
+    let failed =
+        |error: &dyn std::error::Error| Content::failed(request, asked.started, error.to_string());
+    let mut content = match (demo_home::find(folders), folders.claim(&device_folder)) {
+        (Err(error), _) => failed(&error),
+        (_, Err(error)) => failed(&error),
+        (Ok(_), Ok(())) => asked.look(),
     };
     if !request.offline && content.is_due() {
         (content, aftermath) = freshen::run(&asked, deadline);

@@ -2,6 +2,7 @@
 //! code are looked at, and PostHog is the embedded one.
 
 mod annotations;
+mod demo;
 mod ended;
 mod harness;
 mod hostile;
