@@ -59,6 +59,7 @@ impl PrivateError {
     }
 
     /// The same of the folder with the key of this device, which `POCKETHOG_HOME` does not move.
+    #[must_use]
     pub fn of_device(self) -> Self {
         match self {
             Self::Foreign { path, owner, me } => Self::ForeignDevice { path, owner, me },
