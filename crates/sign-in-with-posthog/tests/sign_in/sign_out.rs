@@ -166,6 +166,30 @@ async fn signing_in_again_after_an_end_starts_afresh() {
 }
 
 #[tokio::test]
+async fn refusals_without_end_pause_a_sign_in_until_the_next_one_and_no_longer() {
+    for kind in Kind::BOTH {
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
+        let session = harness.session(&connection);
+        let mut refreshes = 0;
+        let error = loop {
+            let token = session.access_token().await.unwrap();
+            match session.access_token_after_refusal(&token).await {
+                Ok(_) => refreshes += 1,
+                Err(error) => break error,
+            }
+            assert!(refreshes < 10, "{kind:?}");
+        };
+        assert!(matches!(error, SessionError::Configuration(_)), "{error:?}");
+        assert!(error.to_string().contains("sign in again"), "{error}");
+        harness.connect().await;
+        let token = session.access_token().await.unwrap();
+        let next = session.access_token_after_refusal(&token).await.unwrap();
+        assert!(harness.posthog.accepts(next.expose()), "{kind:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_removed_connection_leaves_nothing_behind() {
     let harness = Harness::new(Kind::Keeping);
     let connection = harness.connect().await;
