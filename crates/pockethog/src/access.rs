@@ -10,9 +10,10 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use sign_in_with_posthog::{Connection, ConnectionId, CredentialKind};
 
+use crate::age;
 use crate::discovery::{Cause, Discovery, Failure};
 use crate::project::{Project, ProjectKey};
-use crate::snapshot::{CLOCK_TOLERANCE, KnownDiscovery, SnapshotError, Snapshots, Trouble};
+use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots, Trouble};
 
 /// Whether the projects of a Connection are shown: it is active, or it has ended by itself.
 pub fn is_shown(connection: &Connection) -> bool {
@@ -92,10 +93,10 @@ pub fn is_outdated(
 /// Whether a Connection ended after `found_at`. Both are whole seconds: within the same one it counts once
 /// that second is over. An end in the future is one of a clock that went back.
 fn ended_since(connection: &Connection, found_at: Timestamp, now: Timestamp) -> bool {
+    let latest = age::latest(now).as_second();
     let (found_at, now) = (found_at.as_second(), now.as_second());
     connection.ended_at.is_some_and(|ended_at| {
-        ended_at <= now + CLOCK_TOLERANCE
-            && (found_at < ended_at || (found_at == ended_at && ended_at < now))
+        ended_at <= latest && (found_at < ended_at || (found_at == ended_at && ended_at < now))
     })
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use sign_in_with_posthog::{Connection, ConnectionState, Host, Region, VaultBackend, VaultError};
 
 use crate::accounts;
+use crate::age;
 use crate::folders::Folders;
 use crate::format::{ago, counted};
 use crate::preferences::Preferences;
@@ -255,10 +256,13 @@ fn snapshots(folders: &Folders) -> Finding {
         return Finding::warn(what, snapshots.remarks().join("; "), advice);
     }
     let size = path.metadata().map_or(0, |metadata| metadata.len()) / 1024;
-    let newest = today.iter().map(|(_, today)| today.measured_at).max();
+    let now = Timestamp::now();
+    let measured = || today.iter().map(|(_, today)| today.measured_at);
+    // If the clock was ahead for all of them, their age is unknown.
+    let newest = age::newest(measured(), now).or(measured().next());
     let age = newest.map_or_else(
         || "no numbers".to_owned(),
-        |at| format!("the newest numbers {}", ago(at, Timestamp::now())),
+        |at| format!("the newest numbers {}", ago(at, now)),
     );
     let projects = counted(projects, "project", "projects");
     let saw = format!("{projects}, {age}, {size} KiB");

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::age;
 use crate::numerals::Numerals;
 use crate::overview::Change;
 
@@ -78,9 +79,12 @@ pub fn points(now: f64, before: f64) -> String {
     }
 }
 
-/// `just now`, `12 min ago`, `3 h ago`, `2 days ago`.
+/// `just now`, `12 min ago`, `3 h ago`, `2 days ago`; `an unknown time ago` if the clock was ahead then.
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
-    match now.as_second().saturating_sub(then.as_second()) / 60 {
+    let Some(seconds) = age::seconds(then, now) else {
+        return "an unknown time ago".to_owned();
+    };
+    match seconds / 60 {
         i64::MIN..=0 => "just now".to_owned(),
         minutes @ 1..60 => format!("{minutes} min ago"),
         minutes @ 60..1440 => format!("{} h ago", minutes / 60),
@@ -200,7 +204,8 @@ mod tests {
     fn ages_are_short() {
         let now = Timestamp::from_second(1_000_000).unwrap();
         let before = |seconds: i64| ago(Timestamp::from_second(1_000_000 - seconds).unwrap(), now);
-        assert_eq!(before(-50), "just now");
+        assert_eq!(before(-3), "just now");
+        assert_eq!(before(-50), "an unknown time ago");
         assert_eq!(before(12 * 60), "12 min ago");
         assert_eq!(before(3 * 3600), "3 h ago");
         assert_eq!(before(49 * 3600), "2 days ago");

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod accounts;
+mod age;
 pub mod browser;
 pub mod charts;
 pub mod cli;

@@ -14,6 +14,8 @@ use posthog_api::{
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
+use crate::age;
+
 /// Days back that notes are read for: the longest range of the project page, and a few.
 const DAYS_BACK: i64 = 100;
 
@@ -52,7 +54,7 @@ impl Notes {
         self.notes.retain(|known| known.id != id);
         self.notes.extend(note);
         self.notes.sort_by_key(|note| (note.at, note.id));
-        self.measured_at = self.measured_at.max(now);
+        self.measured_at = age::trusted(self.measured_at, now).map_or(now, |at| at.max(now));
     }
 }
 

@@ -14,11 +14,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use toml_edit::DocumentMut;
 
+use crate::age;
 use crate::folders::Folders;
 use crate::private_files::{PrivateError, open_lock, read_small};
 use crate::project::{Project, ProjectKey};
@@ -162,9 +163,22 @@ pub struct Banner {
 }
 
 impl Banner {
+    /// How long a person is left alone who was asked to be reminded later.
+    const SNOOZE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+    /// Shows it later.
+    pub fn snooze(&mut self, now: Timestamp) {
+        self.snoozed_until = now.saturating_add(Self::SNOOZE).ok();
+    }
+
     /// Whether the banner is to be shown at `now`.
     pub fn shows_at(&self, now: Timestamp) -> bool {
-        !self.dismissed && self.snoozed_until.is_none_or(|until| until <= now)
+        let snoozed = self.snoozed_until.is_some_and(|until| {
+            // A longer one was noted by a clock that was ahead.
+            let longest = age::latest(now).saturating_add(Self::SNOOZE);
+            until > now && longest.is_ok_and(|longest| until <= longest)
+        });
+        !self.dismissed && !snoozed
     }
 }
 
@@ -687,6 +701,11 @@ mod tests {
         };
         assert!(!banner.shows_at(at(99)));
         assert!(banner.shows_at(at(100)));
+        // The clock was a year ahead when it was snoozed.
+        assert!(banner.shows_at(at(100 - 365 * 86_400)));
+        let mut banner = Banner::default();
+        banner.snooze(at(100));
+        assert!(!banner.shows_at(at(100)));
         let dismissed = Banner {
             dismissed: true,
             snoozed_until: None,

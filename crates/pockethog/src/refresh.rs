@@ -9,6 +9,7 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::access;
+use crate::age;
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::notes::{self, Notes};
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
@@ -257,8 +258,7 @@ pub async fn home(
     for connection in connections.iter().filter(|known| known.is_active()) {
         let known = snapshots.discovery(&connection.id)?;
         let fresh = known.is_some_and(|known| {
-            let age = now.as_second() - known.found_at.as_second();
-            (0..DISCOVERY_SECONDS).contains(&age)
+            !age::is_at_least(known.found_at, DISCOVERY_SECONDS, now)
                 && known.failures.is_empty()
                 && !access::is_outdated(&known, connection, &all, now)
         });

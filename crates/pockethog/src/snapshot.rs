@@ -32,6 +32,7 @@ use store::Store;
 pub use database::set_aside_before;
 pub use unkept::Unkept;
 
+use crate::age;
 use crate::discovery::{Cause, Failure};
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, Glance, Period, Range, Today};
@@ -44,6 +45,13 @@ pub struct SnapshotError {
     path: PathBuf,
     source: rusqlite::Error,
 }
+
+/// Stores numbers unless there are newer ones. The sixth parameter is [`age::latest`]: what is measured later than
+/// that is of unknown age, and counts as the oldest.
+const PUT_VIEW: &str = "INSERT INTO views (host, id, view, measured_at, json) VALUES (?1, ?2, ?3, ?4, ?5) \
+     ON CONFLICT (host, id, view) DO UPDATE \
+     SET measured_at = excluded.measured_at, json = excluded.json \
+     WHERE measured_at > ?6 OR (excluded.measured_at >= measured_at AND excluded.measured_at <= ?6)";
 
 /// How often work is done again, each time on another database: a new file, then memory.
 const MOST_TRIES: u32 = 3;
@@ -82,7 +90,7 @@ pub struct KnownDiscovery {
 }
 
 impl KnownDiscovery {
-    /// True where it was found before this sign-in, which may reach something else.
+    /// True if it was found before this sign-in, which may reach something else, or by a clock that was ahead.
     pub fn is_before(&self, connection: &Connection) -> bool {
         let refused = self.failures.iter().any(|failure| failure.needs_sign_in);
         is_before(self.found_at, refused, connection)
@@ -106,21 +114,22 @@ pub struct Trouble {
     pub retry_at: Option<Timestamp>,
 }
 
-/// Seconds that a clock may be behind without it being said to have gone back.
-pub(crate) const CLOCK_TOLERANCE: i64 = 5;
-
 impl Trouble {
-    /// True where it was met before this sign-in, which may be allowed more.
+    /// True if it was met before this sign-in, which may be allowed more, or by a clock that was ahead.
     pub fn is_before(&self, connection: &Connection) -> bool {
         is_before(self.at, self.cause == Cause::SignedOut, connection)
     }
 }
 
 /// A sign-in is noted to the second. What ended within the same one was another, as this one has not ended.
-/// Where the clock went back behind the sign-in, everything new would seem older than it.
+/// If the clock went back behind the sign-in, everything new would seem older than it.
 fn is_before(at: Timestamp, signed_out: bool, connection: &Connection) -> bool {
+    let now = Timestamp::now();
+    if age::trusted(at, now).is_none() {
+        return true;
+    }
     let (at, signed_in_at) = (at.as_second(), connection.signed_in_at);
-    if signed_in_at > Timestamp::now().as_second() + CLOCK_TOLERANCE {
+    if signed_in_at > age::latest(now).as_second() {
         return false;
     }
     at < signed_in_at || (at == signed_in_at && signed_out)
@@ -371,26 +380,22 @@ impl Snapshots {
         written
     }
 
-    /// Stores fresh numbers and forgets the trouble there was. Older numbers never replace newer ones.
+    /// Stores fresh numbers and forgets the trouble there was. Older numbers never replace newer ones, but for
+    /// those of a clock that was ahead: their age is unknown.
     pub fn put<T: Viewed>(&mut self, key: &ProjectKey, value: &T) -> Result<(), SnapshotError> {
         let name = value.view().name();
         let json = json(value);
+        let latest = age::latest(Timestamp::now()).as_millisecond();
         self.run(|database| {
-            database
-                .prepare_cached(
-                    "INSERT INTO views (host, id, view, measured_at, json) VALUES (?1, ?2, ?3, ?4, ?5) \
-                     ON CONFLICT (host, id, view) DO UPDATE \
-                     SET measured_at = excluded.measured_at, json = excluded.json \
-                     WHERE excluded.measured_at >= measured_at",
-                )?
-                .execute(params![
-                    key.host,
-                    number(key.id),
-                    name,
-                    // Milliseconds: two reads within a second are told apart.
-                    value.measured_at().as_millisecond(),
-                    json
-                ])?;
+            database.prepare_cached(PUT_VIEW)?.execute(params![
+                key.host,
+                number(key.id),
+                name,
+                // Milliseconds: two reads within a second are told apart.
+                value.measured_at().as_millisecond(),
+                json,
+                latest
+            ])?;
             database
                 .prepare_cached("DELETE FROM troubles WHERE host = ?1 AND id = ?2 AND view = ?3")?
                 .execute(params![key.host, number(key.id), name])?;
@@ -508,7 +513,7 @@ fn json<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::samples::project;
+    use super::samples::{breakdowns_at, project};
     use super::*;
 
     #[test]
@@ -536,6 +541,41 @@ mod tests {
         };
         snapshots.together(sound).unwrap();
         assert!(stored(&snapshots, 1) && stored(&snapshots, 2));
+    }
+
+    #[test]
+    fn numbers_of_a_clock_that_was_ahead_are_replaced() {
+        let mut snapshots = Snapshots::in_memory().unwrap();
+        let key = project(1).key;
+        let hour = std::time::Duration::from_secs(3600);
+        let now = Timestamp::now();
+        let stored = |snapshots: &Snapshots| {
+            let view = View::Breakdowns(Range::Week);
+            let stored: Breakdowns = snapshots.view(&key, view).unwrap().unwrap();
+            stored.measured_at
+        };
+        snapshots.put(&key, &breakdowns_at(now + hour)).unwrap();
+        snapshots.put(&key, &breakdowns_at(now)).unwrap();
+        assert_eq!(stored(&snapshots), now);
+        // What was asked before the clock went back comes in after it.
+        snapshots.put(&key, &breakdowns_at(now + hour)).unwrap();
+        assert_eq!(stored(&snapshots), now);
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_noted_was_before_every_sign_in() {
+        let now = Timestamp::now();
+        let mut connection = samples::signed_in_at(now.as_second() - 60);
+        let hour = std::time::Duration::from_secs(3600);
+        let list = |found_at| KnownDiscovery {
+            found_at,
+            failures: Vec::new(),
+        };
+        assert!(!list(now).is_before(&connection));
+        assert!(list(now + hour).is_before(&connection));
+        // The sign-in itself was noted by that clock: what is found now is after it.
+        connection.signed_in_at += 7200;
+        assert!(!list(now).is_before(&connection));
     }
 
     #[test]

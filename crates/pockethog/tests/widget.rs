@@ -391,6 +391,42 @@ fn two_hours_pass(device: &Device) {
         .unwrap();
 }
 
+/// As if the clock had been an hour ahead when the list of projects and the numbers were read.
+fn the_clock_was_ahead(device: &Device) {
+    let database = rusqlite::Connection::open(device.home().join("cache/snapshots.sqlite"));
+    database
+        .unwrap()
+        .execute_batch(
+            "UPDATE discoveries SET found_at = found_at + 3600;
+             UPDATE views SET measured_at = measured_at + 3600000,
+                 json = json_set(json, '$.measured_at', strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+1 hour'));",
+        )
+        .unwrap();
+}
+
+#[test]
+fn what_was_read_under_a_clock_that_was_ahead_is_asked_once_and_replaced() {
+    run(async {
+        let device = Device::signed_in().await;
+        device.json(&[]).await;
+        the_clock_was_ahead(&device);
+        let known = device.json(&["--offline"]).await;
+        assert_eq!(known["state"], "stale", "{known:#}");
+        assert_eq!(known["total"]["age_seconds"], Value::Null);
+        assert_eq!(known["total"]["stale"], true);
+        device.us().reset_counters();
+        let read = device.json(&[]).await;
+        assert_eq!(read["state"], "fresh", "{read:#}");
+        assert!(read["total"]["age_seconds"].as_u64().unwrap() < 60);
+        let counters = device.us().counters();
+        assert_eq!(counters.count(Endpoint::Query), PROJECTS);
+        assert!(counters.count(Endpoint::Api) > PROJECTS, "the list too");
+        device.us().reset_counters();
+        device.prints_in_every_format("fresh", 0).await;
+        assert_eq!(device.us().counters().count(Endpoint::Any), 0);
+    });
+}
+
 #[test]
 fn an_end_that_the_list_of_projects_finds_leaves_the_last_numbers() {
     run(async {

@@ -144,9 +144,12 @@ impl TokenSet {
     }
 }
 
+/// Seconds that a stored instant may be ahead of the clock. A later one was noted by a clock that was ahead.
+pub(crate) const CLOCK_TOLERANCE: i64 = 60;
+
 /// Whether a token of these times is valid for another `seconds`. If the clock was set back, it is due.
 pub(crate) fn is_valid_for(obtained_at: i64, expires_at: i64, seconds: i64, now: i64) -> bool {
-    expires_at.saturating_sub(now) > seconds && obtained_at <= now.saturating_add(60)
+    expires_at.saturating_sub(now) > seconds && obtained_at <= now.saturating_add(CLOCK_TOLERANCE)
 }
 
 /// How many seconds before its end a token of these times is refreshed.

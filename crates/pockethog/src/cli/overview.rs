@@ -16,6 +16,7 @@ use super::projects::{listed, print_failures, print_remedies, shown_connections,
 use super::select;
 use super::table::{self, Cell, Column};
 use crate::access;
+use crate::age;
 use crate::charts::blocks;
 use crate::discovery::Failure;
 use crate::format::{ago, arrow, counted, grouped};
@@ -291,9 +292,11 @@ impl<'a> Line<'a> {
             Some(ended) => Some(ended),
             None => snapshots
                 .trouble(&project.key, view)?
-                .filter(|trouble| trouble.at.as_second() >= started.as_second()),
+                .filter(|trouble| age::is_since_second(trouble.at, started, now)),
         };
-        let old = numbers.measured_at().filter(|at| *at < started);
+        let old = numbers
+            .measured_at()
+            .filter(|at| !age::is_since(*at, started, now));
         Ok(Self {
             project,
             trouble,
@@ -626,5 +629,46 @@ fn print_unknown_zones(console: &Console, lines: &[Line<'_>], preferences: &Pref
             preferences.name_of(line.project),
             line.project.time_zone
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use super::*;
+    use crate::discovery::Cause;
+    use crate::snapshot::samples;
+
+    #[test]
+    fn what_a_clock_that_was_ahead_noted_is_not_of_this_run() {
+        let now = Timestamp::now();
+        let ahead = now + Duration::from_secs(3600);
+        let mut snapshots = Snapshots::in_memory().unwrap();
+        let project = samples::project(1);
+        let trouble = Trouble {
+            at: ahead,
+            reason: "busy".into(),
+            transient: true,
+            cause: Cause::Busy,
+            retry_at: None,
+        };
+        let put = |snapshots: &mut Snapshots, measured_at| {
+            let today = samples::today(measured_at);
+            snapshots.put(&project.key, &today).unwrap();
+            snapshots
+                .put_trouble(&project.key, View::Today, &trouble)
+                .unwrap();
+        };
+        let line = |snapshots: &Snapshots| {
+            let line = Line::read(snapshots, &project, None, None, now).unwrap();
+            (line.is_fresh(), line.age, line.trouble)
+        };
+        put(&mut snapshots, ahead);
+        let unknown = Some("an unknown time ago".to_owned());
+        assert_eq!(line(&snapshots), (false, unknown, None));
+        put(&mut snapshots, Timestamp::now());
+        assert_eq!(line(&snapshots), (true, None, None));
     }
 }

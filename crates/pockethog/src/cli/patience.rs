@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sign_in_with_posthog::{Connection, SignIn};
 use tokio::runtime::Runtime;
 
 use super::console::{CliError, Console, Exit, TimeIsUp};
+use crate::age;
 use crate::discovery::{Cause, Failure};
 use crate::overview::{Period, Today};
 use crate::program::Program;
@@ -78,8 +79,9 @@ pub(super) fn give_up_numbers<'a>(
     started: Timestamp,
     time: TimeIsUp,
 ) -> Result<(), SnapshotError> {
+    let now = Timestamp::now();
     let trouble = Trouble {
-        at: Timestamp::now(),
+        at: now,
         reason: time.to_string(),
         transient: true,
         cause: Cause::Busy,
@@ -95,11 +97,8 @@ pub(super) fn give_up_numbers<'a>(
         };
         let refused = snapshots.trouble(&project.key, view)?;
         let answered = [measured, refused.map(|refused| refused.at)];
-        if answered
-            .into_iter()
-            .flatten()
-            .all(|at| at.as_second() < started.as_second())
-        {
+        let in_this_run = |at| age::is_since_second(at, started, now);
+        if !answered.into_iter().flatten().any(in_this_run) {
             snapshots.put_trouble(&project.key, view, &trouble)?;
         }
     }
@@ -118,12 +117,13 @@ pub(super) fn unread_lists(
     started: Timestamp,
     time: TimeIsUp,
 ) -> Result<Vec<Failure>, SnapshotError> {
+    let now = Timestamp::now();
+    let due = started - SignedDuration::from_secs(due_after);
     let mut failures = Vec::new();
     for connection in connections.iter().filter(|known| known.is_active()) {
         let known = snapshots.discovery(&connection.id)?;
         let is_read = known.is_some_and(|known| {
-            known.found_at.as_second() >= started.as_second() - due_after
-                && !known.is_before(connection)
+            age::is_since_second(known.found_at, due, now) && !known.is_before(connection)
         });
         if !is_read {
             failures.push(time.failure(format!("Projects at {}", connection.host.name())));

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use crate::age;
 use crate::overview::Glance;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Stamp, Trouble};
@@ -37,11 +38,12 @@ impl Board {
         self.troubles.get(key)
     }
 
-    /// When today's numbers of a project were last asked for, with or without success.
-    pub fn asked_at(&self, key: &ProjectKey) -> Option<Timestamp> {
+    /// When today's numbers of a project were last asked for, with or without success, as far as the clock can
+    /// tell.
+    pub fn asked_at(&self, key: &ProjectKey, now: Timestamp) -> Option<Timestamp> {
         let measured = self.glance(key).map(|glance| glance.measured_at);
         let failed = self.trouble(key).map(|trouble| trouble.at);
-        measured.max(failed)
+        age::newest(measured.into_iter().chain(failed), now)
     }
 
     /// Whether something was written since the last time.

@@ -28,6 +28,7 @@ use self::answer::{Answer, Done, Verdict, Why, ask, judge, store};
 use self::clocks::Clocks;
 use self::plan::{Job, Plan, plan};
 use super::{Change, Live, Status, lock};
+use crate::age;
 use crate::overview::Range;
 use crate::preferences::Cadence;
 use crate::project::ProjectKey;
@@ -169,7 +170,7 @@ impl Refresher {
             return Status::Loading { done, total };
         }
         let fresh = i64::try_from(cadence.seconds()).unwrap_or(i64::MAX) * 2 + 15;
-        let is_old = oldest.is_none_or(|oldest| now.as_second() - oldest.as_second() > fresh);
+        let is_old = oldest.is_none_or(|oldest| age::is_at_least(oldest, fresh, now));
         if is_old && self.slows_down() {
             return Status::Busy(oldest);
         }

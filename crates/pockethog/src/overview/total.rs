@@ -12,6 +12,8 @@ use jiff::{Timestamp, ToSpan};
 use super::zone::time_zone;
 use super::{Change, Counts, Period, Point, Range, Today};
 
+use crate::age;
+
 /// Numbers that are this much older than the newest ones, in seconds, are of other hours and not counted.
 const TOGETHER: i64 = 3600;
 
@@ -252,7 +254,7 @@ impl Total {
         Self {
             sums,
             online,
-            measured_at: counted().map(|(_, one)| one.measured_at).min(),
+            measured_at: age::oldest(counted().map(|(_, one)| one.measured_at), now),
             curve: hours.and_then(|hours| Curve::of(&hours)),
             best_mover,
             members,
@@ -291,15 +293,15 @@ impl Total {
 fn members(parts: &[Part<'_>], now: Timestamp) -> Vec<bool> {
     let known = |part: &Part<'_>| part.figures.is_some();
     let current = |part: &Part<'_>| known(part) && part.readable && !part.day_is_over(now);
+    let measured = |part: &Part<'_>| age::trusted(part.measured_at()?, now);
     let newest = parts
         .iter()
         .filter(|part| current(part))
-        .filter_map(Part::measured_at)
+        .filter_map(measured)
         .max();
     if let Some(newest) = newest {
         let together = |part: &Part<'_>| {
-            part.measured_at()
-                .is_some_and(|at| newest.as_second() - at.as_second() <= TOGETHER)
+            measured(part).is_some_and(|at| newest.as_second() - at.as_second() <= TOGETHER)
         };
         return parts
             .iter()
@@ -546,6 +548,20 @@ mod tests {
             Some(&at("2026-11-24T08:00:00Z"))
         );
         assert_eq!(total.measured_at, Some(at("2026-11-24T09:40:00Z")));
+    }
+
+    #[test]
+    fn numbers_of_a_clock_that_was_ahead_are_not_counted_and_keep_no_others_out() {
+        let now = "2026-11-24T10:30:00Z";
+        let future = "2026-11-24T12:30:00Z";
+        let parts = [part("UTC", now, 1), part("UTC", future, 1)];
+        let total = Total::of(&parts, at(now));
+        assert_eq!(total.members, [true, false]);
+        assert_eq!(total.measured_at, Some(at(now)));
+        // If there is nothing else, they are what is known, and of unknown age.
+        let parts = [part("UTC", future, 1), part("UTC", future, 1)];
+        let total = Total::of(&parts, at(now));
+        assert_eq!((total.counted(), total.measured_at), (2, Some(at(future))));
     }
 
     #[test]

@@ -99,7 +99,8 @@ impl Access {
         let sessions = persistent
             .sessions
             .iter()
-            .filter(|kept| kept.since.saturating_add(SESSION_LIFE.as_secs()) > now)
+            // One that a clock ahead began does not live until that clock's time is reached.
+            .filter(|kept| kept.since.abs_diff(now) < SESSION_LIFE.as_secs())
             .filter_map(|kept| {
                 Some(Session {
                     digest: Digest::parse(&kept.digest)?,
@@ -312,6 +313,27 @@ mod tests {
             assert!(matches!(enter(&[], second), Entry::Ended(_)));
             assert!(access.session(&[cookie.expose()], first).is_none());
         }
+    }
+
+    #[test]
+    fn a_session_that_a_clock_far_ahead_began_is_not_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("page-server.json");
+        let life = SESSION_LIFE.as_secs();
+        let lives = |since| {
+            let mut persistent = Persistent::open(&file).unwrap();
+            persistent.sessions = vec![KeptSession {
+                digest: Secret::random().unwrap().digest().text(),
+                since,
+            }];
+            let access = Access::new(persistent, file.clone());
+            access.known().sessions.len() == 1
+        };
+        assert!(lives(seconds_now() - life / 2));
+        assert!(!lives(seconds_now() - life));
+        assert!(!lives(seconds_now() + 2 * life));
+        // A device without a battery for its clock begins in the past.
+        assert!(lives(seconds_now() + life / 2));
     }
 
     #[test]

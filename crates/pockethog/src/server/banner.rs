@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{Path, State as Extract};
 use axum::response::Response;
 use axum::routing::post;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sign_in_with_posthog::{Connection, CredentialKind};
 
 use super::project::not_saved;
@@ -18,9 +18,6 @@ use crate::live::Change;
 use crate::pages::layout::{Notice, Tone};
 use crate::preferences::Banner;
 use crate::wording;
-
-/// How long a snoozed banner stays away.
-const SNOOZE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How long the way back from PostHog's page may wait for the list of projects.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,8 +44,7 @@ async fn snooze(
     Extract(state): Extract<Arc<State>>,
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
-    let until = Timestamp::now().saturating_add(SNOOZE).ok();
-    answer(&state, &id, move |banner| banner.snoozed_until = until).await
+    answer(&state, &id, |banner| banner.snooze(Timestamp::now())).await
 }
 
 async fn dismiss(

@@ -20,6 +20,7 @@ use super::guard::Admitted;
 use super::sign_in::sign_in_screen;
 use super::state::State;
 use crate::access;
+use crate::age;
 use crate::discovery::Failure;
 use crate::format::ago;
 use crate::live::{Board, Change, Health, Interest, Status};
@@ -282,7 +283,7 @@ fn view(
         let health = state.live().refresher().health(&connection.id);
         let mut part = Glance::part(glance, readable);
         if let Some(figures) = &mut part.figures
-            && (health.is_some() || now.as_second() - figures.measured_at.as_second() > NOW_SECONDS)
+            && (health.is_some() || age::is_at_least(figures.measured_at, NOW_SECONDS, now))
         {
             figures.online = None;
         }
@@ -331,12 +332,13 @@ fn view(
     };
     let oldest = {
         let ended = |card: &&Card| matches!(&card.numbers, Numbers::Known { ended: true, .. });
-        home::shown_cards(&view)
+        let shown = home::shown_cards(&view);
+        let measured = shown
             .iter()
             .filter(|card| !ended(card))
             .filter_map(|card| board.glance(&card.key))
-            .map(|glance| glance.measured_at)
-            .min()
+            .map(|glance| glance.measured_at);
+        age::oldest(measured, now)
     };
     let known = view.total.sum.sums.is_some();
     let mut status = live.status(connections, &preferences, oldest, now);
@@ -461,16 +463,17 @@ fn numbers(
     if nothing && project.has_events == Some(false) {
         return Numbers::Empty;
     }
-    let failed = trouble.filter(|trouble| trouble.at >= glance.measured_at);
-    let age = now.as_second() - glance.measured_at.as_second();
+    let failed = trouble
+        .filter(|trouble| age::trusted(trouble.at, now) >= age::trusted(glance.measured_at, now));
+    let is_old = |seconds| age::is_at_least(glance.measured_at, seconds, now);
     let from = format!("Numbers from {}.", ago(glance.measured_at, now));
     let stale = match (failed, health) {
         _ if ended.is_some() => Some(format!("Signed out. {from}")),
         (Some(failed), None) => Some(format!("{} {from}", sentence(&failed.reason))),
         // If the whole connection is in trouble, the header or the notice above says so, once.
-        (_, Some(_)) if age > fresh => Some(from),
+        (_, Some(_)) if is_old(fresh) => Some(from),
         // Right after midnight the new numbers are on their way.
-        _ if age > OLD_SECONDS || (age > MIDNIGHT_GRACE && now >= glance.day().ends()) => {
+        _ if is_old(OLD_SECONDS) || (is_old(MIDNIGHT_GRACE) && now >= glance.day().ends()) => {
             Some(from)
         }
         _ => None,

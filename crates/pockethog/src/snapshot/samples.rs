@@ -1,15 +1,65 @@
 //! Projects for the tests of the Snapshots.
 #![allow(clippy::unwrap_used)]
 
-use jiff::Timestamp;
-use sign_in_with_posthog::{ConnectionId, CredentialKind, Host, Region};
+use jiff::{SignedDuration, Timestamp};
+use sign_in_with_posthog::{
+    Account, Connection, ConnectionId, ConnectionState, CredentialKind, Grant, Host, Region,
+    VaultBackend,
+};
 
 use super::{Breakdowns, Range, Snapshots};
 use crate::discovery::{Cause, Discovery, Failure};
+use crate::overview::{Counts, Point, Today};
 use crate::project::{Project, ProjectKey};
 
 pub(crate) fn connection() -> ConnectionId {
     ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::OAuth, "a")
+}
+
+/// One visitor in the hour before `measured_at`.
+pub(crate) fn today(measured_at: Timestamp) -> Today {
+    let point = |hours: i64| Point {
+        start: measured_at - SignedDuration::from_hours(hours),
+        visitors: 1,
+        pageviews: 1,
+    };
+    let counts = Counts {
+        visitors: 1,
+        pageviews: 1,
+    };
+    Today {
+        measured_at,
+        time_zone: "UTC".into(),
+        time_zone_known: true,
+        today: counts,
+        yesterday_by_now: counts,
+        online: 1,
+        days: vec![point(24), point(0)],
+        hours: vec![point(0)],
+        hours_yesterday: vec![point(24)],
+        hours_earlier: vec![point(48)],
+    }
+}
+
+/// A Connection at the US Cloud.
+pub(crate) fn signed_in_at(second: i64) -> Connection {
+    Connection {
+        id: connection(),
+        host: Host::cloud(Region::Us),
+        kind: CredentialKind::OAuth,
+        account: Account {
+            subject: "a".into(),
+            name: None,
+            email: None,
+        },
+        grant: Grant::default(),
+        state: ConnectionState::Active,
+        vault: VaultBackend::EncryptedFile,
+        signed_in_at: second,
+        last_refresh_at: None,
+        expires_at: None,
+        ended_at: None,
+    }
 }
 
 pub(crate) fn project(id: u64) -> Project {
@@ -30,8 +80,12 @@ pub(crate) fn project(id: u64) -> Project {
 
 /// Numbers that were measured at this second.
 pub(super) fn breakdowns(second: i64) -> Breakdowns {
+    breakdowns_at(Timestamp::from_second(second).unwrap())
+}
+
+pub(super) fn breakdowns_at(measured_at: Timestamp) -> Breakdowns {
     Breakdowns {
-        measured_at: Timestamp::from_second(second).unwrap(),
+        measured_at,
         range: Range::Week,
         lists: vec![],
     }

@@ -8,6 +8,7 @@ use sign_in_with_posthog::{Connection, ConnectionId, EndReason};
 use super::content::{self, Content, Numbers, Row, State};
 use super::{Asked, Request, Which};
 use crate::access;
+use crate::age;
 use crate::notes::Notes;
 use crate::preferences::{Preferences, Scheme};
 use crate::project::{Project, ProjectKey};
@@ -186,15 +187,17 @@ impl Known {
             .find(|known| known.id == project.connection);
         let ended = connection.and_then(Connection::ended_by_itself);
         let numbers = self.numbers.remove(&project.key);
+        let seen = |at| age::trusted(at, content.now);
         let trouble = self.troubles.remove(&project.key).filter(|trouble| {
             let newest = numbers
                 .as_ref()
-                .is_none_or(|numbers| numbers.measured_at < trouble.at);
+                .is_none_or(|numbers| seen(numbers.measured_at) < seen(trouble.at));
             newest && connection.is_none_or(|connection| !trouble.is_before(connection))
         });
         // What was measured since this process began is as fresh as can be.
         let old = numbers.as_ref().is_none_or(|numbers| {
-            content.is_stale(numbers.measured_at) && numbers.measured_at < asked.started
+            content.is_stale(numbers.measured_at)
+                && !age::is_since(numbers.measured_at, asked.started, content.now)
         });
         let resting = trouble
             .as_ref()
@@ -239,9 +242,8 @@ impl Known {
             } else {
                 DISCOVERY_SECONDS
             };
-            let age = now.as_second() - found.found_at.as_second();
-            // Times in the database are whole seconds.
-            !(0..limit).contains(&age) && found.found_at.as_second() < asked.started.as_second()
+            age::is_at_least(found.found_at, limit, now)
+                && !age::is_since_second(found.found_at, asked.started, now)
         };
         active(connections)
             .filter(|connection| {
@@ -255,6 +257,9 @@ impl Known {
 
 /// Whether it is too early to ask for a project again. What PostHog said about one does not hold others up.
 fn rests(trouble: &Trouble, asked: &Asked<'_>, now: Timestamp) -> bool {
+    if age::trusted(trouble.at, now).is_none() {
+        return false;
+    }
     if trouble.at >= asked.started || trouble.retry_at.is_some_and(|until| until > now) {
         return true;
     }
@@ -264,7 +269,7 @@ fn rests(trouble: &Trouble, asked: &Asked<'_>, now: Timestamp) -> bool {
     } else {
         max_age
     };
-    (0..pause).contains(&(now.as_second() - trouble.at.as_second()))
+    !age::is_at_least(trouble.at, pause, now)
 }
 
 /// The state of it all, with its sentence.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sign_in_with_posthog::{ConnectionId, EndReason};
 
 use super::{Request, Which};
+use crate::age;
 use crate::discovery::{Cause, Failure};
 use crate::overview::{
     Axis, Counts, Curve, Day, Figures, Hours, Part, Period, Point, Range, Today, Total,
@@ -291,14 +292,14 @@ impl Content {
         }
     }
 
-    /// True where numbers of `measured_at` are older than was asked for.
+    /// True if numbers of `measured_at` are older than was asked for, or of unknown age.
     pub fn is_stale(&self, measured_at: Timestamp) -> bool {
-        self.age(measured_at) > self.max_age
+        self.age(measured_at).is_none_or(|age| age > self.max_age)
     }
 
-    /// How old numbers of `measured_at` are. A clock that went back makes none younger than new.
-    pub fn age(&self, measured_at: Timestamp) -> Duration {
-        Duration::try_from(self.now.duration_since(measured_at)).unwrap_or_default()
+    /// How old numbers of `measured_at` are; `None` if the clock was ahead when they were measured.
+    pub fn age(&self, measured_at: Timestamp) -> Option<Duration> {
+        age::of(measured_at, self.now)
     }
 }
 

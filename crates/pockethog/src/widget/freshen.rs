@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use super::Asked;
 use super::content::{Content, Row};
 use crate::accounts::Clouds;
+use crate::age;
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::overview::{Period, Range, Today};
 use crate::private_files::{PrivateError, make_folder, open_lock};
@@ -215,7 +216,10 @@ impl<'a> Refresh<'a> {
             }
         }
         let mut due: Vec<&Row> = content.rows.iter().filter(|row| row.due).collect();
-        due.sort_by_key(|row| row.numbers.as_ref().map(|numbers| numbers.measured_at));
+        due.sort_by_key(|row| {
+            let numbers = row.numbers.as_ref()?;
+            age::trusted(numbers.measured_at, content.now)
+        });
         for row in due {
             let connection = connections
                 .iter()

@@ -50,7 +50,7 @@ fn numbers(content: &Content, numbers: &Numbers) -> Value {
     };
     json!({
         "measured_at": numbers.measured_at,
-        "age_seconds": content.age(numbers.measured_at).as_secs(),
+        "age_seconds": content.age(numbers.measured_at).map(|age| age.as_secs()),
         "stale": content.is_stale(numbers.measured_at),
         "time_zone": numbers.time_zone,
         "time_zone_known": numbers.time_zone_known,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use demo_posthog::{Consent, Endpoint, Failure, Fault, Size, When};
+use jiff::{SignedDuration, Timestamp};
 use pockethog::folders::Folders;
 use pockethog::snapshot::Snapshots;
 
@@ -113,16 +114,54 @@ async fn offline_the_page_opens_with_the_last_numbers_and_their_age() {
 
 /// Makes the numbers an hour old, so that they are due.
 fn age_snapshots(home: &Path) {
+    move_snapshots(home, SignedDuration::from_hours(-1));
+}
+
+/// As if the clock had been set otherwise when the numbers and the lists of projects were read.
+fn move_snapshots(home: &Path, by: SignedDuration) {
     let path = Folders::below(home.to_owned()).snapshots();
     let known = Snapshots::open(&path).unwrap().all_today().unwrap();
     let database = rusqlite::Connection::open(&path).unwrap();
     database.execute("DELETE FROM views", []).unwrap();
+    let lists = "UPDATE discoveries SET found_at = found_at + ?1";
+    database.execute(lists, [by.as_secs()]).unwrap();
     drop(database);
     let mut snapshots = Snapshots::open(&path).unwrap();
     for (key, mut today) in known {
-        today.measured_at -= Duration::from_secs(3600);
+        today.measured_at += by;
         snapshots.put(&key, &today).unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_was_read_under_a_clock_that_was_ahead_is_asked_once_and_replaced() {
+    let desk = Desk::signed_in().await;
+    desk.app.home_until(|page| page.contains(LIVE)).await;
+    let Desk { demo, home, app } = desk;
+    app.end().await;
+    move_snapshots(home.path(), SignedDuration::from_hours(1));
+    demo.us().reset_counters();
+    let app = App::start(home.path(), demo.us().address(), demo.eu().address()).await;
+    let first = app.text("/").await;
+    assert!(
+        first.contains("Numbers from an unknown time ago."),
+        "{first}"
+    );
+    app.home_until(|page| page.contains(LIVE) && !page.contains("unknown time"))
+        .await;
+    let snapshots = Snapshots::open(&Folders::below(home.path().to_owned()).snapshots()).unwrap();
+    let known = snapshots.all_today().unwrap();
+    assert!(
+        known
+            .iter()
+            .all(|(_, today)| today.measured_at <= Timestamp::now())
+    );
+    // Each was asked for once, though every look at the page thinks about what is due.
+    let mut stream = app.stream("/events/home").await;
+    stream
+        .until(|name, data| name == "status" && data.contains("\"live\""))
+        .await;
+    assert_eq!(demo.us().counters().count(Endpoint::Query), known.len());
 }
 
 #[tokio::test]

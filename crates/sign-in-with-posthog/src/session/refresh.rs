@@ -16,7 +16,7 @@ use crate::revocation::{Revoke, revoke, revoke_leftover};
 use crate::task::blocking;
 use crate::token::AccessToken;
 use crate::token_endpoint::{self, Exchanged, Leftover, TokenError, TokenResponse};
-use crate::token_set::{TokenSet, Trouble};
+use crate::token_set::{CLOCK_TOLERANCE, TokenSet, Trouble};
 
 /// Requests per transaction. They all lie inside PostHog's grace of 120 s.
 const TRIES: u32 = 3;
@@ -344,7 +344,9 @@ fn pause_left(not_before: i64, now: i64) -> Option<Duration> {
 /// Refreshes in a row, with the one that is due now, that a token caused which was refused soon after it was
 /// issued.
 fn refusals_in_a_row(tokens: &TokenSet, now: i64) -> u32 {
-    let soon = now.saturating_sub(tokens.obtained_at) < REFUSAL_SECONDS;
+    // Tokens that a clock ahead noted were not issued just now for as long as it was ahead.
+    let soon =
+        (-CLOCK_TOLERANCE..REFUSAL_SECONDS).contains(&now.saturating_sub(tokens.obtained_at));
     if soon { tokens.refusals + 1 } else { 0 }
 }
 
@@ -448,5 +450,11 @@ mod tests {
         };
         assert_eq!(refusals_in_a_row(&tokens, 1_059), 2);
         assert_eq!(refusals_in_a_row(&tokens, 1_060), 0);
+        assert_eq!(refusals_in_a_row(&tokens, 940), 2);
+        assert_eq!(
+            refusals_in_a_row(&tokens, 939),
+            0,
+            "issued under another clock"
+        );
     }
 }

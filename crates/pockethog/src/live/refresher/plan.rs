@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::Interest;
+use crate::age;
 use crate::discovery::Cause;
 use crate::live::{Board, Change, Live, StoredError, lock};
 use crate::notes::Notes;
@@ -137,7 +138,7 @@ pub(super) fn plan(
                 let chosen = preferences.projects.get(&project.key.to_string());
                 !chosen.is_some_and(|chosen| chosen.hidden)
             });
-            rest.sort_by_key(|project| board.asked_at(&project.key));
+            rest.sort_by_key(|project| board.asked_at(&project.key, maker.now));
             for project in in_turn(rest) {
                 maker.read_today(&board, project, false);
             }
@@ -326,10 +327,9 @@ impl Maker<'_> {
         self.put(job, &connection, Some(project.clone()), due);
     }
 
-    /// Seconds until something of `at` is older than `patience`. A clock that went back makes it due.
+    /// Seconds until something of `at` is older than `patience`. What a clock that was ahead noted is due.
     fn left(&self, at: Timestamp, patience: i64) -> i64 {
-        let age = self.now.as_second() - at.as_second();
-        if age < -5 { 0 } else { (patience - age).max(0) }
+        age::seconds(at, self.now).map_or(0, |age| (patience - age).max(0))
     }
 
     fn put(&mut self, job: Job, connection: &ConnectionId, project: Option<Project>, due: i64) {

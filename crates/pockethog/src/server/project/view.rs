@@ -8,6 +8,7 @@ use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind};
 
 use super::Located;
 use crate::access;
+use crate::age;
 use crate::format::ago;
 use crate::live::{Board, Status};
 use crate::notes::Notes;
@@ -62,7 +63,7 @@ fn status(known: &Known, of: impl FnOnce(Option<Timestamp>) -> Status) -> Status
         known.period.as_ref().map(|period| period.measured_at),
         known.breakdowns.as_ref().map(|lists| lists.measured_at),
     ];
-    let oldest = measured.iter().flatten().min().copied();
+    let oldest = age::oldest(measured.into_iter().flatten(), Timestamp::now());
     let total = measured.len();
     let done = measured.iter().flatten().count();
     match of(oldest) {
@@ -198,7 +199,7 @@ fn assemble(
             .today
             .as_ref()
             .filter(|_| connection.is_active())
-            .filter(|today| now.as_second() - today.measured_at.as_second() < NOW_SECONDS)
+            .filter(|today| !age::is_at_least(today.measured_at, NOW_SECONDS, now))
             .map(|today| today.online),
         range,
         zone: shown_zone(&clock, known.period.as_ref()),
