@@ -6,11 +6,13 @@
 //!
 //! | module | what it knows |
 //! |---|---|
+//! | `copy` | from one database into another, so that of everything the newer one stays |
 //! | `database` | opening the file, in which way, and setting it aside |
 //! | `store` | the database in use, and what becomes of it when it fails |
 //! | `unkept` | why numbers are not kept, for people |
 //! | `projects` | the projects of each Connection |
 
+mod copy;
 mod database;
 mod projects;
 #[cfg(test)]

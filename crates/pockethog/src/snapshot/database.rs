@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use rusqlite::types::Value;
-use rusqlite::{Connection as Database, ErrorCode, OpenFlags, params_from_iter};
+use rusqlite::{Connection as Database, ErrorCode, OpenFlags};
 use url::Url;
 
 use super::store::{Aside, Store};
@@ -38,28 +37,6 @@ const MAPPED: i64 = 1 << 30;
 
 /// A larger file is not ours: the numbers of two thousand projects take a quarter of it.
 const LARGEST: u64 = 1 << 30;
-
-/// Every table, and how one of its rows is copied.
-const COPIES: [(&str, &str); 4] = [
-    (
-        "SELECT * FROM projects",
-        "INSERT OR REPLACE INTO projects VALUES (?1, ?2, ?3, ?4, ?5)",
-    ),
-    (
-        "SELECT * FROM discoveries",
-        "INSERT OR REPLACE INTO discoveries VALUES (?1, ?2, ?3)",
-    ),
-    (
-        "SELECT * FROM views",
-        "INSERT INTO views VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (host, id, view) DO UPDATE \
-         SET measured_at = excluded.measured_at, json = excluded.json \
-         WHERE excluded.measured_at >= measured_at",
-    ),
-    (
-        "SELECT * FROM troubles",
-        "INSERT OR REPLACE INTO troubles VALUES (?1, ?2, ?3, ?4)",
-    ),
-];
 
 /// The files of SQLite beside the database itself.
 const SIDES: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -119,21 +96,24 @@ impl Snapshots {
             }
         }
         let known = identity(path);
-        let opened = match open_to_read(&file) {
+        let (opened, locked) = match open_to_read(&file) {
             Err(error) if is_broken(&error) => {
                 set_aside_unless_replaced(path, known);
-                Ok(None)
+                (Ok(None), true)
             }
             // Without the locks it is still better than nothing.
-            Err(_) => open_at_rest(&file),
-            opened => opened,
+            Err(_) => (open_at_rest(&file), false),
+            opened => (opened, true),
         };
         let snapshots = opened.ok().flatten();
         let snapshots =
             snapshots.and_then(|database| Self::of(path, Ok(Store::looking(database))).ok());
         let answer = read(snapshots.as_ref());
         if snapshots.is_some_and(|snapshots| snapshots.met_broken()) {
-            set_aside_unless_replaced(path, known);
+            // Without the locks, a healthy file that is being written to looks broken too.
+            if locked {
+                set_aside_unless_replaced(path, known);
+            }
             return read(None);
         }
         answer
@@ -234,33 +214,6 @@ fn read_only(path: &Path, flags: OpenFlags) -> rusqlite::Result<Option<Database>
     database.execute_batch("BEGIN")?;
     let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok((version == VERSION).then_some(database))
-}
-
-/// Copies every row that can be read; of numbers, the newer ones stay.
-///
-/// # Errors
-///
-/// `to` cannot be written.
-pub(super) fn copy(from: &Database, to: &Database) -> rusqlite::Result<()> {
-    let transaction = to.unchecked_transaction()?;
-    for (read, write) in COPIES {
-        let Ok(mut read) = from.prepare(read) else {
-            continue;
-        };
-        let columns = read.column_count();
-        let mut write = transaction.prepare(write)?;
-        let Ok(mut rows) = read.query([]) else {
-            continue;
-        };
-        while let Ok(Some(row)) = rows.next() {
-            let values: rusqlite::Result<Vec<Value>> =
-                (0..columns).map(|column| row.get(column)).collect();
-            if let Ok(values) = values {
-                write.execute(params_from_iter(values))?;
-            }
-        }
-    }
-    transaction.commit()
 }
 
 /// A database that nobody writes to: when it was changed last, and its length.
@@ -644,6 +597,17 @@ mod tests {
         );
         let remark = snapshots.unkept().unwrap().to_string();
         assert!(remark.contains("is locked by another program"), "{remark}");
+
+        // The holder moves its log into the file while it is read.
+        let whole = fs::read(&path).unwrap();
+        let mut half = whole.clone();
+        half[4096..].fill(0xff);
+        fs::write(&path, half).unwrap();
+        let seen = Snapshots::look(&path, |found| found.map(|found| found.projects().is_ok()));
+        assert_eq!(seen, None);
+        fs::write(&path, whole).unwrap();
+        assert_eq!(set_aside_before(&path), [PathBuf::new(); 0]);
+        assert_eq!(Snapshots::look(&path, |found| ids(found.unwrap())), [1]);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection as Database;
 
+use super::copy::copy;
 use super::database::{
-    copy, is_broken, open_at_rest, open_in_memory, open_to_write, prepare,
-    set_aside_unless_replaced,
+    is_broken, open_at_rest, open_in_memory, open_to_write, prepare, set_aside_unless_replaced,
 };
 use super::unkept::Unkept;
 use crate::private_files::{PrivateError, identity};
@@ -132,7 +132,7 @@ impl Store {
         let known = match &mut self.place {
             Place::Memory | Place::Refuge { .. } => return false,
             Place::Looking { broken } => {
-                *broken = is_broken(error);
+                *broken |= is_broken(error);
                 return false;
             }
             Place::Disk(known) => *known,
