@@ -1,8 +1,8 @@
 //! Personal API keys: for self-hosted PostHog, and for those who prefer them.
 //!
-//! A key is asked about itself first (`/api/personal_api_keys/@current/` needs no scope), so that what
-//! it may do is known before anything is stored. Old self-hosted versions do not response that; there the
-//! key is tried on what else it may open.
+//! A key is first used to read its own description (`/api/personal_api_keys/@current/` needs no scope), so that its
+//! scopes are known before anything is stored. Old self-hosted versions do not offer that; with them the key is tried
+//! on other endpoints.
 
 mod error;
 mod reach;
@@ -68,8 +68,8 @@ pub(crate) async fn look_up(
     })
 }
 
-/// What an old version tells: that it takes the key, at best whose it is, and what it opens. What the key may
-/// do shows when it is used.
+/// What an old version of PostHog reveals: that it accepts the key, perhaps whose it is, and what it reaches. Its scopes
+/// stay unknown.
 async fn look_up_at_old_host(
     http: &reqwest::Client,
     host: &Host,
@@ -169,8 +169,7 @@ impl Current {
         }
     }
 
-    /// What it is limited to; `None` if what stands there makes no sense, which must not be taken for
-    /// everything.
+    /// What it is limited to; `None` if the lists are malformed, which must not be taken for everything.
     fn reach(&self) -> Option<Reach> {
         let (teams, organizations) = (&self.scoped_teams, &self.scoped_organizations);
         if teams.is_none() && organizations.is_none() {

@@ -1,8 +1,8 @@
 //! One run of the authorization code flow.
 //!
-//! Everything that is decided later is read from this record and never from a response (rule B4): the
-//! issuer, the endpoints, the redirect address, state, nonce and verifier. An Attempt serves exactly
-//! one response; after an error a new one is made with fresh values (rule B3).
+//! Every later decision is based on this record and never on a response: the issuer, the endpoints, the redirect
+//! address, state, nonce and verifier. An Attempt accepts exactly one response. After an error a new one is made with
+//! fresh values. (Rules B3 and B4.)
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -67,22 +67,22 @@ impl Attempt {
         attempt
     }
 
-    /// PostHog's page. It holds `state`, so it belongs neither in the arguments of a program nor in a log:
-    /// a browser on this device is started with [`Attempt::start_url`]. On another device the user opens
-    /// this address and brings back the redirect address by hand.
+    /// PostHog's page. It contains `state`, so it must not appear in a program's arguments or in a log; open
+    /// [`Attempt::start_url`] in a browser on this device instead. On another device the user opens this address
+    /// and pastes the redirect address by hand.
     pub fn authorization_url(&self) -> &Url {
         &self.authorization_url
     }
 
-    /// The address to start the user's browser with: whoever serves [`Attempt::redirect_uri`] serves it too.
-    /// It gives the browser the cookie that the callback requires, and leads on to PostHog. It serves one
-    /// browser: after a second one it serves nobody.
+    /// The address to open in the user's browser. It has to be served by the same listener as
+    /// [`Attempt::redirect_uri`]. It sets the cookie that the callback requires and redirects to PostHog. It works
+    /// for one browser; if a second one opens it, neither is trusted.
     pub fn start_url(&self) -> Url {
         self.beside_callback(&self.browser.opened_path())
     }
 
-    /// As [`Attempt::start_url`], to be printed and opened by hand. It is another one, so that it serves even
-    /// if somebody else has opened the first.
+    /// As [`Attempt::start_url`], to be printed and opened by hand. It is a different address, so that it works
+    /// even if another user has opened the first.
     pub fn printed_start_url(&self) -> Url {
         self.beside_callback(&self.browser.printed_path())
     }
@@ -103,8 +103,8 @@ impl Attempt {
         self.browser.farewell()
     }
 
-    /// Ready once a second browser has opened [`Attempt::start_url`]: one of the two was not the user's.
-    /// The Attempt goes on waiting, for [`Attempt::printed_start_url`] or a pasted address.
+    /// Completes once a second browser has opened [`Attempt::start_url`]: one of the two was not the user's. The
+    /// Attempt keeps waiting for [`Attempt::printed_start_url`] or a pasted address.
     pub async fn contested(&self) {
         self.browser.contested().await;
     }
@@ -125,12 +125,12 @@ impl Attempt {
         url
     }
 
-    /// Where the response is expected.
+    /// The address to which the browser brings the response.
     pub fn redirect_uri(&self) -> &Url {
         &self.redirect_uri
     }
 
-    /// Where the user signs in.
+    /// The PostHog at which the user signs in.
     pub fn host(&self) -> &Host {
         &self.host
     }
@@ -139,7 +139,7 @@ impl Attempt {
     ///
     /// # Errors
     ///
-    /// Rule R2: `state` first, for errors too. Rule R4: `iss` before anything is consumed.
+    /// A response with another `state` or issuer. `state` is compared first, for error responses too.
     pub fn accepts(&self, response: &AuthorizationResponse) -> Result<(), CallbackError> {
         let state = response.state().ok_or(CallbackError::StateMissing)?;
         if !same_secret(state, self.state.expose_secret()) {
@@ -192,7 +192,7 @@ impl Attempt {
     }
 }
 
-/// Shows where the user signs in, and none of the secrets: the authorization address holds `state`.
+/// Leaves out the secrets, and the authorization address, which contains `state`.
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")

@@ -1,8 +1,8 @@
 //! The response that the browser brings back, parsed strictly.
 //!
-//! All three ways in end here: the one-shot listener, the app's own page server, and an address that a
-//! person pasted. What belongs to which Attempt is decided by [`crate::Attempt::accepts`] and, for a
-//! response that a browser brings, [`crate::Attempt::accepts_from_browser`].
+//! A response comes from the one-shot listener, from a program's own web server, or from an address that a person pasted.
+//! Which Attempt it belongs to is decided by [`crate::Attempt::accepts`] and, for a response that a browser brings,
+//! [`crate::Attempt::accepts_from_browser`].
 
 use std::fmt;
 
@@ -14,26 +14,26 @@ use crate::http::words;
 /// Longest query that is looked at, in bytes.
 const LONGEST_QUERY: usize = 8 * 1024;
 
-/// Why a response is not accepted. The Attempt goes on waiting.
+/// Why a response is not accepted. The Attempt keeps waiting for the right one; start again if it does not come.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallbackError {
-    /// Rule R3: both an answer and an error.
+    /// It holds both a code and an error.
     #[error("PostHog's answer holds both a code and an error, so it is not used")]
     CodeAndError,
-    /// Rule R3: a parameter occurs twice.
+    /// A parameter occurs twice.
     #[error("PostHog's answer holds {0} twice, so it is not used")]
     Duplicate(&'static str),
-    /// Neither an answer nor an error.
+    /// It holds neither a code nor an error.
     #[error("this address holds no answer from PostHog")]
     Empty,
-    /// Rule R4: it comes from another server.
+    /// The issuer is not the one of the Attempt: the response comes from another server (RFC 9207).
     #[error("this answer comes from another PostHog than the one you chose")]
     IssuerMismatch,
-    /// Rule R4: the server promises to name itself and did not.
+    /// The server announces that it names its issuer, and did not (RFC 9207).
     #[error("this answer does not say which PostHog it comes from, although it should")]
     IssuerMissing,
-    /// The pasted text is no redirect address.
+    /// The pasted text is not a redirect address.
     #[error(
         "this is not the address that the browser ended on; it starts with http://127.0.0.1 and holds code= and state="
     )]
@@ -41,13 +41,13 @@ pub enum CallbackError {
     /// The browser is not the one that began the sign-in.
     #[error("this browser did not begin the sign-in")]
     OtherBrowser,
-    /// Rule R2: another Attempt's, or forged.
+    /// `state` is not the one of the Attempt: the response belongs to an earlier sign-in, or is forged.
     #[error("this sign-in was already finished or has timed out")]
     StateMismatch,
-    /// Rule R2: no state at all.
+    /// `state` is missing.
     #[error("this answer belongs to no sign-in")]
     StateMissing,
-    /// Rule R8: longer than any real response.
+    /// It is longer than any real response.
     #[error("this is longer than any answer from PostHog")]
     TooLong,
 }
@@ -74,7 +74,7 @@ impl AuthorizationResponse {
     ///
     /// # Errors
     ///
-    /// Rules R3 and R8, and a response with nothing in it.
+    /// A response that is too long, ambiguous or empty.
     pub fn parse_query(query: &str) -> Result<Self, CallbackError> {
         if query.len() > LONGEST_QUERY {
             return Err(CallbackError::TooLong);
@@ -119,7 +119,7 @@ impl AuthorizationResponse {
         }
     }
 
-    /// True where the user, or PostHog, said no.
+    /// Whether the response is an error: the user declined, or PostHog refused.
     pub fn is_error(&self) -> bool {
         self.result.is_err()
     }

@@ -79,12 +79,12 @@ impl CredentialKind {
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// PostHog's UUID of the user, or the user's number where only an API key tells.
+    /// PostHog's UUID of the user, or the user's number if only an API key's response gives that.
     pub subject: String,
     /// Given and family name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// E-mail address, where the scope `email` was granted.
+    /// E-mail address, if the scope `email` was granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
 }
@@ -151,7 +151,7 @@ impl Reach {
     }
 }
 
-/// An absent list is empty; one with anything else in it is none.
+/// An absent list is empty. `None` if an item is of another type.
 fn list<T>(value: Option<&Value>, item: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
     match value {
         None | Some(Value::Null) => Some(Vec::new()),
@@ -238,13 +238,13 @@ impl fmt::Display for VaultBackend {
 /// One signed-in account at one Host. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
-    /// Its name.
+    /// Its id.
     pub id: ConnectionId,
-    /// Where.
+    /// The PostHog that it is at.
     pub host: Host,
-    /// How.
+    /// How the account signed in.
     pub kind: CredentialKind,
-    /// Who.
+    /// Who signed in.
     pub account: Account,
     /// What it may do.
     pub grant: Grant,
@@ -267,7 +267,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// True where it can be used.
+    /// Whether it can be used.
     pub fn is_active(&self) -> bool {
         self.state == ConnectionState::Active
     }
@@ -280,7 +280,7 @@ impl Connection {
         }
     }
 
-    /// Marks it as ended at `now`. The first end stays the one that is remembered.
+    /// Marks it as ended at `now`. The time of the first end is kept.
     pub(crate) fn end(&mut self, reason: EndReason, now: i64) {
         if self.is_active() || self.ended_at.is_none() {
             self.ended_at = Some(now);

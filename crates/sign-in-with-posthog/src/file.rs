@@ -21,7 +21,8 @@ const LOCK_POLL: Duration = Duration::from_millis(50);
 /// How long a virus scanner may hold a file.
 const SCANNER_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why a file could not be used.
+/// Why a file could not be used. The message names the file, the step and the operating system's error, which is also the
+/// source. Remedies depend on it: free disk space, correct permissions, or remove what is in the file's place.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {doing}: {source}", path.display())]
 pub struct FileError {
@@ -95,7 +96,7 @@ fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Opens a regular file. Nothing else is opened where that can be told beforehand, and nothing blocks.
+/// Opens a regular file. Other kinds are recognised before they are opened if possible, and nothing blocks.
 fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     match fs::metadata(path) {
         Ok(found) => regular(&found)?,
@@ -127,21 +128,44 @@ fn regular(found: &fs::Metadata) -> io::Result<()> {
 
 /// Replaces the file as a whole, readable by this user only.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let failed = |source| FileError::new(path, "could not be written", source);
+    let temporary = temporary_beside(path, bytes)?;
+    crate::fail_point::reached("after_temporary_write");
+    persist(temporary, path).map_err(failed)?;
+    #[cfg(unix)]
+    File::open(folder_of(path))
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)?;
+    crate::fail_point::reached("after_rename");
+    Ok(())
+}
+
+/// Writes a file unless there is one already: of two processes, the first one wins. Readable by this user only.
+pub(crate) fn write_if_absent(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let failed = |source| FileError::new(path, "could not be written", source);
+    let temporary = temporary_beside(path, bytes)?;
+    match temporary.persist_noclobber(path) {
+        Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(failed(error.error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A temporary file in the folder of `path` that holds `bytes`, synced.
+fn temporary_beside(path: &Path, bytes: &[u8]) -> Result<NamedTempFile, FileError> {
+    let folder = folder_of(path);
     create_private_folder(folder)?;
     let failed = |source| FileError::new(path, "could not be written", source);
     // `NamedTempFile` creates with mode 0600 and refuses to follow an existing name.
     let mut temporary = NamedTempFile::new_in(folder).map_err(failed)?;
     temporary.write_all(bytes).map_err(failed)?;
     temporary.as_file().sync_all().map_err(failed)?;
-    crate::fail_point::reached("after_temporary_write");
-    persist(temporary, path).map_err(failed)?;
-    #[cfg(unix)]
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)?;
-    crate::fail_point::reached("after_rename");
-    Ok(())
+    Ok(temporary)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or_else(|| Path::new("."))
 }
 
 /// Renames over the old file. Windows refuses while a virus scanner has it open, which passes.
@@ -169,7 +193,7 @@ pub(crate) fn check_writable(folder: &Path, length: usize) -> Result<(), FileErr
     temporary.as_file().sync_all().map_err(failed)
 }
 
-/// Removes the file; fine where there is none.
+/// Removes the file, if there is one.
 pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -187,7 +211,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
 pub(crate) struct Lock(#[expect(dead_code, reason = "held for its drop")] Arc<File>);
 
 impl Lock {
-    /// The lock, if nobody holds it.
+    /// The lock, unless another process holds it.
     pub(crate) fn try_take(path: &Path) -> Result<Option<Self>, FileError> {
         Self::attempt(path, File::try_lock)
     }

@@ -1,7 +1,7 @@
 //! A PostHog instance: US Cloud, EU Cloud, or one self-hosted base address.
 //!
-//! A Host is the issuer of rule B1: everything that is ever sent to PostHog goes to an address built
-//! from it. What a person types is parsed into one here, once, or refused with what to write instead.
+//! A Host is an OAuth issuer: everything that is sent to PostHog goes to an address built from it. What a person types is
+//! parsed into a Host here, once, or refused with what to write instead.
 
 use std::fmt;
 
@@ -121,7 +121,7 @@ impl Host {
         &self.key
     }
 
-    /// What people call it.
+    /// The name that people use: “US Cloud”, or the host name.
     pub fn name(&self) -> String {
         match self.region {
             Some(Region::Us) => "US Cloud".to_owned(),
@@ -134,7 +134,7 @@ impl Host {
         }
     }
 
-    /// Where requests really go, as people read it: `us.posthog.com`, `127.0.0.1:8000`.
+    /// The host name and port that requests are sent to: `us.posthog.com`, `127.0.0.1:8000`.
     pub fn authority(&self) -> String {
         authority(&self.base)
     }
@@ -157,36 +157,36 @@ impl fmt::Display for Host {
     }
 }
 
-/// Why an address is not a Host.
+/// Why an address is not a Host. Each message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
-    /// Nothing was typed.
+    /// The address is empty.
     #[error("the address of your PostHog is missing; write it like https://posthog.example.org")]
     Empty,
-    /// Not an address at all.
+    /// The text is not an address.
     #[error("“{0}” is not an address; write it like https://posthog.example.org")]
     NotAnAddress(String),
-    /// No `https://` before it.
+    /// `https://` is missing.
     #[error("the address needs its scheme; write https://{0}")]
     NoScheme(String),
-    /// Something follows the host name.
+    /// The address has a path, a query or a user name.
     #[error("only the address of your PostHog is needed, without what follows; write {0}")]
     NotAnOrigin(String),
-    /// The address where sign-ins of all regions begin.
+    /// The address at which sign-ins of all regions begin, which is in no region.
     #[error(
         "oauth.posthog.com only sends people on to their region and has no projects; \
          write https://us.posthog.com or https://eu.posthog.com"
     )]
     RegionUnknown,
-    /// Plain http would send the key readable by all.
+    /// Plain http to another device: everyone on the way could read the key.
     #[error(
         "plain http would send your sign-in readable by everyone on the way; write https://{0}"
     )]
     PlainHttp(String),
 }
 
-/// True for `https`, and for `http` to this device itself.
+/// Whether it is `https`, or `http` to this device itself.
 pub(crate) fn is_https_or_loopback(url: &Url) -> bool {
     match url.scheme() {
         "https" => true,
@@ -253,7 +253,7 @@ fn shorten(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
-/// How a Host lies in files: readable, and checked again when it is read.
+/// A Host as it is stored in files: readable, and checked again when it is read.
 #[derive(Serialize, Deserialize)]
 struct StoredHost {
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -1,28 +1,30 @@
-//! One exchange with an OAuth endpoint: bounded, never redirected, read as JSON whatever it claims.
+//! One exchange with PostHog: bounded, never redirected, read as JSON whatever its header claims.
 //!
-//! Rule T1: no redirect is followed (code, verifier and tokens would leak), the body is at most
-//! 64 KiB (16 MiB where PostHog's API answers and not its OAuth endpoints: a person comes with all their
-//! organizations, their projects and their features), an answer takes at most 20 seconds as a whole. PostHog has sent JSON errors as `text/html`, so the
-//! header is not believed; a proxy's HTML shows as an answer without JSON.
+//! No redirect is followed, since code, verifier and tokens would leave their Host (rule T1). A response takes at most
+//! 20 seconds as a whole. Its body is at most 64 KiB, or 16 MiB from PostHog's API: a person comes with all their
+//! organizations, projects and features. PostHog has sent JSON errors as `text/html`, so the header is not believed; a
+//! proxy's HTML shows as a response without JSON.
 
-use std::time::Duration;
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::{ACCEPT, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use crate::clock::{Clock, SystemClock};
-use crate::http_date;
-
-/// Longest answer that is read, in bytes.
+/// Longest response of an OAuth endpoint that is read, in bytes.
 const LONGEST_RESPONSE: usize = 64 * 1024;
 
-/// Longest answer of PostHog's API that is read, in bytes.
+/// Longest response of PostHog's API that is read, in bytes.
 const LONGEST_DOCUMENT: usize = 16 * 1024 * 1024;
 
 /// How long one exchange may take.
 pub(crate) const RESPONSE_TIME: Duration = Duration::from_secs(20);
+
+/// The longest `Retry-After` that is obeyed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// How long a connection may take to be made.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -30,7 +32,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Longest piece of a server's own words that is kept, in characters.
 const LONGEST_WORDS: usize = 200;
 
-/// An answer of an OAuth endpoint, whatever its status.
+/// A response, whatever its status.
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<Duration>,
@@ -44,19 +46,108 @@ impl Response {
     }
 }
 
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a request got no response.
+///
+/// A retry can succeed in every case but the last two: there the network, the proxy or the certificates of this device
+/// have to be looked at first.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoAnswer {
-    /// The answer is longer than any answer of this kind.
-    #[error("{0} sent an answer longer than any of this kind")]
-    TooLong(String),
-    /// The connection was there and broke, or no answer came in time: it may have taken effect.
-    #[error("{0}")]
-    Broken(String),
-    /// The name, the network or TLS failed: nothing was sent.
-    #[error("{0}")]
-    Unreachable(String),
+    /// The connection was made and broke. The request may have taken effect.
+    #[error("the connection to {host} broke: {source}")]
+    Broken {
+        /// The name of the host.
+        host: String,
+        /// The cause.
+        source: RequestError,
+    },
+    /// No response came in time. The request may have taken effect.
+    #[error("{host} did not answer in time")]
+    TimedOut {
+        /// The name of the host.
+        host: String,
+        /// The cause.
+        source: RequestError,
+    },
+    /// The response is longer than any response of this kind. The request may have taken effect.
+    #[error("{host} sent an answer longer than any of this kind")]
+    TooLong {
+        /// The name of the host.
+        host: String,
+    },
+    /// The name could not be resolved or the connection could not be made. Nothing was sent.
+    #[error("{host} could not be reached: {source}")]
+    Unreachable {
+        /// The name of the host.
+        host: String,
+        /// The cause.
+        source: RequestError,
+    },
+    /// The certificate is not one that this device trusts. Nothing was sent.
+    #[error("{host} showed a certificate that this device does not trust: {source}")]
+    Untrusted {
+        /// The name of the host.
+        host: String,
+        /// The cause.
+        source: RequestError,
+    },
+}
+
+impl NoAnswer {
+    fn new(error: reqwest::Error) -> Self {
+        let host = error.url().and_then(|url| url.host_str());
+        let host = host.unwrap_or("PostHog").to_owned();
+        let (connecting, timed_out) = (error.is_connect(), error.is_timeout());
+        let source = RequestError(error.without_url());
+        if source.to_string().to_lowercase().contains("certificate") {
+            Self::Untrusted { host, source }
+        } else if connecting {
+            Self::Unreachable { host, source }
+        } else if timed_out {
+            Self::TimedOut { host, source }
+        } else {
+            Self::Broken { host, source }
+        }
+    }
+
+    /// Whether the server has certainly seen nothing, so that an immediate retry gains nothing.
+    pub(crate) fn never_arrived(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Untrusted { .. })
+    }
+}
+
+/// What a request failed on. It is shown as its innermost cause; its source is the error of the HTTP client.
+#[derive(Debug)]
+pub struct RequestError(reqwest::Error);
+
+impl RequestError {
+    /// An error for tests.
+    #[cfg(test)]
+    pub(crate) fn sample() -> Self {
+        let no_address = reqwest::Proxy::all("::");
+        Self(no_address.expect_err("this is no address"))
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut cause: &dyn Error = &self.0;
+        while let Some(next) = cause.source() {
+            cause = next;
+        }
+        let cause = words(&cause.to_string());
+        // The system's number, as in `Connection refused (os error 111)`, does not help a person.
+        let cause = cause
+            .split_once(" (os error ")
+            .map_or(cause.as_str(), |(words, _)| words);
+        f.write_str(cause)
+    }
+}
+
+impl Error for RequestError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
 }
 
 /// The client of a program that has none. TLS is rustls with ring as its provider, unless the process has another
@@ -82,7 +173,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Response, NoAnswer> 
     send_within(request, RESPONSE_TIME).await
 }
 
-/// Sends a request to PostHog's API, whose answers may have some megabytes.
+/// Sends a request to PostHog's API, whose responses may have some megabytes.
 pub(crate) async fn send_to_api(request: RequestBuilder) -> Result<Response, NoAnswer> {
     exchange(request, RESPONSE_TIME, LONGEST_DOCUMENT).await
 }
@@ -105,18 +196,14 @@ async fn exchange(
         .timeout(time)
         .send()
         .await
-        .map_err(|error| unreachable(&error))?;
+        .map_err(NoAnswer::new)?;
     let status = response.status();
     let retry_after = retry_after(response.headers());
     let mut body = Zeroizing::new(Vec::new());
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| unreachable(&error))?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(NoAnswer::new)? {
         if body.len() + chunk.len() > longest {
             let host = response.url().host_str().unwrap_or("PostHog").to_owned();
-            return Err(NoAnswer::TooLong(host));
+            return Err(NoAnswer::TooLong { host });
         }
         body.extend_from_slice(&chunk);
     }
@@ -127,16 +214,17 @@ async fn exchange(
     })
 }
 
-/// `Retry-After`: seconds, or a date, which is compared with the server's own clock where it tells.
+/// `Retry-After`: seconds, or a date, which is compared with the server's own clock if it sends that.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok();
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
     let asked = text(RETRY_AFTER)?.trim();
-    let seconds = asked.parse().ok().or_else(|| {
-        let now = text(DATE).and_then(http_date::unix_seconds);
-        let now = now.unwrap_or_else(|| SystemClock.unix_seconds());
-        Some(u64::try_from(http_date::unix_seconds(asked)? - now).unwrap_or(0))
+    let wait = asked.parse().ok().map(Duration::from_secs).or_else(|| {
+        let now = text(DATE).and_then(date);
+        let now = now.unwrap_or_else(SystemTime::now);
+        Some(date(asked)?.duration_since(now).unwrap_or_default())
     })?;
-    Some(Duration::from_secs(seconds.min(3600)))
+    Some(wait.min(LONGEST_RETRY_AFTER))
 }
 
 /// A server's own words, short and without control characters.
@@ -147,30 +235,59 @@ pub(crate) fn words(text: &str) -> String {
         .collect()
 }
 
-fn unreachable(error: &reqwest::Error) -> NoAnswer {
-    let host = error
-        .url()
-        .and_then(|url| url.host_str())
-        .unwrap_or("PostHog")
-        .to_owned();
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io;
+
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unreachable_host_is_named_with_the_cause_as_its_source() {
+        // Bound and closed again: nobody listens there.
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/", socket.local_addr().unwrap());
+        drop(socket);
+        let error = send(client().unwrap().get(address)).await.err().unwrap();
+        assert!(error.never_arrived(), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "127.0.0.1 could not be reached: Connection refused"
+        );
+        let mut cause: &dyn Error = &error;
+        let refused = loop {
+            cause = cause.source().expect("a cause of the operating system");
+            if let Some(error) = cause.downcast_ref::<io::Error>()
+                && error.raw_os_error().is_some()
+            {
+                break error.kind();
+            }
+        };
+        assert_eq!(refused, io::ErrorKind::ConnectionRefused);
     }
-    let cause = words(&cause.to_string());
-    // The system's number, `Connection refused (os error 111)`, helps nobody.
-    let cause = cause
-        .split_once(" (os error ")
-        .map_or(cause.as_str(), |(words, _)| words);
-    if cause.to_lowercase().contains("certificate") {
-        NoAnswer::Unreachable(format!(
-            "{host} showed a certificate that this device does not trust: {cause}"
-        ))
-    } else if error.is_connect() {
-        NoAnswer::Unreachable(format!("{host} could not be reached: {cause}"))
-    } else if error.is_timeout() {
-        NoAnswer::Broken(format!("{host} did not answer in time"))
-    } else {
-        NoAnswer::Broken(format!("the connection to {host} broke: {cause}"))
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_clock_of_the_server() {
+        let asked = |retry: &'static str, date: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(retry));
+            headers.extend(date.map(|date| (DATE, HeaderValue::from_static(date))));
+            retry_after(&headers).map(|wait| wait.as_secs())
+        };
+        let now = Some("Tue, 24 Nov 2026 18:00:00 GMT");
+        assert_eq!(asked(" 120 ", None), Some(120));
+        assert_eq!(asked("86400", None), Some(3600), "an hour at most");
+        assert_eq!(asked("Tue, 24 Nov 2026 18:02:05 GMT", now), Some(125));
+        assert_eq!(asked("Tuesday, 24-Nov-26 18:02:05 GMT", now), Some(125));
+        assert_eq!(asked("Tue, 24 Nov 2026 17:00:00 GMT", now), Some(0), "past");
+        let turn = Some("Mon, 28 Feb 2028 23:59:59 GMT");
+        assert_eq!(asked("Tue, 29 Feb 2028 00:00:00 GMT", turn), Some(1));
+        // Without the server's clock, by this device's.
+        assert_eq!(asked("Thu, 01 Jan 1970 00:00:00 GMT", None), Some(0));
+        for nothing in ["", "soon", "-5", "Tue, 24 Foo 2026 18:02:05 GMT"] {
+            assert_eq!(asked(nothing, now), None, "{nothing}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The `id_token` check of OpenID Connect Core 3.1.3.7 (rule T7), and of 12.2 on refresh (rule T8).
 //!
-//! The signature is checked although TLS to the token endpoint would allow to skip it: it costs little
-//! and makes the account's identity depend on PostHog's key, not on a proxy in between.
+//! The signature is checked although TLS to the token endpoint would allow skipping it. This costs little, and the
+//! account's identity then depends on PostHog's key and not on a proxy in between.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,13 +12,14 @@ use serde::de::IgnoredAny;
 
 use crate::secret::same_secret;
 
-/// Seconds that an expiry may lie in the past by this device's clock.
+/// Seconds that an expiry may be in the past by this device's clock.
 const EXPIRY_LEEWAY: i64 = 120;
 
 /// Seconds that the time of issue may differ from this device's clock.
 const ISSUED_LEEWAY: i64 = 600;
 
-/// Which check of an `id_token` failed.
+/// Which check of an `id_token` failed. The user has to sign in again; where the clock or a server's settings are wrong, the
+/// message says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdTokenError {

@@ -1,8 +1,8 @@
-//! Which Connections there are, and which client ids this device was given: a file without secrets.
+//! The list of Connections and of this device's client ids: a file without secrets.
 //!
 //! Keychains cannot be listed, and asking them takes milliseconds and at times a prompt, so what is
 //! shown about a Connection is stored beside them. If the two disagree, the Vault is right: a credential is
-//! handed out for the Host and the kind that are sealed with it, whatever this file says.
+//! handed out only for the Host and the kind that are sealed with it, even if this file was changed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,21 +25,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndexError {
-    /// Another process holds it.
+    /// Another process has held the list for ten seconds, where a few milliseconds are usual.
+    ///
+    /// A retry can succeed. Otherwise the other program has to be ended.
     #[error("{}: another program holds it for too long", .0.display())]
     Busy(PathBuf),
-    /// It is there and cannot be understood.
-    #[error("{}: {what}", path.display())]
+    /// The file cannot be understood, for example after it was edited by hand.
+    ///
+    /// Repair it at the line that the source names, or move it away and sign in again.
+    #[error("{}: {source}", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
         /// What is wrong, with the line.
-        what: String,
+        source: serde_json::Error,
     },
-    /// A file failed.
+    /// The file could not be read or written; see there.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It was written by a newer version.
+    /// It was written by a newer version of the program, which has to be used instead.
     #[error("{}: written by a newer version of this program", .0.display())]
     Newer(PathBuf),
 }
@@ -123,10 +127,11 @@ impl IndexFile {
         let Some(bytes) = file::read(&self.path, LARGEST)? else {
             return Ok(Index::default());
         };
-        let index: Index = serde_json::from_slice(&bytes).map_err(|error| IndexError::Corrupt {
-            path: self.path.clone(),
-            what: error.to_string(),
-        })?;
+        let index: Index =
+            serde_json::from_slice(&bytes).map_err(|source| IndexError::Corrupt {
+                path: self.path.clone(),
+                source,
+            })?;
         if index.version > VERSION {
             return Err(IndexError::Newer(self.path.clone()));
         }
@@ -146,9 +151,9 @@ impl IndexFile {
             return Ok(result);
         }
         index.version = VERSION;
-        let bytes = serde_json::to_vec_pretty(&index).map_err(|error| IndexError::Corrupt {
+        let bytes = serde_json::to_vec_pretty(&index).map_err(|source| IndexError::Corrupt {
             path: self.path.clone(),
-            what: error.to_string(),
+            source,
         })?;
         file::write(&self.path, &bytes)?;
         Ok(result)

@@ -1,11 +1,10 @@
 //! A one-shot listener on 127.0.0.1 for the browser's response.
 //!
-//! It listens for one sign-in only and answers nobody else: a wrong path, method, `Host` or `state`, or a
-//! browser other than the one that began, is turned away and the listener keeps listening, so that neither a
-//! favicon nor another user of this machine can end the flow (rules R1 and R2). The browser begins at
-//! `/start/…` ([`Attempt::start_url`]), which gives it the cookie that `/callback` requires and leads to
-//! PostHog. The page is sent after the exchange, so that it tells the truth. There is no cancel address (rule
-//! R10): dropping the listener cancels.
+//! It listens for one sign-in. A request with a wrong path, method, `Host` or `state`, or from another browser than the
+//! one that began, is refused and the listener keeps listening, so that neither a favicon nor another user of this
+//! machine can end the flow. The browser begins at `/start/…` ([`Attempt::start_url`]), which sets the cookie that
+//! `/callback` requires and redirects to PostHog. The last page is sent after the exchange, when the outcome is known.
+//! There is no address to cancel: dropping the listener cancels. (Rules R1, R2 and R10.)
 
 use std::collections::VecDeque;
 use std::io;
@@ -56,7 +55,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// What became of a sign-in, for the browser that brought the response.
+    /// The outcome of a sign-in, for the browser that brought the response.
     pub fn of(result: &Result<Connection, CompleteError>) -> Self {
         match result {
             Ok(connection) => Self {
@@ -85,7 +84,7 @@ pub struct Look {
     pub mark: Option<String>,
 }
 
-/// A listener that is bound and not yet waiting (rule B5: bound first, addressed then).
+/// A listener that is bound and not yet waiting. Its redirect address is known once it is bound.
 #[derive(Debug)]
 pub struct LoopbackListener {
     listener: TcpListener,
@@ -103,7 +102,7 @@ pub struct Arrival {
 }
 
 impl LoopbackListener {
-    /// Binds a free port of 127.0.0.1; of `[::1]` only where there is no IPv4 (rule B5).
+    /// Binds a free port of 127.0.0.1, or of `[::1]` on a system without IPv4.
     ///
     /// # Errors
     ///
@@ -128,13 +127,13 @@ impl LoopbackListener {
         self
     }
 
-    /// The redirect address of this listener, with the literal address (rule B6).
+    /// The redirect address of this listener, with the literal IP address (RFC 8252, section 7.3).
     pub fn redirect_uri(&self) -> Url {
         let address = format!("http://{}/callback", self.address);
         Url::parse(&address).expect("a socket address makes a URL")
     }
 
-    /// Serves the start addresses of `attempt` and waits for the response that belongs to it. `None` after
+    /// Serves the start addresses of `attempt` and waits for the response that belongs to it. Returns `None` after
     /// ten minutes.
     pub async fn wait(self, attempt: &Attempt) -> Option<Arrival> {
         let Self {
@@ -167,14 +166,14 @@ impl LoopbackListener {
                         tracing::debug!("a connection of another user was turned away");
                         continue;
                     }
-                    let desk = Desk {
+                    let visit = Visit {
                         address,
                         look: Arc::clone(&look),
                         attempt: attempt.clone(),
                         arrived: sender.clone(),
                         outcome: outcome.clone(),
                     };
-                    let task = connections.spawn(desk.serve(stream));
+                    let task = connections.spawn(visit.serve(stream));
                     reading.retain(|task: &AbortHandle| !task.is_finished());
                     reading.push_back(task);
                     // The oldest makes room. Nobody can keep the browser out by holding every place:
@@ -200,8 +199,8 @@ impl Arrival {
     }
 }
 
-/// What one connection needs to be answered.
-struct Desk {
+/// One connection of a browser, and what is needed to respond to it.
+struct Visit {
     address: SocketAddr,
     look: Arc<Look>,
     attempt: Attempt,
@@ -209,7 +208,7 @@ struct Desk {
     outcome: watch::Receiver<Option<Page>>,
 }
 
-impl Desk {
+impl Visit {
     async fn serve(mut self, mut stream: TcpStream) {
         let head = tokio::select! {
             head = tokio::time::timeout(HEAD_TIME, read_head(&mut stream)) => head,
@@ -218,8 +217,10 @@ impl Desk {
         };
         let answer = match head {
             Ok(Ok(Some(head))) => match route(&head, self.address) {
-                Ok(Asked::Start { id, cookies }) => self.start(&id, &cookies),
-                Ok(Asked::Callback { response, cookies }) => self.take(response, &cookies).await,
+                Ok(BrowserRequest::Start { id, cookies }) => self.start(&id, &cookies),
+                Ok(BrowserRequest::Callback { response, cookies }) => {
+                    self.take(response, &cookies).await
+                }
                 Err(status) => plain(status),
             },
             Ok(Ok(None)) => plain("431 Request Header Fields Too Large"),
@@ -321,7 +322,7 @@ fn borrowed(cookies: &[String]) -> Vec<&str> {
     cookies.iter().map(String::as_str).collect()
 }
 
-/// Reads up to the empty line. `None` where the head is too long.
+/// Reads up to the empty line. `None` if the head is too long.
 async fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
     let mut head = Vec::new();
     let mut chunk = [0; 1024];
@@ -341,8 +342,8 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
     }
 }
 
-/// What a request that may be answered asks for.
-pub(crate) enum Asked {
+/// A request that is responded to.
+pub(crate) enum BrowserRequest {
     /// A start address, by its last segment.
     Start { id: String, cookies: Vec<String> },
     /// The redirect address.
@@ -353,7 +354,7 @@ pub(crate) enum Asked {
 }
 
 /// Rule R1: GET, the exact path, the exact Host; then the query.
-pub(crate) fn route(head: &str, address: SocketAddr) -> Result<Asked, &'static str> {
+pub(crate) fn route(head: &str, address: SocketAddr) -> Result<BrowserRequest, &'static str> {
     let mut lines = head.split("\r\n");
     let mut request = lines.next().unwrap_or_default().split(' ');
     let (method, target) = (request.next(), request.next().unwrap_or_default());
@@ -375,13 +376,13 @@ pub(crate) fn route(head: &str, address: SocketAddr) -> Result<Asked, &'static s
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     if let Some(id) = path.strip_prefix("/start/") {
         let id = id.to_owned();
-        return Ok(Asked::Start { id, cookies });
+        return Ok(BrowserRequest::Start { id, cookies });
     }
     if path != "/callback" {
         return Err("404 Not Found");
     }
     let response = AuthorizationResponse::parse_query(query).map_err(|_| "400 Bad Request")?;
-    Ok(Asked::Callback { response, cookies })
+    Ok(BrowserRequest::Callback { response, cookies })
 }
 
 fn plain(status: &str) -> String {

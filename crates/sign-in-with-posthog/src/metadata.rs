@@ -1,4 +1,5 @@
-//! Authorization server metadata (RFC 8414), believed only as far as rules B1 and B2 go.
+//! Authorization server metadata (RFC 8414). It is used only if the issuer is the Host, if all endpoints are at the same
+//! origin, and if PKCE with S256 is offered (rules B1 and B2).
 
 use serde::Deserialize;
 use url::Url;
@@ -6,7 +7,7 @@ use url::Url;
 use crate::host::{Host, is_https_or_loopback};
 use crate::http::{self, NoAnswer};
 
-/// Where the metadata lies, best first.
+/// The paths of the metadata, in priority order.
 const PATHS: [&str; 2] = [
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
@@ -27,10 +28,12 @@ pub(crate) struct Metadata {
 }
 
 /// Why a Host's metadata is not used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetadataError {
-    /// Rule B1: an endpoint is at another origin than the issuer.
+    /// An endpoint is at another origin than the issuer, so codes and tokens would be sent elsewhere.
+    ///
+    /// Only the administrator of that PostHog can change it. A personal API key works without.
     #[error(
         "{host} names a {endpoint} at another address than its own, so signing in there is not safe"
     )]
@@ -40,33 +43,42 @@ pub enum MetadataError {
         /// Which endpoint.
         endpoint: &'static str,
     },
-    /// Rule B1: the issuer is not the address that was asked, byte for byte.
+    /// The issuer is not the address of the Host, byte for byte (RFC 8414, section 3.3).
+    ///
+    /// Use the address that it names itself by, or correct its setting `SITE_URL`.
     #[error("{}", issuer_mismatch(.host, .address, .issuer, *.self_hosted))]
     IssuerMismatch {
         /// The Host.
         host: String,
-        /// The address that was asked.
+        /// The address of the Host.
         address: String,
-        /// Whether somebody can set `SITE_URL` there.
+        /// Whether it is self-hosted, so that its administrator can set `SITE_URL`.
         self_hosted: bool,
-        /// What it calls itself.
+        /// The issuer that it names.
         issuer: String,
     },
-    /// There is no metadata: an old version, or no PostHog at all.
+    /// There is no metadata: an old version, or not a PostHog. A personal API key may work.
     #[error("{0} offers no sign-in with the browser (OAuth); use a personal API key")]
     None(String),
-    /// Rule B2: PKCE with S256 is not offered.
+    /// PKCE with S256 is not offered (RFC 7636). A personal API key works without.
     #[error(
         "{0} does not offer PKCE with S256, so signing in there is not safe; use a personal API key"
     )]
     NoPkce(String),
-    /// The metadata is there and makes no sense.
-    #[error("{0} describes its sign-in in a way that cannot be read")]
-    Unreadable(String),
-    /// No answer.
+    /// The metadata names an endpoint with something that is no address.
+    ///
+    /// The administrator of that PostHog has to repair it. A personal API key works without.
+    #[error("{host} describes its sign-in in a way that cannot be read")]
+    Unreadable {
+        /// The Host.
+        host: String,
+        /// What is wrong with the address.
+        source: url::ParseError,
+    },
+    /// There was no response; see there.
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
-    /// PostHog is overloaded or restarting.
+    /// PostHog is overloaded or restarting. A retry can succeed.
     #[error("{host} is busy ({status}); try again in a moment")]
     Busy {
         /// The Host.
@@ -76,7 +88,7 @@ pub enum MetadataError {
     },
 }
 
-/// PostHog builds its issuer from `SITE_URL`, whatever address it is reached by.
+/// PostHog builds its issuer from `SITE_URL` and not from the address of the request.
 fn issuer_mismatch(host: &str, address: &str, issuer: &str, self_hosted: bool) -> String {
     if self_hosted {
         format!(
@@ -155,7 +167,10 @@ impl Raw {
             return Err(MetadataError::NoPkce(host.name()));
         }
         let endpoint = |name: &'static str, address: &str| {
-            let url = Url::parse(address).map_err(|_| MetadataError::Unreadable(host.name()))?;
+            let url = Url::parse(address).map_err(|source| MetadataError::Unreadable {
+                host: host.name(),
+                source,
+            })?;
             if url.origin() != host.base_url().origin() || !is_https_or_loopback(&url) {
                 return Err(MetadataError::ForeignEndpoint {
                     host: host.name(),

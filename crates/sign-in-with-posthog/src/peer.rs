@@ -17,14 +17,14 @@ use std::net::SocketAddr;
 pub enum Peer {
     /// A program of the user that this one runs as.
     Own,
-    /// A program of another user, or none any more.
+    /// A program of another user, or one that has closed the connection.
     Other,
-    /// This system does not tell, or the peer is a relay.
+    /// This system does not reveal it, or the peer is a relay.
     Unknown,
 }
 
 impl Peer {
-    /// Finds out who is at the other end of the connection between `local`, our side, and `remote`. Reads
+    /// Finds out who is at the other end of the connection between `local`, this process's side, and `remote`. Reads
     /// files of the system, which takes well below a millisecond with some hundred connections.
     pub fn of(local: SocketAddr, remote: SocketAddr) -> Self {
         #[cfg(target_os = "linux")]
@@ -36,7 +36,7 @@ impl Peer {
         }
     }
 
-    /// Whether this system tells whose a connection is.
+    /// Whether this system reveals who owns a connection.
     pub fn is_told_here() -> bool {
         cfg!(target_os = "linux")
     }

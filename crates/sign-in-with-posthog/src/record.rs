@@ -167,6 +167,30 @@ mod tests {
         assert!(!format!("{back:?}").contains("phr_"));
     }
 
+    /// As version 0.1.0 wrote them. The same bytes serve the other way round.
+    #[test]
+    fn a_record_of_the_first_version_is_read_and_written_byte_for_byte() {
+        for stored in [
+            concat!(
+                r#"{"version":1,"generation":7,"content":{"kind":"tokens","access_token":"pha_a","#,
+                r#""refresh_token":"phr_r","expires_at":1000,"obtained_at":0,"scopes":"openid query:read","#,
+                r#""subject":"s","client_id":"c","registered_dynamically":true,"#,
+                r#""token_endpoint":"https://us.posthog.com/oauth/token/","revocation_endpoint":null,"#,
+                r#""not_before":9,"trouble":{"kind":"offline","sentence":"why"},"failures":2,"refusals":1}}"#,
+            ),
+            concat!(
+                r#"{"version":1,"generation":1,"content":{"kind":"api_key","key":"phx_k","#,
+                r#""issuer":"https://us.posthog.com"}}"#,
+            ),
+            r#"{"version":1,"generation":1,"content":{"kind":"api_key","key":"phx_k"}}"#,
+            r#"{"version":1,"generation":8,"content":{"kind":"ended","reason":"revoked_or_expired"}}"#,
+        ] {
+            let record = Record::parse("k", stored.as_bytes()).unwrap();
+            let written = String::from_utf8(record.to_bytes().to_vec()).unwrap();
+            assert_eq!(written, stored);
+        }
+    }
+
     #[test]
     fn the_longest_record_fits_into_every_keychain() {
         let long = |length| SecretString::from("x".repeat(length));

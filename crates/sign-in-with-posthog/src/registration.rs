@@ -11,29 +11,33 @@ use url::Url;
 use crate::host::Host;
 use crate::http::{self, NoAnswer};
 
-/// The redirect addresses that are registered. PostHog matches both with any port; the second serves
-/// where there is no IPv4 (rule B5).
+/// The redirect addresses that are registered. PostHog matches both with any port; the second is used on systems
+/// without IPv4.
 const REDIRECT_URIS: [&str; 2] = ["http://127.0.0.1/callback", "http://[::1]/callback"];
 
-/// Why no client id was given.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why PostHog gave no client id to this program.
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistrationError {
-    /// The server registers no clients, so a client id has to be configured.
+    /// The server registers no clients.
+    ///
+    /// Set [`Config::client_id`](crate::Config::client_id) to one that was registered by hand, or use an API key.
     #[error(
         "{0} does not let programs register themselves; use a personal API key, or configure a client id"
     )]
     NotOffered(String),
-    /// No answer.
+    /// There was no response; see there.
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
     /// A self-hosted PostHog without a signing key.
+    ///
+    /// Its administrator has to set `OIDC_RSA_PRIVATE_KEY`. Until then an API key works.
     #[error(
         "{0} cannot register programs: its setting OIDC_RSA_PRIVATE_KEY is probably missing. \
          Until it is set, use a personal API key there"
     )]
     NoSigningKey(String),
-    /// The server refused, in its own words.
+    /// The server refused, in its own words. A retry succeeds if the status is one of overload (429, 5xx).
     #[error("PostHog did not register this program ({status}): {words}")]
     Refused {
         /// HTTP status.

@@ -1,8 +1,8 @@
 //! Token revocation (RFC 7009), best effort.
 //!
-//! The session is over here before PostHog is asked. If that fails, the tokens live until they expire or the
-//! user removes the application at PostHog, and whoever signed out has to know. For a registered client, revoking the refresh token sweeps everything this
-//! user granted to the client id, which is this device alone.
+//! The session has ended on this device before PostHog is asked. If the request fails, the tokens are valid until they
+//! expire or the user removes the application at PostHog, and the user should be informed. For a registered client,
+//! revoking the refresh token revokes everything that this user granted to the client id, which is this device alone.
 
 use std::time::Duration;
 
@@ -26,12 +26,12 @@ pub(crate) enum Revoke {
     AccessTokenOnly,
 }
 
-/// What became of the tokens at PostHog when somebody signed out.
+/// The result of revoking the tokens at PostHog on sign-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
-    /// PostHog takes them no more.
+    /// PostHog confirmed that they are revoked.
     Done,
-    /// PostHog was not reached, or did not do it: they are valid until they expire or the application is removed
+    /// PostHog was not reached, or did not confirm. They are valid until they expire or the application is removed
     /// there.
     Failed,
     /// There was nothing to revoke: an API key, which its owner deletes at PostHog, or a session that had ended.

@@ -17,7 +17,7 @@ impl Scopes {
         list.split_whitespace().collect()
     }
 
-    /// True where `scope` is allowed.
+    /// Whether `scope` is allowed.
     pub fn allows(&self, scope: &str) -> bool {
         self.0.iter().any(|granted| {
             granted == scope
@@ -49,7 +49,7 @@ impl Scopes {
         self.0.iter().map(String::as_str)
     }
 
-    /// True where there is none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,14 +1,13 @@
-//! Hands out a valid bearer for a Connection, refreshing when due.
+//! Hands out valid access tokens for a Connection, refreshing when due.
 //!
-//! The refresh is a transaction under a lock that holds across processes. The decision to refresh is
-//! taken under the lock, after reading the record again; the new tokens are safe in the Vault before
-//! anyone sees them; and the transaction runs in a task of its own, so that a caller who goes away
-//! cannot cut it between PostHog's answer and the write. The lock is held until the write is done, also
-//! if the task is dropped by a runtime that shuts down, and [`crate::SignIn::close`] lets a process end after
-//! its refreshes and not within one. No refresh token is held outside of the transaction.
+//! The refresh is a transaction under a lock that is shared by all processes. The decision to refresh is made under the
+//! lock, after reading the record again. The new tokens are stored in the Vault before any caller gets them. The
+//! transaction runs in a task of its own, so that a caller that is dropped cannot interrupt it between PostHog's response
+//! and the write. The lock is held until the write is done, even if the runtime shuts down, and
+//! [`crate::SignIn::close`] lets a process end after its refreshes. No refresh token is held outside the transaction.
 //!
-//! Only three things end a session here: `invalid_grant` for the generation that was used, a refresh
-//! with fewer scopes than were granted, and a sign-out. Everything else is a bad moment.
+//! Only three things end a session here: `invalid_grant` for the generation that was used, a refresh with fewer scopes
+//! than were granted, and a sign-out. Everything else is temporary.
 
 mod binding;
 mod error;
@@ -33,10 +32,10 @@ use crate::token_set::{self, TokenSet};
 use binding::Binding;
 pub use error::SessionError;
 
-/// A token that is left alone while another refresh is under way serves at least this long.
+/// While another refresh is in progress, a token is handed out if it is valid for at least this long.
 const STILL_SERVES_SECONDS: i64 = 30;
 
-/// How long another process may hold the lock: its whole transaction and some.
+/// How long another process may hold the lock: a whole transaction, with a margin.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The session of one Connection. Clones share everything.
@@ -51,7 +50,7 @@ pub struct Session {
 /// What the clones of a Session share.
 pub(crate) struct Shared {
     id: ConnectionId,
-    /// Threads of this process queue here before they ask for the lock across processes.
+    /// Tasks of this process queue here before they take the lock across processes.
     turn: tokio::sync::Mutex<Turn>,
     cache: Mutex<Option<Cached>>,
 }
@@ -122,7 +121,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`SessionError::SignedOut`] is final; everything else heals or says what to do.
+    /// [`SessionError::SignedOut`] is final; every other error is temporary or says what to do.
     /// [`SessionError::OtherHost`] if the credential is not for the Connection of this Session.
     pub async fn access_token(&self) -> Result<AccessToken, SessionError> {
         let stamp = self.device.index.stamp();
@@ -163,7 +162,7 @@ impl Session {
         task.await.map_err(|_| SessionError::Closing)?
     }
 
-    /// Drops what is remembered; the next call reads the Vault.
+    /// Drops the cached token; the next call reads the Vault.
     pub(crate) fn forget(&self) {
         self.shared.forget();
     }
@@ -186,7 +185,7 @@ impl Session {
         let Some(held) = self.lock(&reason).await? else {
             return self.advisory(&reason).await;
         };
-        // Authoritative from here on: nobody else writes while the lock is held.
+        // Authoritative from here on: no other process writes while the lock is held.
         match self.read().await? {
             Some(Record {
                 generation,
@@ -270,7 +269,7 @@ impl Session {
         }
     }
 
-    /// Serves what the record says, as it stands.
+    /// Returns what the record holds, without a refresh.
     async fn follow(&self, record: Option<Record>) -> Result<AccessToken, SessionError> {
         if let Some(record) = &record {
             self.check(&record.content)?;
@@ -288,7 +287,7 @@ impl Session {
         Err(SessionError::SignedOut(reason))
     }
 
-    /// Ends the session for good, and tells why.
+    /// Ends the session and stores the reason.
     async fn end(
         &self,
         held: &Lock,
@@ -328,7 +327,7 @@ impl Session {
         let (records, id) = (self.device.records.clone(), self.shared.id.clone());
         let read = blocking(move || records.read(&id)).await;
         if let Err(RecordError::Outdated(_)) = &read {
-            // The record is left alone; whoever signs in again replaces it.
+            // The record is left as it is; signing in again replaces it.
             self.show_ended(EndReason::Outdated).await;
         }
         Ok(read?)
@@ -413,7 +412,7 @@ impl Shared {
         }
     }
 
-    /// Drops what is remembered.
+    /// Drops the cached token.
     pub(crate) fn forget(&self) {
         *lock(&self.cache) = None;
     }

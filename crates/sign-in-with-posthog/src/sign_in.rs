@@ -36,11 +36,11 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// Opens the folder. Touches neither the network nor a keychain.
+    /// Opens the folder. Makes no call to the network or to a keychain.
     ///
     /// # Errors
     ///
-    /// A folder that cannot be made or kept private.
+    /// A folder that cannot be created or made private, or TLS that cannot be set up.
     pub fn open(config: Config) -> Result<Self, OpenError> {
         Ok(Self {
             device: Arc::new(Device::open(config)?),
@@ -48,7 +48,7 @@ impl SignIn {
         })
     }
 
-    /// All Connections in the order they were made, ended ones with their reason.
+    /// All Connections in the order in which they were made, ended ones with their reason.
     ///
     /// # Errors
     ///
@@ -57,8 +57,8 @@ impl SignIn {
         self.device.connections()
     }
 
-    /// As [`SignIn::connections`], of a folder that need not be opened: for a program that only shows
-    /// what is known and ends, and has no use for an HTTP client.
+    /// As [`SignIn::connections`], without opening the folder: for a program that only shows what is stored and
+    /// ends, and needs no HTTP client.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl SignIn {
     ///
     /// # Errors
     ///
-    /// A key that PostHog refuses or that may do too little, with the missing scopes by name.
+    /// A key that PostHog refuses, or that lacks scopes, which the error names.
     pub async fn add_api_key(
         &self,
         host: &Host,
@@ -113,8 +113,8 @@ impl SignIn {
         Ok(connection)
     }
 
-    /// The Session of a Connection, bound to its Host and kind: a credential that is sealed for another one
-    /// is refused, whatever the list of Connections says. The same one for everybody in this process.
+    /// The Session of a Connection, bound to its Host and kind: a credential that was stored for another one is
+    /// refused, even if the list of Connections was changed. All callers in a process share one Session.
     pub fn session_of(&self, connection: &Connection) -> Session {
         Session::new(
             Arc::clone(&self.device),
@@ -138,14 +138,14 @@ impl SignIn {
         Arc::clone(shared)
     }
 
-    /// Lets no refresh begin from here on and waits for those that are under way: for a program that ends. One
-    /// that is cut within a refresh may lose the tokens that PostHog has just issued.
+    /// Lets no further refresh begin, and waits for those in progress. Call it before the program ends: one that
+    /// ends within a refresh may lose the tokens that PostHog has just issued.
     pub async fn close(&self) {
         self.device.refreshes.close().await;
     }
 
-    /// Signs out: first a mark that nobody can bring the session back past (rules V1 and V2), then
-    /// revocation. Says what PostHog made of it; here the session is over in any case.
+    /// Signs out. A mark is written first, so that no process can bring the session back; then the tokens are
+    /// revoked (RFC 7009). Returns whether PostHog confirmed that; on this device the session is over in any case.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl SignIn {
         )
     }
 
-    /// Forgets a Connection altogether, secrets first. It is not revoked; see [`SignIn::sign_out`].
+    /// Deletes a Connection, its secrets first. Nothing is revoked; see [`SignIn::sign_out`].
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! The token endpoint (RFC 6749, sections 4.1.3, 5 and 6): one exchange, and what its answer means.
+//! The token endpoint (RFC 6749, sections 4.1.3, 5 and 6): one exchange, and what its response means.
 //!
-//! Only an answer that is JSON with an `error` member is a decision of PostHog's. Everything else – a
-//! proxy's HTML, a captive portal's redirect, half a body – says nothing about the session.
+//! Only a response that is JSON with an `error` member is a decision by PostHog. Everything else (a proxy's HTML, a
+//! captive portal's redirect, half a body) says nothing about the session.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,35 +26,41 @@ const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(3);
 /// How long a client id may take to be looked up.
 const PROBE_TIME: Duration = Duration::from_secs(5);
 
-/// What a token endpoint answered with 200.
+/// The tokens in a response with status 200.
 pub(crate) struct TokenResponse {
     pub(crate) access_token: SecretString,
     pub(crate) refresh_token: Option<SecretString>,
-    /// Seconds; 0 where the server did not say.
+    /// Seconds; 0 if the server did not say.
     pub(crate) expires_in: i64,
     /// Absent means: as requested.
     pub(crate) scopes: Option<Scopes>,
-    /// Absent where the server did not say.
+    /// Absent if the server did not say.
     pub(crate) reach: Option<Reach>,
     pub(crate) id_token: Option<SecretString>,
 }
 
 /// Why a token request gave no tokens.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Rule T3: a 200 that is no token answer.
+    /// A response with status 200 that holds no usable tokens.
+    ///
+    /// A retry can succeed, since a proxy may have changed the response.
     #[error("PostHog's answer with the tokens {0}")]
     BadAnswer(&'static str),
     /// PostHog is overloaded or restarting: 429, 5xx.
+    ///
+    /// Do not retry before `retry_after`.
     #[error("PostHog is busy ({status})")]
     Busy {
         /// HTTP status.
         status: u16,
-        /// When it said to come back.
+        /// The `Retry-After` header, if sent.
         retry_after: Option<Duration>,
     },
-    /// The client id is unknown there, or another setting is wrong; the session stands.
+    /// The client id is unknown to PostHog, or another setting is wrong. A session is not ended by it.
+    ///
+    /// Start again; if that fails too, the configured client id has to be corrected.
     #[error("PostHog refuses this program's request: {error} {description}")]
     Configuration {
         /// HTTP status.
@@ -64,26 +70,28 @@ pub enum TokenError {
         /// The server's words, shortened.
         description: String,
     },
-    /// `invalid_grant`: the code or the refresh token is not valid any more.
+    /// `invalid_grant`: the code or the refresh token is no longer valid. The user has to sign in again.
     #[error("PostHog no longer accepts it (invalid_grant)")]
     InvalidGrant,
-    /// Something between here and PostHog answered: a captive portal, a proxy.
+    /// Something between this device and PostHog responded, with this status: a captive portal, a proxy.
+    ///
+    /// A retry can succeed in another network.
     #[error("something other than PostHog answered ({0})")]
     NotPostHog(u16),
-    /// No answer.
+    /// There was no response; see there.
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
 }
 
 impl TokenError {
-    /// True where the same request may succeed later.
+    /// Whether a retry can succeed.
     pub fn is_transient(&self) -> bool {
         !matches!(self, Self::Configuration { .. } | Self::InvalidGrant)
     }
 
-    /// True where PostHog has certainly seen nothing, so that trying again at once gains nothing.
+    /// Whether PostHog has certainly seen nothing, so that an immediate retry gains nothing.
     pub(crate) fn never_arrived(&self) -> bool {
-        matches!(self, Self::NoAnswer(NoAnswer::Unreachable(_)))
+        matches!(self, Self::NoAnswer(error) if error.never_arrived())
     }
 
     /// Whether the server has certainly forgotten the client id, or never knew it: PostHog says 401 then. A
@@ -92,7 +100,7 @@ impl TokenError {
         matches!(self, Self::Configuration { status: 401, error, .. } if error == "invalid_client")
     }
 
-    /// When the server said to come back.
+    /// Do not retry before this (from `Retry-After`, if sent).
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after, .. } => *retry_after,
@@ -112,7 +120,7 @@ pub(crate) enum Exchanged {
     },
 }
 
-/// Tokens that nobody will ever use.
+/// Tokens that will never be used and have to be revoked.
 pub(crate) struct Leftover {
     pub(crate) access_token: Option<SecretString>,
     pub(crate) refresh_token: Option<SecretString>,
@@ -350,7 +358,7 @@ impl RawResponse {
     }
 }
 
-/// A positive number, also as text; anything else is 0, which means: refresh on next use.
+/// A positive number, also written as text. Anything else is 0, which means: refresh on next use.
 fn seconds(value: &Value) -> i64 {
     let number = match value {
         #[expect(clippy::cast_possible_truncation, reason = "clamped below")]
@@ -397,22 +405,23 @@ mod tests {
         let expires = |value: Value| {
             read(json!({"access_token": "a", "token_type": "Bearer", "expires_in": value}))
                 .map(|answer| answer.expires_in)
+                .ok()
         };
-        assert_eq!(expires(json!(3600)), Ok(3600));
-        assert_eq!(expires(json!("3600")), Ok(3600));
-        assert_eq!(expires(json!(-1)), Ok(0));
-        assert_eq!(expires(json!(null)), Ok(0));
-        assert_eq!(expires(json!({})), Ok(0));
+        assert_eq!(expires(json!(3600)), Some(3600));
+        assert_eq!(expires(json!("3600")), Some(3600));
+        assert_eq!(expires(json!(-1)), Some(0));
+        assert_eq!(expires(json!(null)), Some(0));
+        assert_eq!(expires(json!({})), Some(0));
     }
 
     #[test]
     fn rule_t4_an_absent_scope_is_told_from_an_empty_one() {
-        let scopes = |value: Value| read(value).map(|answer| answer.scopes);
+        let scopes = |value: Value| read(value).map(|answer| answer.scopes).ok();
         let base = json!({"access_token": "a", "token_type": "Bearer"});
-        assert_eq!(scopes(base.clone()), Ok(None));
+        assert_eq!(scopes(base.clone()), Some(None));
         let mut empty = base;
         empty["scope"] = json!("");
-        assert_eq!(scopes(empty), Ok(Some(Scopes::default())));
+        assert_eq!(scopes(empty), Some(Some(Scopes::default())));
     }
 
     proptest::proptest! {

@@ -6,11 +6,11 @@ use crate::http::NoAnswer;
 use crate::index::IndexError;
 use crate::vault::VaultError;
 
-/// Why a key was not taken.
+/// Why an API key was not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiKeyError {
-    /// No PostHog, or something before it.
+    /// The response is not one of PostHog's: another server, or a proxy in between. Check the address.
     #[error("{host} answered in a way that is not PostHog's ({status})")]
     BadAnswer {
         /// The Host.
@@ -18,7 +18,7 @@ pub enum ApiKeyError {
         /// HTTP status.
         status: u16,
     },
-    /// It is limited, and an old server does not say to what.
+    /// The key is limited, and an old version of PostHog does not say to what. Make a key without that limit.
     #[error(
         "this API key is limited to {limit}, and this version of PostHog does not say which; \
          make a key without that limit{remedy}"
@@ -29,7 +29,7 @@ pub enum ApiKeyError {
         /// Another way out, if there is one.
         remedy: &'static str,
     },
-    /// PostHog is overloaded or restarting.
+    /// PostHog is overloaded or restarting. A retry can succeed.
     #[error("{host} is busy ({status}); try again in a moment")]
     Busy {
         /// The Host.
@@ -37,22 +37,22 @@ pub enum ApiKeyError {
         /// HTTP status.
         status: u16,
     },
-    /// Nothing was typed.
+    /// The key is empty.
     #[error("the API key is missing")]
     Empty,
-    /// The list of Connections could not be written.
+    /// The list of Connections could not be written; see there.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// It lacks scopes that are needed.
+    /// The key lacks these scopes. Add them in PostHog, or make a new key.
     #[error("the API key lacks the scopes {}; edit it in PostHog or make a new one", .0.join(", "))]
     MissingScopes(Vec<String>),
-    /// No answer.
+    /// There was no response; see there.
     #[error(transparent)]
     NoAnswer(#[from] NoAnswer),
-    /// Something else that PostHog hands out.
+    /// It is another kind of PostHog key or token, or not a key. A personal API key is needed.
     #[error("this is {0}, not a personal API key; a personal key starts with phx_")]
     OtherKind(&'static str),
-    /// PostHog refuses it.
+    /// PostHog refuses the key. It is wrong, was deleted, or belongs to another region.
     #[error(
         "{0} does not accept this API key: it is wrong, was deleted, or belongs to another region"
     )]

@@ -1,8 +1,8 @@
 //! What a personal API key reaches, at servers that do not let it ask about itself.
 //!
-//! Such a key is tried on what it may open, and the words of the refusals are read: that it is for single
-//! projects, or for other organizations than the one that its person last opened in the web app. A key that is
-//! limited must not be stored as reaching everything.
+//! Such a key is tried on several endpoints, and the text of the refusals is read: it is for single projects, or for other
+//! organizations than the one that its person last opened in the web app. A key that is limited must not be stored as
+//! reaching everything.
 
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ async fn single_project(
     }
 }
 
-/// Everything, unless the person belongs to more than is listed, or nobody can tell.
+/// Everything, unless the person belongs to more organizations than are listed, or that is unknown.
 fn of_organizations(listed: BTreeSet<String>, me: Option<&Me>) -> Reach {
     let is_everything = match me {
         // Servers that list no organizations of a person know no limits either.

@@ -67,8 +67,8 @@ impl Generations {
         self.folder.join(safe).join(format!("{key}.json"))
     }
 
-    /// What is noted. A note that cannot be read keeps nobody from a session: it is there against an
-    /// accident, and the record itself is authenticated.
+    /// What is noted. A note that cannot be read does not block a session: it protects against an accident, and the
+    /// record itself is authenticated.
     pub(super) fn read(&self, folder_name: &str, key: &str) -> Option<Seen> {
         let path = self.path(folder_name, key);
         let bytes = file::read(&path, LARGEST).unwrap_or_else(|error| {

@@ -1,4 +1,4 @@
-//! What a credential is for, as sealed with it, against what the list of Connections says.
+//! Whether a stored credential is for the Host and the kind that the list of Connections names.
 //!
 //! The list is a file in clear. Whoever can change it, or a mistaken edit, must not be able to send a token or
 //! a key to another address: a credential is handed out only for the Host and the kind that are sealed in its
@@ -31,8 +31,8 @@ impl Binding {
         }
     }
 
-    /// Whether the name of a record was made from this Host, kind and account. It stands in for the Host in
-    /// a record from before that was sealed with the key.
+    /// Whether the name of a record was made from this Host, kind and account. It replaces the Host in a record from
+    /// before the Host was sealed with the key.
     pub(super) fn explains(&self, id: &ConnectionId) -> bool {
         self.is_usual && self.kind == CredentialKind::ApiKey && self.id == *id
     }

@@ -1,4 +1,4 @@
-//! The refresh itself: whether, how often, and what becomes of each answer. Runs under the lock.
+//! The refresh itself: whether and how often to send it, and what each response means. Runs under the lock.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::token::AccessToken;
 use crate::token_endpoint::{self, Exchanged, Leftover, TokenError, TokenResponse};
 use crate::token_set::{CLOCK_TOLERANCE, TokenSet, Trouble};
 
-/// Requests per transaction. They all lie inside PostHog's grace of 120 s.
+/// Requests per transaction. All of them are within PostHog's grace period of 120 s.
 const TRIES: u32 = 3;
 
 /// No further request once a transaction has taken this long.
@@ -27,7 +27,7 @@ const TRANSACTION_TIME: Duration = Duration::from_secs(45);
 /// Before the second request; doubled before the third.
 const FIRST_WAIT: Duration = Duration::from_millis(300);
 
-/// A server that asks for a longer wait is left alone until then, and nobody is kept waiting for it.
+/// If a server asks for a longer wait, the transaction ends, so that no caller is kept waiting.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// No further request that would have less time than this.
@@ -46,7 +46,7 @@ const LONGEST_PAUSE_BUSY: i64 = 300;
 /// Refreshes within [`REFUSAL_SECONDS`] of one another that refused tokens may cause.
 const MOST_REFUSALS: u32 = 3;
 
-/// A token refused this soon after it was issued was never any good.
+/// A token that is refused this soon after it was issued was never valid.
 const REFUSAL_SECONDS: i64 = 60;
 
 impl Session {
@@ -189,7 +189,7 @@ impl Session {
         revoke_leftover(http, endpoint, &tokens.client_id, leftover, which).await;
     }
 
-    /// Takes over what PostHog answered: checked, then written, then shown.
+    /// Adopts PostHog's response: it is checked, then written, then handed out.
     async fn adopt(
         &self,
         held: &Lock,
@@ -200,7 +200,7 @@ impl Session {
         before: i64,
     ) -> Result<AccessToken, SessionError> {
         if let Some(error) = foreign_id_token(&old, &answer) {
-            // Rule T8: the old record stays, and these tokens are nobody's.
+            // Rule T8: the old record is kept, and the new tokens are not used.
             self.discard(&old, &answer.leftover()).await;
             let words = error.to_string();
             let trouble = Trouble::Configuration { words };
@@ -261,7 +261,8 @@ impl Session {
         }
     }
 
-    /// What another process wrote stands. Tokens that were refreshed past a sign-out are revoked.
+    /// Another process wrote in the meantime, and its record is kept. Tokens that were refreshed after a sign-out are
+    /// revoked.
     async fn overtaken(
         &self,
         current: Option<Record>,
@@ -274,7 +275,7 @@ impl Session {
         followed
     }
 
-    /// Notes for all processes when to try again; a token that still serves is served.
+    /// Records for all processes when to try again. A token that is still valid is handed out.
     async fn back_off(
         &self,
         held: &Lock,
@@ -304,8 +305,8 @@ impl Session {
     }
 }
 
-/// How long until the same token is sent again, still under the lock, where that is worth it: an answer may
-/// have been lost on the way, and inside PostHog's grace the same pair comes again.
+/// How long to wait before the same token is sent again under the lock, if a retry is worth it: a response may have been
+/// lost, and within PostHog's grace period the same pair of tokens comes again.
 fn wait_before_retry(error: &TokenError, tries: u32, elapsed: Duration) -> Option<Duration> {
     let wait = error
         .retry_after()
@@ -350,8 +351,8 @@ fn refusals_in_a_row(tokens: &TokenSet, now: i64) -> u32 {
     if soon { tokens.refusals + 1 } else { 0 }
 }
 
-/// Rule T8: what an `id_token` beside refreshed tokens says against them. One that cannot be read says
-/// nothing: it is not needed here, and the tokens beside it are.
+/// Why refreshed tokens are not for the same account, by the `id_token` beside them (rule T8). An `id_token` that cannot be
+/// read is ignored: it is not needed here, and the tokens are.
 fn foreign_id_token(old: &TokenSet, answer: &TokenResponse) -> Option<IdTokenError> {
     let issuer = old.issuer();
     let token = answer.id_token.as_ref()?.expose_secret();
@@ -364,9 +365,12 @@ fn foreign_id_token(old: &TokenSet, answer: &TokenResponse) -> Option<IdTokenErr
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::http::NoAnswer;
+    use crate::http::{NoAnswer, RequestError};
 
-    const LOST: fn() -> TokenError = || NoAnswer::Broken(String::new()).into();
+    const LOST: fn() -> TokenError = || {
+        let (host, source) = (String::new(), RequestError::sample());
+        NoAnswer::Broken { host, source }.into()
+    };
 
     fn busy(retry_after: Duration) -> TokenError {
         TokenError::Busy {
@@ -402,7 +406,8 @@ mod tests {
 
     #[test]
     fn what_a_second_request_cannot_change_is_not_sent_twice() {
-        let unreachable = NoAnswer::Unreachable(String::new()).into();
+        let (host, source) = (String::new(), RequestError::sample());
+        let unreachable = NoAnswer::Unreachable { host, source }.into();
         for error in [TokenError::InvalidGrant, unreachable] {
             assert_eq!(wait_before_retry(&error, 1, Duration::ZERO), None);
         }

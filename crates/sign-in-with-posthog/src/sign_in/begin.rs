@@ -11,11 +11,11 @@ use crate::metadata::Metadata;
 use crate::scope::Scopes;
 
 impl SignIn {
-    /// Begins an Attempt that comes back to `redirect_uri`, which must be bound already (rule B5).
+    /// Begins an Attempt whose response comes to `redirect_uri`. The listener there must be bound already.
     ///
     /// # Errors
     ///
-    /// Metadata that breaks rule B1 or B2, no registration, an unusable configured client id, no network.
+    /// Metadata that is missing or unsafe, a client id that cannot be had or used, no network.
     pub async fn begin(
         &self,
         host: &Host,
@@ -61,9 +61,8 @@ impl SignIn {
         Ok(Attempt::new(request(client_id, true)))
     }
 
-    /// Looks up why nobody answered an Attempt. True if PostHog has forgotten this device's client id
-    /// meanwhile, which ends on a dead page in the browser: it is dropped, and the next sign-in registers
-    /// again.
+    /// Finds out why no response came. Returns true if PostHog has forgotten this device's client id, which shows
+    /// an error page in the browser. The client id is dropped, and the next sign-in registers again.
     pub async fn was_forgotten(&self, attempt: &Attempt) -> bool {
         if !attempt.registered_dynamically {
             return false;

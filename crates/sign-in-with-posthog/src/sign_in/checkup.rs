@@ -1,4 +1,4 @@
-//! Looking whether everything works that sign-ins rest on, for a program's own diagnosis.
+//! Checks of the keychain, of stored records and of locks, for a program's own diagnosis.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::vault::VaultError;
 
 impl SignIn {
     /// Writes, reads and removes a trial entry in the operating system's keychain, whichever Vault is
-    /// in use. Takes at most a few seconds, also where the keychain hangs.
+    /// in use. Takes at most a few seconds, even if the keychain hangs.
     ///
     /// # Errors
     ///
@@ -21,7 +21,7 @@ impl SignIn {
         blocking(move || vault.check_keychain()).await
     }
 
-    /// Reads the stored secret of a Connection; false if there is none.
+    /// Whether a secret is stored for a Connection.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl SignIn {
     ///
     /// # Errors
     ///
-    /// A lock that cannot be looked at.
+    /// A lock file that cannot be opened.
     pub fn held_locks(&self) -> Result<Vec<String>, FileError> {
         held_locks(&self.device.folder)
     }

@@ -32,7 +32,7 @@ impl SignIn {
         Ok(client_id)
     }
 
-    /// True only if the server says that it does not know the client.
+    /// Whether the server says that it does not know the client.
     pub(super) async fn is_forgotten(
         &self,
         metadata: &Metadata,

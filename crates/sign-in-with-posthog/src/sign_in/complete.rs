@@ -15,8 +15,8 @@ use crate::token_endpoint::{self, Exchanged, Leftover};
 use crate::token_set::TokenSet;
 
 impl SignIn {
-    /// Ends an Attempt: checks the response, exchanges the code, stores the tokens. Goes on where the caller
-    /// goes away, as a browser does whose page is reloaded: the code cannot be had twice.
+    /// Ends an Attempt: checks the response, exchanges the code, stores the tokens. It continues if the caller is
+    /// dropped, for example because a browser's page was reloaded: a code is issued only once.
     ///
     /// # Errors
     ///
@@ -89,8 +89,8 @@ impl SignIn {
         self.store(attempt, account, reach, tokens).await
     }
 
-    /// Leaves nothing of a sign-in that did not end well: its tokens are revoked, and a client id that no
-    /// Connection uses is dropped, so that the next sign-in begins from nothing.
+    /// Cleans up after a sign-in that failed: its tokens are revoked, and a client id that no Connection uses is
+    /// dropped, so that the next sign-in starts afresh.
     async fn discard(&self, attempt: &Attempt, tokens: &Leftover) {
         let used_here = self.connections().unwrap_or_default().iter().any(|known| {
             known.host == attempt.host && known.kind == CredentialKind::OAuth && known.is_active()

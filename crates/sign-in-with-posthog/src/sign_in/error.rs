@@ -1,4 +1,4 @@
-//! Why a sign-in could not begin, end, or move, in sentences for people.
+//! Why a sign-in could not begin or end, or records could not be moved.
 
 use crate::callback::{AuthorizationError, CallbackError};
 use crate::file::FileError;
@@ -13,19 +13,21 @@ use crate::vault::VaultError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BeginError {
-    /// The configured client id is neither one that a PostHog gives out nor the address of a document.
+    /// The configured client id is neither one that PostHog issues nor the address of a document.
+    ///
+    /// Correct [`Config::client_id`](crate::Config::client_id).
     #[error(
         "the configured client id “{0}” cannot be used: it has to be one that PostHog gave you, or the \
          https address of a client metadata document, with a path and nothing after it"
     )]
     ClientId(String),
-    /// The list of Connections, which holds the client ids, could not be used.
+    /// The list of Connections, which holds the client ids, could not be used; see there.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The Host's metadata is not used.
+    /// The Host's metadata is missing or not safe to use; see there.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// No client id.
+    /// No client id could be registered; see there.
     #[error(transparent)]
     Registration(#[from] RegistrationError),
 }
@@ -35,37 +37,37 @@ pub enum BeginError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompleteError {
-    /// The response is already being exchanged (rule R6).
+    /// The Attempt has had its response already, for example because the browser loaded the page twice.
     #[error("this sign-in was already finished; start again")]
     AlreadyUsed,
-    /// The response does not belong to this Attempt, which goes on waiting.
+    /// The response does not belong to this Attempt, which keeps waiting.
     #[error(transparent)]
     Callback(#[from] CallbackError),
-    /// The user said no.
+    /// The user declined on PostHog's page.
     #[error("access was denied on PostHog's page; nothing has changed")]
     Denied,
-    /// Ten minutes are over.
+    /// The response came more than ten minutes after the Attempt began.
     #[error("this sign-in took longer than ten minutes; start again")]
     Expired,
-    /// The `id_token` is not what it has to be.
+    /// A check of the `id_token` failed; see there.
     #[error(transparent)]
     IdToken(#[from] IdTokenError),
-    /// The list of Connections could not be written.
+    /// The list of Connections could not be written; see there.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// A lock could not be used.
+    /// A lock could not be used; see there.
     #[error(transparent)]
     Lock(#[from] FileError),
-    /// PostHog did not tell who signed in.
+    /// PostHog did not say who signed in: there is neither an `id_token` nor a userinfo response.
     #[error("PostHog did not say which account signed in; start again")]
     NoIdentity,
-    /// PostHog sent the browser back with another error.
+    /// PostHog sent the browser back with another error, in its words.
     #[error("PostHog did not sign you in: {} {}", .0.error, .0.description)]
     Refused(AuthorizationError),
-    /// The code was not exchanged.
+    /// The code was not exchanged; see there.
     #[error("the sign-in could not be finished: {0}")]
     Token(#[from] TokenError),
-    /// The tokens could not be stored.
+    /// The tokens could not be stored and were revoked; see there.
     #[error(transparent)]
     Vault(#[from] VaultError),
 }
@@ -74,13 +76,13 @@ pub enum CompleteError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MoveError {
-    /// The list of Connections could not be used.
+    /// The list of Connections could not be used; see there.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// A lock could not be used.
+    /// A lock could not be used; see there.
     #[error(transparent)]
     Lock(#[from] FileError),
-    /// One of the Vaults failed.
+    /// One of the Vaults failed; see there. The records are still usable in their old place.
     #[error(transparent)]
     Vault(#[from] VaultError),
 }

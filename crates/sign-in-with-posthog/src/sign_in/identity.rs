@@ -43,7 +43,7 @@ impl SignIn {
                 .await?;
             let mut account = account(claims);
             if account.name.is_none() && account.email.is_none() {
-                // The claims may lie in userinfo only; not knowing a name is no reason to fail.
+                // The claims may be in userinfo only. A missing name is no reason to fail.
                 if let Some(said) = self.userinfo(attempt, answer).await
                     && said.sub == account.subject
                 {
@@ -116,7 +116,7 @@ impl SignIn {
         http::send(request).await.ok()?.json()
     }
 
-    /// The Reach where the token answer does not tell: a token may introspect itself.
+    /// The Reach, if the token response does not say: a token may introspect itself.
     pub(super) async fn introspect(
         &self,
         attempt: &Attempt,

@@ -1,4 +1,4 @@
-//! Where the secrets are stored: which Vault, moving them to another one, and doing without a keychain.
+//! The Vault of a program: which one it is, moving records to another one, and giving up a keychain.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ impl SignIn {
     ///
     /// # Errors
     ///
-    /// A note of the choice that cannot be read.
+    /// The file that names the Vault cannot be read.
     pub fn vault(&self) -> Result<Option<VaultBackend>, VaultError> {
         self.device.vault().chosen()
     }
 
-    /// Gives the keychain less time for a call than its three seconds: for a program that has little itself.
-    /// Has an effect before the keychain is first used.
+    /// Gives the keychain less than its three seconds for a call, for a program that is short of time itself. Only
+    /// effective before the keychain is first used.
     pub fn limit_keychain(&self, patience: Duration) {
         self.device.vault().limit_keychain(patience);
     }
 
-    /// Why the first sign-in was stored in the encrypted file although the keychain was preferred: a sentence
-    /// for people. Answered once, by the process that chose.
+    /// A sentence for people that says why the first sign-in was stored in an encrypted file although the keychain
+    /// was preferred. Returned once, in the process that chose.
     pub fn take_vault_notice(&self) -> Option<String> {
         let error = self.device.vault().take_passed_over()?;
         Some(format!(
@@ -34,8 +34,8 @@ impl SignIn {
         ))
     }
 
-    /// Moves all records to another Vault, and removes what was left behind by a move that was cut.
-    /// Nobody is signed out by it, whatever happens meanwhile.
+    /// Moves all records to another Vault, and removes what an interrupted move left behind. No account is signed
+    /// out by it, even if it is interrupted.
     ///
     /// # Errors
     ///
@@ -71,8 +71,8 @@ impl SignIn {
         Ok(())
     }
 
-    /// Uses the encrypted file from now on, without asking the keychain for what it holds: for one that is gone or
-    /// stays out of reach. Whoever is signed in there has to sign in again, and nothing is revoked.
+    /// Uses the encrypted file from now on without reading what the keychain holds, for a keychain that is gone or
+    /// stays out of reach. Accounts whose records were there have to sign in again. Nothing is revoked.
     ///
     /// # Errors
     ///

@@ -62,7 +62,7 @@ impl ChoiceFile {
         serde_json::from_slice(&bytes).map(Some).map_err(corrupt)
     }
 
-    /// The choice, made by `choose` where there is none yet. Processes take turns.
+    /// The choice; if there is none yet, `choose` makes it. Processes take turns.
     pub(super) fn read_or(
         &self,
         choose: impl FnOnce(&str) -> Result<VaultBackend, VaultError>,

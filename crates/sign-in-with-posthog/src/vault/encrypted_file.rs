@@ -1,21 +1,19 @@
 //! Records in sealed files, for devices without a keychain.
 //!
-//! The key is derived from a file of random bytes that lies outside the program's folder and from the
-//! machine id. A folder that is copied, synced or restored on another device therefore opens nothing
-//! there. It does not protect against a program that runs as the same user: no file could.
+//! The key is derived from the machine id and from a file of random bytes outside the program's folder. If the folder is
+//! copied, synced or restored to another device, nothing in it can be opened there. It does not protect against a program
+//! that runs as the same user; no file could.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
-use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::backend::Backend;
 use super::error::VaultError;
-use crate::file::{self, FileError};
+use crate::file;
 
 /// First bytes of every file.
 const MAGIC: &[u8; 4] = b"SIPH";
@@ -57,7 +55,7 @@ impl EncryptedFile {
         self.folder.join(format!("{key}.sealed"))
     }
 
-    /// Whether the record is sealed with the key of another device. False if that cannot be told.
+    /// Whether the record is sealed with the key of another device. False if that is unknown.
     pub(super) fn is_of_another_device(&self, key: &str) -> bool {
         let Ok(Some(sealed)) = file::read(&self.path(key), LARGEST) else {
             return false;
@@ -72,7 +70,7 @@ impl EncryptedFile {
         }
     }
 
-    /// The device's key; `None` where this device has none.
+    /// The device's key; `None` if this device has none.
     fn key(&self) -> Result<Option<Key>, VaultError> {
         let Some(bytes) = file::read(&self.device_key, LARGEST)?.map(Zeroizing::new) else {
             return Ok(None);
@@ -87,25 +85,14 @@ impl EncryptedFile {
         if let Some(key) = self.key()? {
             return Ok(key);
         }
-        let failed = |source| FileError::new(&self.device_key, "could not be written", source);
-        let parent = self.device_key.parent().unwrap_or_else(|| Path::new("."));
-        file::create_private_folder(parent)?;
         let mut random = Zeroizing::new([0; DEVICE_KEY]);
         fill(random.as_mut_slice())?;
         if file::read(&self.device_key, LARGEST)?.is_some() {
             // There and of the wrong length: nothing was ever sealed with it.
             file::write(&self.device_key, random.as_slice())?;
         } else {
-            let mut temporary = NamedTempFile::new_in(parent).map_err(failed)?;
-            temporary.write_all(random.as_slice()).map_err(failed)?;
-            temporary.as_file().sync_all().map_err(failed)?;
-            // Two processes may get here at once; the first one's key is everybody's.
-            match temporary.persist_noclobber(&self.device_key) {
-                Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(failed(error.error).into());
-                }
-                _ => {}
-            }
+            // Two processes may get here at once; the key of the first is used by both.
+            file::write_if_absent(&self.device_key, random.as_slice())?;
         }
         self.key()?.ok_or(VaultError::NoDeviceKey)
     }
@@ -204,7 +191,7 @@ fn derive(device_key: &[u8], machine_id: &[u8]) -> Key {
     }
 }
 
-/// What systemd or D-Bus call this installation; empty elsewhere, where the key file alone binds.
+/// The id of this installation from systemd or D-Bus. Empty on other systems, where the key file alone binds.
 fn machine_id() -> Vec<u8> {
     ["/etc/machine-id", "/var/lib/dbus/machine-id"]
         .iter()

@@ -1,10 +1,9 @@
 //! Records in the operating system's keychain.
 //!
-//! A keychain may wait for a person to unlock it, for ever if nobody is there, and a message bus may take a
-//! connection and say nothing. Every call is therefore made on a thread of the keychain's own and given up
-//! after a deadline; a call that has not begun by then is never made, so that a stale record cannot be written
-//! late by a queue that comes unstuck. Which step the call was at says what the trouble is, and a refusal is
-//! remembered for a minute, see `refusal`: within it nobody is asked to unlock the keychain again.
+//! A keychain may wait without end for a person to unlock it, and a message bus may accept a connection and never reply.
+//! Every call is therefore made on a separate thread and given up after a deadline. A call that has not begun by then is
+//! never made, so that a queue that starts moving again cannot write a stale record. The step that a call was at shows the
+//! cause. A refusal is remembered for a minute (see `refusal`); until then the user is not prompted again.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,7 +27,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(3);
 struct Access {
     /// Connects to the keychain.
     connect: fn() -> keyring_core::Result<Arc<CredentialStore>>,
-    /// Whether it is locked, found out without asking anybody to unlock it; `None` if that cannot be told.
+    /// Whether it is locked, without prompting the user; `None` if that is unknown.
     is_locked: fn() -> Option<bool>,
 }
 
@@ -471,7 +470,7 @@ mod tests {
         let error = first.read("us-1").unwrap_err();
         assert!(matches!(error, VaultError::KeychainUnreachable(_)));
         assert!(error.to_string().contains("cannot be reached"), "{error}");
-        // Another process of the same minute does not wait: it would for ever.
+        // Another process does not wait within the same minute; it would wait without end.
         let next = keychain(folder.path(), SILENT_BUS, Duration::MAX);
         for keychain in [&first, &next] {
             let error = keychain.read("us-1").unwrap_err();

@@ -1,4 +1,4 @@
-//! What the keychain last refused, remembered for a minute by all processes of this user.
+//! The last refusal of the keychain, remembered for a minute by all processes of this user.
 //!
 //! A locked keychain asks the person to unlock it, once for each call, and one that does not answer costs each
 //! call its whole deadline. A bar that starts a program every few seconds would ask without end. So the first
@@ -24,7 +24,7 @@ const LARGEST: u64 = 4 << 10;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Refusal {
-    /// It is locked, and nobody unlocked it.
+    /// It is locked, and was not unlocked.
     Locked,
     /// It was reached and does not answer.
     Silent,

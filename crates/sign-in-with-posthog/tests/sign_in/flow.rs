@@ -445,7 +445,7 @@ async fn rule_b1_an_untrusted_certificate_is_named() {
     assert!(
         matches!(
             error,
-            BeginError::Metadata(MetadataError::NoAnswer(NoAnswer::Unreachable(_)))
+            BeginError::Metadata(MetadataError::NoAnswer(NoAnswer::Untrusted { .. }))
         ),
         "{error:?}"
     );
@@ -610,7 +610,7 @@ async fn rule_t1_an_answer_without_end_is_cut() {
     assert!(
         matches!(
             error,
-            CompleteError::Token(TokenError::NoAnswer(NoAnswer::TooLong(_)))
+            CompleteError::Token(TokenError::NoAnswer(NoAnswer::TooLong { .. }))
         ),
         "{error:?}"
     );
