@@ -212,7 +212,7 @@ fn print(
         })
         .collect();
     let columns = [
-        Column::whole(""),
+        Column::whole("Mark"),
         Column::whole("Key"),
         Column::text("Project"),
         Column::text("Organization"),

@@ -71,7 +71,7 @@ fn copy_lists(from: &Database, to: &Database, now: Timestamp) -> rusqlite::Resul
         |(host, id, connection, place, json)| {
             if is_newer(&connection) {
                 let found_at = theirs.get(&connection).and_then(found_at);
-                let second = found_at.map_or(i64::MIN, |at| at.as_second());
+                let second = found_at.map_or(i64::MIN, Timestamp::as_second);
                 put.execute(params![host, id, connection, place, json, second, latest])?;
             }
             Ok(())
