@@ -317,6 +317,10 @@ async fn vault(program: &Program) -> Vec<Finding> {
             )];
         }
     };
+    if program.is_demo() {
+        // The keychain is the person's own.
+        return vec![Finding::ok("Vault", vault_name(chosen))];
+    }
     let keychain = program.sign_in.check_keychain().await;
     let works = "an entry was written, read and removed";
     match (chosen, keychain) {

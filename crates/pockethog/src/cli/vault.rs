@@ -68,6 +68,11 @@ pub async fn run(program: &Program, console: &Console, vault: &Vault) -> Result<
             Place::Keychain => VaultBackend::Keychain,
             Place::File => VaultBackend::EncryptedFile,
         };
+        if program.is_demo() && target == VaultBackend::Keychain {
+            return Err(CliError::usage(
+                "the secrets of a demo stay in its home; nothing of it goes into your keychain",
+            ));
+        }
         let is_there = program.sign_in.vault()? == Some(target);
         let progress = Progress::new("Moving the sign-ins …");
         let moving = program.sign_in.move_vault(target);

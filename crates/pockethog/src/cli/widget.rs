@@ -294,8 +294,9 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
         environment: environment()?,
     };
     let plan = target.plan(&call, &places.config_dir(), places.home_dir())?;
+    let is_demo = demo_home::is_demo(&Folders::find()?);
     if arguments.write {
-        if demo_home::is_demo(&Folders::find()?) {
+        if is_demo {
             return Err(CliError::usage(
                 "POCKETHOG_HOME is the home of a demo, and a widget of it would show nothing once the demo has \
                  ended; install it without POCKETHOG_HOME",
@@ -315,7 +316,7 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
         }
     }
     console.say(Text::block(&plan.then));
-    if !arguments.write {
+    if !arguments.write && !is_demo {
         console.say("With --write these files are made.");
     }
     Ok(Exit::Done)

@@ -153,7 +153,7 @@ impl Shell {
                 body class=(class) data-stream=[&self.stream] {
                     a.skip href="#content" { "Skip to content" }
                     @if self.demo {
-                        p.demo { b { "Demo" } " · invented data" }
+                        aside.demo aria-label="Demo" { b { "Demo" } " · invented data" }
                     }
                     @if class != "sign-in" { (self.header()) }
                     main #content tabindex="-1" {

@@ -184,6 +184,11 @@ async fn a_command_on_the_home_of_a_demo_reaches_no_real_posthog() {
         .await
         .ended(4);
     assert_eq!(run.json()["demo"], true);
+    run_on(&harness, &home, &["vault", "move", "keychain"])
+        .await
+        .ended(2);
+    let run = run_on(&harness, &home, &["doctor"]).await.ended(0);
+    assert!(!run.out.contains("Keychain"), "{run:?}");
     // A widget that is installed would stay when the demo is gone.
     let install = ["widget", "--install", "waybar", "--write"];
     run_on(&harness, &home, &install).await.ended(2);
