@@ -79,6 +79,12 @@ pub fn points(now: f64, before: f64) -> String {
     }
 }
 
+/// `28 November 2026, 07:41`.
+pub fn minute(at: Timestamp, zone: &TimeZone) -> String {
+    let local = at.to_zoned_datetime(zone.clone());
+    local.strftime("%-d %B %Y, %H:%M").to_string()
+}
+
 /// `just now`, `12 min ago`, `3 h ago`, `2 days ago`; `an unknown time ago` if the clock was ahead then.
 pub fn ago(then: Timestamp, now: Timestamp) -> String {
     let Some(seconds) = age::seconds(then, now) else {

@@ -244,6 +244,53 @@ const PLACES: &str = "return [...document.querySelectorAll('body *')]
     .map((node) => { const box = node.getBoundingClientRect();
         return [node.textContent, box.x, box.y, box.width, box.height].join(' ') })";
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_table_says_how_much_more_there_is_and_shows_it_without_scripts() {
+    let address = serve().await;
+    let browser = Browser::start().await;
+    browser.scripts(false).await;
+    browser.open(&format!("{address}/project")).await;
+    browser.click("#as-table summary").await;
+    let rows = "return [...document.querySelectorAll('#as-table tbody tr')].filter((row) => row.offsetHeight > 0).length";
+    assert_eq!(browser.run(rows, vec![]).await, json!(10));
+    let hint = browser.text("#as-table .rest label").await;
+    assert_eq!(hint, "and 20 more · show all");
+    browser.click("#as-table .rest label").await;
+    assert_eq!(browser.run(rows, vec![]).await, json!(30));
+    let cut = "return [...document.querySelectorAll('#as-table .scroll')].some((box) => box.scrollHeight > box.clientHeight + 1)";
+    assert_eq!(browser.run(cut, vec![]).await, json!(false));
+    browser.finish_without_errors().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paper_has_a_title_and_a_date_and_no_controls() {
+    let address = serve().await;
+    let browser = Browser::start().await;
+    let shown = "return [...document.querySelectorAll(arguments[0])]
+        .filter((node) => node.getClientRects().length).map((node) => node.outerHTML.slice(0, 120))";
+    for name in ["home", "project", "project-note"] {
+        browser.open(&format!("{address}/{name}")).await;
+        let on_screen = browser.run(shown, vec![json!(".printed")]).await;
+        assert_eq!(on_screen, json!([]), "{name}");
+        browser
+            .devtools("Emulation.setEmulatedMedia", json!({ "media": "print" }))
+            .await;
+        let printed = browser.text(".printed").await;
+        let title = browser
+            .run("return document.title.split(' · ')[0]", vec![])
+            .await;
+        assert!(printed.contains(title.as_str().unwrap()), "{printed}");
+        assert!(printed.contains("23 November 2026"), "{printed}");
+        let controls = "button, input:not(.hidden-label), select, summary, .icon-button, .edit, dialog, .status, .segments";
+        let controls = browser.run(shown, vec![json!(controls)]).await;
+        assert_eq!(controls, json!([]), "{name}");
+        browser
+            .devtools("Emulation.setEmulatedMedia", json!({ "media": "" }))
+            .await;
+    }
+    browser.finish_without_errors().await;
+}
+
 /// What counts up must not jump about.
 #[tokio::test(flavor = "multi_thread")]
 async fn figures_in_columns_are_of_one_width() {

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
 use pockethog::conversions::{Suggestion, Suggestions};
+use pockethog::format::minute;
 use pockethog::live::Status;
 use pockethog::notes::Note;
 use pockethog::overview::Change;
@@ -347,6 +348,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
         (
             "conversions",
             chooser::render(&Chooser {
+                range: Range::Month,
                 shell: shell(),
                 key: usual.key.clone(),
                 name: "Acorn Market".to_owned(),
@@ -365,6 +367,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
         (
             "conversions-missing",
             chooser::render(&Chooser {
+                range: Range::Month,
                 shell: shell(),
                 key: usual.key.clone(),
                 name: "Acorn Market".to_owned(),
@@ -384,6 +387,7 @@ fn others() -> Vec<(&'static str, Markup)> {
             scheme: Scheme::Ember,
             ..shell()
         },
+        scheme: Scheme::Ember,
         path: "/home/ada/.config/pockethog/preferences.toml".to_owned(),
         projects: ProjectList {
             lines: [
@@ -613,6 +617,7 @@ fn usual_project() -> ProjectPage {
         subtitle: "acornmarket.example".to_owned(),
         host: "EU".to_owned(),
         connection: "eu-oauth-1".to_owned(),
+        refused: None,
         preferences: ProjectPreferences {
             conversions: ["Signed up", "Started trial", "Paid", "Invited a teammate"]
                 .map(ToOwned::to_owned)
@@ -776,6 +781,7 @@ fn sum() -> overview::Total {
 fn shell() -> Shell {
     Shell {
         connected: vec!["ada@example.com".to_owned()],
+        made: Some(minute(now(), &TimeZone::UTC)),
         status: status(Status::Live),
         ..Shell::default()
     }

@@ -1,4 +1,4 @@
-//! Where visitors of a range came from and what they looked at: the first few of each list.
+//! Where visitors of a range came from and what they looked at: the first of each list.
 
 use jiff::Timestamp;
 use posthog_api::{HogQl, Rows};
@@ -8,8 +8,8 @@ use super::hogql::{VIEWS, between};
 use super::rows::{RowsError, Table};
 use super::window::{Range, Window};
 
-/// Rows per list.
-const ROWS: usize = 8;
+/// Rows per list: a page shows the first of them and the others on request.
+const ROWS: usize = 50;
 
 /// The lists of the project page over one range.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,8 @@ impl Breakdown {
     /// All lists, in the order they are shown.
     pub const ALL: [Self; 4] = [Self::Pages, Self::Referrers, Self::Countries, Self::Devices];
 
-    fn name(self) -> &'static str {
+    /// `pages`, `referrers`, `countries` or `devices`.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Pages => "pages",
             Self::Referrers => "referrers",
@@ -93,8 +94,9 @@ impl Breakdowns {
             })
             .collect();
         let text = format!(
-            "SELECT kind, label, visitors FROM ({}) LIMIT 100",
-            branches.join(" UNION ALL ")
+            "SELECT kind, label, visitors FROM ({}) LIMIT {}",
+            branches.join(" UNION ALL "),
+            ROWS * Breakdown::ALL.len()
         );
         HogQl::new("pockethog breakdowns", text)
     }

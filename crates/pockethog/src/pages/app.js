@@ -94,6 +94,11 @@
     if (!fresh) return;
     const before = [...old.querySelectorAll("[data-number]")].map((node) => Number(node.dataset.number));
     fresh.hidden = old.hidden;
+    // What was unfolded stays so.
+    for (const kept of old.querySelectorAll("details[id], input.all")) {
+      const same = fresh.querySelector(`#${CSS.escape(kept.id)}`);
+      if (same) { same.open = kept.open; same.checked = kept.checked; }
+    }
     for (const input of old.querySelectorAll("[data-live]")) {
       const same = fresh.querySelector(`[data-live="${input.dataset.live}"]`);
       if (same) same.value = input.value;
@@ -132,7 +137,7 @@
     const [state, text] = (newest ??= [node.dataset.state, node.lastElementChild.textContent]);
     const held = state === "live" && waiting.size > 0;
     node.dataset.state = held ? "updated" : state;
-    node.lastElementChild.textContent = held ? "New numbers wait" : text;
+    node.lastElementChild.title = node.lastElementChild.textContent = held ? "New numbers wait" : text;
   }
 
   function progress(done, total) {
@@ -334,14 +339,17 @@
     }
   }
   sparks(document);
-  addEventListener("beforeprint", () => { body.dataset.printed = new Date().toLocaleString(); });
+  addEventListener("beforeprint", () => {
+    const made = document.querySelector(".printed time");
+    if (made) made.textContent = new Date().toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short" }).replace(" at ", ", ");
+  });
 
   // Countries by name, in the browser's own words.
   function countries(root) {
     if (!Intl.DisplayNames) return;
     const names = new Intl.DisplayNames(document.documentElement.lang, { type: "region" });
     for (const node of root.querySelectorAll("[data-country]")) {
-      try { node.textContent = names.of(node.dataset.country.toUpperCase()); } catch { /* not a region */ }
+      try { node.title = node.textContent = names.of(node.dataset.country.toUpperCase()); } catch { /* not a region */ }
     }
   }
   countries(document);
@@ -379,18 +387,6 @@
     const address = new URL(location.href);
     address.searchParams.delete(dataset.once);
     history.replaceState(null, "", address);
-  }
-
-  // The range that was looked at last holds for the next project, too.
-  const range = new URLSearchParams(location.search).get("range");
-  if (range && body.classList.contains("project")) sessionStorage.setItem("range", range);
-  for (const name of ["click", "auxclick"]) {
-    document.addEventListener(name, (event) => {
-      const link = event.target.closest?.("a[href]");
-      const chosen = sessionStorage.getItem("range");
-      const leads = link && !link.search && link.pathname.startsWith(`${base}project/`);
-      if (chosen && leads && link.pathname.slice(base.length).split("/").length === 3) link.search = `?range=${chosen}`;
-    }, true);
   }
 
   // Choices that can be taken back by choosing again apply at once. Without the script a button saves them.

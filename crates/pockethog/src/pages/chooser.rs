@@ -6,6 +6,7 @@ use super::layout::{Notice, Shell, Tone};
 use super::{icons, project_path};
 use crate::conversions::Suggestions;
 use crate::format::grouped;
+use crate::overview::Range;
 use crate::project::ProjectKey;
 
 /// What the chooser knows.
@@ -15,6 +16,8 @@ pub struct Chooser {
     pub shell: Shell,
     /// Which project.
     pub key: ProjectKey,
+    /// The range of the project page that it was opened from.
+    pub range: Range,
     /// The name to show.
     pub name: String,
     /// Events that are chosen, in order.
@@ -33,8 +36,8 @@ pub struct Chooser {
 pub fn render(view: &Chooser) -> Markup {
     let mut shell = view.shell.clone();
     shell.title = format!("Conversions of {}", view.name);
-    let project = project_path(&view.key);
-    let path = format!("{project}/conversions");
+    let path = format!("{}/conversions", project_path(&view.key));
+    let project = format!("{}?range={}", project_path(&view.key), view.range.name());
     shell.back = Some(project.clone());
     shell.page("narrow", &html! {
         h1 { "Conversions" }
@@ -43,6 +46,7 @@ pub fn render(view: &Chooser) -> Markup {
         // Searching and turning pages carry along what is ticked; only Save stores it.
         form method="get" action=(path) {
             input type="hidden" name="chosen" value="1";
+            input type="hidden" name="range" value=(view.range.name());
             div.filter.wide role="search" {
                 (icons::search())
                 input type="search" name="search" value=(view.search) placeholder="Search events" aria-label="Search events" autocomplete="off" maxlength="200";

@@ -414,8 +414,8 @@ pub fn render_card(card: &Card, back: Option<&str>) -> Markup {
                     @if card.favourite { span.fav title="Favourite" { (icons::star()) span.hidden-label { "Favourite" } } }
                 }
                 p.subtitle {
-                    @if let Some(host) = &card.host { span.badge { (host) } }
-                    bdi { (card.subtitle) }
+                    @if let Some(host) = &card.host { span.badge title=(host) { (host) } }
+                    bdi title=(card.subtitle) { (card.subtitle) }
                 }
             }
             @if let Some(back) = back { (card_menu::render(card, back)) }

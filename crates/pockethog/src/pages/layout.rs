@@ -34,6 +34,8 @@ pub struct Shell {
     pub welcome: Option<Welcome>,
     /// Whether this is a demo, which every page says.
     pub demo: bool,
+    /// When the page was made, as the person who looks reads it: a printed page has it.
+    pub made: Option<String>,
     /// Another site that the browser goes to by itself, without a form and without a script.
     pub leads_to: Option<String>,
 }
@@ -155,6 +157,7 @@ impl Shell {
                     @if self.demo {
                         aside.demo aria-label="Demo" { b { "Demo" } " · invented data" }
                     }
+                    p.printed { b { (self.title) } @if let Some(made) = &self.made { time { (made) } } }
                     @if class != "sign-in" { (self.header()) }
                     main #content tabindex="-1" {
                         @if let Some(welcome) = &self.welcome { (welcome.render()) }
@@ -244,7 +247,7 @@ pub fn render_status(status: &StatusLine) -> Markup {
     html! {
         p.status #status role="status" data-state=(status.name) {
             span.dot aria-hidden="true" {}
-            span { (status.text) }
+            span title=(status.text) { (status.text) }
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod message;
 pub mod notes;
 pub mod order;
 pub mod project;
+mod rest;
 pub mod settings;
 pub mod sign_in;
 pub mod typeface;

@@ -8,7 +8,7 @@ use super::home::change_badge;
 use super::layout::{Notice, Shell, Tone, avatar};
 use super::notes::{self, NoteAccess, NoteDialog, NotePanel, Remedy, shortened};
 use super::settings::preference_form;
-use super::{icons, project_path};
+use super::{icons, project_path, rest};
 use crate::charts::{AreaChart, Marker};
 use crate::format::{self, grouped};
 use crate::notes::Note;
@@ -35,6 +35,8 @@ pub struct ProjectPage {
     pub connection: String,
     /// What the person chose about it.
     pub preferences: ProjectPreferences,
+    /// What the person chose about it and what could not be saved.
+    pub refused: Option<ProjectPreferences>,
     /// Projects for the list beside the page.
     pub siblings: Vec<Sibling>,
     /// How a permission that is missing can be given.
@@ -279,8 +281,8 @@ fn heading(view: &ProjectPage) -> Markup {
         div.title {
             (avatar(view.name()))
             div {
-                h1 { bdi { (view.name()) } @if view.preferences.favourite { span.fav title="Favourite" { (icons::star()) } } }
-                p.subtitle { bdi { (view.subtitle) } span.badge { (view.host) } }
+                h1 { bdi title=(view.name()) { (view.name()) } @if view.preferences.favourite { span.fav title="Favourite" { (icons::star()) } } }
+                p.subtitle { bdi title=(view.subtitle) { (view.subtitle) } span.badge title=(view.host) { (view.host) } }
             }
             (render_online(view.online))
         }
@@ -478,7 +480,7 @@ fn axis(view: &ProjectPage, starts: &[Timestamp]) -> Vec<(usize, String)> {
 
 fn table(view: &ProjectPage, period: &Period, places: &[String]) -> Markup {
     html! {
-        details.as-table {
+        details.as-table #as-table {
             summary { "Show as table" }
             div.scroll tabindex="0" role="region" aria-label="Visitors as a table" {
                 table {
@@ -490,8 +492,8 @@ fn table(view: &ProjectPage, period: &Period, places: &[String]) -> Markup {
                         th scope="col" { "Pageviews" }
                     } }
                     tbody {
-                        @for (place, point) in period.points.iter().enumerate().rev() {
-                            tr {
+                        @for (from_last, (place, point)) in period.points.iter().enumerate().rev().enumerate() {
+                            tr class=[rest::class(from_last)] {
                                 th scope="row" { (places[place]) }
                                 td { (grouped(point.visitors)) }
                                 td { @if let Some(before) = period.points_before.get(place) { (grouped(before.visitors)) } }
@@ -501,6 +503,7 @@ fn table(view: &ProjectPage, period: &Period, places: &[String]) -> Markup {
                     }
                 }
             }
+            (rest::rest("all-places", period.points.len()))
         }
     }
 }
@@ -523,14 +526,15 @@ fn breakdown(list: Breakdown, rows: &[crate::overview::Row]) -> Markup {
             div.panel-head { h2 { (title) } span.muted { "visitors" } }
             @if rows.is_empty() { p.muted.none { "Nothing in this range." } }
             ol.bars {
-                @for row in rows {
-                    li {
+                @for (place, row) in rows.iter().enumerate() {
+                    li class=[rest::class(place)] {
                         svg.bar-ground aria-hidden="true" { rect width=(format!("{:.1}%", row.visitors as f64 / most as f64 * 100.0)) height="100%" rx="9" {} }
-                        bdi data-country=[(list == Breakdown::Countries && row.label.len() == 2).then_some(row.label.as_str())] { (label(list, &row.label)) }
+                        bdi title=(label(list, &row.label)) data-country=[(list == Breakdown::Countries && row.label.len() == 2).then_some(row.label.as_str())] { (label(list, &row.label)) }
                         b { (grouped(row.visitors)) }
                     }
                 }
             }
+            (rest::rest(&format!("all-{}", list.name()), rows.len()))
         }
     }
 }
@@ -544,7 +548,11 @@ fn label(list: Breakdown, label: &str) -> &str {
 }
 
 fn conversions(view: &ProjectPage) -> Markup {
-    let choose = format!("{}/conversions", project_path(&view.key));
+    let choose = format!(
+        "{}/conversions?range={}",
+        project_path(&view.key),
+        view.range.name()
+    );
     html! {
         section.card.panel aria-labelledby="conversions-title" {
             div.panel-head { h2 #conversions-title { "Conversions" } span.muted { "of visitors" } }
@@ -555,7 +563,7 @@ fn conversions(view: &ProjectPage) -> Markup {
                 ul.conversions {
                     @for event in &view.preferences.conversions {
                         li {
-                            bdi { (event) }
+                            bdi title=(event) { (event) }
                             @match (&view.period, figures.iter().find(|figure| figure.event == *event)) {
                                 (Some(period), Some(figure)) => (conversion(period, figure)),
                                 _ if view.trouble.is_some() => b { "–" },
@@ -586,9 +594,9 @@ fn conversion(period: &Period, figure: &ConversionFigure) -> Markup {
 
 fn preferences(view: &ProjectPage) -> Markup {
     html! {
-        details.card.panel.preferences #preferences {
+        details.card.panel.preferences #preferences open[view.refused.is_some()] {
             summary { "Name, colours and place of this project" }
-            (preference_form(&view.key, &view.original_name, &view.preferences, &format!("{}?range={}", project_path(&view.key), view.range.name())))
+            (preference_form(&view.key, &view.original_name, view.refused.as_ref().unwrap_or(&view.preferences), &format!("{}?range={}", project_path(&view.key), view.range.name())))
         }
     }
 }

@@ -6,7 +6,7 @@ use super::layout::{Notice, Shell, Tone};
 use super::order::{self, ProjectList};
 use super::project_path;
 use crate::colours::{self, SCHEMES};
-use crate::preferences::{Cadence, Mode, ProjectPreferences, WeekStart};
+use crate::preferences::{Cadence, Mode, ProjectPreferences, Scheme, WeekStart};
 use crate::project::ProjectKey;
 
 /// The cadences, each with its name in forms and files and with its words.
@@ -22,11 +22,15 @@ pub fn mode_name(mode: Mode) -> &'static str {
     super::layout::mode(mode)
 }
 
-/// What the settings page knows. Scheme and mode are those of the shell.
+/// What the settings page knows.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The shell; its title and its way back are ours.
     pub shell: Shell,
+    /// Light, dark or as the system, as the form shows it: the shell has what is stored.
+    pub mode: Mode,
+    /// The colour scheme, as the form shows it.
+    pub scheme: Scheme,
     /// How often numbers are refreshed.
     pub refresh: Cadence,
     /// First day of the week.
@@ -111,7 +115,7 @@ fn appearance(view: &Settings) -> Markup {
                 div.segments {
                     @for choice in [Mode::Auto, Mode::Light, Mode::Dark] {
                         label {
-                            input.hidden-label type="radio" name="mode" value=(mode_name(choice)) checked[choice == view.shell.mode];
+                            input.hidden-label type="radio" name="mode" value=(mode_name(choice)) checked[choice == view.mode];
                             span { (match choice { Mode::Auto => "Auto", Mode::Light => "Light", Mode::Dark => "Dark" }) }
                         }
                     }
@@ -121,7 +125,7 @@ fn appearance(view: &Settings) -> Markup {
                 legend.hidden-label { "Colour scheme" }
                 @for scheme in SCHEMES {
                     label data-scheme=(colours::name(scheme)) {
-                        input.hidden-label type="radio" name="scheme" value=(colours::name(scheme)) checked[scheme == view.shell.scheme];
+                        input.hidden-label type="radio" name="scheme" value=(colours::name(scheme)) checked[scheme == view.scheme];
                         svg.sample viewBox="0 0 102 62" aria-hidden="true" {
                             rect.sample-page width="102" height="62" rx="11" {}
                             rect.sample-ink x="10" y="11" width="22" height="6" rx="3" {}

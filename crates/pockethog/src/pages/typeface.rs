@@ -3,6 +3,7 @@
 //! The files are made by `cargo xtask typeface` from the rules in `typeface/inter.css`. Each has an address that
 //! changes with its content, so that a browser may keep it for ever.
 
+use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use ring::digest;
@@ -62,12 +63,11 @@ pub(super) fn first() -> String {
 
 fn face(source: &'static str, bytes: &'static [u8]) -> Face {
     let digest = digest::digest(&digest::SHA256, bytes);
-    let start: String = digest
-        .as_ref()
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let start = digest.as_ref().iter().take(6);
+    let start = start.fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
     let stem = source.trim_end_matches(".woff2");
     Face {
         source,

@@ -11,12 +11,12 @@ use axum::routing::get;
 use sign_in_with_posthog::ConnectionState;
 
 use super::answer::sentence;
-use super::project::{Located, locate};
+use super::project::{Located, address, locate};
 use super::{Admitted, NotFound, PageError, State, page, see_other};
 use crate::conversions::{Suggestions, suggest};
 use crate::live::Change;
+use crate::overview::Range;
 use crate::pages::chooser::{self, Chooser};
-use crate::pages::project_path;
 use crate::snapshot::View;
 
 /// Conversion events per project: each is a branch of the one query that brings a range.
@@ -35,6 +35,8 @@ pub fn routes() -> Router<Arc<State>> {
 struct Asked {
     search: String,
     page: usize,
+    /// The range of the project page that it was opened from; without one, that which was looked at last.
+    range: Option<Range>,
     /// The ticked events; `None` where the page is opened anew.
     events: Option<Vec<String>>,
 }
@@ -47,6 +49,7 @@ impl Asked {
             match &*name {
                 "search" => asked.search = value.chars().take(200).collect(),
                 "page" => asked.page = value.parse().unwrap_or(0),
+                "range" => asked.range = Range::from_name(&value),
                 "chosen" => asked.events = Some(Vec::new()),
                 "event" => {
                     let event = value.trim();
@@ -105,13 +108,14 @@ async fn save(
         .await;
     match saved {
         Ok(_) => {
-            for range in crate::overview::Range::ALL {
+            for range in Range::ALL {
                 state
                     .live()
                     .announce(Change::View(key.clone(), View::Period(range)));
             }
             state.live().refresher().hurry();
-            Ok(see_other(&project_path(&key)))
+            let range = asked.range.unwrap_or_else(|| state.last_range());
+            Ok(see_other(&address(&key, range)))
         }
         Err(error) => {
             let error = format!("Not saved. {}", sentence(error));
@@ -137,6 +141,7 @@ async fn draw(
     chooser::render(&Chooser {
         shell: state.shell(),
         key: project.key.clone(),
+        range: asked.range.unwrap_or_else(|| state.last_range()),
         name: preferences.name_of(project).to_owned(),
         chosen: asked
             .events

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Form, Path, Query, State as Extract};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -26,7 +27,7 @@ use crate::pages::layout::{Notice, Tone};
 use crate::pages::notes::NoteDialog;
 use crate::pages::project::{self, ProjectPage};
 use crate::pages::{Shell, project_path};
-use crate::preferences::Scheme;
+use crate::preferences::{ProjectPreferences, Scheme};
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::View;
 
@@ -97,7 +98,18 @@ pub(super) fn locate(
     }))
 }
 
-/// The range of an address; a month where it names none.
+/// The range of a page's address. If it names none, as a link from the home page, the one that was looked at last.
+fn chosen_range(state: &State, name: &str) -> Range {
+    match Range::from_name(name) {
+        Some(range) => {
+            state.look_at(range);
+            range
+        }
+        None => state.last_range(),
+    }
+}
+
+/// The range of an address; a month if it names none.
 pub(super) fn range_of(name: &str) -> Range {
     Range::from_name(name).unwrap_or_default()
 }
@@ -119,7 +131,7 @@ async fn show(
     let Some(located) = found.await? else {
         return missing(&state);
     };
-    let range = range_of(&asked.range);
+    let range = chosen_range(&state, &asked.range);
     state
         .live()
         .refresher()
@@ -255,35 +267,47 @@ struct Chosen {
     hidden: Option<String>,
 }
 
+impl Chosen {
+    fn apply(&self, original_name: &str, of_project: &mut ProjectPreferences) {
+        of_project.rename(&self.name, original_name);
+        of_project.scheme = scheme(&self.scheme);
+        of_project.favourite = self.favourite.is_some();
+        of_project.hidden = self.hidden.is_some();
+    }
+}
+
 async fn prefer(
-    Extract(state): Extract<Arc<State>>,
+    state: Admitted,
     Path(path): Path<(String, String)>,
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, PageError> {
     let back = local(&chosen.back).unwrap_or("/").to_owned();
     state
         .blocking(move |state| {
-            let Some(Located { project, .. }) = locate(state, &path)? else {
+            let Some(located) = locate(state, &path)? else {
                 return Ok(NotFound::Project.answer(state));
             };
-            let saved = state.live().prefer(|preferences| {
-                let of_project = preferences.project_mut(&project.key);
-                of_project.rename(&chosen.name, &project.name);
-                of_project.scheme = scheme(&chosen.scheme);
-                of_project.favourite = chosen.favourite.is_some();
-                of_project.hidden = chosen.hidden.is_some();
-            });
-            match saved {
-                Ok(_) => {
-                    state.live().announce(Change::Projects);
-                    state.say(Notice {
-                        tone: Tone::Good,
-                        text: "Saved.".to_owned(),
-                        action: None,
-                    });
-                }
-                Err(error) => state.say(not_saved(error)),
+            let Project { key, name, .. } = &located.project;
+            let saved = state
+                .live()
+                .prefer(|preferences| chosen.apply(name, preferences.project_mut(key)));
+            if let Err(error) = saved {
+                state.say(not_saved(error));
+                // The form is shown again with what was chosen.
+                let range = back.split_once("range=").map_or("", |(_, range)| range);
+                let mut view = view(state, &located, range_of(range), state.shell())?;
+                let mut refused = view.preferences.clone();
+                chosen.apply(name, &mut refused);
+                view.refused = Some(refused);
+                let answer = page(project::render(&view));
+                return Ok((StatusCode::CONFLICT, answer).into_response());
             }
+            state.live().announce(Change::Projects);
+            state.say(Notice {
+                tone: Tone::Good,
+                text: "Saved.".to_owned(),
+                action: None,
+            });
             Ok(see_other(&back))
         })
         .await

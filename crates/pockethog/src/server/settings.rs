@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Form, Query, State as Extract};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -72,6 +72,8 @@ fn view(state: &Admitted, asked: Asked) -> Result<Settings, PageError> {
     preferences.sort(&mut projects);
     Ok(Settings {
         shell,
+        mode: preferences.mode,
+        scheme: preferences.scheme,
         refresh: preferences.refresh,
         week_starts_on: preferences.week_starts_on,
         path: state
@@ -123,39 +125,61 @@ struct Chosen {
     week_starts_on: String,
 }
 
-async fn save(Extract(state): Extract<Arc<State>>, Form(chosen): Form<Chosen>) -> Response {
-    let saved = state.blocking(move |state| {
-        state.live().prefer(|preferences| {
-            if let Some(mode) = [Mode::Auto, Mode::Light, Mode::Dark]
-                .into_iter()
-                .find(|&mode| settings::mode_name(mode) == chosen.mode)
-            {
-                preferences.mode = mode;
-            }
-            if let Some(scheme) = scheme(&chosen.scheme) {
-                preferences.scheme = scheme;
-            }
-            if let Some(&(cadence, ..)) = settings::CADENCES
-                .iter()
-                .find(|(_, name, _)| *name == chosen.refresh)
-            {
-                preferences.refresh = cadence;
-            }
-            match chosen.week_starts_on.as_str() {
-                "monday" => preferences.week_starts_on = WeekStart::Monday,
-                "sunday" => preferences.week_starts_on = WeekStart::Sunday,
-                _ => {}
-            }
-        })
-    });
-    match saved.await {
-        Ok(_) => {
-            good(&state, "Saved.");
-            state.live().refresher().hurry();
+impl Chosen {
+    fn apply(&self, preferences: &mut Preferences) {
+        if let Some(mode) = [Mode::Auto, Mode::Light, Mode::Dark]
+            .into_iter()
+            .find(|&mode| settings::mode_name(mode) == self.mode)
+        {
+            preferences.mode = mode;
         }
-        Err(error) => state.say(not_saved(error)),
+        if let Some(scheme) = scheme(&self.scheme) {
+            preferences.scheme = scheme;
+        }
+        if let Some(&(cadence, ..)) = settings::CADENCES
+            .iter()
+            .find(|(_, name, _)| *name == self.refresh)
+        {
+            preferences.refresh = cadence;
+        }
+        match self.week_starts_on.as_str() {
+            "monday" => preferences.week_starts_on = WeekStart::Monday,
+            "sunday" => preferences.week_starts_on = WeekStart::Sunday,
+            _ => {}
+        }
     }
-    see_other("/settings")
+}
+
+async fn save(state: Admitted, Form(chosen): Form<Chosen>) -> Result<Response, PageError> {
+    state
+        .blocking(
+            move |state| match state.live().prefer(|preferences| chosen.apply(preferences)) {
+                Ok(_) => {
+                    good(state, "Saved.");
+                    state.live().refresher().hurry();
+                    Ok(see_other("/settings"))
+                }
+                Err(error) => {
+                    state.say(not_saved(error));
+                    let view = refused(view(state, Asked::default())?, state, &chosen);
+                    Ok((StatusCode::CONFLICT, page(settings::render(&view))).into_response())
+                }
+            },
+        )
+        .await
+}
+
+/// The page with what was chosen, so that sending it again is all that is left to do once its file is mended.
+fn refused(mut view: Settings, state: &State, chosen: &Chosen) -> Settings {
+    let (mut preferences, _) = state.live().preferences();
+    chosen.apply(&mut preferences);
+    view.mode = preferences.mode;
+    view.scheme = preferences.scheme;
+    view.refresh = preferences.refresh;
+    view.week_starts_on = preferences.week_starts_on;
+    // Why it was not saved is said already.
+    view.broken = None;
+    view
 }
 
 /// One project of the list and where it is to stand.

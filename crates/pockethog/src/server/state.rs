@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sign_in_with_posthog::{Connection, ConnectionId};
 use url::Url;
 
@@ -17,7 +19,9 @@ use super::notes::Deleted;
 use super::persistent::Persistent;
 use super::proof::PageKeys;
 use super::sign_in::Waiting;
+use crate::format::minute;
 use crate::live::{Live, blocking};
+use crate::overview::Range;
 use crate::pages::Shell;
 use crate::pages::layout::{Notice, Tone, Welcome};
 use crate::program::Program;
@@ -39,6 +43,8 @@ pub struct State {
     told: Mutex<HashSet<(ConnectionId, i64)>>,
     /// Who has just signed in, until a page has said so.
     welcome: Mutex<Option<Welcome>>,
+    /// The range of the project page that was looked at last.
+    last_range: Mutex<Range>,
     attempts: Waiting,
     deleted_notes: Deleted,
 }
@@ -70,6 +76,7 @@ impl State {
             remarked: Mutex::default(),
             told: Mutex::new(HashSet::new()),
             welcome: Mutex::new(None),
+            last_range: Mutex::default(),
             attempts: Waiting::default(),
             deleted_notes: Deleted::default(),
         }))
@@ -88,6 +95,22 @@ impl State {
     /// The path that all pages are below.
     pub fn mount(&self) -> &Mount {
         &self.mount
+    }
+
+    /// The range that a project page is shown in if its address names none.
+    pub(super) fn last_range(&self) -> Range {
+        *self
+            .last_range
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody chose to look at this range.
+    pub(super) fn look_at(&self, range: Range) {
+        *self
+            .last_range
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = range;
     }
 
     /// The app's port.
@@ -199,6 +222,7 @@ impl State {
             welcome: lock(&self.welcome).take(),
             key: self.page_keys.new_page(),
             demo: self.live.program().is_demo(),
+            made: Some(minute(Timestamp::now(), &TimeZone::system())),
             ..Shell::default()
         }
     }

@@ -5,7 +5,8 @@ use super::Browser;
 /// From the smallest phone to a large screen.
 pub const WIDTHS: [u32; 5] = [320, 390, 768, 1280, 1920];
 
-/// What sticks out of the window or is cut off without an ellipsis, a line for each.
+/// What sticks out of the window, is cut off without an ellipsis, or with one and without a title that has the rest; a
+/// line for each.
 pub async fn misfits(browser: &Browser) -> Vec<String> {
     let found = browser
         .run(
@@ -31,6 +32,8 @@ pub async fn misfits(browser: &Browser) -> Vec<String> {
                if (hasText && /hidden|clip/.test(style.overflowX) && style.textOverflow !== 'ellipsis'
                    && style.webkitLineClamp === 'none' && node.scrollWidth > node.clientWidth + 1)
                  found.push(`${name(node)} is cut off`);
+               if (hasText && style.textOverflow === 'ellipsis' && node.scrollWidth > node.clientWidth && !node.closest('[title]'))
+                 found.push(`${name(node)} is cut off, and no title has the rest`);
                if (hasText && style.display !== 'inline' && !scrolls(node) && node.scrollWidth > node.clientWidth + 1
                    && style.overflowX === 'visible')
                  found.push(`${name(node)} runs out of its box by ${node.scrollWidth - node.clientWidth}`);

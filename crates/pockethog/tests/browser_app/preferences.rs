@@ -107,7 +107,18 @@ async fn a_choice_that_cannot_be_saved_is_said_beside_it() {
         .click("label:has([name=mode][value=dark])")
         .await;
     harness.browser.shows("Not saved.").await;
-    harness.browser.finish_without_errors().await;
+    let chosen = "return document.querySelector('[name=mode][value=dark]').checked";
+    assert_eq!(
+        harness.browser.run(chosen, vec![]).await,
+        serde_json::json!(true)
+    );
+    // The browser notes the refusal.
+    let errors = harness.browser.errors().await;
+    assert!(
+        errors.iter().all(|error| error.contains("409")),
+        "{errors:?}"
+    );
+    harness.browser.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

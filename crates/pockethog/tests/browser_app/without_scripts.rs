@@ -21,6 +21,11 @@ async fn everything_is_links_and_forms() {
     harness.reload_until("#numbers [data-number]").await;
     assert_eq!(browser.text(".ranges [aria-current]").await, "7d");
 
+    // The range is there after a look at the list of projects.
+    browser.click(".brand").await;
+    browser.click("#cards h3 a").await;
+    assert_eq!(browser.text(".ranges [aria-current]").await, "7d");
+
     browser.click("a.add[data-dialog=add-note]").await;
     browser
         .fill("dialog[open] textarea", "Written without scripts")

@@ -5,6 +5,7 @@
 use demo_posthog::{Consent, Endpoint, Failure, Fault, When};
 use reqwest::StatusCode;
 
+use crate::desk::location;
 use crate::place::{first, key, page_until, path, signed_in};
 
 #[tokio::test]
@@ -35,6 +36,31 @@ async fn events_are_suggested_with_their_volume_and_counted_once_chosen() {
         page.contains(" people</span>") || page.contains(" person</span>")
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_range_is_there_after_choosing_events_and_from_the_home_page() {
+    let desk = signed_in(&Consent::default()).await;
+    let project = path(&first(&desk));
+    let page = desk.app.text(&format!("{project}?range=7d")).await;
+    let to = format!("{project}/conversions?range=7d");
+    assert!(page.contains(&format!("href=\"{to}\"")), "{page}");
+    // Another window looks at another range meanwhile.
+    desk.app.text(&format!("{project}?range=90d")).await;
+    let page = desk.app.text(&to).await;
+    assert!(page.contains("name=\"range\" value=\"7d\""), "{page}");
+    assert!(
+        page.contains(&format!("href=\"{project}?range=7d\"")),
+        "{page}"
+    );
+    let answer = desk
+        .app
+        .post(&to, &[("chosen", "1"), ("range", "7d"), ("event", "paid")])
+        .await;
+    assert_eq!(location(&answer), format!("{project}?range=7d"));
+    // The cards of the home page lead to a project and say nothing of a range.
+    let page = desk.app.text(&project).await;
+    assert!(page.contains("aria-current=\"true\">90d"), "{page}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 use demo_posthog::{Consent, Size};
 use pockethog::preferences::{Mode, Scheme};
+use reqwest::StatusCode;
 
 use crate::desk::{App, Desk, location};
 use crate::place::signed_in;
@@ -65,6 +66,60 @@ async fn a_broken_file_is_named_with_its_line_and_never_written_over() {
     let page = import(&desk.app, "mode = \"light\"\n").await;
     assert!(page.contains("has to be mended first"), "{page}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
+
+#[tokio::test]
+async fn what_could_not_be_saved_stays_chosen() {
+    let desk = signed_in(&Consent::default()).await;
+    let project = format!("/project/us/{}", desk.demo.us().world().projects[0].id);
+    let file = desk.app.state.live().program().folders.preferences();
+    std::fs::write(&file, "mode = \n").unwrap();
+    let fields = [
+        ("mode", "dark"),
+        ("scheme", "plum"),
+        ("refresh", "15m"),
+        ("week_starts_on", "sunday"),
+    ];
+    let answer = desk.app.post("/settings", &fields).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    let page = answer.text().await.unwrap();
+    assert_eq!(page.matches("Not saved.").count(), 1, "{page}");
+    for chosen in [
+        "value=\"dark\" checked",
+        "value=\"plum\" checked",
+        "value=\"15m\" selected",
+        "value=\"sunday\" selected",
+    ] {
+        assert!(page.contains(chosen), "{chosen}: {page}");
+    }
+    assert!(
+        !page.contains("<fieldset class=\"plain\" disabled"),
+        "it can be sent again"
+    );
+
+    let back = format!("{project}?range=7d");
+    let fields = [
+        ("back", back.as_str()),
+        ("name", "My shop"),
+        ("scheme", "fern"),
+        ("favourite", "1"),
+    ];
+    let answer = desk
+        .app
+        .post(&format!("{project}/preferences"), &fields)
+        .await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("Not saved."), "{page}");
+    for chosen in [
+        "id=\"preferences\" open",
+        "name=\"name\" value=\"My shop\"",
+        "value=\"fern\" selected",
+        "name=\"favourite\" value=\"1\" checked",
+        "aria-current=\"true\">7d",
+    ] {
+        assert!(page.contains(chosen), "{chosen}: {page}");
+    }
 }
 
 #[tokio::test]

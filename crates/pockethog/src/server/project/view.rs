@@ -179,6 +179,7 @@ fn assemble(
     ProjectPage {
         shell,
         key: project.key.clone(),
+        refused: None,
         original_name: project.name.clone(),
         subtitle: project
             .website
