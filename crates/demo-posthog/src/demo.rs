@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::clock::Clock;
 use crate::instance::Instance;
-use crate::listener::{Cut, Door};
-use crate::server::{Server, respond};
+use crate::listener::{CountingListener, CutHandle};
+use crate::region::Region;
+use crate::region::clock::Clock;
+use crate::router::respond;
 use crate::world::{RegionName, Size, World};
 
 /// How to start.
@@ -63,13 +64,13 @@ impl Demo {
         let world = |name| World::new(name, options.size);
         let (us, eu) = (RegionName::Us, RegionName::Eu);
         let address = options.us_address.clone();
-        let (us, stop_us) = region(us, world(us), options.us_port, address, &options).await?;
-        let (eu, stop_eu) = region(eu, world(eu), options.eu_port, None, &options).await?;
+        let (us, stop_us) = start(us, world(us), options.us_port, address, &options).await?;
+        let (eu, stop_eu) = start(eu, world(eu), options.eu_port, None, &options).await?;
         let mut stop = vec![stop_us, stop_eu];
         let mut self_hosted = None;
         if options.self_hosted {
             let world = World::self_hosted();
-            let (own, stop_own) = region(RegionName::Us, world, 0, None, &options).await?;
+            let (own, stop_own) = start(RegionName::Us, world, 0, None, &options).await?;
             own.play_self_hosted();
             stop.push(stop_own);
             self_hosted = Some(own);
@@ -98,7 +99,7 @@ impl Demo {
     }
 }
 
-async fn region(
+async fn start(
     name: RegionName,
     world: World,
     port: u16,
@@ -107,7 +108,7 @@ async fn region(
 ) -> io::Result<(Instance, oneshot::Sender<()>)> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let own = format!("http://{}", listener.local_addr()?);
-    let server = Arc::new(Server::new(
+    let region = Arc::new(Region::new(
         name,
         address.unwrap_or(own),
         Clock::new(options.now),
@@ -116,10 +117,10 @@ async fn region(
     ));
     let router = Router::new()
         .fallback(respond)
-        .with_state(Arc::clone(&server))
-        .into_make_service_with_connect_info::<Cut>();
+        .with_state(Arc::clone(&region))
+        .into_make_service_with_connect_info::<CutHandle>();
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = axum::serve(Door::new(listener, Arc::clone(&server)), router)
+    let serving = axum::serve(CountingListener::new(listener, Arc::clone(&region)), router)
         .with_graceful_shutdown(async {
             // The sender says nothing; it goes away.
             drop(stopped.await);
@@ -129,5 +130,5 @@ async fn region(
             tracing::error!(%error, "the embedded PostHog stopped");
         }
     });
-    Ok((Instance::new(server), stop))
+    Ok((Instance::new(region), stop))
 }

@@ -5,22 +5,25 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::annotations::Annotation;
-use crate::behaviour::Behaviour;
-use crate::counters::Counters;
-use crate::events::Event;
-use crate::faults::Failure;
 use crate::oauth::authorize::{self, Refusal};
-use crate::oauth::client::{Client, Kind};
 use crate::oauth::consent::{Consent, Decision};
-use crate::oauth::grant::{ApiKey, Reach, SignIn};
-use crate::oauth::{scopes, secrets};
-use crate::server::Server;
+use crate::oauth::scopes;
+use crate::region::Region;
+use crate::region::annotations::Annotation;
+use crate::region::behaviour::Behaviour;
+use crate::region::clients::{Client, Kind};
+use crate::region::counters::Counters;
+use crate::region::events::Event;
+use crate::region::faults::Failure;
+use crate::region::grants::SignIn;
+use crate::region::keys::ApiKey;
+use crate::region::reach::Reach;
+use crate::region::secrets;
 use crate::world::World;
 
 /// A running region. Clones steer the same one.
 #[derive(Clone, Debug)]
-pub struct Instance(Arc<Server>);
+pub struct Instance(Arc<Region>);
 
 /// A personal API key to be made.
 #[derive(Clone, Debug)]
@@ -62,8 +65,8 @@ pub struct SignedIn {
 }
 
 impl Instance {
-    pub(crate) fn new(server: Arc<Server>) -> Self {
-        Self(server)
+    pub(crate) fn new(region: Arc<Region>) -> Self {
+        Self(region)
     }
 
     /// Base address, for example `http://127.0.0.1:4711`.
@@ -83,7 +86,7 @@ impl Instance {
 
     /// The annotations of a project, deleted ones included, by number.
     pub fn annotations(&self, project: u64) -> Vec<Annotation> {
-        self.0.notes().of_project(project)
+        self.0.annotations().of_project(project)
     }
 
     /// The present.
@@ -114,7 +117,7 @@ impl Instance {
     /// Takes back every failure: those of [`Instance::fail_next`], of organizations and of projects.
     pub fn heal(&self) {
         self.0.failures().clear();
-        *self.0.refusals() = crate::server::Refusals::default();
+        *self.0.refusals() = crate::region::Refusals::default();
     }
 
     /// Delays every answer to a program; a query holds its slot meanwhile. Pages are not delayed.
@@ -130,7 +133,7 @@ impl Instance {
     /// Leaves so many bytes in the read budget of a project.
     pub fn leave_read_budget(&self, project: u64, bytes: u64) {
         let now = self.0.clock.now();
-        self.0.queries.leave_budget(project, bytes, now);
+        self.0.read_budgets.leave(project, bytes, now);
     }
 
     /// A person opens an organization in the web app: it is their current one from now on. At first it is the
@@ -309,10 +312,10 @@ impl Instance {
             .collect();
         match authorize::read(&self.0, &query) {
             Err(Refusal::Redirected(address)) => address,
-            Err(Refusal::Shown(answer)) => panic!(
+            Err(Refusal::Shown(response)) => panic!(
                 "the browser shows {}: {}",
-                answer.status,
-                String::from_utf8_lossy(&answer.body)
+                response.status,
+                String::from_utf8_lossy(&response.body)
             ),
             Ok(authorization) if consent.deny => authorization.deny(),
             Ok(authorization) => match Decision::from_consent(&self.0, &authorization, consent) {

@@ -19,32 +19,28 @@
 //! [`Instance::consent`] takes the address that a client would open and returns the redirect back,
 //! through the same code as the page's form.
 
-mod answer;
 mod api;
-mod behaviour;
-mod call;
-mod clock;
-mod counters;
 mod demo;
-mod events;
-mod faults;
+mod endpoint;
 mod instance;
 mod listener;
 mod oauth;
 mod pages;
+mod region;
+mod request;
+mod response;
 mod route;
-mod server;
-mod store;
-mod throttle;
+mod router;
 mod world;
 
-pub use api::annotations::Annotation;
-pub use behaviour::{Behaviour, ReadBudget};
-pub use counters::Counters;
 pub use demo::{Demo, Options};
-pub use events::Event;
-pub use faults::{Edit, Endpoint, Failure, Fault, When};
+pub use endpoint::Endpoint;
 pub use instance::{ApiKeyOptions, Instance, SignedIn};
 pub use oauth::consent::Consent;
-pub use oauth::grant::Reach;
+pub use region::annotations::Annotation;
+pub use region::behaviour::{Behaviour, ReadBudget};
+pub use region::counters::Counters;
+pub use region::events::Event;
+pub use region::faults::{Edit, Failure, Fault, When};
+pub use region::reach::Reach;
 pub use world::{Organization, Person, Project, RegionName, Size, World};

@@ -11,32 +11,32 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::server::Server;
+use crate::region::Region;
 
 /// The listener of a region.
-pub(crate) struct Door {
+pub(crate) struct CountingListener {
     listener: TcpListener,
-    server: Arc<Server>,
+    region: Arc<Region>,
 }
 
-impl Door {
-    pub(crate) fn new(listener: TcpListener, server: Arc<Server>) -> Self {
-        Self { listener, server }
+impl CountingListener {
+    pub(crate) fn new(listener: TcpListener, region: Arc<Region>) -> Self {
+        Self { listener, region }
     }
 }
 
-impl Listener for Door {
-    type Io = Wire;
+impl Listener for CountingListener {
+    type Io = FaultyStream;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
+    async fn accept(&mut self) -> (FaultyStream, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        self.server
+        self.region
             .counting
             .change(|counters| counters.connections += 1);
-        let wire = Wire {
+        let wire = FaultyStream {
             stream,
-            cut: Cut::default(),
+            cut: CutHandle::default(),
         };
         (wire, address)
     }
@@ -58,9 +58,9 @@ enum State {
 
 /// Cuts the connection that a request came by.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cut(Arc<Mutex<State>>);
+pub(crate) struct CutHandle(Arc<Mutex<State>>);
 
-impl Cut {
+impl CutHandle {
     /// No byte of the answer leaves any more.
     pub(crate) fn now(&self) {
         self.set(State::Closed);
@@ -90,19 +90,19 @@ impl Cut {
     }
 }
 
-impl Connected<IncomingStream<'_, Door>> for Cut {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+impl Connected<IncomingStream<'_, CountingListener>> for CutHandle {
+    fn connect_info(stream: IncomingStream<'_, CountingListener>) -> Self {
         stream.io().cut.clone()
     }
 }
 
 /// A connection.
-pub(crate) struct Wire {
+pub(crate) struct FaultyStream {
     stream: TcpStream,
-    cut: Cut,
+    cut: CutHandle,
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for FaultyStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -112,7 +112,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for FaultyStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,6 +1,6 @@
 //! Which endpoint an address names. Every address takes a trailing slash or none.
 
-use crate::faults::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// An address of the server, with what stands in its place-holders.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,202 +1,47 @@
 //! `/api/projects/:id/annotations/`: list, make, change. Deleting is a change of `deleted`.
 
-use std::collections::BTreeMap;
-
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::credential::Credential;
 use super::page::page;
 use super::{allow, errors, users};
-use crate::answer::Answer;
-use crate::call::Call;
-use crate::server::Server;
-use crate::world::{Project, World};
+use crate::region::Region;
+use crate::region::annotations::{Annotation, shows};
+use crate::request::Request;
+use crate::response::Response;
 
 /// Items of a page unless `limit` says otherwise.
 const PAGE: usize = 1000;
 const LONGEST_CONTENT: usize = 8192;
 const LONGEST_EMOJI: usize = 16;
 
-/// An annotation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Annotation {
-    /// Its number, unique in its region.
-    pub id: u64,
-    /// The project that owns it.
-    pub project: u64,
-    /// What it says.
-    pub content: Option<String>,
-    /// The instant it marks.
-    pub date_marker: Option<Timestamp>,
-    /// `project`, `organization`, `dashboard_item`, `dashboard` or `tag`.
-    pub scope: String,
-    /// `USR` or `GIT`.
-    pub creation_type: String,
-    /// Number of the insight it belongs to.
-    pub dashboard_item: Option<u64>,
-    /// Number of the dashboard it belongs to.
-    pub dashboard_id: Option<u64>,
-    /// An emoji in place of a dot.
-    pub emoji: Option<String>,
-    /// Not shown in PostHog's own pages.
-    pub hidden_in_user_interface: Option<bool>,
-    /// Tags of the dashboards it shows on.
-    pub tags: Vec<String>,
-    /// Number of the person who made it.
-    pub created_by: u64,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-    /// Deleted, and still able to come back.
-    pub deleted: bool,
-}
-
-/// Every annotation of a region.
-#[derive(Debug, Default)]
-pub(crate) struct Notes {
-    all: BTreeMap<u64, Annotation>,
-    last: u64,
-}
-
-impl Notes {
-    /// The invented ones: two or three in each project that has visitors, and one for an organization.
-    pub(crate) fn invent(world: &World, seed: u64, now: Timestamp) -> Self {
-        const TEXTS: [&str; 8] = [
-            "New landing page",
-            "Pricing page redesigned",
-            "Release 2.4",
-            "Linked from a newsletter",
-            "Checkout moved to one page",
-            "Front page of Hacker News",
-            "Sign-up form shortened",
-            "Outage: 40 minutes",
-        ];
-        let mut notes = Self::default();
-        for project in world
-            .projects
-            .iter()
-            .filter(|project| project.visitors > 20)
-        {
-            let mut random = fastrand::Rng::with_seed(seed ^ project.id);
-            let mut texts = TEXTS;
-            random.shuffle(&mut texts);
-            for (nth, text) in (0..3_i64).zip(texts) {
-                let days = 2 + nth * 9 + random.i64(0..8);
-                notes.invented(project, text, "project", days, random.i64(8..20), now);
-            }
-        }
-        if let Some(first) = world.projects.first() {
-            notes.invented(first, "Autumn campaign", "organization", 12, 9, now);
-        }
-        notes
-    }
-
-    fn invented(
-        &mut self,
-        project: &Project,
-        text: &str,
-        scope: &str,
-        days: i64,
-        hour: i64,
-        now: Timestamp,
-    ) {
-        let zone = TimeZone::get(&project.time_zone).unwrap_or(TimeZone::UTC);
-        let marked = now
-            .to_zoned_datetime(zone)
-            .checked_sub(days.days())
-            .and_then(|day| day.start_of_day())
-            .and_then(|day| day.checked_add(hour.hours()))
-            .map_or(now, |at| at.timestamp());
-        self.add(Annotation {
-            content: Some(text.to_owned()),
-            date_marker: Some(marked),
-            scope: scope.to_owned(),
-            ..Annotation::new(project.id, 1, marked)
-        });
-    }
-
-    fn add(&mut self, mut note: Annotation) -> Annotation {
-        self.last += 1;
-        note.id = self.last;
-        self.all.insert(note.id, note.clone());
-        note
-    }
-
-    /// Those that a project owns, by number.
-    pub(crate) fn of_project(&self, project: u64) -> Vec<Annotation> {
-        let owned = self.all.values().filter(|note| note.project == project);
-        owned.cloned().collect()
-    }
-
-    /// Those that show in a project: its own, and those for its whole organization. Latest first.
-    fn shown(&self, world: &World, project: &Project) -> Vec<Annotation> {
-        let mut shown: Vec<Annotation> = self
-            .all
-            .values()
-            .filter(|note| shows(world, note, project))
-            .cloned()
-            .collect();
-        shown.sort_by_key(|note| std::cmp::Reverse((note.date_marker, note.id)));
-        shown
-    }
-}
-
-impl Annotation {
-    fn new(project: u64, person: u64, now: Timestamp) -> Self {
-        Self {
-            id: 0,
-            project,
-            content: None,
-            date_marker: None,
-            scope: "dashboard_item".to_owned(),
-            creation_type: "USR".to_owned(),
-            dashboard_item: None,
-            dashboard_id: None,
-            emoji: None,
-            hidden_in_user_interface: None,
-            tags: Vec::new(),
-            created_by: person,
-            created_at: now,
-            updated_at: now,
-            deleted: false,
-        }
-    }
-}
-
-fn shows(world: &World, note: &Annotation, project: &Project) -> bool {
-    note.project == project.id
-        || (note.scope == "organization"
-            && world
-                .project(note.project)
-                .is_some_and(|owner| owner.organization == project.organization))
-}
-
 /// The list of a project, and making one in it.
-pub(crate) fn all(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET", "POST"])?;
-    if call.method == "POST" {
-        let project = credential.project(server, id, "annotation:write")?;
-        let fields = fields(call)?;
-        let mut note = Annotation::new(project.id, credential.person, server.clock.now());
+pub(crate) fn all(region: &Region, request: &Request, id: &str) -> Result<Response, Response> {
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET", "POST"])?;
+    if request.method == "POST" {
+        let project = credential.project(region, id, "annotation:write")?;
+        let fields = fields(request)?;
+        let mut note = Annotation::new(project.id, credential.person, region.clock.now());
         change(&mut note, &fields)?;
-        let made = server.notes().add(note);
-        return Ok(Answer::json(201, &show(server, &made)));
+        let made = region.annotations().add(note);
+        return Ok(Response::json(201, &show(region, &made)));
     }
-    let project = credential.project(server, id, "annotation:read")?;
-    let from = date(call, "date_from")?;
-    let to = date(call, "date_to")?;
-    let search = call.parameter("search").unwrap_or_default().to_lowercase();
-    let scope = match call.parameter("scope") {
+    let project = credential.project(region, id, "annotation:read")?;
+    let from = date(request, "date_from")?;
+    let to = date(request, "date_to")?;
+    let search = request
+        .parameter("search")
+        .unwrap_or_default()
+        .to_lowercase();
+    let scope = match request.parameter("scope") {
         Some("insight") => Some("dashboard_item"),
         other => other,
     };
-    let mut notes = server.notes().shown(&server.world, project);
-    notes.retain(|note| {
+    let mut annotations = region.annotations().shown(&region.world, project);
+    annotations.retain(|note| {
         let content = note.content.as_deref().unwrap_or_default();
         !note.deleted
             && scope.is_none_or(|scope| note.scope == scope)
@@ -204,46 +49,53 @@ pub(crate) fn all(server: &Server, call: &Call, id: &str) -> Result<Answer, Answ
             && from.is_none_or(|from| note.date_marker.is_some_and(|at| at >= from))
             && to.is_none_or(|to| note.date_marker.is_some_and(|at| at <= to))
     });
-    Ok(page(server, call, &notes, PAGE, |note| show(server, note)))
+    Ok(page(region, request, &annotations, PAGE, |note| {
+        show(region, note)
+    }))
 }
 
 /// One annotation.
-pub(crate) fn one(server: &Server, call: &Call, id: &str, note: &str) -> Result<Answer, Answer> {
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET", "PUT", "PATCH", "DELETE"])?;
-    let reading = matches!(call.method.as_str(), "GET" | "HEAD");
+pub(crate) fn one(
+    region: &Region,
+    request: &Request,
+    id: &str,
+    note: &str,
+) -> Result<Response, Response> {
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET", "PUT", "PATCH", "DELETE"])?;
+    let reading = matches!(request.method.as_str(), "GET" | "HEAD");
     let scope = if reading {
         "annotation:read"
     } else {
         "annotation:write"
     };
-    let project = credential.project(server, id, scope)?;
-    if call.method == "DELETE" {
-        return Err(Answer::empty(405));
+    let project = credential.project(region, id, scope)?;
+    if request.method == "DELETE" {
+        return Err(Response::empty(405));
     }
     let missing = || errors::not_found("Not found.");
     let number: u64 = note.parse().map_err(|_| missing())?;
-    let mut notes = server.notes();
-    let note = notes
+    let mut annotations = region.annotations();
+    let note = annotations
         .all
         .get_mut(&number)
-        .filter(|note| shows(&server.world, note, project))
-        .filter(|note| !note.deleted || call.method == "PATCH")
+        .filter(|note| shows(&region.world, note, project))
+        .filter(|note| !note.deleted || request.method == "PATCH")
         .ok_or_else(missing)?;
     if reading {
-        return Ok(Answer::json(200, &show(server, note)));
+        return Ok(Response::json(200, &show(region, note)));
     }
     let mut changed = note.clone();
-    change(&mut changed, &fields(call)?)?;
+    change(&mut changed, &fields(request)?)?;
     // Whatever project it came from: it belongs to the one in the address now.
     changed.project = project.id;
-    changed.updated_at = server.clock.now();
+    changed.updated_at = region.clock.now();
     note.clone_from(&changed);
-    Ok(Answer::json(200, &show(server, &changed)))
+    Ok(Response::json(200, &show(region, &changed)))
 }
 
-fn date(call: &Call, name: &str) -> Result<Option<Timestamp>, Answer> {
-    let Some(text) = call.parameter(name).filter(|text| !text.is_empty()) else {
+fn date(request: &Request, name: &str) -> Result<Option<Timestamp>, Response> {
+    let Some(text) = request.parameter(name).filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
     instant(text).map(Some).ok_or_else(|| {
@@ -265,8 +117,8 @@ fn instant(text: &str) -> Option<Timestamp> {
         .or_else(|| utc(text.parse::<jiff::civil::Date>().ok()?.at(0, 0, 0, 0)))
 }
 
-fn fields(call: &Call) -> Result<Map<String, Value>, Answer> {
-    match call.json() {
+fn fields(request: &Request) -> Result<Map<String, Value>, Response> {
+    match request.json() {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err(errors::validation(
             "invalid_input",
@@ -278,7 +130,7 @@ fn fields(call: &Call) -> Result<Map<String, Value>, Answer> {
 }
 
 /// Takes over the fields that can be written; the first one at fault is reported.
-fn change(note: &mut Annotation, fields: &Map<String, Value>) -> Result<(), Answer> {
+fn change(note: &mut Annotation, fields: &Map<String, Value>) -> Result<(), Response> {
     let invalid =
         |field: &str, detail: &str| errors::validation("invalid_input", detail, Some(field));
     for (field, value) in fields {
@@ -349,7 +201,7 @@ fn change(note: &mut Annotation, fields: &Map<String, Value>) -> Result<(), Answ
     ))
 }
 
-fn text(field: &str, value: &Value, longest: usize) -> Result<Option<String>, Answer> {
+fn text(field: &str, value: &Value, longest: usize) -> Result<Option<String>, Response> {
     match value {
         Value::Null => Ok(None),
         Value::String(text) if text.chars().count() <= longest => Ok(Some(text.clone())),
@@ -366,7 +218,7 @@ fn text(field: &str, value: &Value, longest: usize) -> Result<Option<String>, An
     }
 }
 
-fn show(server: &Server, note: &Annotation) -> Value {
+fn show(region: &Region, note: &Annotation) -> Value {
     json!({
         "id": note.id,
         "content": note.content,
@@ -378,7 +230,7 @@ fn show(server: &Server, note: &Annotation) -> Value {
         "insight_short_id": null,
         "insight_name": null,
         "insight_derived_name": null,
-        "created_by": server.world.person(note.created_by).map(users::basic),
+        "created_by": region.world.person(note.created_by).map(users::basic),
         "created_at": note.created_at,
         "updated_at": note.updated_at,
         "deleted": note.deleted,

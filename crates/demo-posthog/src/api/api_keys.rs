@@ -5,20 +5,20 @@ use serde_json::json;
 
 use super::credential::Credential;
 use super::{allow, errors};
-use crate::answer::Answer;
-use crate::call::Call;
-use crate::server::Server;
+use crate::region::Region;
+use crate::request::Request;
+use crate::response::Response;
 
 /// The key that asks.
-pub(crate) fn current(server: &Server, call: &Call) -> Result<Answer, Answer> {
-    let site = &server.address;
-    if call
+pub(crate) fn current(region: &Region, request: &Request) -> Result<Response, Response> {
+    let site = &region.address;
+    if request
         .bearer()
         .is_some_and(|bearer| bearer.starts_with("pha_"))
     {
         return Err(errors::not_authenticated(site));
     }
-    if let Some(status) = server.behaviour().keys_cannot_ask {
+    if let Some(status) = region.behaviour().keys_cannot_ask {
         return Err(match status {
             401 => errors::not_authenticated(site),
             403 => {
@@ -27,10 +27,10 @@ pub(crate) fn current(server: &Server, call: &Call) -> Result<Answer, Answer> {
             _ => errors::status(status),
         });
     }
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET"])?;
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET"])?;
     let name = credential.api_key.unwrap_or_default();
-    let grants = server.grants();
+    let grants = region.grants();
     let key = grants
         .api_keys
         .get(&name)
@@ -38,7 +38,7 @@ pub(crate) fn current(server: &Server, call: &Call) -> Result<Answer, Answer> {
     let instant = |seconds: i64| Timestamp::from_second(seconds).ok();
     let masked: String = name.chars().rev().take(4).collect();
     let masked: String = masked.chars().rev().collect();
-    Ok(Answer::json(
+    Ok(Response::json(
         200,
         &json!({
             "id": key.id,

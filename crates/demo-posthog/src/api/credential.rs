@@ -1,27 +1,15 @@
 //! Who asks, and what they reach: PostHog's checks in PostHog's order (credential, throttle, reach,
 //! scope, membership).
 
-use crate::answer::Answer;
-use crate::call::Call;
-use crate::oauth::grant::Reach;
 use crate::oauth::scopes;
-use crate::server::Server;
+use crate::region::Region;
+use crate::region::keys::KeyUse;
+use crate::region::reach::Reach;
+use crate::request::Request;
+use crate::response::Response;
 use crate::world::{Organization, Project};
 
 use super::errors;
-
-/// Requests that are throttled together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum KeyUse {
-    /// Queries in a minute.
-    QueryBurst,
-    /// Queries in an hour.
-    QuerySustained,
-    /// Other requests in a minute.
-    Burst,
-    /// Other requests in an hour.
-    Sustained,
-}
 
 /// An accepted bearer.
 #[derive(Clone, Debug)]
@@ -35,20 +23,20 @@ pub(crate) struct Credential {
 
 impl Credential {
     /// The credential of a request to anything but queries.
-    pub(crate) fn of(server: &Server, call: &Call) -> Result<Self, Answer> {
-        let credential = Self::accepted(server, call)?;
+    pub(crate) fn of(region: &Region, request: &Request) -> Result<Self, Response> {
+        let credential = Self::accepted(region, request)?;
         credential.throttle(
-            server,
+            region,
             &[(KeyUse::Burst, 60, 480), (KeyUse::Sustained, 3600, 4800)],
         )?;
         Ok(credential)
     }
 
     /// The credential of a query.
-    pub(crate) fn of_query(server: &Server, call: &Call) -> Result<Self, Answer> {
-        let credential = Self::accepted(server, call)?;
+    pub(crate) fn of_query(region: &Region, request: &Request) -> Result<Self, Response> {
+        let credential = Self::accepted(region, request)?;
         credential.throttle(
-            server,
+            region,
             &[
                 (KeyUse::QueryBurst, 60, 240),
                 (KeyUse::QuerySustained, 3600, 2400),
@@ -57,13 +45,13 @@ impl Credential {
         Ok(credential)
     }
 
-    fn accepted(server: &Server, call: &Call) -> Result<Self, Answer> {
-        let site = &server.address;
-        let Some(bearer) = call.bearer() else {
+    fn accepted(region: &Region, request: &Request) -> Result<Self, Response> {
+        let site = &region.address;
+        let Some(bearer) = request.bearer() else {
             return Err(errors::not_authenticated(site));
         };
-        let now = server.clock.seconds();
-        let mut grants = server.grants();
+        let now = region.clock.seconds();
+        let mut grants = region.grants();
         if bearer.starts_with("pha_") {
             let invalid = || errors::authentication_failed(site, "Invalid access token.");
             let token = grants.access.get(bearer).ok_or_else(invalid)?;
@@ -97,12 +85,12 @@ impl Credential {
     }
 
     /// Only personal API keys are throttled.
-    fn throttle(&self, server: &Server, rates: &[(KeyUse, i64, usize)]) -> Result<(), Answer> {
+    fn throttle(&self, region: &Region, rates: &[(KeyUse, i64, usize)]) -> Result<(), Response> {
         let Some(key) = &self.api_key else {
             return Ok(());
         };
-        let now = server.clock.seconds();
-        let mut uses = server.key_uses();
+        let now = region.clock.seconds();
+        let mut uses = region.key_uses();
         for (kind, window, limit) in rates {
             let throttle = uses.entry((key.clone(), *kind)).or_default();
             if let Some(wait) = throttle.admit(now, *window, *limit) {
@@ -113,7 +101,7 @@ impl Credential {
     }
 
     /// Refuses a credential without a scope.
-    pub(crate) fn require(&self, scope: &str) -> Result<(), Answer> {
+    pub(crate) fn require(&self, scope: &str) -> Result<(), Response> {
         let any = self.scopes.iter().any(|scope| !scopes::is_identity(scope));
         if self.api_key.is_none() && !any {
             return Err(errors::permission_denied(
@@ -129,7 +117,7 @@ impl Credential {
     }
 
     /// Refuses a credential for single projects where no project is named.
-    pub(crate) fn not_for_projects(&self) -> Result<(), Answer> {
+    pub(crate) fn not_for_projects(&self) -> Result<(), Response> {
         if self.reach.teams().is_empty() {
             return Ok(());
         }
@@ -145,7 +133,7 @@ impl Credential {
     }
 
     /// Refuses an organization outside its Reach.
-    pub(crate) fn reach_organization(&self, organization: &str) -> Result<(), Answer> {
+    pub(crate) fn reach_organization(&self, organization: &str) -> Result<(), Response> {
         if self.reaches(organization) {
             return Ok(());
         }
@@ -156,19 +144,19 @@ impl Credential {
 
     /// Refuses where an address names no organization, and the one that the person last opened is outside the
     /// Reach or lets in others alone.
-    pub(crate) fn reach_current_organization(&self, server: &Server) -> Result<(), Answer> {
-        let Some(current) = self.current_organization(server) else {
+    pub(crate) fn reach_current_organization(&self, region: &Region) -> Result<(), Response> {
+        let Some(current) = self.current_organization(region) else {
             return Ok(());
         };
         self.reach_organization(&current.id)?;
-        if server.refusals().verified_domains.contains(&current.id) {
+        if region.refusals().verified_domains.contains(&current.id) {
             return Err(errors::verified_domain_required());
         }
         Ok(())
     }
 
     /// Refuses a project outside its Reach.
-    pub(crate) fn reach_project(&self, project: u64) -> Result<(), Answer> {
+    pub(crate) fn reach_project(&self, project: u64) -> Result<(), Response> {
         let teams = self.reach.teams();
         if teams.is_empty() || teams.contains(&project) {
             return Ok(());
@@ -181,9 +169,9 @@ impl Credential {
     /// The organizations that it sees and reaches.
     pub(crate) fn organizations<'a>(
         &'a self,
-        server: &'a Server,
+        region: &'a Region,
     ) -> impl Iterator<Item = &'a Organization> {
-        server
+        region
             .world
             .organizations_of(self.person)
             .filter(|organization| self.reaches(&organization.id))
@@ -192,10 +180,10 @@ impl Credential {
     /// What tests made this organization answer: an error, no personal API keys, or nobody of another domain.
     pub(crate) fn organization_answers(
         &self,
-        server: &Server,
+        region: &Region,
         organization: &Organization,
-    ) -> Result<(), Answer> {
-        let refusals = server.refusals();
+    ) -> Result<(), Response> {
+        let refusals = region.refusals();
         if let Some(status) = refusals.organizations.get(&organization.id) {
             return Err(errors::status(*status));
         }
@@ -214,45 +202,49 @@ impl Credential {
     /// The project that an address names, for the endpoints below it, once scope and Reach allow it.
     pub(crate) fn project<'a>(
         &self,
-        server: &'a Server,
+        region: &'a Region,
         id: &str,
         scope: &str,
-    ) -> Result<&'a Project, Answer> {
+    ) -> Result<&'a Project, Response> {
         let missing = || errors::not_found("Project not found.");
         let project = if id == "@current" {
-            self.current_project(server)
+            self.current_project(region)
         } else {
             let id: u64 = id.parse().map_err(|_| missing())?;
-            server.world.project(id)
+            region.world.project(id)
         };
         let project = project.ok_or_else(missing)?;
         self.reach_project(project.id)?;
         self.reach_organization(&project.organization)?;
         self.require(scope)?;
-        if !server.world.sees(self.person, project) {
+        if !region.world.sees(self.person, project) {
             return Err(errors::permission_denied(
                 "You don't have access to the project.",
             ));
         }
-        self.project_answers(server, project)?;
+        self.project_answers(region, project)?;
         Ok(project)
     }
 
     /// What tests made a project answer.
-    pub(crate) fn project_answers(&self, server: &Server, project: &Project) -> Result<(), Answer> {
-        if let Some(organization) = server.world.organization(&project.organization) {
-            self.organization_answers(server, organization)?;
+    pub(crate) fn project_answers(
+        &self,
+        region: &Region,
+        project: &Project,
+    ) -> Result<(), Response> {
+        if let Some(organization) = region.world.organization(&project.organization) {
+            self.organization_answers(region, organization)?;
         }
-        match server.refusals().projects.get(&project.id) {
+        match region.refusals().projects.get(&project.id) {
             Some(status) => Err(errors::status(*status)),
             None => Ok(()),
         }
     }
 
     /// The organization that the person last opened: the first one, until they open another.
-    pub(crate) fn current_organization<'a>(&self, server: &'a Server) -> Option<&'a Organization> {
-        let opened = server.opened().get(&self.person).cloned();
-        let mut mine = server.world.organizations_of(self.person);
+    pub(crate) fn current_organization<'a>(&self, region: &'a Region) -> Option<&'a Organization> {
+        let opened = region.opened().get(&self.person).cloned();
+        let mut mine = region.world.organizations_of(self.person);
         match opened {
             Some(opened) => mine.find(|known| known.id == opened),
             None => mine.next(),
@@ -260,8 +252,8 @@ impl Credential {
     }
 
     /// The project that the person last opened: the first one.
-    pub(crate) fn current_project<'a>(&self, server: &'a Server) -> Option<&'a Project> {
-        let organization = self.current_organization(server)?;
-        server.world.projects_of(&organization.id).next()
+    pub(crate) fn current_project<'a>(&self, region: &'a Region) -> Option<&'a Project> {
+        let organization = self.current_organization(region)?;
+        region.world.projects_of(&organization.id).next()
     }
 }

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::credential::Credential;
 use super::page::{PAGE, page};
 use super::{allow, errors};
-use crate::answer::Answer;
-use crate::call::Call;
-use crate::server::Server;
+use crate::region::Region;
+use crate::request::Request;
+use crate::response::Response;
 use crate::world::uuid;
 
 /// Seconds after which an event counts as stale.
@@ -25,25 +25,29 @@ struct Definition {
 }
 
 /// The list.
-pub(crate) async fn list(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET"])?;
-    let project = credential.project(server, id, "event_definition:read")?;
-    let now = server.clock.seconds();
-    let mut definitions = seen(server, project.id, now).await?;
+pub(crate) async fn list(
+    region: &Region,
+    request: &Request,
+    id: &str,
+) -> Result<Response, Response> {
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET"])?;
+    let project = credential.project(region, id, "event_definition:read")?;
+    let now = region.clock.seconds();
+    let mut definitions = seen(region, project.id, now).await?;
 
-    let words: Vec<String> = call
+    let words: Vec<String> = request
         .parameter("search")
         .unwrap_or_default()
         .split_whitespace()
         .map(str::to_lowercase)
         .collect();
-    let kind = call.parameter("event_type").unwrap_or("event");
-    let names: Vec<&str> = call
+    let kind = request.parameter("event_type").unwrap_or("event");
+    let names: Vec<&str> = request
         .parameter("names")
         .map(|names| names.split(',').collect())
         .unwrap_or_default();
-    let exclude_stale = matches!(call.parameter("exclude_stale"), Some("true" | "1"));
+    let exclude_stale = matches!(request.parameter("exclude_stale"), Some("true" | "1"));
     definitions.retain(|definition| {
         let lower = definition.name.to_lowercase();
         words.iter().all(|word| lower.contains(word.as_str()))
@@ -57,17 +61,17 @@ pub(crate) async fn list(server: &Server, call: &Call, id: &str) -> Result<Answe
     });
     sort(
         &mut definitions,
-        call.parameter("ordering"),
+        request.parameter("ordering"),
         !words.is_empty(),
     );
-    Ok(page(server, call, &definitions, PAGE, |definition| {
+    Ok(page(region, request, &definitions, PAGE, |definition| {
         show(project.id, definition)
     }))
 }
 
 /// What happened so far, by name.
-async fn seen(server: &Server, project: u64, now: i64) -> Result<Vec<Definition>, Answer> {
-    let Some(store) = server.stores.get(&project).cloned() else {
+async fn seen(region: &Region, project: u64, now: i64) -> Result<Vec<Definition>, Response> {
+    let Some(store) = region.stores.get(&project).cloned() else {
         return Ok(Vec::new());
     };
     // The first look at a project makes its events, which takes a while.

@@ -13,37 +13,37 @@ pub(crate) mod users;
 
 use std::sync::Arc;
 
-use crate::answer::Answer;
-use crate::call::Call;
+use crate::region::Region;
+use crate::request::Request;
+use crate::response::Response;
 use crate::route::Route;
-use crate::server::Server;
 
 /// Answers a request below `/api/`.
-pub(crate) async fn answer(server: &Arc<Server>, call: &Call, route: &Route) -> Answer {
+pub(crate) async fn answer(region: &Arc<Region>, request: &Request, route: &Route) -> Response {
     let answered = match route {
-        Route::CurrentUser => users::current(server, call),
-        Route::CurrentApiKey => api_keys::current(server, call),
-        Route::Organizations => organizations::list(server, call),
-        Route::Organization(id) => organizations::one(server, call, id),
-        Route::OrganizationProjects(id) => projects::of_organization(server, call, id),
+        Route::CurrentUser => users::current(region, request),
+        Route::CurrentApiKey => api_keys::current(region, request),
+        Route::Organizations => organizations::list(region, request),
+        Route::Organization(id) => organizations::one(region, request, id),
+        Route::OrganizationProjects(id) => projects::of_organization(region, request, id),
         Route::OrganizationProject(id, project) => {
-            projects::one_of_organization(server, call, id, project)
+            projects::one_of_organization(region, request, id, project)
         }
-        Route::Projects => projects::list(server, call),
-        Route::Project(id) => projects::one(server, call, id),
-        Route::EventDefinitions(id) => event_definitions::list(server, call, id).await,
-        Route::Annotations(id) => annotations::all(server, call, id),
-        Route::Annotation(id, note) => annotations::one(server, call, id, note),
-        Route::Query(id) => query::ask(server, call, id).await,
-        Route::QueryStatus(id, query) => query::status(server, call, id, query),
+        Route::Projects => projects::list(region, request),
+        Route::Project(id) => projects::one(region, request, id),
+        Route::EventDefinitions(id) => event_definitions::list(region, request, id).await,
+        Route::Annotations(id) => annotations::all(region, request, id),
+        Route::Annotation(id, note) => annotations::one(region, request, id, note),
+        Route::Query(id) => query::ask(region, request, id).await,
+        Route::QueryStatus(id, query) => query::status(region, request, id, query),
         _ => Err(errors::not_found("Endpoint not found.")),
     };
     answered.unwrap_or_else(|refusal| refusal)
 }
 
 /// Refuses every method but these.
-fn allow(call: &Call, methods: &[&str]) -> Result<(), Answer> {
-    let method = call.method.as_str();
+fn allow(request: &Request, methods: &[&str]) -> Result<(), Response> {
+    let method = request.method.as_str();
     let asked = if method == "HEAD" { "GET" } else { method };
     if methods.contains(&asked) {
         return Ok(());

@@ -5,34 +5,34 @@ use serde_json::{Value, json};
 use super::credential::Credential;
 use super::page::{PAGE, page};
 use super::{allow, errors, projects};
-use crate::answer::Answer;
-use crate::call::Call;
-use crate::server::Server;
+use crate::region::Region;
+use crate::request::Request;
+use crate::response::Response;
 use crate::world::Organization;
 
 /// The organizations of the person, as far as the Reach goes.
-pub(crate) fn list(server: &Server, call: &Call) -> Result<Answer, Answer> {
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET", "POST"])?;
+pub(crate) fn list(region: &Region, request: &Request) -> Result<Response, Response> {
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET", "POST"])?;
     credential.not_for_projects()?;
-    if call.method == "POST" {
+    if request.method == "POST" {
         return Err(errors::permission_denied(
             "This action does not support personal API key access",
         ));
     }
     credential.require("organization:read")?;
-    let reached: Vec<&Organization> = credential.organizations(server).collect();
-    Ok(page(server, call, &reached, PAGE, |organization| {
-        full(server, organization, credential.person)
+    let reached: Vec<&Organization> = credential.organizations(region).collect();
+    Ok(page(region, request, &reached, PAGE, |organization| {
+        full(region, organization, credential.person)
     }))
 }
 
 /// One organization.
-pub(crate) fn one(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET"])?;
+pub(crate) fn one(region: &Region, request: &Request, id: &str) -> Result<Response, Response> {
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET"])?;
     credential.not_for_projects()?;
-    let current = credential.current_organization(server);
+    let current = credential.current_organization(region);
     if id == "@current"
         && let Some(current) = current
     {
@@ -43,14 +43,14 @@ pub(crate) fn one(server: &Server, call: &Call, id: &str) -> Result<Answer, Answ
         current
     } else {
         credential
-            .organizations(server)
+            .organizations(region)
             .find(|known| known.id == id)
     };
     let organization = organization.ok_or_else(|| errors::not_found("Not found."))?;
-    credential.organization_answers(server, organization)?;
-    Ok(Answer::json(
+    credential.organization_answers(region, organization)?;
+    Ok(Response::json(
         200,
-        &full(server, organization, credential.person),
+        &full(region, organization, credential.person),
     ))
 }
 
@@ -67,9 +67,9 @@ pub(crate) fn basic(organization: &Organization, person: u64) -> Value {
 }
 
 /// All fields.
-pub(crate) fn full(server: &Server, organization: &Organization, person: u64) -> Value {
-    let inside: Vec<_> = server.world.projects_of(&organization.id).collect();
-    let forbidden = server
+pub(crate) fn full(region: &Region, organization: &Organization, person: u64) -> Value {
+    let inside: Vec<_> = region.world.projects_of(&organization.id).collect();
+    let forbidden = region
         .refusals()
         .without_api_keys
         .contains(&organization.id);
@@ -88,7 +88,7 @@ pub(crate) fn full(server: &Server, organization: &Organization, person: u64) ->
         })).collect::<Vec<_>>(),
         "available_product_features": features(),
         "is_member_join_email_enabled": true,
-        "metadata": {"instance_tag": "none", "notes": "x".repeat(server.behaviour().longer_organizations)},
+        "metadata": {"instance_tag": "none", "notes": "x".repeat(region.behaviour().longer_organizations)},
         "customer_id": null,
         "enforce_2fa": null,
         "members_can_invite": true,

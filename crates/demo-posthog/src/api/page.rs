@@ -2,23 +2,24 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::call::Call;
-use crate::server::Server;
+use crate::region::Region;
+use crate::request::Request;
+use crate::response::Response;
 
 /// Items of a page unless `limit` says otherwise.
 pub(crate) const PAGE: usize = 100;
 
 /// The page of `items` that a request asks for; `show` is called for that page only.
 pub(crate) fn page<T>(
-    server: &Server,
-    call: &Call,
+    region: &Region,
+    request: &Request,
     items: &[T],
     default: usize,
     show: impl FnMut(&T) -> Value,
-) -> Answer {
+) -> Response {
     let number = |name: &str| {
-        call.parameter(name)
+        request
+            .parameter(name)
             .and_then(|value| value.parse::<usize>().ok())
     };
     let limit = number("limit")
@@ -27,17 +28,18 @@ pub(crate) fn page<T>(
     let offset = number("offset").unwrap_or(0);
     let results: Vec<Value> = items.iter().skip(offset).take(limit).map(show).collect();
     let next = offset.saturating_add(limit);
-    let next = (next < items.len()).then(|| address(server, call, limit, next));
-    let previous = (offset > 0).then(|| address(server, call, limit, offset.saturating_sub(limit)));
-    Answer::json(
+    let next = (next < items.len()).then(|| address(region, request, limit, next));
+    let previous =
+        (offset > 0).then(|| address(region, request, limit, offset.saturating_sub(limit)));
+    Response::json(
         200,
         &json!({"count": items.len(), "next": next, "previous": previous, "results": results}),
     )
 }
 
 /// The address of another page: all other parameters stay, in the order of their names.
-fn address(server: &Server, call: &Call, limit: usize, offset: usize) -> String {
-    let mut query: Vec<(&str, String)> = call
+fn address(region: &Region, request: &Request, limit: usize, offset: usize) -> String {
+    let mut query: Vec<(&str, String)> = request
         .query
         .iter()
         .filter(|(name, _)| name != "limit" && name != "offset")
@@ -51,5 +53,5 @@ fn address(server: &Server, call: &Call, limit: usize, offset: usize) -> String 
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(query)
         .finish();
-    format!("{}{}?{query}", server.address, call.uri.path())
+    format!("{}{}?{query}", region.address, request.uri.path())
 }

@@ -5,105 +5,112 @@ use serde_json::{Value, json};
 use super::credential::Credential;
 use super::page::{PAGE, page};
 use super::{allow, errors};
-use crate::answer::Answer;
-use crate::call::Call;
-use crate::server::Server;
+use crate::region::Region;
+use crate::request::Request;
+use crate::response::Response;
 use crate::world::{Project, uuid};
 
 /// `/api/projects/`: all that the person sees, as far as the Reach goes.
-pub(crate) fn list(server: &Server, call: &Call) -> Result<Answer, Answer> {
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET"])?;
+pub(crate) fn list(region: &Region, request: &Request) -> Result<Response, Response> {
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET"])?;
     credential.not_for_projects()?;
-    credential.reach_current_organization(server)?;
+    credential.reach_current_organization(region)?;
     credential.require("project:read")?;
     let projects: Vec<&Project> = credential
-        .organizations(server)
-        .flat_map(|organization| server.world.projects_of(&organization.id))
-        .filter(|project| matches(call, project))
+        .organizations(region)
+        .flat_map(|organization| region.world.projects_of(&organization.id))
+        .filter(|project| matches(request, project))
         .collect();
-    Ok(page(server, call, &projects, PAGE, |project| {
+    Ok(page(region, request, &projects, PAGE, |project| {
         basic(project)
     }))
 }
 
 /// `/api/organizations/:id/projects/`: empty for somebody who is no member.
-pub(crate) fn of_organization(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET"])?;
+pub(crate) fn of_organization(
+    region: &Region,
+    request: &Request,
+    id: &str,
+) -> Result<Response, Response> {
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET"])?;
     let missing = || errors::not_found("Organization not found.");
     credential.not_for_projects()?;
     let organization = if id == "@current" {
-        credential.current_organization(server)
+        credential.current_organization(region)
     } else {
-        server.world.organization(id)
+        region.world.organization(id)
     };
     let organization = organization.ok_or_else(missing)?;
     credential.reach_organization(&organization.id)?;
     credential.require("project:read")?;
-    credential.organization_answers(server, organization)?;
-    let projects: Vec<&Project> = server
+    credential.organization_answers(region, organization)?;
+    let projects: Vec<&Project> = region
         .world
         .projects_of(&organization.id)
-        .filter(|project| server.world.sees(credential.person, project) && matches(call, project))
+        .filter(|project| {
+            region.world.sees(credential.person, project) && matches(request, project)
+        })
         .collect();
-    Ok(page(server, call, &projects, PAGE, |project| {
+    Ok(page(region, request, &projects, PAGE, |project| {
         basic(project)
     }))
 }
 
 /// `/api/projects/:id/`. What the person does not see is not there. The address names no organization, so the
 /// one that the person last opened is looked at.
-pub(crate) fn one(server: &Server, call: &Call, id: &str) -> Result<Answer, Answer> {
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET"])?;
-    credential.reach_current_organization(server)?;
+pub(crate) fn one(region: &Region, request: &Request, id: &str) -> Result<Response, Response> {
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET"])?;
+    credential.reach_current_organization(region)?;
     let project = if id == "@current" {
-        credential.current_project(server)
+        credential.current_project(region)
     } else {
-        id.parse().ok().and_then(|id| server.world.project(id))
+        id.parse().ok().and_then(|id| region.world.project(id))
     };
-    show_one(server, &credential, project)
+    show_one(region, &credential, project)
 }
 
 /// `/api/organizations/:id/projects/:id/`.
 pub(crate) fn one_of_organization(
-    server: &Server,
-    call: &Call,
+    region: &Region,
+    request: &Request,
     organization: &str,
     id: &str,
-) -> Result<Answer, Answer> {
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET"])?;
-    let organization = server
+) -> Result<Response, Response> {
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET"])?;
+    let organization = region
         .world
         .organization(organization)
         .ok_or_else(|| errors::not_found("Organization not found."))?;
     credential.reach_organization(&organization.id)?;
-    let project = id.parse().ok().and_then(|id| server.world.project(id));
+    let project = id.parse().ok().and_then(|id| region.world.project(id));
     let project = project.filter(|project| project.organization == organization.id);
-    show_one(server, &credential, project)
+    show_one(region, &credential, project)
 }
 
 fn show_one(
-    server: &Server,
+    region: &Region,
     credential: &Credential,
     project: Option<&Project>,
-) -> Result<Answer, Answer> {
+) -> Result<Response, Response> {
     let project = project
         .filter(|project| {
-            server.world.sees(credential.person, project)
+            region.world.sees(credential.person, project)
                 && credential.reaches(&project.organization)
         })
         .ok_or_else(|| errors::not_found("Not found."))?;
     credential.reach_project(project.id)?;
     credential.require("project:read")?;
-    credential.project_answers(server, project)?;
-    Ok(Answer::json(200, &full(project)))
+    credential.project_answers(region, project)?;
+    Ok(Response::json(200, &full(project)))
 }
 
-fn matches(call: &Call, project: &Project) -> bool {
-    call.parameter("search")
+fn matches(request: &Request, project: &Project) -> bool {
+    request
+        .parameter("search")
         .is_none_or(|search| project.name.to_lowercase().contains(&search.to_lowercase()))
 }
 

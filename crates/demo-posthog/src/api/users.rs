@@ -4,25 +4,25 @@ use serde_json::{Value, json};
 
 use super::credential::Credential;
 use super::{allow, errors, organizations, projects};
-use crate::answer::Answer;
-use crate::call::Call;
-use crate::server::Server;
+use crate::region::Region;
+use crate::request::Request;
+use crate::response::Response;
 use crate::world::Person;
 
 /// The person who asks.
-pub(crate) fn current(server: &Server, call: &Call) -> Result<Answer, Answer> {
-    let credential = Credential::of(server, call)?;
-    allow(call, &["GET"])?;
+pub(crate) fn current(region: &Region, request: &Request) -> Result<Response, Response> {
+    let credential = Credential::of(region, request)?;
+    allow(request, &["GET"])?;
     credential.require("user:read")?;
-    let person = server
+    let person = region
         .world
         .person(credential.person)
         .ok_or_else(|| errors::not_found("Not found."))?;
     let mut body = basic(person);
     if let Value::Object(members) = &mut body {
-        let organization = credential.current_organization(server);
-        let project = credential.current_project(server);
-        let all: Vec<Value> = server
+        let organization = credential.current_organization(region);
+        let project = credential.current_project(region);
+        let all: Vec<Value> = region
             .world
             .organizations_of(person.id)
             .map(|organization| organizations::basic(organization, person.id))
@@ -34,7 +34,7 @@ pub(crate) fn current(server: &Server, call: &Call) -> Result<Answer, Answer> {
             ("theme_mode", Value::Null),
             (
                 "organization",
-                json!(organization.map(|known| organizations::full(server, known, person.id))),
+                json!(organization.map(|known| organizations::full(region, known, person.id))),
             ),
             ("team", json!(project.map(projects::basic))),
             ("organizations", json!(all)),
@@ -42,7 +42,7 @@ pub(crate) fn current(server: &Server, call: &Call) -> Result<Answer, Answer> {
             members.insert(name.to_owned(), value);
         }
     }
-    Ok(Answer::json(200, &body))
+    Ok(Response::json(200, &body))
 }
 
 /// A person as `created_by` shows them.

@@ -1,12 +1,12 @@
 //! The authorization request: what is fatal, what is redirected, what is shown for consent.
 
-use super::client::Client;
-use super::document;
-use super::grant::Code;
-use super::scopes;
-use crate::answer::Answer;
-use crate::call::{every, last};
-use crate::server::Server;
+use super::{document, errors, scopes};
+use crate::region::Region;
+use crate::region::clients::Client;
+use crate::region::grants::Code;
+use crate::region::secrets;
+use crate::request::{every, last};
+use crate::response::Response;
 
 /// An authorization request that may be consented to.
 #[derive(Clone, Debug)]
@@ -30,13 +30,13 @@ pub(crate) struct Authorization {
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// The browser shows it; the program hears nothing.
-    Shown(Answer),
+    Shown(Response),
     /// The program hears of it, at this address.
     Redirected(String),
 }
 
 /// Reads an authorization request.
-pub(crate) fn read(server: &Server, query: &[(String, String)]) -> Result<Authorization, Refusal> {
+pub(crate) fn read(region: &Region, query: &[(String, String)]) -> Result<Authorization, Refusal> {
     for name in [
         "client_id",
         "response_type",
@@ -52,12 +52,12 @@ pub(crate) fn read(server: &Server, query: &[(String, String)]) -> Result<Author
     let Some(client_id) = given("client_id") else {
         return Err(shown("Missing client_id parameter."));
     };
-    let known = server.grants().clients.get(client_id).cloned();
+    let known = region.grants().clients.get(client_id).cloned();
     let client = match known {
         Some(client) => client,
-        None if client_id.starts_with("https://") => document::fetch(server, client_id)
-            .map_err(|why| Refusal::Shown(super::error(400, "invalid_client", Some(&why))))?,
-        None => return Err(shown(&unknown_client(server))),
+        None if client_id.starts_with("https://") => document::fetch(region, client_id)
+            .map_err(|why| Refusal::Shown(errors::error(400, "invalid_client", Some(&why))))?,
+        None => return Err(shown(&unknown_client(region))),
     };
     let redirect_uri = match (given("redirect_uri"), client.redirect_uris.as_slice()) {
         (Some(address), _) if url::Url::parse(address).is_err() => {
@@ -101,7 +101,7 @@ pub(crate) fn read(server: &Server, query: &[(String, String)]) -> Result<Author
     match given("prompt") {
         Some("none") => return Err(redirected("consent_required", "")),
         Some("login") => {
-            return Err(Refusal::Shown(super::error(401, "login_required", None)));
+            return Err(Refusal::Shown(errors::error(401, "login_required", None)));
         }
         _ => {}
     }
@@ -122,14 +122,14 @@ pub(crate) fn read(server: &Server, query: &[(String, String)]) -> Result<Author
 
 impl Authorization {
     /// The address that carries a code back.
-    pub(crate) fn grant(&self, server: &Server, code: Code) -> String {
-        let name = super::secrets::alphanumeric(30);
+    pub(crate) fn grant(&self, region: &Region, code: Code) -> String {
+        let name = secrets::alphanumeric(30);
         let address = redirect(
             &self.redirect_uri,
             &[("code", &name)],
             self.state.as_deref(),
         );
-        server.grants().codes.insert(name, code);
+        region.grants().codes.insert(name, code);
         address
     }
 
@@ -144,11 +144,11 @@ impl Authorization {
 }
 
 fn shown(description: &str) -> Refusal {
-    Refusal::Shown(super::error(400, "invalid_request", Some(description)))
+    Refusal::Shown(errors::error(400, "invalid_request", Some(description)))
 }
 
-fn unknown_client(server: &Server) -> String {
-    let (here, there) = match server.posthog_region() {
+fn unknown_client(region: &Region) -> String {
+    let (here, there) = match region.posthog_region() {
         Some("us") => ("US", "EU"),
         Some(_) => ("EU", "US"),
         None => return "No OAuth application is registered with this client_id.".to_owned(),

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use super::authorize::Authorization;
-use super::grant::{CODE_LIFETIME, Code, Reach};
 use super::scopes;
-use crate::call::{every, last};
-use crate::server::Server;
+use crate::region::Region;
+use crate::region::grants::{CODE_LIFETIME, Code};
+use crate::region::reach::Reach;
+use crate::request::{every, last};
 
 /// What a person decides, for tests without a browser.
 #[derive(Clone, Debug)]
@@ -118,7 +119,7 @@ pub(crate) struct Decision {
 impl Decision {
     /// Reads the page's form. The error is a sentence for the page.
     pub(crate) fn read(
-        server: &Server,
+        region: &Region,
         authorization: &Authorization,
         person: u64,
         auth_time: i64,
@@ -136,7 +137,7 @@ impl Decision {
             ),
             _ => return Err("Choose what the application may access."),
         };
-        check_reach(server, person, &reach)?;
+        check_reach(region, person, &reach)?;
         let chosen: BTreeMap<&str, Level> = form
             .iter()
             .filter_map(|(name, value)| {
@@ -155,11 +156,11 @@ impl Decision {
 
     /// Reads a decision that a test made.
     pub(crate) fn from_consent(
-        server: &Server,
+        region: &Region,
         authorization: &Authorization,
         consent: &Consent<'_>,
     ) -> Result<Self, &'static str> {
-        check_reach(server, consent.person, &consent.reach)?;
+        check_reach(region, consent.person, &consent.reach)?;
         let kept = consent.scopes.map(scopes::split);
         let level = |row: &Row| {
             let kept = kept.as_ref()?;
@@ -176,12 +177,12 @@ impl Decision {
             person: consent.person,
             reach: consent.reach.clone(),
             scopes: lowered(authorization, level),
-            auth_time: server.clock.seconds(),
+            auth_time: region.clock.seconds(),
         })
     }
 
     /// The redirect back with a code.
-    pub(crate) fn settle(self, server: &Server, authorization: &Authorization) -> String {
+    pub(crate) fn settle(self, region: &Region, authorization: &Authorization) -> String {
         let code = Code {
             client_id: authorization.client.id.clone(),
             redirect_uri: authorization.redirect_uri.clone(),
@@ -191,9 +192,9 @@ impl Decision {
             scopes: self.scopes,
             reach: self.reach,
             auth_time: self.auth_time,
-            expires_at: server.clock.seconds() + CODE_LIFETIME,
+            expires_at: region.clock.seconds() + CODE_LIFETIME,
         };
-        authorization.grant(server, code)
+        authorization.grant(region, code)
     }
 }
 
@@ -226,8 +227,8 @@ fn lowered(authorization: &Authorization, chosen: impl Fn(&Row) -> Option<Level>
 }
 
 /// Only what the person sees can be granted, and something has to be.
-fn check_reach(server: &Server, person: u64, reach: &Reach) -> Result<(), &'static str> {
-    let world = &server.world;
+fn check_reach(region: &Region, person: u64, reach: &Reach) -> Result<(), &'static str> {
+    let world = &region.world;
     match reach {
         Reach::All => Ok(()),
         Reach::Organizations(ids) if ids.is_empty() => Err("Choose at least one organization."),
@@ -252,7 +253,7 @@ fn check_reach(server: &Server, person: u64, reach: &Reach) -> Result<(), &'stat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oauth::client::{Client, Kind};
+    use crate::region::clients::{Client, Kind};
 
     fn authorization(asked: &str, required: &str) -> Authorization {
         Authorization {

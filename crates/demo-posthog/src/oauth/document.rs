@@ -6,19 +6,19 @@
 use serde_json::Value;
 use url::Url;
 
-use super::client::{self, Client, Kind};
-use crate::server::Server;
+use crate::region::Region;
+use crate::region::clients::{Client, Kind, check_redirect_uri};
 
 /// Longest document that is read, in bytes.
 const LONGEST: usize = 5 * 1024;
 
 /// The client of a document, known from now on. The error is what the browser shows.
-pub(super) fn fetch(server: &Server, address: &str) -> Result<Client, String> {
+pub(super) fn fetch(region: &Region, address: &str) -> Result<Client, String> {
     check_address(address)?;
-    let document = server.grants().documents.get(address).cloned();
+    let document = region.grants().documents.get(address).cloned();
     let document = document.ok_or("The client metadata document could not be fetched.")?;
     let client = read(address, &document)?;
-    let mut grants = server.grants();
+    let mut grants = region.grants();
     grants.clients.insert(address.to_owned(), client.clone());
     Ok(client)
 }
@@ -56,7 +56,7 @@ fn read(address: &str, document: &Value) -> Result<Client, String> {
         .filter(|list| !list.is_empty())
         .ok_or("redirect_uris must be a list of strings.")?;
     for address in &redirect_uris {
-        client::check_redirect_uri(address)?;
+        check_redirect_uri(address)?;
     }
     Ok(Client {
         id: address.to_owned(),

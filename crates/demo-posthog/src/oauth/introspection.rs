@@ -3,32 +3,31 @@
 use axum::http::header;
 use serde_json::json;
 
-use super::scopes;
-use super::token;
-use crate::answer::Answer;
-use crate::call::{Call, last};
-use crate::server::Server;
+use super::{errors, scopes, token};
+use crate::region::Region;
+use crate::request::{Request, last};
+use crate::response::Response;
 
 /// Answers `/oauth/introspect/`.
-pub(crate) fn answer(server: &Server, call: &Call) -> Answer {
-    let fields = match call.method.as_str() {
-        "GET" => call.query.clone(),
-        "POST" => match token::fields(call) {
+pub(crate) fn answer(region: &Region, request: &Request) -> Response {
+    let fields = match request.method.as_str() {
+        "GET" => request.query.clone(),
+        "POST" => match token::fields(request) {
             Ok(fields) => fields,
-            Err(description) => return super::error(400, "invalid_request", Some(description)),
+            Err(description) => return errors::error(400, "invalid_request", Some(description)),
         },
-        _ => return Answer::empty(405).with(header::ALLOW, "GET, POST, HEAD, OPTIONS"),
+        _ => return Response::empty(405).with(header::ALLOW, "GET, POST, HEAD, OPTIONS"),
     };
-    let refused = || Answer::empty(403);
-    let now = server.clock.seconds();
-    let grants = server.grants();
-    let Some(bearer) = call.bearer() else {
+    let refused = || Response::empty(403);
+    let now = region.clock.seconds();
+    let grants = region.grants();
+    let Some(bearer) = request.bearer() else {
         return refused();
     };
     let (Some(caller), Some(asked)) = (grants.access.get(bearer), last(&fields, "token")) else {
         return refused();
     };
-    let inactive = || Answer::json(200, &json!({"active": false}));
+    let inactive = || Response::json(200, &json!({"active": false}));
     if bearer == asked && caller.expires_at <= now {
         return inactive();
     }
@@ -58,7 +57,7 @@ pub(crate) fn answer(server: &Server, call: &Call) -> Answer {
         else {
             return inactive();
         };
-        return Answer::json(
+        return Response::json(
             200,
             &json!({
                 "active": true,
@@ -79,7 +78,7 @@ pub(crate) fn answer(server: &Server, call: &Call) -> Answer {
         .filter(|token| token.ended_at.is_none())
         .and_then(|token| of_this_client(&token.sign_in));
     match refresh {
-        Some(sign_in) => Answer::json(
+        Some(sign_in) => Response::json(
             200,
             &json!({
                 "active": true,

@@ -4,29 +4,29 @@ use axum::http::header;
 use serde_json::{Value, json};
 
 use super::{scopes, signing};
-use crate::answer::Answer;
-use crate::call::Call;
+use crate::region::Region;
+use crate::request::Request;
+use crate::response::Response;
 use crate::route::Route;
-use crate::server::Server;
 
 /// Answers a metadata request.
-pub(crate) async fn answer(server: &Server, call: &Call, route: &Route) -> Answer {
-    if !matches!(call.method.as_str(), "GET" | "HEAD") {
-        return Answer::empty(405).with(header::ALLOW, "GET, HEAD");
+pub(crate) async fn answer(region: &Region, request: &Request, route: &Route) -> Response {
+    if !matches!(request.method.as_str(), "GET" | "HEAD") {
+        return Response::empty(405).with(header::ALLOW, "GET, HEAD");
     }
     let body = match route {
-        Route::OpenIdConfiguration => openid_configuration(server),
+        Route::OpenIdConfiguration => openid_configuration(region),
         Route::ProtectedResource => json!({
-            "resource": server.site_url(),
-            "authorization_servers": [server.site_url()],
+            "resource": region.site_url(),
+            "authorization_servers": [region.site_url()],
             "scopes_supported": supported(),
             "bearer_methods_supported": ["header"],
         }),
-        Route::Jwks if server.settings().without_signing_key => json!({ "keys": [] }),
-        Route::Jwks => signing::key(server.region).await.jwks(),
-        _ => authorization_server(server),
+        Route::Jwks if region.settings().without_signing_key => json!({ "keys": [] }),
+        Route::Jwks => signing::key(region.name).await.jwks(),
+        _ => authorization_server(region),
     };
-    Answer::json(200, &body)
+    Response::json(200, &body)
         .with(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
         .with(header::CACHE_CONTROL, "max-age=3600")
 }
@@ -38,8 +38,8 @@ fn supported() -> Vec<String> {
     identity.chain(scopes::self_serve()).collect()
 }
 
-fn shared(server: &Server) -> Value {
-    let site_url = server.site_url();
+fn shared(region: &Region) -> Value {
+    let site_url = region.site_url();
     let at = |path: &str| format!("{site_url}{path}");
     json!({
         "issuer": site_url,
@@ -60,23 +60,23 @@ fn shared(server: &Server) -> Value {
     })
 }
 
-fn authorization_server(server: &Server) -> Value {
-    let mut document = shared(server);
+fn authorization_server(region: &Region) -> Value {
+    let mut document = shared(region);
     if let Value::Object(members) = &mut document {
         members.insert(
             "client_id_metadata_document_supported".to_owned(),
             json!(true),
         );
-        if let Some(region) = server.posthog_region() {
-            members.insert("posthog_region".to_owned(), json!(region));
-            members.insert("posthog_base_url".to_owned(), json!(server.address));
+        if let Some(name) = region.posthog_region() {
+            members.insert("posthog_region".to_owned(), json!(name));
+            members.insert("posthog_base_url".to_owned(), json!(region.address));
         }
     }
     document
 }
 
-fn openid_configuration(server: &Server) -> Value {
-    let mut document = shared(server);
+fn openid_configuration(region: &Region) -> Value {
+    let mut document = shared(region);
     if let Value::Object(members) = &mut document {
         members.insert("subject_types_supported".to_owned(), json!(["public"]));
         members.insert(

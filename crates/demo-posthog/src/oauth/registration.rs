@@ -3,26 +3,28 @@
 use axum::http::header;
 use serde_json::{Map, Value, json};
 
-use super::client::{self, Client, Kind};
-use super::{error, scopes, secrets};
-use crate::answer::Answer;
+use super::errors::error;
+use super::scopes;
 use crate::api::errors;
-use crate::call::Call;
-use crate::server::Server;
+use crate::region::Region;
+use crate::region::clients::{Client, Kind, check_redirect_uri};
+use crate::region::secrets;
+use crate::request::Request;
+use crate::response::Response;
 
 /// Registrations a minute, per address.
 const PER_MINUTE: usize = 60;
 
 /// Answers `/oauth/register/`.
-pub(crate) fn answer(server: &Server, call: &Call) -> Answer {
-    if call.method != "POST" {
-        return errors::method_not_allowed(call.method.as_str(), "POST, OPTIONS");
+pub(crate) fn answer(region: &Region, request: &Request) -> Response {
+    if request.method != "POST" {
+        return errors::method_not_allowed(request.method.as_str(), "POST, OPTIONS");
     }
-    let now = server.clock.seconds();
-    if let Some(wait) = server.registrations().admit(now, 60, PER_MINUTE) {
+    let now = region.clock.seconds();
+    if let Some(wait) = region.registrations().admit(now, 60, PER_MINUTE) {
         return errors::throttled(wait);
     }
-    let Ok(Value::Object(asked)) = call.json() else {
+    let Ok(Value::Object(asked)) = request.json() else {
         return error(
             400,
             "invalid_client_metadata",
@@ -30,15 +32,15 @@ pub(crate) fn answer(server: &Server, call: &Call) -> Answer {
         );
     };
     match register(&asked) {
-        Ok(_) if server.settings().without_signing_key => {
+        Ok(_) if region.settings().without_signing_key => {
             error(500, "server_error", Some("Failed to create client"))
         }
         Ok((client, body)) => {
             let id = client.id.clone();
-            server.grants().clients.insert(id, client);
+            region.grants().clients.insert(id, client);
             let mut body = body;
             body.insert("client_id_issued_at".to_owned(), json!(now));
-            Answer::json(201, &Value::Object(body))
+            Response::json(201, &Value::Object(body))
                 .with(header::CACHE_CONTROL, "no-store")
                 .with(header::PRAGMA, "no-cache")
         }
@@ -63,7 +65,7 @@ fn register(asked: &Map<String, Value>) -> Result<(Client, Map<String, Value>), 
                 "Redirect URIs cannot contain whitespace.".to_owned(),
             ));
         }
-        client::check_redirect_uri(address).map_err(|why| ("invalid_redirect_uri", why))?;
+        check_redirect_uri(address).map_err(|why| ("invalid_redirect_uri", why))?;
     }
     let grant_types = choice(
         asked,

@@ -3,31 +3,32 @@
 
 use axum::http::header;
 
-use super::client::Kind;
-use super::{error, token};
-use crate::answer::Answer;
-use crate::call::{Call, last};
-use crate::server::Server;
+use super::errors::error;
+use super::token;
+use crate::region::Region;
+use crate::region::clients::Kind;
+use crate::request::{Request, last};
+use crate::response::Response;
 
 /// Answers `/oauth/revoke/`. The body is a form, and JSON is not read.
-pub(crate) fn answer(server: &Server, call: &Call) -> Answer {
-    if call.method != "POST" {
-        return Answer::empty(405).with(header::ALLOW, "POST, OPTIONS");
+pub(crate) fn answer(region: &Region, request: &Request) -> Response {
+    if request.method != "POST" {
+        return Response::empty(405).with(header::ALLOW, "POST, OPTIONS");
     }
-    let form = if call.is_json() {
+    let form = if request.is_json() {
         Vec::new()
     } else {
-        call.form()
+        request.form()
     };
     let Some(presented) = last(&form, "token").filter(|token| !token.is_empty()) else {
         return error(400, "invalid_request", Some("Missing token parameter."));
     };
-    let client = match token::client(server, call, &form) {
+    let client = match token::client(region, request, &form) {
         Ok(client) => client,
         Err(refusal) => return refusal,
     };
-    let now = server.clock.seconds();
-    let mut grants = server.grants();
+    let now = region.clock.seconds();
+    let mut grants = region.grants();
     let owner = |number: &u64| {
         grants
             .sign_ins
@@ -54,5 +55,5 @@ pub(crate) fn answer(server: &Server, call: &Call) -> Answer {
             }
         }
     }
-    Answer::empty(200)
+    Response::empty(200)
 }

@@ -6,33 +6,35 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
-use super::client::{Client, Kind};
-use super::grant::{GRACE, Grants, SignIn};
-use super::{error, invalid_client, scopes, secrets, signing};
-use crate::answer::Answer;
-use crate::call::{Call, every, last};
-use crate::server::Server;
+use super::errors::{error, invalid_client};
+use super::{scopes, signing};
+use crate::region::Region;
+use crate::region::clients::{Client, Kind};
+use crate::region::grants::{GRACE, Grants, SignIn};
+use crate::region::secrets;
+use crate::request::{Request, every, last};
+use crate::response::Response;
 
 /// Seconds that an `id_token` is good for.
 const ID_TOKEN_LIFETIME: i64 = 36_000;
 
 /// Answers `/oauth/token/`.
-pub(crate) async fn answer(server: &Server, call: &Call) -> Answer {
-    if call.method != "POST" {
-        return Answer::empty(405).with(header::ALLOW, "POST, OPTIONS");
+pub(crate) async fn answer(region: &Region, request: &Request) -> Response {
+    if request.method != "POST" {
+        return Response::empty(405).with(header::ALLOW, "POST, OPTIONS");
     }
-    let form = match fields(call) {
+    let form = match fields(request) {
         Ok(form) => form,
         Err(description) => return error(400, "invalid_request", Some(description)),
     };
     let granted = match last(&form, "grant_type") {
-        Some("authorization_code") => exchange(server, call, &form),
-        Some("refresh_token") => refresh(server, call, &form),
+        Some("authorization_code") => exchange(region, request, &form),
+        Some("refresh_token") => refresh(region, request, &form),
         None | Some("" | "password") => Err(error(400, "invalid_request", None)),
         Some(_) => Err(error(400, "unsupported_grant_type", None)),
     };
     match granted {
-        Ok(granted) => success(server, granted).await,
+        Ok(granted) => success(region, granted).await,
         Err(refusal) => refusal,
     }
     .with(header::CACHE_CONTROL, "no-store")
@@ -49,11 +51,11 @@ struct Granted {
 }
 
 /// The fields of the body: a form, or a JSON object of scalars.
-pub(crate) fn fields(call: &Call) -> Result<Vec<(String, String)>, &'static str> {
-    if !call.is_json() {
-        return Ok(call.form());
+pub(crate) fn fields(request: &Request) -> Result<Vec<(String, String)>, &'static str> {
+    if !request.is_json() {
+        return Ok(request.form());
     }
-    let Ok(Value::Object(members)) = call.json() else {
+    let Ok(Value::Object(members)) = request.json() else {
         return Err("The request body must be a JSON object.");
     };
     members
@@ -69,14 +71,14 @@ pub(crate) fn fields(call: &Call) -> Result<Vec<(String, String)>, &'static str>
 
 /// The client that a request names; a confidential one has to show its secret.
 pub(crate) fn client(
-    server: &Server,
-    call: &Call,
+    region: &Region,
+    request: &Request,
     form: &[(String, String)],
-) -> Result<Client, Answer> {
+) -> Result<Client, Response> {
     let client = last(form, "client_id")
-        .and_then(|id| server.grants().clients.get(id).cloned())
+        .and_then(|id| region.grants().clients.get(id).cloned())
         .ok_or_else(invalid_client)?;
-    let basic = call
+    let basic = request
         .header(header::AUTHORIZATION.as_str())
         .is_some_and(|value| value.to_ascii_lowercase().starts_with("basic "));
     match &client.secret {
@@ -88,7 +90,7 @@ pub(crate) fn client(
     }
 }
 
-fn no_duplicates(form: &[(String, String)], names: &[&str]) -> Result<(), Answer> {
+fn no_duplicates(form: &[(String, String)], names: &[&str]) -> Result<(), Response> {
     match names.iter().find(|name| every(form, name).count() > 1) {
         Some(name) => Err(error(
             400,
@@ -99,7 +101,11 @@ fn no_duplicates(form: &[(String, String)], names: &[&str]) -> Result<(), Answer
     }
 }
 
-fn exchange(server: &Server, call: &Call, form: &[(String, String)]) -> Result<Granted, Answer> {
+fn exchange(
+    region: &Region,
+    request: &Request,
+    form: &[(String, String)],
+) -> Result<Granted, Response> {
     let invalid_grant = || error(400, "invalid_grant", None);
     let Some(name) = last(form, "code").filter(|code| !code.is_empty()) else {
         return Err(error(
@@ -118,9 +124,9 @@ fn exchange(server: &Server, call: &Call, form: &[(String, String)]) -> Result<G
             "code_verifier",
         ],
     )?;
-    let client = client(server, call, form)?;
-    let now = server.clock.seconds();
-    let mut grants = server.grants();
+    let client = client(region, request, form)?;
+    let now = region.clock.seconds();
+    let mut grants = region.grants();
     let code = grants
         .codes
         .get(name)
@@ -168,7 +174,11 @@ fn exchange(server: &Server, call: &Call, form: &[(String, String)]) -> Result<G
     })
 }
 
-fn refresh(server: &Server, call: &Call, form: &[(String, String)]) -> Result<Granted, Answer> {
+fn refresh(
+    region: &Region,
+    request: &Request,
+    form: &[(String, String)],
+) -> Result<Granted, Response> {
     let invalid_grant = || error(400, "invalid_grant", None);
     let Some(presented) = last(form, "refresh_token").filter(|token| !token.is_empty()) else {
         return Err(error(
@@ -178,9 +188,9 @@ fn refresh(server: &Server, call: &Call, form: &[(String, String)]) -> Result<Gr
         ));
     };
     no_duplicates(form, &["client_id", "grant_type", "refresh_token"])?;
-    let client = client(server, call, form)?;
-    let now = server.clock.seconds();
-    let mut grants = server.grants();
+    let client = client(region, request, form)?;
+    let now = region.clock.seconds();
+    let mut grants = region.grants();
     let grants = &mut *grants;
     let token = grants
         .refresh
@@ -200,7 +210,7 @@ fn refresh(server: &Server, call: &Call, form: &[(String, String)]) -> Result<Gr
     }
     sign_in.scopes = remaining(grants, &sign_in.scopes, last(form, "scope"))?;
     grants.sign_ins.insert(number, sign_in.clone());
-    server.counting.change(|counters| counters.refreshes += 1);
+    region.counting.change(|counters| counters.refreshes += 1);
 
     let (access, refresh) = match (client.kind, &token.successor) {
         (Kind::Dynamic, _) => {
@@ -244,7 +254,7 @@ fn remaining(
     grants: &Grants,
     granted: &[String],
     asked: Option<&str>,
-) -> Result<Vec<String>, Answer> {
+) -> Result<Vec<String>, Response> {
     let mut left = granted.to_vec();
     if let Some(asked) = asked.filter(|asked| !asked.is_empty()) {
         let asked = scopes::split(asked);
@@ -268,7 +278,7 @@ fn remaining(
     Ok(left)
 }
 
-async fn success(server: &Server, granted: Granted) -> Answer {
+async fn success(region: &Region, granted: Granted) -> Response {
     let Granted {
         client,
         sign_in,
@@ -287,35 +297,35 @@ async fn success(server: &Server, granted: Granted) -> Answer {
     });
     if let Value::Object(members) = &mut body {
         if sign_in.scopes.iter().any(|scope| scope == "openid") {
-            if server.settings().without_signing_key {
-                return Answer::html(500, "<h1>Server Error (500)</h1>");
+            if region.settings().without_signing_key {
+                return Response::html(500, "<h1>Server Error (500)</h1>");
             }
-            let claims = id_token_claims(server, &client, &sign_in, &access, nonce.as_deref());
-            let token = signing::key(server.region).await.sign(&claims);
+            let claims = id_token_claims(region, &client, &sign_in, &access, nonce.as_deref());
+            let token = signing::key(region.name).await.sign(&claims);
             members.insert("id_token".to_owned(), json!(token));
         }
-        if let Some(region) = server.posthog_region() {
-            members.insert("posthog_region".to_owned(), json!(region));
-            members.insert("posthog_base_url".to_owned(), json!(server.address));
+        if let Some(name) = region.posthog_region() {
+            members.insert("posthog_region".to_owned(), json!(name));
+            members.insert("posthog_base_url".to_owned(), json!(region.address));
         }
     }
-    Answer::json(200, &body)
+    Response::json(200, &body)
 }
 
 fn id_token_claims(
-    server: &Server,
+    region: &Region,
     client: &Client,
     sign_in: &SignIn,
     access: &str,
     nonce: Option<&str>,
 ) -> Value {
-    let now = server.clock.seconds();
-    let mut claims = claims(server, sign_in);
+    let now = region.clock.seconds();
+    let mut claims = claims(region, sign_in);
     let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-    let signs_as = server.settings().signs_as.clone();
+    let signs_as = region.settings().signs_as.clone();
     put(
         "iss",
-        json!(signs_as.unwrap_or_else(|| server.address.clone())),
+        json!(signs_as.unwrap_or_else(|| region.address.clone())),
     );
     put("aud", json!(client.id));
     put("iat", json!(now));
@@ -330,9 +340,9 @@ fn id_token_claims(
 }
 
 /// What the granted scopes tell about the person.
-pub(crate) fn claims(server: &Server, sign_in: &SignIn) -> Map<String, Value> {
+pub(crate) fn claims(region: &Region, sign_in: &SignIn) -> Map<String, Value> {
     let mut claims = Map::new();
-    let Some(person) = server.world.person(sign_in.person) else {
+    let Some(person) = region.world.person(sign_in.person) else {
         return claims;
     };
     let has = |scope: &str| sign_in.scopes.iter().any(|granted| granted == scope);

@@ -3,19 +3,20 @@
 use axum::http::header;
 use serde_json::Value;
 
-use super::{error, token};
-use crate::answer::Answer;
-use crate::call::Call;
-use crate::server::Server;
+use super::errors::error;
+use super::token;
+use crate::region::Region;
+use crate::request::Request;
+use crate::response::Response;
 
 /// Answers `/oauth/userinfo/`. A token without `openid` is as good as none.
-pub(crate) fn answer(server: &Server, call: &Call) -> Answer {
-    if !matches!(call.method.as_str(), "GET" | "POST") {
-        return Answer::empty(405).with(header::ALLOW, "GET, POST, OPTIONS");
+pub(crate) fn answer(region: &Region, request: &Request) -> Response {
+    if !matches!(request.method.as_str(), "GET" | "POST") {
+        return Response::empty(405).with(header::ALLOW, "GET, POST, OPTIONS");
     }
-    let now = server.clock.seconds();
-    let grants = server.grants();
-    let sign_in = call
+    let now = region.clock.seconds();
+    let grants = region.grants();
+    let sign_in = request
         .bearer()
         .and_then(|bearer| grants.access.get(bearer))
         .filter(|token| token.expires_at > now)
@@ -26,7 +27,7 @@ pub(crate) fn answer(server: &Server, call: &Call) -> Answer {
             Some(sign_in)
         });
     match sign_in {
-        Some(sign_in) => Answer::json(200, &Value::Object(token::claims(server, &sign_in))),
+        Some(sign_in) => Response::json(200, &Value::Object(token::claims(region, &sign_in))),
         None => error(
             401,
             "invalid_token",

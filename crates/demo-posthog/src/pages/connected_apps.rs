@@ -3,22 +3,23 @@
 use maud::{Markup, html};
 
 use super::{layout, logged_in, sender};
-use crate::answer::Answer;
-use crate::call::{Call, last};
-use crate::oauth::client::Client;
-use crate::oauth::grant::{BrowserSession, Reach, SignIn};
-use crate::server::Server;
+use crate::region::Region;
+use crate::region::clients::Client;
+use crate::region::grants::{BrowserSession, SignIn};
+use crate::region::reach::Reach;
+use crate::request::{Request, last};
+use crate::response::Response;
 
 /// The list.
-pub(super) fn page(server: &Server, call: &Call) -> Answer {
-    let browser = match logged_in(server, call) {
+pub(super) fn page(region: &Region, request: &Request) -> Response {
+    let browser = match logged_in(region, request) {
         Ok(browser) => browser,
         Err(login) => return login,
     };
     let apps: Vec<(Client, Vec<SignIn>)> = {
-        let grants = server.grants();
+        let grants = region.grants();
         grants
-            .connected(browser.person, server.clock.seconds())
+            .connected(browser.person, region.clock.seconds())
             .into_iter()
             .map(|client| {
                 let sign_ins = grants.sign_ins.values().filter(|sign_in| {
@@ -28,7 +29,7 @@ pub(super) fn page(server: &Server, call: &Call) -> Answer {
             })
             .collect()
     };
-    let revoked = call.parameter("revoked").is_some();
+    let revoked = request.parameter("revoked").is_some();
     let content = html! {
         section.card {
             h1 { "Connected apps" }
@@ -41,23 +42,23 @@ pub(super) fn page(server: &Server, call: &Call) -> Answer {
             } @else {
                 ul.apps {
                     @for (client, sign_ins) in &apps {
-                        li { (app(server, &browser, client, sign_ins)) }
+                        li { (app(region, &browser, client, sign_ins)) }
                     }
                 }
             }
-            (account(server, &browser, "/settings/connected-apps", "log-out", "Log out"))
+            (account(region, &browser, "/settings/connected-apps", "log-out", "Log out"))
         }
     };
-    layout::page(server, 200, "Connected apps", "", &content)
+    layout::page(region, 200, "Connected apps", "", &content)
 }
 
-fn app(server: &Server, browser: &BrowserSession, client: &Client, sign_ins: &[SignIn]) -> Markup {
+fn app(region: &Region, browser: &BrowserSession, client: &Client, sign_ins: &[SignIn]) -> Markup {
     html! {
         div.app {
             h2 { (client.name) }
             @for sign_in in sign_ins {
                 p {
-                    (reach(server, &sign_in.reach))
+                    (reach(region, &sign_in.reach))
                     br;
                     small.scopes { (sign_in.scopes.join(" ")) }
                 }
@@ -72,17 +73,17 @@ fn app(server: &Server, browser: &BrowserSession, client: &Client, sign_ins: &[S
     }
 }
 
-fn reach(server: &Server, reach: &Reach) -> String {
+fn reach(region: &Region, reach: &Reach) -> String {
     let names: Vec<&str> = match reach {
         Reach::All => return "All organizations and projects".to_owned(),
         Reach::Organizations(ids) => ids
             .iter()
-            .filter_map(|id| server.world.organization(id))
+            .filter_map(|id| region.world.organization(id))
             .map(|organization| organization.name.as_str())
             .collect(),
         Reach::Projects(ids) => ids
             .iter()
-            .filter_map(|id| server.world.project(*id))
+            .filter_map(|id| region.world.project(*id))
             .map(|project| project.name.as_str())
             .collect(),
     };
@@ -91,7 +92,7 @@ fn reach(server: &Server, reach: &Reach) -> String {
 
 /// Who is logged in, with a button that ends it.
 pub(super) fn account(
-    server: &Server,
+    region: &Region,
     browser: &BrowserSession,
     next: &str,
     id: &str,
@@ -100,7 +101,7 @@ pub(super) fn account(
     html! {
         form.account method="post" action="/logout" {
             input type="hidden" name="next" value=(next);
-            @if let Some(person) = server.world.person(browser.person) {
+            @if let Some(person) = region.world.person(browser.person) {
                 (layout::person(person))
             }
             button.quiet id=(id) type="submit" { (button) }
@@ -109,13 +110,13 @@ pub(super) fn account(
 }
 
 /// Throws a program out.
-pub(super) fn revoke(server: &Server, call: &Call) -> Answer {
-    let form = call.form();
-    let browser = match sender(server, call, &form) {
+pub(super) fn revoke(region: &Region, request: &Request) -> Response {
+    let form = request.form();
+    let browser = match sender(region, request, &form) {
         Ok(browser) => browser,
         Err(refusal) => return refusal,
     };
     let client = last(&form, "client_id").unwrap_or_default();
-    server.grants().sweep(browser.person, client);
-    Answer::redirect(303, "/settings/connected-apps?revoked=1")
+    region.grants().sweep(browser.person, client);
+    Response::redirect(303, "/settings/connected-apps?revoked=1")
 }

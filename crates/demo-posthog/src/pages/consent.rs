@@ -3,69 +3,69 @@
 use maud::{Markup, html};
 
 use super::{connected_apps, form_target, layout, logged_in, sender};
-use crate::answer::Answer;
-use crate::call::{Call, every, last};
 use crate::oauth::authorize::{self, Authorization, Refusal};
 use crate::oauth::consent::{Decision, Level, Row, rows};
-use crate::oauth::grant::BrowserSession;
 use crate::oauth::scopes;
-use crate::server::Server;
+use crate::region::Region;
+use crate::region::grants::BrowserSession;
+use crate::request::{Request, every, last};
+use crate::response::Response;
 use crate::world::{Organization, Project};
 
 /// Shows the page, or why there is none. Who is not logged in is sent to the login, whatever is asked for: a
 /// program learns nothing here about the client id that it has.
-pub(super) fn page(server: &Server, call: &Call) -> Answer {
-    let browser = match logged_in(server, call) {
+pub(super) fn page(region: &Region, request: &Request) -> Response {
+    let browser = match logged_in(region, request) {
         Ok(browser) => browser,
         Err(login) => return login,
     };
-    let authorization = match authorize::read(server, &call.query) {
+    let authorization = match authorize::read(region, &request.query) {
         Ok(authorization) => authorization,
         Err(refusal) => return refused(refusal, 302),
     };
     if authorization.auto
-        && let Some(decision) = earlier(server, &authorization, &browser)
+        && let Some(decision) = earlier(region, &authorization, &browser)
     {
-        return Answer::redirect(302, &decision.settle(server, &authorization));
+        return Response::redirect(302, &decision.settle(region, &authorization));
     }
-    show(server, call, &authorization, &browser, None, &[])
+    show(region, request, &authorization, &browser, None, &[])
 }
 
 /// Reads the form, and leads back to the program.
-pub(super) fn decide(server: &Server, call: &Call) -> Answer {
-    let form = call.form();
-    let browser = match sender(server, call, &form) {
+pub(super) fn decide(region: &Region, request: &Request) -> Response {
+    let form = request.form();
+    let browser = match sender(region, request, &form) {
         Ok(browser) => browser,
         Err(refusal) => return refusal,
     };
-    let authorization = match authorize::read(server, &call.query) {
+    let authorization = match authorize::read(region, &request.query) {
         Ok(authorization) => authorization,
         Err(refusal) => return refused(refusal, 303),
     };
     if last(&form, "decision") == Some("deny") {
-        return Answer::redirect(303, &authorization.deny());
+        return Response::redirect(303, &authorization.deny());
     }
-    match Decision::read(server, &authorization, browser.person, browser.since, &form) {
-        Ok(decision) => Answer::redirect(303, &decision.settle(server, &authorization)),
-        Err(why) => show(server, call, &authorization, &browser, Some(why), &form),
+    match Decision::read(region, &authorization, browser.person, browser.since, &form) {
+        Ok(decision) => Response::redirect(303, &decision.settle(region, &authorization)),
+        Err(why) => show(region, request, &authorization, &browser, Some(why), &form),
     }
 }
 
-fn refused(refusal: Refusal, status: u16) -> Answer {
+fn refused(refusal: Refusal, status: u16) -> Response {
     match refusal {
-        Refusal::Shown(answer) => answer,
-        Refusal::Redirected(address) => Answer::redirect(status, &address),
+        Refusal::Shown(response) => response,
+        Refusal::Redirected(address) => Response::redirect(status, &address),
     }
 }
 
 /// The decision of an earlier sign-in that still holds and covers what is asked for.
 fn earlier(
-    server: &Server,
+    region: &Region,
     authorization: &Authorization,
     browser: &BrowserSession,
 ) -> Option<Decision> {
-    let now = server.clock.seconds();
-    let grants = server.grants();
+    let now = region.clock.seconds();
+    let grants = region.grants();
     grants
         .access
         .values()
@@ -88,14 +88,17 @@ fn earlier(
 
 /// The page. After a mistake, `form` is what the person had chosen.
 fn show(
-    server: &Server,
-    call: &Call,
+    region: &Region,
+    request: &Request,
     authorization: &Authorization,
     browser: &BrowserSession,
     mistake: Option<&str>,
     form: &[(String, String)],
-) -> Answer {
-    let here = call.uri.path_and_query().map_or("/", |here| here.as_str());
+) -> Response {
+    let here = request
+        .uri
+        .path_and_query()
+        .map_or("/", |here| here.as_str());
     let target = form_target(&authorization.redirect_uri);
     let name = &authorization.client.name;
     let content = html! {
@@ -105,13 +108,13 @@ fn show(
                 strong { "Unverified application." }
                 " Only go on if you started this yourself."
             }
-            (connected_apps::account(server, browser, here, "switch-account", "Switch account"))
+            (connected_apps::account(region, browser, here, "switch-account", "Switch account"))
             @if let Some(mistake) = mistake {
                 p.mistake role="alert" { (mistake) }
             }
             form method="post" action=(here) {
                 input type="hidden" name="form_token" value=(browser.form_token);
-                (reach(server, authorization, browser, form))
+                (reach(region, authorization, browser, form))
                 (permissions(authorization, form))
                 p.back {
                     "After this you go back to " strong { (target) } ". Your organization's own access rules still apply."
@@ -126,12 +129,12 @@ fn show(
         }
     };
     let status = if mistake.is_some() { 400 } else { 200 };
-    layout::page(server, status, "Authorize", &target, &content)
+    layout::page(region, status, "Authorize", &target, &content)
 }
 
 /// The three levels of access, with what can be chosen in each.
 fn reach(
-    server: &Server,
+    region: &Region,
     authorization: &Authorization,
     browser: &BrowserSession,
     form: &[(String, String)],
@@ -139,7 +142,7 @@ fn reach(
     let required = authorization.required_access_level.as_deref();
     let chosen = last(form, "access_level").or(required).unwrap_or("all");
     let offered = |level: &str| required.is_none_or(|required| required == level);
-    let organizations: Vec<&Organization> = server.world.organizations_of(browser.person).collect();
+    let organizations: Vec<&Organization> = region.world.organizations_of(browser.person).collect();
     let level = |key: &str, title: &str, explanation: &str| {
         html! {
             input id={ "access-" (key) } type="radio" name="access_level" value=(key)
@@ -169,7 +172,7 @@ fn reach(
                     @for organization in &organizations {
                         h2.group { bdi { (organization.name) } }
                         ul.options {
-                            @for project in server.world.projects_of(&organization.id) {
+                            @for project in region.world.projects_of(&organization.id) {
                                 li { (project_option(project, authorization.team, form)) }
                             }
                         }

@@ -3,21 +3,21 @@
 use axum::http::{HeaderName, header};
 use maud::{DOCTYPE, Markup, html};
 
-use crate::answer::Answer;
-use crate::server::Server;
+use crate::region::Region;
+use crate::response::Response;
 use crate::world::{Person, RegionName};
 
 const STYLE: &str = include_str!("style.css");
 
 /// A page. Its forms may lead to `form_target` besides this server.
 pub(super) fn page(
-    server: &Server,
+    region: &Region,
     status: u16,
     title: &str,
     form_target: &str,
     content: &Markup,
-) -> Answer {
-    let region = match (server.posthog_region(), server.region) {
+) -> Response {
+    let place = match (region.posthog_region(), region.name) {
         (None, _) => "self-hosted",
         (_, RegionName::Us) => "US region",
         (_, RegionName::Eu) => "EU region",
@@ -38,7 +38,7 @@ pub(super) fn page(
                     span.mark aria-hidden="true" {}
                     strong { "Demo PostHog" }
                     span.invented { "invented data" }
-                    span.region { (region) }
+                    span.region { (place) }
                 }
                 main { (content) }
                 footer {
@@ -50,7 +50,7 @@ pub(super) fn page(
     let policy = format!(
         "default-src 'none'; style-src 'self'; img-src data:; form-action 'self' {form_target}; base-uri 'none'; frame-ancestors 'none'"
     );
-    Answer::html(status, document.into_string())
+    Response::html(status, document.into_string())
         .with(header::CONTENT_SECURITY_POLICY, policy)
         .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .with(header::REFERRER_POLICY, "same-origin")
@@ -58,7 +58,7 @@ pub(super) fn page(
 }
 
 /// A page that says no in one sentence.
-pub(super) fn refusal(server: &Server, status: u16, sentence: &str) -> Answer {
+pub(super) fn refusal(region: &Region, status: u16, sentence: &str) -> Response {
     let content = html! {
         section.card.narrow {
             h1 { "That did not work" }
@@ -66,17 +66,17 @@ pub(super) fn refusal(server: &Server, status: u16, sentence: &str) -> Answer {
             p { a href="/settings/connected-apps" { "Connected apps" } }
         }
     };
-    page(server, status, "That did not work", "", &content)
+    page(region, status, "That did not work", "", &content)
 }
 
 /// The style sheet.
-pub(super) fn style() -> Answer {
-    let mut answer = Answer::empty(200)
+pub(super) fn style() -> Response {
+    let mut response = Response::empty(200)
         .with(header::CONTENT_TYPE, "text/css; charset=utf-8")
         .with(header::CACHE_CONTROL, "max-age=60")
         .with(HeaderName::from_static("x-content-type-options"), "nosniff");
-    answer.body = STYLE.as_bytes().to_vec();
-    answer
+    response.body = STYLE.as_bytes().to_vec();
+    response
 }
 
 /// A person with initials in a circle.

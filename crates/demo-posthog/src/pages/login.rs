@@ -4,16 +4,16 @@ use axum::http::header;
 use maud::{Markup, html};
 
 use super::{browser, cookie_name, layout, place};
-use crate::answer::Answer;
-use crate::call::{Call, last};
-use crate::oauth::grant::BrowserSession;
-use crate::oauth::secrets;
-use crate::server::Server;
+use crate::region::Region;
+use crate::region::grants::BrowserSession;
+use crate::region::secrets;
+use crate::request::{Request, last};
+use crate::response::Response;
 use crate::world::Person;
 
 /// The choice of people.
-pub(super) fn page(server: &Server, call: &Call) -> Answer {
-    let next = place(call.parameter("next"));
+pub(super) fn page(region: &Region, request: &Request) -> Response {
+    let next = place(request.parameter("next"));
     let content = html! {
         section.card.narrow {
             h1 { "Log in" }
@@ -21,27 +21,27 @@ pub(super) fn page(server: &Server, call: &Call) -> Answer {
             form method="post" action="/login" {
                 input type="hidden" name="next" value=(next);
                 ul.people {
-                    @for person in &server.world.people {
-                        li { (choice(server, person)) }
+                    @for person in &region.world.people {
+                        li { (choice(region, person)) }
                     }
                 }
             }
         }
     };
-    layout::page(server, 200, "Log in", "", &content)
+    layout::page(region, 200, "Log in", "", &content)
 }
 
-fn choice(server: &Server, person: &Person) -> Markup {
-    let organizations: Vec<&str> = server
+fn choice(region: &Region, person: &Person) -> Markup {
+    let organizations: Vec<&str> = region
         .world
         .organizations_of(person.id)
         .map(|organization| organization.name.as_str())
         .collect();
-    let projects = server
+    let projects = region
         .world
         .projects
         .iter()
-        .filter(|project| server.world.sees(person.id, project))
+        .filter(|project| region.world.sees(person.id, project))
         .count();
     let reach = match organizations.as_slice() {
         names @ ([] | [_] | [_, _]) => names.join(", "),
@@ -56,41 +56,41 @@ fn choice(server: &Server, person: &Person) -> Markup {
 }
 
 /// Logs somebody in, and goes on to where they wanted to.
-pub(super) fn log_in(server: &Server, call: &Call) -> Answer {
-    let form = call.form();
+pub(super) fn log_in(region: &Region, request: &Request) -> Response {
+    let form = request.form();
     let person = last(&form, "person")
         .and_then(|id| id.parse().ok())
-        .and_then(|id| server.world.person(id));
+        .and_then(|id| region.world.person(id));
     let Some(person) = person else {
-        return layout::refusal(server, 400, "There is no such person here.");
+        return layout::refusal(region, 400, "There is no such person here.");
     };
     let name = secrets::alphanumeric(32);
     let session = BrowserSession {
         person: person.id,
         form_token: secrets::alphanumeric(32),
-        since: server.clock.seconds(),
+        since: region.clock.seconds(),
     };
-    server.grants().browsers.insert(name.clone(), session);
+    region.grants().browsers.insert(name.clone(), session);
     let cookie = format!(
         "{}={name}; Path=/; HttpOnly; SameSite=Lax",
-        cookie_name(server)
+        cookie_name(region)
     );
-    Answer::redirect(303, place(last(&form, "next"))).with(header::SET_COOKIE, cookie)
+    Response::redirect(303, place(last(&form, "next"))).with(header::SET_COOKIE, cookie)
 }
 
 /// Logs out, and shows the choice of people for the same place.
-pub(super) fn log_out(server: &Server, call: &Call) -> Answer {
-    let form = call.form();
-    if browser(server, call).is_some()
-        && let Some(cookie) = call.cookie(&cookie_name(server))
+pub(super) fn log_out(region: &Region, request: &Request) -> Response {
+    let form = request.form();
+    if browser(region, request).is_some()
+        && let Some(cookie) = request.cookie(&cookie_name(region))
     {
-        server.grants().browsers.remove(cookie);
+        region.grants().browsers.remove(cookie);
     }
     let next = place(last(&form, "next"));
     let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
     let gone = format!(
         "{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0",
-        cookie_name(server)
+        cookie_name(region)
     );
-    Answer::redirect(303, &format!("/login?next={next}")).with(header::SET_COOKIE, gone)
+    Response::redirect(303, &format!("/login?next={next}")).with(header::SET_COOKIE, gone)
 }

@@ -8,90 +8,93 @@ mod login;
 use axum::http::header;
 use url::Url;
 
-use crate::answer::Answer;
-use crate::call::{Call, last};
-use crate::oauth::grant::BrowserSession;
+use crate::region::Region;
+use crate::region::grants::BrowserSession;
+use crate::request::{Request, last};
+use crate::response::Response;
 use crate::route::Route;
-use crate::server::Server;
 
 /// Answers everything that a browser opens.
-pub(crate) fn answer(server: &Server, call: &Call, route: &Route) -> Answer {
-    let method = match call.method.as_str() {
+pub(crate) fn answer(region: &Region, request: &Request, route: &Route) -> Response {
+    let method = match request.method.as_str() {
         "HEAD" => "GET",
         other => other,
     };
-    if method == "POST" && !is_from_here(server, call) {
-        return layout::refusal(server, 403, "This form was sent by another site.");
+    if method == "POST" && !is_from_here(region, request) {
+        return layout::refusal(region, 403, "This form was sent by another site.");
     }
     match (route, method) {
         (Route::Style, "GET") => layout::style(),
-        (Route::Front, "GET") => Answer::redirect(302, "/settings/connected-apps"),
-        (Route::Login, "GET") => login::page(server, call),
-        (Route::Login, "POST") => login::log_in(server, call),
-        (Route::Logout, "POST") => login::log_out(server, call),
-        (Route::ConnectedApps, "GET") => connected_apps::page(server, call),
-        (Route::RevokeApp, "POST") => connected_apps::revoke(server, call),
-        (Route::Authorize, "GET") => consent::page(server, call),
-        (Route::Authorize, "POST") => consent::decide(server, call),
-        (Route::Unknown, _) => layout::refusal(server, 404, "There is no such page here."),
+        (Route::Front, "GET") => Response::redirect(302, "/settings/connected-apps"),
+        (Route::Login, "GET") => login::page(region, request),
+        (Route::Login, "POST") => login::log_in(region, request),
+        (Route::Logout, "POST") => login::log_out(region, request),
+        (Route::ConnectedApps, "GET") => connected_apps::page(region, request),
+        (Route::RevokeApp, "POST") => connected_apps::revoke(region, request),
+        (Route::Authorize, "GET") => consent::page(region, request),
+        (Route::Authorize, "POST") => consent::decide(region, request),
+        (Route::Unknown, _) => layout::refusal(region, 404, "There is no such page here."),
         (Route::Login | Route::Authorize, _) => {
-            Answer::empty(405).with(header::ALLOW, "GET, POST, HEAD")
+            Response::empty(405).with(header::ALLOW, "GET, POST, HEAD")
         }
-        (Route::Logout | Route::RevokeApp, _) => Answer::empty(405).with(header::ALLOW, "POST"),
-        _ => Answer::empty(405).with(header::ALLOW, "GET, HEAD"),
+        (Route::Logout | Route::RevokeApp, _) => Response::empty(405).with(header::ALLOW, "POST"),
+        _ => Response::empty(405).with(header::ALLOW, "GET, HEAD"),
     }
 }
 
 /// Whether a form came from one of these pages. A client that is no browser sends neither header.
-fn is_from_here(server: &Server, call: &Call) -> bool {
-    let site = call.header("sec-fetch-site");
-    let origin = call.header(header::ORIGIN.as_str());
+fn is_from_here(region: &Region, request: &Request) -> bool {
+    let site = request.header("sec-fetch-site");
+    let origin = request.header(header::ORIGIN.as_str());
     site.is_none_or(|site| site == "same-origin")
-        && origin.is_none_or(|origin| origin == server.address)
+        && origin.is_none_or(|origin| origin == region.address)
 }
 
-fn cookie_name(server: &Server) -> String {
+fn cookie_name(region: &Region) -> String {
     // Cookies do not mind the port: everything here and the app share one host.
-    let name = server.posthog_region().unwrap_or("self_hosted");
+    let name = region.posthog_region().unwrap_or("self_hosted");
     format!("demo_posthog_{name}")
 }
 
 /// Who is logged in, if anybody.
-fn browser(server: &Server, call: &Call) -> Option<BrowserSession> {
-    let cookie = call.cookie(&cookie_name(server))?;
-    server.grants().browsers.get(cookie).cloned()
+fn browser(region: &Region, request: &Request) -> Option<BrowserSession> {
+    let cookie = request.cookie(&cookie_name(region))?;
+    region.grants().browsers.get(cookie).cloned()
 }
 
 /// Who is logged in, or the way to the login.
-fn logged_in(server: &Server, call: &Call) -> Result<BrowserSession, Answer> {
-    browser(server, call).ok_or_else(|| {
-        let here = call.uri.path_and_query().map_or("/", |here| here.as_str());
+fn logged_in(region: &Region, request: &Request) -> Result<BrowserSession, Response> {
+    browser(region, request).ok_or_else(|| {
+        let here = request
+            .uri
+            .path_and_query()
+            .map_or("/", |here| here.as_str());
         let encoded = |text: &str| -> String {
             url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
         };
         let login = format!("/login?next={}", encoded(here));
-        match &server.settings().single_sign_on {
+        match &region.settings().single_sign_on {
             Some(elsewhere) => {
-                let next = encoded(&format!("{}{login}", server.address));
-                Answer::redirect(302, &format!("{elsewhere}?next={next}"))
+                let next = encoded(&format!("{}{login}", region.address));
+                Response::redirect(302, &format!("{elsewhere}?next={next}"))
             }
-            None => Answer::redirect(302, &login),
+            None => Response::redirect(302, &login),
         }
     })
 }
 
 /// Who sent a form, once it carries the token of that browser's pages.
 fn sender(
-    server: &Server,
-    call: &Call,
+    region: &Region,
+    request: &Request,
     form: &[(String, String)],
-) -> Result<BrowserSession, Answer> {
-    let browser = logged_in(server, call)?;
+) -> Result<BrowserSession, Response> {
+    let browser = logged_in(region, request)?;
     if last(form, "form_token") == Some(&browser.form_token) {
         return Ok(browser);
     }
     Err(layout::refusal(
-        server,
+        region,
         403,
         "This page is out of date. Open it again.",
     ))

@@ -1,7 +1,8 @@
 //! Aggregations, alone, with `If`, and over windows.
 
 use super::Translator;
-use super::expression::{as_member, illegal};
+use super::expression::as_member;
+use super::refusals::illegal;
 use super::scope::Scope;
 use crate::error::QueryError;
 use crate::sql::{Sql, literal};

@@ -8,7 +8,7 @@ use names::{PARTS, SPECIAL, STARTS, known_name, names, unknown};
 
 use super::Translator;
 use super::aggregate::{OVER_WINDOWS, aggregation};
-use super::expression::illegal;
+use super::refusals::illegal;
 use super::scope::Scope;
 use crate::error::QueryError;
 use crate::functions::{Plain, Returns, plain};

@@ -5,8 +5,8 @@ mod compare;
 use compare::logical;
 use serde_json::Value;
 
+use super::refusals::{no_common_type, not_an_array};
 use super::scope::Scope;
-use super::select::{no_common_type, not_an_array};
 use super::{MOST_EXPRESSIONS, Translator};
 use crate::error::QueryError;
 use crate::sql::{Key, Sql, WORDS, literal};
@@ -476,13 +476,6 @@ pub(super) fn as_member(item: &Sql) -> String {
         Kind::Array(_) | Kind::Tuple(_) => format!("json({})", item.text),
         _ => item.text.clone(),
     }
-}
-
-pub(super) fn illegal(what: &str, ty: &Type) -> QueryError {
-    QueryError::new(
-        "illegal_type_of_argument",
-        format!("Illegal type {ty} of argument of function {what}"),
-    )
 }
 
 /// A value that came beside the text.

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::Translator;
-use super::expression::illegal;
+use super::refusals::illegal;
 use crate::error::QueryError;
 use crate::functions;
 use crate::sql::{Sql, literal};

@@ -18,6 +18,7 @@ mod aggregate;
 mod call;
 mod expression;
 mod instants;
+mod refusals;
 mod scope;
 mod select;
 

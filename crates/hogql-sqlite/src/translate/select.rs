@@ -1,5 +1,6 @@
 //! SELECT and what joins several of them.
 
+use super::refusals::{no_common_type, not_an_array};
 use super::scope::{Scope, Source, SourceKind};
 use super::{Output, OutputColumn, Relation, Translator, list};
 use crate::error::QueryError;
@@ -9,7 +10,7 @@ use crate::syntax::{
     Column, Condition, Constant, Expression, ExpressionKind, Join, JoinKind, Order, QueryTree,
     Select, SetOperator, Table, With,
 };
-use crate::types::{Kind, Type};
+use crate::types::Kind;
 
 impl Translator<'_> {
     pub(super) fn query(
@@ -585,20 +586,4 @@ fn expression_name(expression: &Expression, nth: usize) -> String {
         ExpressionKind::Star(_) => "*".to_owned(),
         _ => format!("column_{}", nth + 1),
     }
-}
-
-pub(super) fn no_common_type(a: &Type, b: &Type) -> QueryError {
-    QueryError::new(
-        "no_common_type",
-        format!(
-            "There is no supertype for types {a}, {b} because some of them are String/FixedString/Enum and some of them are not"
-        ),
-    )
-}
-
-pub(super) fn not_an_array(what: &str, ty: &Type) -> QueryError {
-    QueryError::new(
-        "type_mismatch",
-        format!("{what} requires an array argument, found {ty}"),
-    )
 }

@@ -6,8 +6,8 @@ use crate::sql::Sql;
 use crate::syntax::{Expression, ExpressionKind};
 use crate::translate::Translator;
 use crate::translate::expression::as_member;
+use crate::translate::refusals::not_an_array;
 use crate::translate::scope::Scope;
-use crate::translate::select::not_an_array;
 use crate::types::{Kind, Type};
 
 impl Translator<'_> {

@@ -6,7 +6,8 @@ use crate::error::QueryError;
 use crate::sql::Sql;
 use crate::syntax::{Constant, Operator, Unit};
 use crate::translate::Translator;
-use crate::translate::expression::{illegal, tuple};
+use crate::translate::expression::tuple;
+use crate::translate::refusals::illegal;
 use crate::types::{Kind, Type};
 
 impl Translator<'_> {

@@ -1,12 +1,11 @@
 //! Operators: arithmetic, comparisons, tests of texts and of membership.
 
-use super::illegal;
 use crate::error::QueryError;
 use crate::sql::{Sql, WORDS};
 use crate::syntax::{Constant, Expression, ExpressionKind, Operator};
 use crate::translate::Translator;
+use crate::translate::refusals::{illegal, no_common_type};
 use crate::translate::scope::Scope;
-use crate::translate::select::no_common_type;
 use crate::types::{Kind, Type};
 
 impl Translator<'_> {

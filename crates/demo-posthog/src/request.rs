@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
+pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
@@ -15,7 +15,7 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(String, String)>,
 }
 
-impl Call {
+impl Request {
     pub(crate) fn new(method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Self {
         let query = pairs(uri.query().unwrap_or_default().as_bytes());
         Self {

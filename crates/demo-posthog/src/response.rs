@@ -1,19 +1,18 @@
-//! What goes back to a client, before it becomes an HTTP response: faults still change it.
+//! A response, before it becomes one of HTTP: failures still change it.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::Response;
 use serde_json::Value;
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(HeaderName, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     /// A status without a body.
     pub(crate) fn empty(status: u16) -> Self {
         Self {
@@ -51,12 +50,12 @@ impl Answer {
     }
 }
 
-impl From<Answer> for Response {
-    fn from(answer: Answer) -> Self {
-        let mut response = Self::new(Body::from(answer.body));
+impl From<Response> for axum::response::Response {
+    fn from(from: Response) -> Self {
+        let mut response = Self::new(Body::from(from.body));
         *response.status_mut() =
-            StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        for (name, value) in answer.headers {
+            StatusCode::from_u16(from.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in from.headers {
             if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
                 response.headers_mut().append(name, value);
             }

@@ -2,43 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::client::Client;
+use super::clients::{Client, Kind};
+use super::keys::ApiKey;
+use super::reach::Reach;
 use super::secrets;
 
 /// Seconds in which an authorization code can be exchanged.
 pub(crate) const CODE_LIFETIME: i64 = 300;
 /// Seconds in which a refresh token that was used is answered with the same pair again.
 pub(crate) const GRACE: i64 = 120;
-
-/// What an access token, or an API key, reaches.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Reach {
-    /// Everything the person sees.
-    #[default]
-    All,
-    /// These organizations, by UUID.
-    Organizations(Vec<String>),
-    /// These projects, by number.
-    Projects(Vec<u64>),
-}
-
-impl Reach {
-    /// `scoped_teams`.
-    pub(crate) fn teams(&self) -> &[u64] {
-        match self {
-            Self::Projects(projects) => projects,
-            _ => &[],
-        }
-    }
-
-    /// `scoped_organizations`.
-    pub(crate) fn organizations(&self) -> &[String] {
-        match self {
-            Self::Organizations(organizations) => organizations,
-            _ => &[],
-        }
-    }
-}
 
 /// A user's yes to one authorization request, until its code is exchanged.
 #[derive(Clone, Debug)]
@@ -84,18 +56,6 @@ pub(crate) struct RefreshToken {
     pub(crate) ended_at: Option<i64>,
     /// The pair it was exchanged for.
     pub(crate) successor: Option<(String, String)>,
-}
-
-/// A personal API key.
-#[derive(Clone, Debug)]
-pub(crate) struct ApiKey {
-    pub(crate) id: String,
-    pub(crate) label: String,
-    pub(crate) person: u64,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) reach: Reach,
-    pub(crate) created_at: i64,
-    pub(crate) last_used_at: Option<i64>,
 }
 
 /// A browser in which somebody logged in.
@@ -200,7 +160,7 @@ impl Grants {
         let forgotten: Vec<String> = self
             .clients
             .values()
-            .filter(|client| client.kind == super::client::Kind::Dynamic)
+            .filter(|client| client.kind == Kind::Dynamic)
             .map(|client| client.id.clone())
             .collect();
         for id in forgotten {

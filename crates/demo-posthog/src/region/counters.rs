@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::faults::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// Counts since the start or since [`crate::Instance::reset_counters`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,49 +1,56 @@
-//! One region: what it knows, and the way of a request through it.
+//! One region: what it holds, and how tests have changed its behaviour.
+
+pub(crate) mod annotations;
+pub(crate) mod behaviour;
+pub(crate) mod clients;
+pub(crate) mod clock;
+pub(crate) mod counters;
+pub(crate) mod events;
+pub(crate) mod faults;
+pub(crate) mod grants;
+pub(crate) mod keys;
+pub(crate) mod queries;
+pub(crate) mod query_slots;
+pub(crate) mod reach;
+pub(crate) mod read_budgets;
+pub(crate) mod secrets;
+pub(crate) mod store;
+pub(crate) mod throttle;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::to_bytes;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::response::Response;
-
-use crate::answer::Answer;
-use crate::api::annotations::Notes;
-use crate::api::errors;
-use crate::api::query::QueryDesk;
-use crate::api::{self, credential::KeyUse};
-use crate::behaviour::Behaviour;
-use crate::call::Call;
-use crate::clock::Clock;
-use crate::counters::Counting;
-use crate::faults::{Endpoint, Failures, Fault, When};
-use crate::listener::Cut;
-use crate::oauth::grant::Grants;
-use crate::oauth::{introspection, metadata, registration, revocation, signing, token, userinfo};
-use crate::pages;
-use crate::route::Route;
-use crate::store::ProjectStore;
-use crate::throttle::Throttle;
 use crate::world::{RegionName, World};
-
-/// Largest request body: PostHog's 20 MB.
-const LARGEST_BODY: usize = 20 * 1024 * 1024;
+use annotations::Annotations;
+use behaviour::Behaviour;
+use clock::Clock;
+use counters::Counting;
+use faults::Failures;
+use grants::Grants;
+use keys::KeyUse;
+use queries::Queries;
+use query_slots::QuerySlots;
+use read_budgets::ReadBudgets;
+use store::ProjectStore;
+use throttle::Throttle;
 
 /// A region.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) region: RegionName,
+pub(crate) struct Region {
+    pub(crate) name: RegionName,
     /// Base address, without a slash at its end.
     pub(crate) address: String,
     pub(crate) clock: Clock,
     pub(crate) world: World,
     pub(crate) stores: BTreeMap<u64, Arc<ProjectStore>>,
     pub(crate) counting: Counting,
-    pub(crate) queries: QueryDesk,
+    pub(crate) queries: Queries,
+    pub(crate) query_slots: QuerySlots,
+    pub(crate) read_budgets: ReadBudgets,
     grants: Mutex<Grants>,
-    notes: Mutex<Notes>,
+    annotations: Mutex<Annotations>,
     registrations: Mutex<Throttle>,
     key_uses: Mutex<BTreeMap<(String, KeyUse), Throttle>>,
     failures: Mutex<Failures>,
@@ -80,9 +87,9 @@ pub(crate) struct Refusals {
     pub(crate) verified_domains: Vec<String>,
 }
 
-impl Server {
+impl Region {
     pub(crate) fn new(
-        region: RegionName,
+        name: RegionName,
         address: String,
         clock: Clock,
         world: World,
@@ -98,14 +105,16 @@ impl Server {
             })
             .collect();
         Self {
-            region,
+            name,
             address,
-            notes: Mutex::new(Notes::invent(&world, seed, now)),
+            annotations: Mutex::new(Annotations::invent(&world, seed, now)),
             clock,
             world,
             stores,
             counting: Counting::default(),
-            queries: QueryDesk::default(),
+            queries: Queries::default(),
+            query_slots: QuerySlots::default(),
+            read_budgets: ReadBudgets::default(),
             grants: Mutex::default(),
             registrations: Mutex::default(),
             key_uses: Mutex::default(),
@@ -121,7 +130,7 @@ impl Server {
 
     /// `us` or `eu`; `None` while it plays a self-hosted instance.
     pub(crate) fn posthog_region(&self) -> Option<&'static str> {
-        (!self.self_hosted.load(Ordering::Relaxed)).then(|| self.region.key())
+        (!self.self_hosted.load(Ordering::Relaxed)).then(|| self.name.key())
     }
 
     pub(crate) fn play_self_hosted(&self) {
@@ -142,8 +151,8 @@ impl Server {
         lock(&self.grants)
     }
 
-    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
-        lock(&self.notes)
+    pub(crate) fn annotations(&self) -> MutexGuard<'_, Annotations> {
+        lock(&self.annotations)
     }
 
     pub(crate) fn registrations(&self) -> MutexGuard<'_, Throttle> {
@@ -183,96 +192,8 @@ impl Server {
             tokio::time::sleep(latency).await;
         }
     }
-
-    async fn answer(self: &Arc<Self>, call: &Call, route: &Route) -> Answer {
-        if matches!(
-            route.endpoint(),
-            Endpoint::Metadata | Endpoint::Registration | Endpoint::Authorize
-        ) {
-            // Somebody begins to sign in, and will need it.
-            signing::prepare(self.region);
-        }
-        match route {
-            Route::AuthorizationServer
-            | Route::OpenIdConfiguration
-            | Route::ProtectedResource
-            | Route::Jwks => metadata::answer(self, call, route).await,
-            Route::Registration => registration::answer(self, call),
-            Route::Token => token::answer(self, call).await,
-            Route::Revocation => revocation::answer(self, call),
-            Route::Introspection => introspection::answer(self, call),
-            Route::Userinfo => userinfo::answer(self, call),
-            page if page.is_page() => pages::answer(self, call, page),
-            _ => api::answer(self, call, route).await,
-        }
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Answers a request, and lets the failures strike that a test asked for.
-pub(crate) async fn respond(
-    State(server): State<Arc<Server>>,
-    ConnectInfo(cut): ConnectInfo<Cut>,
-    request: Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    let route = Route::of(parts.uri.path());
-    let endpoint = route.endpoint();
-    let under_way = (endpoint == Endpoint::Query).then(|| server.counting.query());
-    let agent = parts
-        .headers
-        .get("user-agent")
-        .and_then(|agent| agent.to_str().ok())
-        .unwrap_or_default()
-        .to_owned();
-    server.counting.change(|counters| {
-        *counters.requests.entry(endpoint).or_default() += 1;
-        *counters.user_agents.entry(agent).or_default() += 1;
-    });
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        return errors::too_large().into();
-    };
-    let call = Call::new(parts.method, parts.uri, parts.headers, body);
-    // A query is delayed while it holds its slot, and a person who clicks through the pages is not.
-    if endpoint != Endpoint::Query && !route.is_page() {
-        server.delay().await;
-    }
-    let failure = server.failures().take(endpoint);
-    let answer = match failure {
-        None => server.answer(&call, &route).await,
-        Some((Fault::Slow(late), when)) => {
-            if when == When::Before {
-                tokio::time::sleep(late).await;
-            }
-            let answer = server.answer(&call, &route).await;
-            if when == When::After {
-                tokio::time::sleep(late).await;
-            }
-            answer
-        }
-        Some((fault @ Fault::Edit(_), _)) => {
-            let mut answer = server.answer(&call, &route).await;
-            fault.edit(&mut answer);
-            answer
-        }
-        Some((Fault::Truncate, _)) => {
-            let answer = server.answer(&call, &route).await;
-            cut.in_body(answer.body.len() / 2);
-            answer
-        }
-        Some((fault, when)) => {
-            if when == When::After {
-                server.answer(&call, &route).await;
-            }
-            fault.answer(endpoint).unwrap_or_else(|| {
-                cut.now();
-                Answer::empty(200)
-            })
-        }
-    };
-    drop(under_way);
-    answer.into()
 }

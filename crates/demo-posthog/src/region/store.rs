@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hogql_sqlite::{Database, Query, QueryError, QueryResult};
 use jiff::Timestamp;
 
-use crate::events::{self, Event};
+use crate::region::events::{self, Event};
 use crate::world::Project;
 
 /// The events of one project.
