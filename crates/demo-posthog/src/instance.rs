@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use crate::oauth::authorize::{self, Refusal};
 use crate::oauth::consent::{Consent, Decision};
-use crate::oauth::scopes;
 use crate::region::Region;
 use crate::region::annotations::Annotation;
 use crate::region::behaviour::Behaviour;
@@ -18,6 +17,7 @@ use crate::region::faults::Failure;
 use crate::region::grants::SignIn;
 use crate::region::keys::ApiKey;
 use crate::region::reach::Reach;
+use crate::region::scopes;
 use crate::region::secrets;
 use crate::world::World;
 

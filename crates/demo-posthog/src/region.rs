@@ -13,6 +13,7 @@ pub(crate) mod queries;
 pub(crate) mod query_slots;
 pub(crate) mod reach;
 pub(crate) mod read_budgets;
+pub(crate) mod scopes;
 pub(crate) mod secrets;
 pub(crate) mod store;
 pub(crate) mod throttle;

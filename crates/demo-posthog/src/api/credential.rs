@@ -1,10 +1,10 @@
 //! Who asks, and what they reach: PostHog's checks in PostHog's order (credential, throttle, reach,
 //! scope, membership).
 
-use crate::oauth::scopes;
 use crate::region::Region;
 use crate::region::keys::KeyUse;
 use crate::region::reach::Reach;
+use crate::region::scopes;
 use crate::request::Request;
 use crate::response::Response;
 use crate::world::{Organization, Project};

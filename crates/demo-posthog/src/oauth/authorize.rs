@@ -1,9 +1,10 @@
 //! The authorization request: what is fatal, what is redirected, what is shown for consent.
 
-use super::{document, errors, scopes};
+use super::{document, errors};
 use crate::region::Region;
 use crate::region::clients::Client;
 use crate::region::grants::Code;
+use crate::region::scopes;
 use crate::region::secrets;
 use crate::request::{every, last};
 use crate::response::Response;

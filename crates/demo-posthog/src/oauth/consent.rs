@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::authorize::Authorization;
-use super::scopes;
 use crate::region::Region;
 use crate::region::grants::{CODE_LIFETIME, Code};
 use crate::region::reach::Reach;
+use crate::region::scopes;
 use crate::request::{every, last};
 
 /// What a person decides, for tests without a browser.

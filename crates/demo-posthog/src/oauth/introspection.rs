@@ -3,8 +3,9 @@
 use axum::http::header;
 use serde_json::json;
 
-use super::{errors, scopes, token};
+use super::{errors, token};
 use crate::region::Region;
+use crate::region::scopes;
 use crate::request::{Request, last};
 use crate::response::Response;
 

@@ -3,8 +3,9 @@
 use axum::http::header;
 use serde_json::{Value, json};
 
-use super::{scopes, signing};
+use super::signing;
 use crate::region::Region;
+use crate::region::scopes;
 use crate::request::Request;
 use crate::response::Response;
 use crate::route::Route;

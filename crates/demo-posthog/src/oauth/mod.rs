@@ -8,7 +8,6 @@ pub(crate) mod introspection;
 pub(crate) mod metadata;
 pub(crate) mod registration;
 pub(crate) mod revocation;
-pub(crate) mod scopes;
 pub(crate) mod signing;
 pub(crate) mod token;
 pub(crate) mod userinfo;

@@ -4,10 +4,10 @@ use axum::http::header;
 use serde_json::{Map, Value, json};
 
 use super::errors::error;
-use super::scopes;
 use crate::api::errors;
 use crate::region::Region;
 use crate::region::clients::{Client, Kind, check_redirect_uri};
+use crate::region::scopes;
 use crate::region::secrets;
 use crate::request::Request;
 use crate::response::Response;

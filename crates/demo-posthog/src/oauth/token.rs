@@ -7,10 +7,11 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
 use super::errors::{error, invalid_client};
-use super::{scopes, signing};
+use super::signing;
 use crate::region::Region;
 use crate::region::clients::{Client, Kind};
 use crate::region::grants::{GRACE, Grants, SignIn};
+use crate::region::scopes;
 use crate::region::secrets;
 use crate::request::{Request, every, last};
 use crate::response::Response;
