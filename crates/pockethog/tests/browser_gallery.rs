@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod browser;
 #[path = "../examples/gallery/screens.rs"]
 mod screens;
 
@@ -14,11 +13,11 @@ use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use browser::accessibility::{stops_without_visible_focus, unreadable, violations};
-use browser::layout::{WIDTHS, misfits};
-use browser::{Browser, Look};
 use pockethog::pages;
 use serde_json::json;
+use test_support::browser::accessibility::{stops_without_visible_focus, unreadable, violations};
+use test_support::browser::layout::{WIDTHS, misfits};
+use test_support::browser::{self, Browser, Look};
 
 /// What the app's own server sends, so that a page that needs more is noticed.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

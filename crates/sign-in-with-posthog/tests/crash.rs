@@ -75,7 +75,7 @@ fn start(folder: &Path, tasks: usize, fail_at: &str) -> Command {
 
 /// Signed in an hour and a bit ago, so that the token has run out by the device's clock.
 async fn run_out(rotating: bool) -> (PostHog, tempfile::TempDir, SignIn) {
-    let posthog = PostHog::start(rotating).await;
+    let posthog = PostHog::start(rotating);
     posthog.clock.forward(-3700);
     let folder = tempfile::tempdir().unwrap();
     let program = posthog.program(folder.path());

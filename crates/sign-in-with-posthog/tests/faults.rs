@@ -20,7 +20,7 @@ struct World {
 
 impl World {
     async fn new(rotating: bool) -> Self {
-        let posthog = PostHog::start(rotating).await;
+        let posthog = PostHog::start(rotating);
         let folder = tempfile::tempdir().unwrap();
         let program = posthog.program(folder.path());
         let connection = posthog.sign_in(&program).await;

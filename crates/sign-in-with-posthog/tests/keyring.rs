@@ -63,7 +63,7 @@ fn start_keyring(folder: &Path) {
 
 async fn kept(folder: &Path) {
     start_keyring(folder);
-    let posthog = PostHog::start(true).await;
+    let posthog = PostHog::start(true);
     let program = program(&posthog, folder, VaultChoice::Auto);
     let connection = posthog.sign_in(&program).await;
     assert_eq!(program.vault().unwrap(), Some(VaultBackend::Keychain));
@@ -95,7 +95,7 @@ async fn second_process(folder: &Path) {
 }
 
 async fn absent(folder: &Path) {
-    let posthog = PostHog::start(true).await;
+    let posthog = PostHog::start(true);
     let strict = program(&posthog, &folder.join("strict"), VaultChoice::Keychain);
     let key = "phx_good".to_owned().into();
     let error = strict.add_api_key(&posthog.host(), &key).await.unwrap_err();
@@ -117,7 +117,7 @@ async fn absent(folder: &Path) {
 
 async fn locked(folder: &Path) {
     start_keyring(folder);
-    let posthog = PostHog::start(true).await;
+    let posthog = PostHog::start(true);
     let program = program(&posthog, folder, VaultChoice::Auto);
     let connection = posthog.sign_in(&program).await;
     assert_eq!(program.vault().unwrap(), Some(VaultBackend::Keychain));
@@ -199,7 +199,7 @@ fn show_prompts() -> (Arc<AtomicUsize>, zbus::blocking::Connection) {
 
 async fn unanswered(folder: &Path) {
     start_keyring(folder);
-    let posthog = PostHog::start(true).await;
+    let posthog = PostHog::start(true);
     let program = program(&posthog, folder, VaultChoice::Auto);
     let connection = posthog.sign_in(&program).await;
     assert_eq!(program.vault().unwrap(), Some(VaultBackend::Keychain));
@@ -311,7 +311,7 @@ fn kept_in_the_keychain() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let posthog = PostHog::start(true).await;
+        let posthog = PostHog::start(true);
         posthog.sign_in(&posthog.program(folder.path())).await;
     });
     let note = folder.path().join("program/vault.json");

@@ -32,7 +32,7 @@ async fn a_month(rotating: bool) {
     let seed = told.map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
     println!("SIGN_IN_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let posthog = PostHog::start(rotating).await;
+    let posthog = PostHog::start(rotating);
     let folder = tempfile::tempdir().unwrap();
     let apps = [
         posthog.program(folder.path()),

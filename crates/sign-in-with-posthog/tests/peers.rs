@@ -53,19 +53,27 @@ impl Peer {
 
     async fn tell(&self, what: &str) {
         let address = format!("{}/_peer/{what}", self.issuer);
-        let answer = posthog::client().post(address).send().await.unwrap();
+        let answer = test_support::http::client()
+            .post(address)
+            .send()
+            .await
+            .unwrap();
         assert!(answer.status().is_success(), "{what}: {}", answer.status());
     }
 
     async fn counters(&self) -> BTreeMap<String, u64> {
         let address = format!("{}/_peer/counters", self.issuer);
-        let answer = posthog::client().get(address).send().await.unwrap();
+        let answer = test_support::http::client()
+            .get(address)
+            .send()
+            .await
+            .unwrap();
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
     async fn serves(&self, token: &str) -> bool {
         let address = format!("{}/api/users/@me/", self.issuer);
-        let request = posthog::client().get(address).bearer_auth(token);
+        let request = test_support::http::client().get(address).bearer_auth(token);
         request.send().await.unwrap().status().is_success()
     }
 }
@@ -126,7 +134,7 @@ async fn browse(mut address: Url) -> String {
             return address.query().unwrap().to_owned();
         }
         let jar: Vec<String> = cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        let request = posthog::client().get(address.clone());
+        let request = test_support::http::client().get(address.clone());
         let answer = request
             .header("cookie", jar.join("; "))
             .send()

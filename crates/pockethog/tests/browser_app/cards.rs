@@ -1,9 +1,9 @@
 //! What is done on a card: its menu, its curve, and the way to a project and back.
 
 use serde_json::json;
+use test_support::browser::accessibility::violations;
+use test_support::browser::layout::misfits;
 
-use crate::browser::accessibility::violations;
-use crate::browser::layout::misfits;
 use crate::harness::{Allow, Harness};
 
 /// A harness on the home screen with all its numbers.

@@ -7,8 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use demo_posthog::{Demo, Instance, Options, Project, Size};
 use tempfile::TempDir;
-
-use crate::browser::Browser;
+use test_support::browser::Browser;
 
 /// Everything that a test of the whole way needs.
 pub struct Harness {

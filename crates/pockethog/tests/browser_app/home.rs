@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use pockethog::folders::Folders;
 use pockethog::overview::Today;
 use pockethog::snapshot::{Snapshots, View};
+use test_support::browser::accessibility::violations;
+use test_support::browser::layout::misfits;
 
-use crate::browser::accessibility::violations;
-use crate::browser::layout::misfits;
 use crate::harness::{Allow, Harness};
 
 #[tokio::test(flavor = "multi_thread")]

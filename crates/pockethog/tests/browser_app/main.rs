@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "../browser/mod.rs"]
-mod browser;
 mod harness;
 mod independent;
 

@@ -1,9 +1,10 @@
 //! The embedded PostHog's own pages are what newcomers of the demo see first: they are held to the same
 //! rules as ours.
 
-use crate::browser::Look;
-use crate::browser::accessibility::{unreadable, violations};
-use crate::browser::layout::{WIDTHS, misfits};
+use test_support::browser::Look;
+use test_support::browser::accessibility::{unreadable, violations};
+use test_support::browser::layout::{WIDTHS, misfits};
+
 use crate::harness::{Allow, Harness};
 
 /// What is wrong with the page that the browser is on, each with the page's name.

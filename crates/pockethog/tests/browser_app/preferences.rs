@@ -1,9 +1,9 @@
 //! Settings: what a person chooses is shown at once, kept in the file, and never lost.
 
 use demo_posthog::{Options, Size};
+use test_support::browser::accessibility::violations;
+use test_support::browser::layout::misfits;
 
-use crate::browser::accessibility::violations;
-use crate::browser::layout::misfits;
 use crate::harness::{Allow, Harness};
 
 /// A harness on the settings page, with some projects to arrange.

@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 
 use serde_json::json;
-
-use crate::browser::Browser;
+use test_support::browser::Browser;
 
 const SCRIPT: &str = include_str!("../../src/pages/app.js");
 

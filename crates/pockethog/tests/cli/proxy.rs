@@ -8,12 +8,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use demo_posthog::ApiKeyOptions;
-use rustls::ServerConfig;
-use rustls::pki_types::PrivatePkcs8KeyDer;
+use test_support::tls::{SelfSigned, TlsFront};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
-use tokio_rustls::TlsAcceptor;
 
 use crate::harness::{Harness, Run};
 
@@ -94,30 +92,11 @@ async fn with_input(mut command: Command, input: &str) -> Run {
 
 /// Ends TLS for [`NAME`] before `target`; its certificate is written to a file.
 async fn tls_before(target: SocketAddr, certificate: &Path) -> SocketAddr {
-    let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
-    std::fs::write(certificate, made.cert.pem()).unwrap();
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key.into())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                if let Ok(mut client) = acceptor.accept(client).await {
-                    let mut server = TcpStream::connect(target).await.unwrap();
-                    copy_bidirectional(&mut client, &mut server).await.ok();
-                }
-            });
-        }
-    });
+    let made = SelfSigned::for_name(NAME);
+    std::fs::write(certificate, &made.certificate).unwrap();
+    let front = TlsFront::bind(made.server_config()).await;
+    let address = front.address();
+    front.lead_to(target);
     address
 }
 

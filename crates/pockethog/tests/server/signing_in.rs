@@ -180,10 +180,7 @@ async fn the_e_mail_address_is_shown_where_it_was_asked_for() {
 #[tokio::test]
 async fn an_unreachable_posthog_is_told_on_the_sign_in_screen() {
     let desk = Desk::new().await;
-    let closed = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
+    let closed = format!("http://{}", test_support::unused_address());
     let home = tempfile::tempdir().unwrap();
     let app = crate::desk::App::start(home.path(), &closed, desk.demo.eu().address()).await;
     let begun = app.post("/sign-in/us", &[]).await;

@@ -3,12 +3,13 @@
 use posthog_api::{AnnotationChange, AnnotationScope, NewAnnotation};
 use serde_json::json;
 
+use test_support::{Response, ScriptedServer};
+
 use crate::harness::client;
-use crate::server::{Answer, Server};
 
 #[tokio::test]
 async fn only_notes_of_the_project_and_its_organization_mark_a_chart() {
-    let server = Server::start(|_| {
+    let server = ScriptedServer::start(|_| {
         let at = "2026-11-20T09:00:00Z";
         let results = json!([
             {"id": 5, "content": "later", "date_marker": "2026-11-21T09:00:00Z", "scope": "organization",
@@ -19,9 +20,8 @@ async fn only_notes_of_the_project_and_its_organization_mark_a_chart() {
             {"id": 2, "content": "gone", "date_marker": at, "scope": "project", "deleted": true},
             {"id": 1, "content": "nowhere", "date_marker": null, "scope": "project"},
         ]);
-        Answer::json(200, &json!({"next": null, "results": results})).into()
-    })
-    .await;
+        Response::json(200, &json!({"next": null, "results": results})).into()
+    });
     let (from, to) = ("2026-11-01T00:00:00Z", "2026-11-30T00:00:00Z");
     let notes = client(&server)
         .annotations(7, from.parse().unwrap(), to.parse().unwrap())
@@ -39,14 +39,13 @@ async fn only_notes_of_the_project_and_its_organization_mark_a_chart() {
 
 #[tokio::test]
 async fn a_new_note_is_sent_for_the_project() {
-    let server = Server::start(|_| {
-        Answer::json(
+    let server = ScriptedServer::start(|_| {
+        Response::json(
             201,
             &json!({"id": 9, "scope": "project", "content": "<b>x</b>"}),
         )
         .into()
-    })
-    .await;
+    });
     let note = NewAnnotation {
         content: "<b>x</b>".into(),
         date_marker: "2026-11-20T10:00:00+01:00".parse().unwrap(),
@@ -56,16 +55,15 @@ async fn a_new_note_is_sent_for_the_project() {
     let [request] = server.seen().try_into().unwrap();
     assert_eq!(request.method, "POST");
     assert_eq!(request.path, "/api/projects/7/annotations/");
-    assert_eq!(request.body["scope"], "project");
-    assert_eq!(request.body["date_marker"], "2026-11-20T09:00:00Z");
+    assert_eq!(request.json()["scope"], "project");
+    assert_eq!(request.json()["date_marker"], "2026-11-20T09:00:00Z");
 }
 
 #[tokio::test]
 async fn deleting_and_bringing_back_are_changes() {
-    let server = Server::start(|request| {
-        Answer::json(200, &json!({"id": 9, "deleted": request.body["deleted"]})).into()
-    })
-    .await;
+    let server = ScriptedServer::start(|request| {
+        Response::json(200, &json!({"id": 9, "deleted": request.json()["deleted"]})).into()
+    });
     for deleted in [true, false] {
         let change = AnnotationChange {
             deleted: Some(deleted),
@@ -79,5 +77,5 @@ async fn deleting_and_bringing_back_are_changes() {
         (request.method.as_str(), request.path.as_str()),
         ("PATCH", "/api/projects/7/annotations/9/")
     );
-    assert_eq!(request.body, json!({"deleted": true}));
+    assert_eq!(request.json(), json!({"deleted": true}));
 }

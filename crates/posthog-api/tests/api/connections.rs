@@ -5,23 +5,23 @@ use std::time::Duration;
 use posthog_api::{Client, HogQl, Limits, OneConnection, Pace};
 use serde_json::json;
 
-use crate::harness::{Credential, Replacement, http_builder};
-use crate::server::{Answer, Gate, Reply, Server};
+use test_support::{Gate, Reply, Response, ScriptedServer};
+
+use crate::harness::{Credential, Replacement};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twelve_queries_are_all_under_way_before_one_is_answered() {
     for warm in [false, true].repeat(10) {
         let gate = Gate::default();
         let held = gate.clone();
-        let server = Server::start(move |_| {
+        let server = ScriptedServer::start(move |_| {
             let rows = json!({"results": [[1]], "columns": ["n"], "types": ["UInt64"]});
-            Reply::Gated(held.clone(), Answer::json(200, &rows))
-        })
-        .await;
-        let http = http_builder().connector_layer(OneConnection::default());
+            Reply::Gated(held.clone(), Response::json(200, &rows))
+        });
+        let http = test_support::http::client_builder().connector_layer(OneConnection::default());
         let client = Client::new(
             http.build().unwrap(),
-            server.base.parse().unwrap(),
+            server.base().parse().unwrap(),
             Credential::new(Replacement::Next),
             Pace::new(Limits::OAUTH),
         );

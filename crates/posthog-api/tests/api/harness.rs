@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use posthog_api::{Bearer, BearerError, Client, Limits, Pace, Token};
-
-use crate::server::Server;
+use test_support::ScriptedServer;
 
 /// What is handed out for a refused token.
 #[derive(Clone, Debug)]
@@ -85,28 +84,24 @@ fn current(state: &State) -> TestToken {
     TestToken(format!("token-{}", state.number))
 }
 
-pub fn client(server: &Server) -> Client<Credential> {
+pub fn client(server: &ScriptedServer) -> Client<Credential> {
     client_of(server, Credential::new(Replacement::Next))
 }
 
-pub fn client_of(server: &Server, credential: Credential) -> Client<Credential> {
+pub fn client_of(server: &ScriptedServer, credential: Credential) -> Client<Credential> {
     client_with(server, credential, Limits::OAUTH)
 }
 
-pub fn client_with(server: &Server, credential: Credential, limits: Limits) -> Client<Credential> {
-    let base = server.base.parse().unwrap();
-    Client::new(http(), base, credential, Pace::new(limits))
-}
-
-pub fn http() -> reqwest::Client {
-    http_builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap()
-}
-
-/// As reqwest comes: it follows redirects.
-pub fn http_builder() -> reqwest::ClientBuilder {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder()
+pub fn client_with(
+    server: &ScriptedServer,
+    credential: Credential,
+    limits: Limits,
+) -> Client<Credential> {
+    let base = server.base().parse().unwrap();
+    Client::new(
+        test_support::http::client(),
+        base,
+        credential,
+        Pace::new(limits),
+    )
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use posthog_api::{Error, EventDefinitionSearch, HogQl, Patience};
 use serde_json::{Value, json};
 
+use test_support::{Gate, Reply, Request, Response, ScriptedServer};
+
 use crate::harness::client;
-use crate::server::{Answer, Gate, Reply, Request, Server};
 
 fn parameter(request: &Request, name: &str) -> Option<String> {
     url::form_urlencoded::parse(request.query.as_bytes())
@@ -14,12 +15,12 @@ fn parameter(request: &Request, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-fn page(projects: &[u64], next: Option<&str>) -> Answer {
+fn page(projects: &[u64], next: Option<&str>) -> Response {
     let results: Vec<Value> = projects
         .iter()
         .map(|id| json!({"id": id, "name": format!("Project {id}"), "api_token": "phc_x"}))
         .collect();
-    Answer::json(
+    Response::json(
         200,
         &json!({"count": 3, "next": next, "previous": null, "results": results}),
     )
@@ -27,15 +28,14 @@ fn page(projects: &[u64], next: Option<&str>) -> Answer {
 
 #[tokio::test]
 async fn all_pages_are_read_whatever_size_the_server_gives_them() {
-    let server = Server::start(|request| {
+    let server = ScriptedServer::start(|request| {
         let base = "http://internal.example:8000/api/organizations/o/projects/";
         match parameter(request, "offset").as_deref() {
             None => page(&[1, 2], Some(&format!("{base}?limit=2&offset=2"))).into(),
             Some("2") => page(&[3, 4], Some(&format!("{base}?limit=2&offset=4"))).into(),
             _ => page(&[5], None).into(),
         }
-    })
-    .await;
+    });
     let projects = client(&server).projects_of("o").await.unwrap();
     let ids: Vec<u64> = projects.iter().map(|project| project.id).collect();
     assert_eq!(ids, [1, 2, 3, 4, 5]);
@@ -50,13 +50,12 @@ async fn all_pages_are_read_whatever_size_the_server_gives_them() {
 
 #[tokio::test]
 async fn a_next_at_another_host_gets_no_token() {
-    let elsewhere = Server::start(|_| page(&[666], None).into()).await;
-    let next = format!("{}/api/projects/?offset=1", elsewhere.base);
-    let server = Server::start(move |request| match request.number {
+    let elsewhere = ScriptedServer::start(|_| page(&[666], None).into());
+    let next = format!("{}/api/projects/?offset=1", elsewhere.base());
+    let server = ScriptedServer::start(move |request| match request.number {
         0 => page(&[1], Some(&next)).into(),
         _ => page(&[2], None).into(),
-    })
-    .await;
+    });
     let projects = client(&server).projects().await.unwrap();
     assert_eq!(projects.len(), 2);
     assert_eq!(elsewhere.count(), 0);
@@ -65,15 +64,14 @@ async fn a_next_at_another_host_gets_no_token() {
 #[tokio::test]
 async fn a_list_that_leads_back_ends_and_says_so() {
     for back in ["limit=1000", "offset=1", "offset=2"] {
-        let server = Server::start(move |request| {
+        let server = ScriptedServer::start(move |request| {
             let next = match request.number {
                 0 => "http://127.0.0.1/?offset=1".to_owned(),
                 1 => "http://127.0.0.1/?offset=2".to_owned(),
                 _ => format!("http://127.0.0.1/?{back}"),
             };
             page(&[request.number as u64], Some(&next)).into()
-        })
-        .await;
+        });
         let listed = client(&server).projects_so_far().await;
         assert_eq!((listed.items.len(), server.count()), (3, 3), "{back}");
         let error = listed.error.unwrap().to_string();
@@ -83,15 +81,14 @@ async fn a_list_that_leads_back_ends_and_says_so() {
 
 #[tokio::test]
 async fn a_list_whose_pages_repeat_ends_whatever_its_next_and_its_count_say() {
-    let server = Server::start(|request| {
+    let server = ScriptedServer::start(|request| {
         let next = format!("http://127.0.0.1/?offset={}", request.number + 1);
         let mut answer = page(&[request.number as u64 % 2], Some(&next));
         answer.body = answer
             .body
             .replace("\"count\":3", "\"count\":1000000000000");
         answer.into()
-    })
-    .await;
+    });
     let listed = client(&server).projects_so_far().await;
     assert_eq!((listed.items.len(), server.count()), (2, 3));
     let error = listed.error.unwrap().to_string();
@@ -100,11 +97,10 @@ async fn a_list_whose_pages_repeat_ends_whatever_its_next_and_its_count_say() {
 
 #[tokio::test]
 async fn a_list_of_empty_pages_ends() {
-    let server = Server::start(|request| {
+    let server = ScriptedServer::start(|request| {
         let next = format!("http://127.0.0.1/?offset={}", request.number + 1);
         page(&[], Some(&next)).into()
-    })
-    .await;
+    });
     let listed = client(&server).projects_so_far().await;
     assert_eq!((listed.items.len(), server.count()), (0, 1));
     assert!(listed.error.is_some());
@@ -112,13 +108,12 @@ async fn a_list_of_empty_pages_ends() {
 
 #[tokio::test]
 async fn a_list_without_end_is_bounded_by_its_items() {
-    let server = Server::start(|request| {
+    let server = ScriptedServer::start(|request| {
         let next = format!("http://127.0.0.1/?offset={}", request.number + 1);
         let first = request.number as u64 * 5_000;
         let ids: Vec<u64> = (first..first + 5_000).collect();
         page(&ids, Some(&next)).into()
-    })
-    .await;
+    });
     let listed = client(&server).projects_so_far().await;
     assert_eq!((listed.items.len(), server.count()), (20_000, 4));
     let error = listed.error.unwrap().to_string();
@@ -129,11 +124,10 @@ async fn a_list_without_end_is_bounded_by_its_items() {
 async fn a_list_without_end_is_bounded_by_its_time_as_a_whole() {
     let gate = Gate::default();
     let held = gate.clone();
-    let server = Server::start(move |request| match request.number {
+    let server = ScriptedServer::start(move |request| match request.number {
         0 => page(&[1], Some("http://127.0.0.1/?offset=1")).into(),
         _ => Reply::Gated(held.clone(), page(&[2], None)),
-    })
-    .await;
+    });
     let client = client(&server).with_patience(Patience {
         list: Duration::from_millis(300),
         ..Patience::default()
@@ -146,14 +140,13 @@ async fn a_list_without_end_is_bounded_by_its_time_as_a_whole() {
 
 #[tokio::test]
 async fn organizations_of_megabytes_are_read_in_small_pages() {
-    let server = Server::start(|_| {
+    let server = ScriptedServer::start(|_| {
         let features: Vec<Value> = (0..20_000)
             .map(|n| json!({"key": format!("feature_{n}"), "description": "x".repeat(300)}))
             .collect();
         let results = json!([{"id": "o", "name": "Large", "available_product_features": features}]);
-        Answer::json(200, &json!({"next": null, "results": results})).into()
-    })
-    .await;
+        Response::json(200, &json!({"next": null, "results": results})).into()
+    });
     let organizations = client(&server).organizations().await.unwrap();
     assert_eq!(organizations[0].name, "Large");
     assert_eq!(parameter(&server.seen()[0], "limit").as_deref(), Some("50"));
@@ -162,14 +155,13 @@ async fn organizations_of_megabytes_are_read_in_small_pages() {
 #[tokio::test]
 async fn a_project_is_asked_for_by_its_organization_and_by_its_number_where_that_is_closed() {
     for open in ["/api/organizations/o/projects/7/", "/api/projects/7/"] {
-        let server = Server::start(move |request| {
+        let server = ScriptedServer::start(move |request| {
             if request.path == open {
-                return Answer::json(200, &json!({"id": 7, "name": "Rocket"})).into();
+                return Response::json(200, &json!({"id": 7, "name": "Rocket"})).into();
             }
             let detail = "API key does not have access to the requested organization: ID x.";
-            Answer::refusal(403, "permission_denied", detail).into()
-        })
-        .await;
+            Response::refusal(403, "permission_denied", detail).into()
+        });
         let project = client(&server).project_of("o", 7).await.unwrap();
         assert_eq!(project.name, "Rocket");
         let first = &server.seen()[0].path;
@@ -179,18 +171,17 @@ async fn a_project_is_asked_for_by_its_organization_and_by_its_number_where_that
 
 #[tokio::test]
 async fn the_organization_of_a_project_is_remembered_from_answers_and_queries() {
-    let server = Server::start(|request| {
+    let server = ScriptedServer::start(|request| {
         let rows = json!({"results": [[1]], "columns": ["n"], "types": ["UInt64"]});
         match request.method.as_str() {
-            "POST" => Answer::json(200, &rows).into(),
-            _ => Answer::json(
+            "POST" => Response::json(200, &rows).into(),
+            _ => Response::json(
                 200,
                 &json!({"id": 7, "name": "Rocket", "organization": "o"}),
             )
             .into(),
         }
-    })
-    .await;
+    });
     let client = client(&server);
     client.project(7).await.unwrap();
     client.project(7).await.unwrap();
@@ -209,22 +200,20 @@ async fn the_organization_of_a_project_is_remembered_from_answers_and_queries() 
 
 #[tokio::test]
 async fn a_page_that_fails_fails_the_list() {
-    let server = Server::start(|request| match request.number {
+    let server = ScriptedServer::start(|request| match request.number {
         0 => page(&[1], Some("http://127.0.0.1/?offset=1")).into(),
-        _ => Answer::html(500).into(),
-    })
-    .await;
+        _ => Response::html(500).into(),
+    });
     let error = client(&server).projects().await.unwrap_err();
     assert!(matches!(error, Error::Server { .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn the_pages_before_one_that_fails_are_kept() {
-    let server = Server::start(|request| match request.number {
+    let server = ScriptedServer::start(|request| match request.number {
         0 => page(&[1, 2], Some("http://127.0.0.1/?offset=2")).into(),
-        _ => Answer::html(500).into(),
-    })
-    .await;
+        _ => Response::html(500).into(),
+    });
     let listed = client(&server).projects_of_so_far("o").await;
     assert_eq!(listed.items.len(), 2);
     assert!(matches!(listed.error, Some(Error::Server { .. })));
@@ -232,14 +221,13 @@ async fn the_pages_before_one_that_fails_are_kept() {
 
 #[tokio::test]
 async fn an_odd_field_does_not_cost_the_list() {
-    let server = Server::start(|_| {
+    let server = ScriptedServer::start(|_| {
         let results = json!([
             {"id": 1, "name": "Old", "timezone": null, "ingested_event": null},
             {"id": 2, "name": "New", "timezone": {"name": "UTC"}, "app_urls": "x", "new": [1]},
         ]);
-        Answer::json(200, &json!({"results": results})).into()
-    })
-    .await;
+        Response::json(200, &json!({"results": results})).into()
+    });
     let projects = client(&server).projects().await.unwrap();
     assert_eq!(projects.len(), 2);
     assert_eq!(projects[1].timezone, None);
@@ -247,12 +235,11 @@ async fn an_odd_field_does_not_cost_the_list() {
 
 #[tokio::test]
 async fn organizations_come_by_their_list() {
-    let server = Server::start(|_| {
+    let server = ScriptedServer::start(|_| {
         let results =
             json!([{"id": "0195c2a0", "name": "Acme", "teams": [], "membership_level": 8}]);
-        Answer::json(200, &json!({"next": null, "results": results})).into()
-    })
-    .await;
+        Response::json(200, &json!({"next": null, "results": results})).into()
+    });
     let organizations = client(&server).organizations().await.unwrap();
     assert_eq!(organizations[0].name, "Acme");
     assert_eq!(server.seen()[0].path, "/api/organizations/");
@@ -260,10 +247,10 @@ async fn organizations_come_by_their_list() {
 
 #[tokio::test]
 async fn event_definitions_are_paged_by_next_and_not_by_a_capped_count() {
-    let server = Server::start(|request| {
+    let server = ScriptedServer::start(|request| {
         let more = parameter(request, "offset").as_deref() == Some("0");
         let next = more.then_some("http://127.0.0.1/?limit=1&offset=1");
-        Answer::json(
+        Response::json(
             200,
             &json!({
                 "count": 1, "count_is_capped": true, "next": next,
@@ -272,8 +259,7 @@ async fn event_definitions_are_paged_by_next_and_not_by_a_capped_count() {
             }),
         )
         .into()
-    })
-    .await;
+    });
     let client = client(&server);
     let mut search = EventDefinitionSearch {
         search: "  sign up & ".into(),
@@ -300,7 +286,7 @@ async fn event_definitions_are_paged_by_next_and_not_by_a_capped_count() {
 
 #[tokio::test]
 async fn one_page_with_more_entries_than_any_list_is_cut() {
-    let server = Server::start(|_| page(&(0..20_001).collect::<Vec<_>>(), None).into()).await;
+    let server = ScriptedServer::start(|_| page(&(0..20_001).collect::<Vec<_>>(), None).into());
     let listed = client(&server).projects_so_far().await;
     assert_eq!((listed.items.len(), server.count()), (20_000, 1));
     let error = listed.error.unwrap().to_string();

@@ -13,5 +13,4 @@ mod lists;
 mod pace;
 mod queries;
 mod refusals;
-mod server;
 mod tokens;

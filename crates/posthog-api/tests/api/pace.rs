@@ -7,18 +7,19 @@ use std::time::Duration;
 use posthog_api::{Client, Error, HogQl, Limits};
 use serde_json::{Value, json};
 
+use test_support::scripted_server::OnSend;
+use test_support::{Gate, Reply, Response, ScriptedServer};
+
 use crate::harness::{Credential, Replacement, client_of, client_with};
-use crate::server::{Answer, Ending, Gate, Reply, Server};
 
 /// A server whose queries wait for a gate.
-async fn gated() -> (Server, Gate) {
+async fn gated() -> (ScriptedServer, Gate) {
     let gate = Gate::default();
     let held = gate.clone();
-    let server = Server::start(move |_| {
+    let server = ScriptedServer::start(move |_| {
         let rows = json!({"results": [[1]], "columns": ["n"], "types": ["UInt64"]});
-        Reply::Gated(held.clone(), Answer::json(200, &rows))
-    })
-    .await;
+        Reply::Gated(held.clone(), Response::json(200, &rows))
+    });
     (server, gate)
 }
 
@@ -101,21 +102,20 @@ async fn an_organization_that_lets_fewer_run_is_asked_less_and_every_query_is_an
     for at_once in [10, 3, 1] {
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (counted, seen) = (Arc::clone(&running), Arc::clone(&most));
-        let server = Server::start(move |_| {
+        let server = ScriptedServer::start(move |_| {
             if counted.fetch_add(1, Ordering::SeqCst) >= at_once {
                 counted.fetch_sub(1, Ordering::SeqCst);
                 let detail = "Exceeded maximum concurrency limit: 10 for key: app:query:per-org:a";
-                return Answer::refusal(429, "throttled", detail).into();
+                return Response::refusal(429, "throttled", detail).into();
             }
             seen.fetch_max(counted.load(Ordering::SeqCst), Ordering::SeqCst);
             let counted = Arc::clone(&counted);
-            let ending = Ending(Arc::new(move || {
+            let ending = OnSend::call(move || {
                 counted.fetch_sub(1, Ordering::SeqCst);
-            }));
-            let answer = Answer::json(200, &rows());
+            });
+            let answer = Response::json(200, &rows());
             Reply::Later(Duration::from_millis(30), answer, ending)
-        })
-        .await;
+        });
         let client = client_of(&server, Credential::new(Replacement::Next));
         let calls: Vec<_> = (0..30).map(|project| ask(&client, project, "a")).collect();
         for call in calls {
@@ -130,19 +130,18 @@ async fn an_organization_that_lets_fewer_run_is_asked_less_and_every_query_is_an
 
 #[tokio::test]
 async fn a_project_that_has_read_too_much_waits_alone_and_is_not_asked_again() {
-    let server = Server::start(|request| {
+    let server = ScriptedServer::start(|request| {
         if request.path.contains("/1/") {
-            return Answer::refusal(429, "api_queries_budget_exceeded", "Query budget exceeded.")
+            return Response::refusal(429, "api_queries_budget_exceeded", "Query budget exceeded.")
                 .with("Retry-After", "3600")
                 .with("X-PostHog-Query-Budget-Remaining-Bytes", "0")
                 .into();
         }
-        Answer::json(200, &rows())
+        Response::json(200, &rows())
             .with("X-PostHog-Query-Bytes-Read", "1000")
             .with("X-PostHog-Query-Budget-Remaining-Bytes", "480000000000")
             .into()
-    })
-    .await;
+    });
     let client = client_with(&server, Credential::new(Replacement::Next), Limits::API_KEY);
     let question = HogQl::new("n", "SELECT 1 AS n");
     for _ in 0..3 {
@@ -158,15 +157,14 @@ async fn a_project_that_has_read_too_much_waits_alone_and_is_not_asked_again() {
 
 #[tokio::test]
 async fn a_long_pause_without_a_reason_is_its_projects_own_too() {
-    let server = Server::start(|request| {
+    let server = ScriptedServer::start(|request| {
         if request.path.contains("/1/") {
-            return Answer::refusal(429, "throttled", "Request was throttled.")
+            return Response::refusal(429, "throttled", "Request was throttled.")
                 .with("Retry-After", "1800")
                 .into();
         }
-        Answer::json(200, &rows()).into()
-    })
-    .await;
+        Response::json(200, &rows()).into()
+    });
     let client = client_with(&server, Credential::new(Replacement::Next), Limits::API_KEY);
     let question = HogQl::new("n", "SELECT 1 AS n");
     for _ in 0..2 {
@@ -179,14 +177,13 @@ async fn a_long_pause_without_a_reason_is_its_projects_own_too() {
 
 #[tokio::test]
 async fn a_budget_that_runs_low_slows_its_project_down_before_it_is_refused() {
-    let server = Server::start(|request| {
+    let server = ScriptedServer::start(|request| {
         let left = 400_000_000_u64.saturating_sub(request.number as u64 * 142_000_000);
-        Answer::json(200, &rows())
+        Response::json(200, &rows())
             .with("X-PostHog-Query-Bytes-Read", "142000000")
             .with("X-PostHog-Query-Budget-Remaining-Bytes", left.to_string())
             .into()
-    })
-    .await;
+    });
     let client = client_with(&server, Credential::new(Replacement::Next), Limits::API_KEY);
     let question = HogQl::new("n", "SELECT 1 AS n");
     client.query(1, Some("a"), &question).await.unwrap();

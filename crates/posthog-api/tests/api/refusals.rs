@@ -5,17 +5,18 @@ use std::time::Duration;
 use posthog_api::{AnnotationChange, Client, Error, Limits, NewAnnotation, Pace, Patience};
 use serde_json::json;
 
-use crate::harness::{Credential, Replacement, client, http_builder};
-use crate::server::{Answer, Reply, Server};
+use test_support::{Reply, Response, ScriptedServer};
 
-fn project() -> Answer {
-    Answer::json(200, &json!({"id": 7, "name": "Rocket"}))
+use crate::harness::{Credential, Replacement, client};
+
+fn project() -> Response {
+    Response::json(200, &json!({"id": 7, "name": "Rocket"}))
 }
 
 /// The error of a server that always replies so, and how often it was asked.
 async fn refused(reply: impl Into<Reply>) -> (Error, usize) {
     let reply = reply.into();
-    let server = Server::start(move |_| reply.clone()).await;
+    let server = ScriptedServer::start(move |_| reply.clone());
     let error = client(&server).project(7).await.unwrap_err();
     (error, server.count())
 }
@@ -23,18 +24,17 @@ async fn refused(reply: impl Into<Reply>) -> (Error, usize) {
 /// How often a server is asked whose first answer is `reply`, and what comes of it.
 async fn once(reply: impl Into<Reply>) -> (Result<String, Error>, usize) {
     let reply = reply.into();
-    let server = Server::start(move |request| match request.number {
+    let server = ScriptedServer::start(move |request| match request.number {
         0 => reply.clone(),
         _ => project().into(),
-    })
-    .await;
+    });
     let result = client(&server).project(7).await;
     (result.map(|project| project.name), server.count())
 }
 
 #[tokio::test]
 async fn a_missing_thing_is_told_with_posthogs_words() {
-    let (error, asked) = refused(Answer::refusal(404, "not_found", "Project not found.")).await;
+    let (error, asked) = refused(Response::refusal(404, "not_found", "Project not found.")).await;
     assert!(matches!(error, Error::NotFound(_)), "{error:?}");
     assert_eq!(
         error.to_string(),
@@ -58,7 +58,7 @@ async fn other_refusals_are_final() {
         (410, "<html></html>"),
         (422, r#"{"detail": ["a", "b"], "code": 5}"#),
     ] {
-        let mut answer = Answer::html(status);
+        let mut answer = Response::html(status);
         answer.body = body.into();
         let (error, asked) = refused(answer).await;
         let Error::Invalid { status: told, .. } = error else {
@@ -80,7 +80,7 @@ async fn server_errors_are_transient_and_not_hammered() {
         (520, 1),
         (502, 2),
     ] {
-        let (error, asked) = refused(Answer::html(status)).await;
+        let (error, asked) = refused(Response::html(status)).await;
         assert!(error.is_transient(), "{status}: {error:?}");
         assert!(error.to_string().contains(&status.to_string()), "{error}");
         assert!(!error.to_string().contains("Bad gateway"), "{error}");
@@ -90,14 +90,14 @@ async fn server_errors_are_transient_and_not_hammered() {
 
 #[tokio::test]
 async fn a_single_bad_gateway_is_asked_again() {
-    let (result, asked) = once(Answer::html(502)).await;
+    let (result, asked) = once(Response::html(502)).await;
     assert_eq!(result.unwrap(), "Rocket");
     assert_eq!(asked, 2);
 }
 
 #[tokio::test]
 async fn a_503_is_asked_again_when_it_says_so() {
-    let busy = Answer::refusal(503, "database_unavailable", "busy").with("Retry-After", "0");
+    let busy = Response::refusal(503, "database_unavailable", "busy").with("Retry-After", "0");
     let (result, asked) = once(busy.clone()).await;
     assert_eq!(result.unwrap(), "Rocket");
     assert_eq!(asked, 2);
@@ -111,14 +111,14 @@ async fn a_503_is_asked_again_when_it_says_so() {
 
 #[tokio::test]
 async fn a_503_without_a_time_is_asked_again_a_little_later() {
-    let (result, asked) = once(Answer::html(503)).await;
+    let (result, asked) = once(Response::html(503)).await;
     assert_eq!(result.unwrap(), "Rocket");
     assert_eq!(asked, 2);
 }
 
 #[tokio::test]
 async fn a_429_is_asked_again_after_its_time() {
-    let throttled = Answer::refusal(429, "throttled", "slow down").with("Retry-After", "1");
+    let throttled = Response::refusal(429, "throttled", "slow down").with("Retry-After", "1");
     let started = std::time::Instant::now();
     let (result, asked) = once(throttled).await;
     assert_eq!(result.unwrap(), "Rocket");
@@ -128,15 +128,15 @@ async fn a_429_is_asked_again_after_its_time() {
 
 #[tokio::test]
 async fn a_429_without_a_time_is_asked_again_too() {
-    let (result, asked) = once(Answer::refusal(429, "throttled", "3 at a time")).await;
+    let (result, asked) = once(Response::refusal(429, "throttled", "3 at a time")).await;
     assert_eq!(result.unwrap(), "Rocket");
     assert_eq!(asked, 2);
 }
 
 #[tokio::test]
 async fn a_429_for_longer_is_told_and_keeps_every_clone_quiet() {
-    let throttled = Answer::refusal(429, "throttled", "slow down").with("Retry-After", "57");
-    let server = Server::start(move |_| throttled.clone().into()).await;
+    let throttled = Response::refusal(429, "throttled", "slow down").with("Retry-After", "57");
+    let server = ScriptedServer::start(move |_| throttled.clone().into());
     let client = client(&server);
     for _ in 0..3 {
         let error = client.clone().project(7).await.unwrap_err();
@@ -149,7 +149,7 @@ async fn a_429_for_longer_is_told_and_keeps_every_clone_quiet() {
 
 #[tokio::test]
 async fn retry_after_may_be_a_date() {
-    let throttled = Answer::refusal(429, "throttled", "slow down")
+    let throttled = Response::refusal(429, "throttled", "slow down")
         .with("Date", "Tue, 24 Nov 2026 18:00:00 GMT")
         .with("Retry-After", "Tue, 24 Nov 2026 18:02:05 GMT");
     let (error, asked) = refused(throttled).await;
@@ -164,11 +164,11 @@ async fn retry_after_may_be_a_date() {
 #[tokio::test]
 async fn a_retry_after_that_makes_no_sense_is_none() {
     for odd in ["soon", "-5", "1e9", "99999999999999999999999"] {
-        let busy = Answer::refusal(504, "timeout", "x").with("Retry-After", odd);
+        let busy = Response::refusal(504, "timeout", "x").with("Retry-After", odd);
         let (error, _) = refused(busy).await;
         assert_eq!(error.retry_after(), None, "{odd}");
     }
-    let busy = Answer::refusal(504, "timeout", "x").with("Retry-After", "9999999999");
+    let busy = Response::refusal(504, "timeout", "x").with("Retry-After", "9999999999");
     let (error, _) = refused(busy).await;
     assert_eq!(error.retry_after().unwrap().as_secs(), 24 * 3600);
 }
@@ -213,11 +213,9 @@ async fn a_connection_closed_without_an_answer_is_tried_again_once() {
 
 #[tokio::test]
 async fn an_unreachable_host_is_named() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let base = format!("http://{}", test_support::unused_address());
     let client = Client::new(
-        crate::harness::http(),
+        test_support::http::client(),
         base.parse().unwrap(),
         Credential::new(Replacement::Next),
         Pace::new(Limits::OAUTH),
@@ -240,7 +238,7 @@ async fn an_answer_without_end_is_cut() {
 
 #[tokio::test]
 async fn an_answer_that_drips_is_bounded_by_its_time_as_a_whole() {
-    let server = Server::start(|_| Reply::Dripping(200)).await;
+    let server = ScriptedServer::start(|_| Reply::Dripping(200));
     let client = client(&server).with_patience(Patience {
         answer: Duration::from_millis(300),
         ..Patience::default()
@@ -256,7 +254,7 @@ async fn an_answer_that_drips_is_bounded_by_its_time_as_a_whole() {
 
 #[tokio::test]
 async fn a_request_ends_in_its_time_however_often_it_is_tried() {
-    let server = Server::start(|_| Answer::html(503).into()).await;
+    let server = ScriptedServer::start(|_| Response::html(503).into());
     let client = client(&server).with_patience(Patience {
         request: Duration::from_millis(500),
         ..Patience::default()
@@ -278,7 +276,7 @@ async fn a_refusal_without_end_is_still_a_refusal() {
 
 #[tokio::test]
 async fn a_refusal_whose_words_are_lost_is_still_a_refusal() {
-    let words = Answer::refusal(404, "not_found", "Project not found.");
+    let words = Response::refusal(404, "not_found", "Project not found.");
     let (error, asked) = refused(Reply::Half(words)).await;
     assert!(matches!(error, Error::NotFound(_)), "{error:?}");
     assert_eq!(asked, 1);
@@ -287,9 +285,9 @@ async fn a_refusal_whose_words_are_lost_is_still_a_refusal() {
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_leaks_nothing() {
     for status in [301, 302, 303, 307, 308] {
-        let elsewhere = Server::start(|_| project().into()).await;
-        let target = format!("{}/api/projects/7/", elsewhere.base);
-        let answer = Answer::html(status).with("Location", target);
+        let elsewhere = ScriptedServer::start(|_| project().into());
+        let target = format!("{}/api/projects/7/", elsewhere.base());
+        let answer = Response::html(status).with("Location", target);
         let (error, asked) = refused(answer).await;
         assert!(
             matches!(error, Error::Redirected(told) if told == status),
@@ -301,13 +299,16 @@ async fn a_redirect_is_not_followed_and_leaks_nothing() {
 
 #[tokio::test]
 async fn an_answer_from_another_address_is_refused_whatever_the_http_client_does() {
-    let elsewhere = Server::start(|_| project().into()).await;
-    let target = format!("{}/api/projects/7/", elsewhere.base);
+    let elsewhere = ScriptedServer::start(|_| project().into());
+    let target = format!("{}/api/projects/7/", elsewhere.base());
     let server =
-        Server::start(move |_| Answer::html(307).with("Location", target.clone()).into()).await;
+        ScriptedServer::start(move |_| Response::html(307).with("Location", target.clone()).into());
+    // As reqwest comes: it follows redirects.
+    let redirects = reqwest::redirect::Policy::default();
+    let following = test_support::http::client_builder().redirect(redirects);
     let client = Client::new(
-        http_builder().build().unwrap(),
-        server.base.parse().unwrap(),
+        following.build().unwrap(),
+        server.base().parse().unwrap(),
         Credential::new(Replacement::Next),
         Pace::new(Limits::OAUTH),
     );
@@ -319,13 +320,13 @@ async fn an_answer_from_another_address_is_refused_whatever_the_http_client_does
 async fn a_write_is_not_repeated_where_it_may_have_taken_effect() {
     let replies: [Reply; 5] = [
         Reply::Close,
-        Reply::Half(Answer::json(201, &json!({"id": 1}))),
-        Answer::html(502).into(),
-        Answer::html(503).into(),
-        Answer::html(504).into(),
+        Reply::Half(Response::json(201, &json!({"id": 1}))),
+        Response::html(502).into(),
+        Response::html(503).into(),
+        Response::html(504).into(),
     ];
     for reply in replies {
-        let server = Server::start(move |_| reply.clone()).await;
+        let server = ScriptedServer::start(move |_| reply.clone());
         let note = NewAnnotation {
             content: "Release".into(),
             date_marker: "2026-11-20T09:00:00Z".parse().unwrap(),
@@ -339,13 +340,12 @@ async fn a_write_is_not_repeated_where_it_may_have_taken_effect() {
 #[tokio::test]
 async fn a_write_is_repeated_where_it_certainly_had_no_effect() {
     for status in [429, 503] {
-        let server = Server::start(move |request| match request.number {
-            0 => Answer::refusal(status, "throttled", "wait")
+        let server = ScriptedServer::start(move |request| match request.number {
+            0 => Response::refusal(status, "throttled", "wait")
                 .with("Retry-After", "0")
                 .into(),
-            _ => Answer::json(200, &json!({"id": 3, "deleted": true})).into(),
-        })
-        .await;
+            _ => Response::json(200, &json!({"id": 3, "deleted": true})).into(),
+        });
         let change = AnnotationChange {
             deleted: Some(true),
             ..AnnotationChange::default()

@@ -3,15 +3,16 @@
 use posthog_api::{BearerError, Error};
 use serde_json::json;
 
-use crate::harness::{Credential, Replacement, client, client_of};
-use crate::server::{Answer, Reply, Request, Server};
+use test_support::{Reply, Request, Response, ScriptedServer};
 
-fn project() -> Answer {
-    Answer::json(200, &json!({"id": 7, "name": "Rocket"}))
+use crate::harness::{Credential, Replacement, client, client_of};
+
+fn project() -> Response {
+    Response::json(200, &json!({"id": 7, "name": "Rocket"}))
 }
 
-fn unauthenticated() -> Answer {
-    Answer::refusal(401, "authentication_failed", "Access token has expired.").with(
+fn unauthenticated() -> Response {
+    Response::refusal(401, "authentication_failed", "Access token has expired.").with(
         "WWW-Authenticate",
         "Bearer resource_metadata=\"https://us.posthog.com/.well-known/oauth-protected-resource\"",
     )
@@ -27,18 +28,18 @@ fn refuses_the_first(request: &Request) -> Reply {
 
 #[tokio::test]
 async fn a_request_carries_the_token_and_asks_for_json() {
-    let server = Server::start(|_| project().into()).await;
+    let server = ScriptedServer::start(|_| project().into());
     client(&server).project(7).await.unwrap();
     let [request] = server.seen().try_into().unwrap();
     assert_eq!(request.method, "GET");
     assert_eq!(request.path, "/api/projects/7/");
     assert_eq!(request.bearer.as_deref(), Some("token-1"));
-    assert_eq!(request.accept.as_deref(), Some("application/json"));
+    assert_eq!(request.header("accept"), Some("application/json"));
 }
 
 #[tokio::test]
 async fn a_401_is_repeated_with_another_token() {
-    let server = Server::start(refuses_the_first).await;
+    let server = ScriptedServer::start(refuses_the_first);
     let credential = Credential::new(Replacement::Next);
     let client = client_of(&server, credential.clone());
     assert_eq!(client.project(7).await.unwrap().name, "Rocket");
@@ -49,7 +50,7 @@ async fn a_401_is_repeated_with_another_token() {
 
 #[tokio::test]
 async fn a_401_for_the_replacement_too_is_told_and_not_tried_again() {
-    let server = Server::start(|_| unauthenticated().into()).await;
+    let server = ScriptedServer::start(|_| unauthenticated().into());
     let credential = Credential::new(Replacement::Next);
     let error = client_of(&server, credential.clone()).project(7).await;
     let error = error.unwrap_err();
@@ -62,7 +63,7 @@ async fn a_401_for_the_replacement_too_is_told_and_not_tried_again() {
 
 #[tokio::test]
 async fn a_401_without_another_token_is_not_repeated() {
-    let server = Server::start(|_| unauthenticated().into()).await;
+    let server = ScriptedServer::start(|_| unauthenticated().into());
     let credential = Credential::new(Replacement::Same);
     let error = client_of(&server, credential).project(7).await;
     assert!(matches!(error, Err(Error::Unauthorized(_))));
@@ -71,7 +72,7 @@ async fn a_401_without_another_token_is_not_repeated() {
 
 #[tokio::test]
 async fn the_end_of_the_session_is_told_as_it_is() {
-    let server = Server::start(|_| unauthenticated().into()).await;
+    let server = ScriptedServer::start(|_| unauthenticated().into());
     let credential = Credential::new(Replacement::SignedOut);
     let error = client_of(&server, credential).project(7).await.unwrap_err();
     assert!(
@@ -84,7 +85,7 @@ async fn the_end_of_the_session_is_told_as_it_is() {
 
 #[tokio::test]
 async fn a_refresh_that_cannot_be_had_now_ends_nothing() {
-    let server = Server::start(|_| unauthenticated().into()).await;
+    let server = ScriptedServer::start(|_| unauthenticated().into());
     let credential = Credential::new(Replacement::Offline);
     let error = client_of(&server, credential).project(7).await.unwrap_err();
     assert!(error.is_transient() && !error.needs_sign_in(), "{error:?}");
@@ -92,7 +93,7 @@ async fn a_refresh_that_cannot_be_had_now_ends_nothing() {
 
 #[tokio::test]
 async fn many_401s_at_once_end_well_with_one_new_token() {
-    let server = Server::start(refuses_the_first).await;
+    let server = ScriptedServer::start(refuses_the_first);
     let credential = Credential::new(Replacement::Next);
     let client = client_of(&server, credential.clone());
     let calls = (0..20).map(|_| {
@@ -128,8 +129,9 @@ async fn a_403_never_asks_for_another_token() {
         ),
         ("", "PostHog does not allow it"),
     ] {
-        let server =
-            Server::start(move |_| Answer::refusal(403, "permission_denied", detail).into()).await;
+        let server = ScriptedServer::start(move |_| {
+            Response::refusal(403, "permission_denied", detail).into()
+        });
         let credential = Credential::new(Replacement::Next);
         let error = client_of(&server, credential.clone()).project(7).await;
         let error = error.unwrap_err();
@@ -143,10 +145,10 @@ async fn a_403_never_asks_for_another_token() {
 
 #[tokio::test]
 async fn no_error_and_no_print_holds_the_token() {
-    let server = Server::start(|_| Answer::html(500).into()).await;
+    let server = ScriptedServer::start(|_| Response::html(500).into());
     let client = client(&server);
     let error = client.project(7).await.unwrap_err();
-    let lost = Server::start(|_| Reply::Close).await;
+    let lost = ScriptedServer::start(|_| Reply::Close);
     let broken = crate::harness::client(&lost).project(7).await.unwrap_err();
     for print in [format!("{error} {error:?}"), format!("{broken} {broken:?}")] {
         assert!(!print.contains("token-"), "{print}");

@@ -10,13 +10,12 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sign_in_with_posthog::{
     AuthorizationResponse, Clock, Config, Connection, Host, Scopes, SignIn, VaultChoice,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use test_support::{Reply, Request, Response, ScriptedServer, http};
 use url::Url;
 
 pub const SCOPES: &str = "openid user:read query:read";
@@ -26,7 +25,7 @@ const GRACE: i64 = 120;
 /// What the token endpoint does with the next refresh instead of its work.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// Answers this, unread.
+    /// Answers this status, header line and body.
     Answer(u16, &'static str, &'static str),
     /// Closes the connection without reading on.
     Close,
@@ -63,6 +62,7 @@ pub struct PostHog {
     pub base: String,
     pub state: Arc<Mutex<State>>,
     pub clock: TestClock,
+    server: Arc<ScriptedServer>,
 }
 
 /// A clock that only a test moves.
@@ -82,32 +82,29 @@ impl Clock for TestClock {
 }
 
 impl PostHog {
-    pub async fn start(rotating: bool) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
+    pub fn start(rotating: bool) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let posthog = Self {
-            base,
-            state: Arc::new(Mutex::new(State {
-                rotating,
-                lifetime: 3600,
-                ..State::default()
-            })),
-            clock: TestClock(Arc::new(AtomicI64::new(
-                i64::try_from(now.as_secs()).unwrap(),
-            ))),
-        };
-        let server = posthog.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let server = server.clone();
-                tokio::spawn(async move {
-                    // A client that goes away is its own business.
-                    drop(server.serve(stream).await);
-                });
+        let now = i64::try_from(now.as_secs()).unwrap();
+        let clock = TestClock(Arc::new(AtomicI64::new(now)));
+        let state = Arc::new(Mutex::new(State {
+            rotating,
+            lifetime: 3600,
+            ..State::default()
+        }));
+        let (scripted, time) = (Arc::clone(&state), clock.clone());
+        let server = ScriptedServer::start_at(None, |address| {
+            let base = format!("http://{address}");
+            move |request: &Request| {
+                let mut state = scripted.lock().unwrap();
+                state.answer(request, &base, time.unix_seconds())
             }
         });
-        posthog
+        Self {
+            base: server.base(),
+            server: Arc::new(server),
+            state,
+            clock,
+        }
     }
 
     pub fn host(&self) -> Host {
@@ -156,145 +153,111 @@ impl PostHog {
 
     /// What the browser brings back from an authorization address.
     pub async fn browse(&self, address: &Url) -> AuthorizationResponse {
-        let answer = client().get(address.clone()).send().await.unwrap();
+        let answer = http::client().get(address.clone()).send().await.unwrap();
         let location = answer.headers()["location"].to_str().unwrap().to_owned();
         let location: Url = location.parse().unwrap();
         AuthorizationResponse::parse_query(location.query().unwrap()).unwrap()
     }
+}
 
-    async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
-        let mut bytes = Vec::new();
-        let (head, body) = loop {
-            let mut chunk = [0; 4096];
-            let read = stream.read(&mut chunk).await?;
-            if read == 0 {
-                return Ok(());
-            }
-            bytes.extend_from_slice(&chunk[..read]);
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                let length = head
-                    .lines()
-                    .find_map(|line| {
-                        line.to_lowercase()
-                            .strip_prefix("content-length:")
-                            .map(|n| n.trim().parse().unwrap())
-                    })
-                    .unwrap_or(0);
-                if body.len() >= length {
-                    break (head.to_owned(), body.to_owned());
-                }
-            }
-        };
-        if let Some(answer) = self.answer(&head, &body) {
-            stream.write_all(answer.as_bytes()).await?;
-            stream.shutdown().await?;
-        }
-        Ok(())
-    }
-
-    fn answer(&self, head: &str, body: &str) -> Option<String> {
-        let mut words = head.split_whitespace();
-        let (method, target) = (words.next()?, words.next()?);
-        let url = Url::parse(&format!("{}{target}", self.base)).ok()?;
-        let query: HashMap<_, _> = url.query_pairs().into_owned().collect();
-        let form: HashMap<String, String> = url::form_urlencoded::parse(body.as_bytes())
-            .into_owned()
-            .collect();
-        let mut state = self.state.lock().unwrap();
-        state.requests.push(format!("{method} {}", url.path()));
-        let base = &self.base;
-        match url.path() {
-            "/.well-known/oauth-authorization-server" => Some(reply(
+impl State {
+    fn answer(&mut self, request: &Request, base: &str, now: i64) -> Reply {
+        self.requests
+            .push(format!("{} {}", request.method, request.path));
+        let response = match request.path.as_str() {
+            "/.well-known/oauth-authorization-server" => reply(
                 200,
                 "",
                 &format!(
                     r#"{{"issuer":"{base}","authorization_endpoint":"{base}/oauth/authorize/","token_endpoint":"{base}/oauth/token/","registration_endpoint":"{base}/oauth/register/","revocation_endpoint":"{base}/oauth/revoke/","userinfo_endpoint":"{base}/oauth/userinfo/","code_challenge_methods_supported":["S256"]}}"#
                 ),
-            )),
-            "/oauth/register/" => Some(reply(201, "", r#"{"client_id":"device-client"}"#)),
-            "/oauth/authorize/" => {
-                let Some(challenge) = query.get("code_challenge") else {
-                    return Some(reply(200, "", "{}"));
-                };
-                let code = format!("code-{}", state.number());
-                state.codes.insert(code.clone(), challenge.clone());
-                state.secrets.push(code.clone());
-                let location = format!(
-                    "{}?code={code}&state={}",
-                    query["redirect_uri"], query["state"]
-                );
-                Some(reply(302, &format!("Location: {location}\r\n"), ""))
+            ),
+            "/oauth/register/" => reply(201, "", r#"{"client_id":"device-client"}"#),
+            "/oauth/authorize/" => self.authorize(request),
+            "/oauth/userinfo/" => reply(200, "", r#"{"sub":"ada","email":"ada@example.org"}"#),
+            "/oauth/revoke/" => reply(200, "", ""),
+            "/api/personal_api_keys/@current/" if request.bearer.as_deref() == Some("phx_good") => {
+                reply(
+                    200,
+                    "",
+                    r#"{"user_id":7,"scopes":["query:read","user:read"],"scoped_teams":[],"scoped_organizations":[]}"#,
+                )
             }
-            "/oauth/userinfo/" => {
-                Some(reply(200, "", r#"{"sub":"ada","email":"ada@example.org"}"#))
-            }
-            "/oauth/revoke/" => Some(reply(200, "", "")),
-            "/api/personal_api_keys/@current/" if head.contains("phx_good") => Some(reply(
-                200,
-                "",
-                r#"{"user_id":7,"scopes":["query:read","user:read"],"scoped_teams":[],"scoped_organizations":[]}"#,
-            )),
             "/api/personal_api_keys/@current/" => {
-                Some(reply(401, "", r#"{"detail":"Invalid personal API key."}"#))
+                reply(401, "", r#"{"detail":"Invalid personal API key."}"#)
             }
-            "/oauth/token/" => self.token(&mut state, &form),
-            _ => Some(reply(404, "", "{}")),
-        }
+            "/oauth/token/" => return self.token(request, now),
+            _ => reply(404, "", "{}"),
+        };
+        response.into()
     }
 
-    fn token(&self, state: &mut State, form: &HashMap<String, String>) -> Option<String> {
-        let now = self.clock.unix_seconds();
-        if form["grant_type"] == "authorization_code" {
-            state.secrets.push(form["code_verifier"].clone());
-            return Some(match state.codes.remove(&form["code"]) {
+    fn authorize(&mut self, request: &Request) -> Response {
+        let Some(challenge) = request.field("code_challenge") else {
+            return reply(200, "", "{}");
+        };
+        let code = format!("code-{}", self.number());
+        self.codes.insert(code.clone(), challenge);
+        self.secrets.push(code.clone());
+        let field = |name| request.field(name).unwrap();
+        let location = format!(
+            "{}?code={code}&state={}",
+            field("redirect_uri"),
+            field("state")
+        );
+        reply(302, "", "").with("Location", location)
+    }
+
+    fn token(&mut self, request: &Request, now: i64) -> Reply {
+        let field = |name| request.field(name).unwrap();
+        if field("grant_type") == "authorization_code" {
+            self.secrets.push(field("code_verifier"));
+            let response = match self.codes.remove(&field("code")) {
                 Some(_) => {
-                    let refresh = state.new_refresh_token();
-                    state.tokens(&refresh, None)
+                    let refresh = self.new_refresh_token();
+                    self.tokens(&refresh, None)
                 }
                 None => reply(400, "", r#"{"error":"invalid_grant"}"#),
-            });
+            };
+            return response.into();
         }
-        let fault = state.faults.pop_front();
+        let fault = self.faults.pop_front();
         match &fault {
             Some(Fault::Answer(status, headers, body)) => {
-                return Some(reply(*status, headers, body));
+                return reply(*status, headers, body).into();
             }
-            Some(Fault::Close) => return None,
+            Some(Fault::Close) => return Reply::Close,
             _ => {}
         }
-        let presented = form["refresh_token"].clone();
-        let refresh = match state.refresh_tokens.get(&presented).cloned() {
-            _ if state.revoked => None,
+        let presented = field("refresh_token");
+        let refresh = match self.refresh_tokens.get(&presented).cloned() {
+            _ if self.revoked => None,
             None => None,
-            Some(None) if !state.rotating => Some(presented),
+            Some(None) if !self.rotating => Some(presented),
             Some(None) => {
-                let next = state.new_refresh_token();
-                state
-                    .refresh_tokens
+                let next = self.new_refresh_token();
+                self.refresh_tokens
                     .insert(presented, Some((now, next.clone())));
                 Some(next)
             }
             // The same successor again inside the grace; reuse after it revokes the family.
             Some(Some((used, next))) if now - used <= GRACE => Some(next),
             Some(Some(_)) => {
-                state.revoked = true;
+                self.revoked = true;
                 None
             }
         };
         let Some(refresh) = refresh else {
-            return Some(reply(400, "", r#"{"error":"invalid_grant"}"#));
+            return reply(400, "", r#"{"error":"invalid_grant"}"#).into();
         };
-        let answer = state.tokens(&refresh, fault.as_ref());
+        let response = self.tokens(&refresh, fault.as_ref());
         match fault {
-            Some(Fault::Lost) => None,
-            Some(Fault::Half) => Some(answer[..answer.len() - 40].to_owned()),
-            _ => Some(answer),
+            Some(Fault::Lost) => Reply::Close,
+            Some(Fault::Half) => Reply::Half(response),
+            _ => response.into(),
         }
     }
-}
 
-impl State {
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
@@ -307,7 +270,7 @@ impl State {
         token
     }
 
-    fn tokens(&mut self, refresh: &str, fault: Option<&Fault>) -> String {
+    fn tokens(&mut self, refresh: &str, fault: Option<&Fault>) -> Response {
         let access = format!("pha_access_secret_{}", self.number());
         self.secrets.push(access.clone());
         let scope = match fault {
@@ -329,29 +292,24 @@ impl State {
     }
 }
 
-fn reply(status: u16, headers: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status} Scripted\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-pub fn client() -> reqwest::Client {
-    // The second call in a process finds it installed.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .connect_timeout(Duration::from_secs(5))
-        .build()
-        .unwrap()
+/// `header` is one line, `Name: value` with its end, or nothing.
+fn reply(status: u16, header: &'static str, body: &str) -> Response {
+    let header = header.trim_end().split_once(": ");
+    Response {
+        status,
+        headers: header
+            .map(|(name, value)| (name, value.to_owned()))
+            .into_iter()
+            .collect(),
+        body: body.to_owned(),
+    }
 }
 
 /// The configuration of a program with its state under `folder`, on the device's own clock.
 pub fn config(folder: &Path) -> Config {
     let scopes = Scopes::parse(SCOPES);
     let mut config = Config::new(folder.join("program"), "Test program", scopes);
-    config.http = Some(client());
+    config.http = Some(http::client());
     config.vault = VaultChoice::EncryptedFile;
     config.device_folder = Some(folder.join("device"));
     config

@@ -7,7 +7,7 @@ use sign_in_with_posthog::{
 
 use crate::harness::Harness;
 use crate::posthog::{Fault, Kind, refusal};
-use crate::server::{Answer, Wire};
+use test_support::{Reply, Response};
 
 async fn add(harness: &Harness, key: &str) -> Result<Connection, ApiKeyError> {
     harness
@@ -54,7 +54,7 @@ async fn an_unreachable_host_is_told() {
 }
 
 /// Adds `key` at the address of a self-hosted PostHog whose keys cannot ask about themselves.
-async fn add_at_old_host(key: &str, current: fn() -> Wire) -> Result<Connection, ApiKeyError> {
+async fn add_at_old_host(key: &str, current: fn() -> Reply) -> Result<Connection, ApiKeyError> {
     let harness = Harness::new(Kind::Keeping);
     let path = "/api/personal_api_keys/@current";
     harness.posthog.fail(path, 1, Fault::Before(current));
@@ -67,10 +67,10 @@ async fn add_at_old_host(key: &str, current: fn() -> Wire) -> Result<Connection,
 
 #[tokio::test]
 async fn an_old_host_whose_keys_cannot_ask_about_themselves_takes_them() {
-    let answers: [fn() -> Wire; 3] = [
-        || Wire::Answer(Answer::html(404)),
-        || Wire::Answer(refusal(401, "not_authenticated")),
-        || Wire::Answer(refusal(403, "permission_denied")),
+    let answers: [fn() -> Reply; 3] = [
+        || Reply::Response(Response::html(404)),
+        || Reply::Response(refusal(401, "not_authenticated")),
+        || Reply::Response(refusal(403, "permission_denied")),
     ];
     for current in answers {
         let known = add_at_old_host("phx_right", current).await.unwrap();
@@ -96,12 +96,12 @@ async fn a_person_with_megabytes_of_organizations_is_read() {
 }
 
 /// A path, and what it answers.
-type Scripted = (&'static str, fn() -> Wire);
+type Scripted = (&'static str, fn() -> Reply);
 
 /// Adds a key at an old host whose API answers so, and tells what it was stored as reaching.
 async fn reach_at_old_host(key: &str, answers: &[Scripted]) -> Result<Reach, ApiKeyError> {
     let harness = Harness::new(Kind::Keeping);
-    let current = Fault::Before(|| Wire::Answer(Answer::html(404)));
+    let current = Fault::Before(|| Reply::Response(Response::html(404)));
     harness
         .posthog
         .fail("/api/personal_api_keys/@current", 1, current);
@@ -114,22 +114,22 @@ async fn reach_at_old_host(key: &str, answers: &[Scripted]) -> Result<Reach, Api
     Ok(added.grant.reach)
 }
 
-fn denied(detail: &str) -> Wire {
+fn denied(detail: &str) -> Reply {
     let body = serde_json::json!({"type": "authentication_error", "code": "permission_denied",
         "detail": detail, "attr": null});
-    Wire::Answer(Answer::json(403, &body))
+    Reply::Response(Response::json(403, &body))
 }
 
-fn projects_only() -> Wire {
+fn projects_only() -> Reply {
     denied("API keys with scoped projects are only supported on project-based endpoints.")
 }
 
-fn listed(ids: &[&str]) -> Wire {
+fn listed(ids: &[&str]) -> Reply {
     let results: Vec<_> = ids
         .iter()
         .map(|id| serde_json::json!({"id": id, "name": id}))
         .collect();
-    Wire::Answer(Answer::json(
+    Reply::Response(Response::json(
         200,
         &serde_json::json!({"next": null, "results": results}),
     ))
@@ -142,7 +142,7 @@ async fn a_key_for_projects_at_an_old_host_is_not_taken_for_one_without_project_
         &[
             ("/api/organizations", projects_only),
             ("/api/projects/@current", || {
-                Wire::Answer(Answer::json(
+                Reply::Response(Response::json(
                     200,
                     &serde_json::json!({"id": 7, "name": "x"}),
                 ))
@@ -210,9 +210,9 @@ async fn a_limit_that_makes_no_sense_is_not_taken_for_none() {
 
 #[tokio::test]
 async fn a_busy_host_is_told_from_one_that_is_no_posthog() {
-    let error = add_at_old_host("phx_right", || Wire::Answer(Answer::html(503))).await;
+    let error = add_at_old_host("phx_right", || Reply::Response(Response::html(503))).await;
     assert!(matches!(error, Err(ApiKeyError::Busy { status: 503, .. })));
-    let error = add_at_old_host("phx_right", || Wire::Answer(Answer::html(200))).await;
+    let error = add_at_old_host("phx_right", || Reply::Response(Response::html(200))).await;
     assert!(matches!(error, Err(ApiKeyError::BadAnswer { .. })));
 }
 

@@ -8,7 +8,7 @@ use sign_in_with_posthog::{
 
 use crate::harness::{self, Harness, MovedClock, REDIRECT};
 use crate::posthog::{Fault, Kind, PostHog, refusal};
-use crate::server::{Answer, Wire};
+use test_support::{Reply, Response};
 
 /// What a test changes in a JSON answer.
 type Edit = fn(&mut Value);
@@ -36,7 +36,7 @@ async fn a_sign_in_tells_who_where_and_what() {
 async fn rule_b1_metadata_that_redirects_is_not_followed() {
     let harness = Harness::new(Kind::Keeping);
     let elsewhere =
-        Fault::Before(|| Wire::Answer(Answer::html(302).with("Location", "/elsewhere")));
+        Fault::Before(|| Reply::Response(Response::html(302).with("Location", "/elsewhere")));
     harness.posthog.fail(METADATA, 1, elsewhere);
     let error = begin(&harness).await.unwrap_err();
     assert!(
@@ -122,13 +122,13 @@ async fn an_answer_without_a_client_id_is_no_registration() {
 #[tokio::test]
 async fn a_host_without_metadata_is_told_with_the_way_out() {
     for answer in [
-        || Wire::Answer(Answer::html(404)),
+        || Reply::Response(Response::html(404)),
         // A single-page app answers so for any path it does not know.
-        || Wire::Answer(Answer::html(200)),
-        || Wire::Answer(Answer::json(200, &json!({"detail": "Not found."}))),
-        || Wire::Answer(Answer::html(302).with("Location", "/login")),
-        || Wire::Answer(Answer::html(403)),
-    ] as [fn() -> Wire; 5]
+        || Reply::Response(Response::html(200)),
+        || Reply::Response(Response::json(200, &json!({"detail": "Not found."}))),
+        || Reply::Response(Response::html(302).with("Location", "/login")),
+        || Reply::Response(Response::html(403)),
+    ] as [fn() -> Reply; 5]
     {
         let harness = Harness::new(Kind::Keeping);
         harness.posthog.fail(METADATA, 1, Fault::Before(answer));
@@ -144,14 +144,14 @@ async fn a_host_without_metadata_is_told_with_the_way_out() {
 #[tokio::test]
 async fn the_client_id_is_looked_up_at_the_token_endpoint_and_dropped_on_401_invalid_client_alone()
 {
-    let doubtful: [fn() -> Wire; 7] = [
-        || Wire::Answer(refusal(400, "invalid_client")),
-        || Wire::Answer(refusal(401, "unauthorized_client")),
-        || Wire::Answer(refusal(400, "invalid_request")),
-        || Wire::Answer(refusal(503, "temporarily_unavailable")),
-        || Wire::Answer(Answer::html(401)),
-        || Wire::Answer(Answer::html(302).with("Location", "/login")),
-        || Wire::Close,
+    let doubtful: [fn() -> Reply; 7] = [
+        || Reply::Response(refusal(400, "invalid_client")),
+        || Reply::Response(refusal(401, "unauthorized_client")),
+        || Reply::Response(refusal(400, "invalid_request")),
+        || Reply::Response(refusal(503, "temporarily_unavailable")),
+        || Reply::Response(Response::html(401)),
+        || Reply::Response(Response::html(302).with("Location", "/login")),
+        || Reply::Close,
     ];
     let harness = Harness::new(Kind::Keeping);
     harness.connect().await;
@@ -234,7 +234,7 @@ fn explains(harness: &Harness, sentence: &str, setting: &str) {
 #[tokio::test]
 async fn self_hosted_without_a_signing_key_is_told_which_setting_is_missing() {
     let harness = Harness::new(Kind::Keeping);
-    let keyless = Fault::Before(|| Wire::Answer(refusal(500, "server_error")));
+    let keyless = Fault::Before(|| Reply::Response(refusal(500, "server_error")));
     harness.posthog.fail(REGISTER, 2, keyless);
     let error = begin_self_hosted(&harness).await.unwrap_err().to_string();
     explains(&harness, &error, "OIDC_RSA_PRIVATE_KEY");
@@ -285,7 +285,7 @@ async fn self_hosted_behind_a_proxy_that_ends_tls_is_told_which_setting_is_missi
 #[tokio::test]
 async fn a_client_forgotten_between_begin_and_exchange_is_registered_anew_next_time() {
     let harness = Harness::new(Kind::Keeping);
-    let unknown = Fault::Before(|| Wire::Answer(refusal(401, "invalid_client")));
+    let unknown = Fault::Before(|| Reply::Response(refusal(401, "invalid_client")));
     harness.posthog.fail(TOKEN, 1, unknown);
     let error = harness.try_to_connect().await.unwrap_err();
     assert!(
@@ -374,7 +374,7 @@ async fn rule_t1_the_client_is_named_in_the_form_and_nowhere_else() {
         harness.leave(0);
         harness.token(&connection).await;
         for request in [exchange, harness.posthog.last(TOKEN)] {
-            assert_eq!(request.authorization, None);
+            assert_eq!(request.header("authorization"), None);
             assert_eq!(request.query, "");
             assert!(request.field("client_id").is_some());
             assert_eq!(request.field("client_secret"), None);
@@ -430,7 +430,7 @@ async fn rule_t6_a_refresh_asks_for_no_scope() {
 #[tokio::test]
 async fn a_refused_registration_says_posthogs_words() {
     let harness = Harness::new(Kind::Keeping);
-    let full = Fault::Before(|| Wire::Answer(refusal(429, "too many registrations")));
+    let full = Fault::Before(|| Reply::Response(refusal(429, "too many registrations")));
     harness.posthog.fail(REGISTER, 1, full);
     let error = begin(&harness).await.unwrap_err().to_string();
     assert!(error.contains("too many registrations"), "{error}");
@@ -440,7 +440,7 @@ async fn a_refused_registration_says_posthogs_words() {
 async fn rule_b1_an_untrusted_certificate_is_named() {
     let clock = std::sync::Arc::new(MovedClock::default());
     let posthog = PostHog::start_with_tls(Kind::Keeping, clock.clone());
-    let harness = Harness::at(posthog, Kind::Keeping, clock, harness::http());
+    let harness = Harness::at(posthog, Kind::Keeping, clock, test_support::http::client());
     let error = begin(&harness).await.unwrap_err();
     assert!(
         matches!(
@@ -513,7 +513,7 @@ async fn a_browser_that_goes_away_does_not_cut_the_exchange() {
     let attempt = harness.begin().await;
     let response = harness.agree(&attempt);
     // The first answer makes it wait, so that the caller goes away in the middle.
-    let busy = Fault::Before(|| Wire::Answer(Answer::html(503)));
+    let busy = Fault::Before(|| Reply::Response(Response::html(503)));
     harness.posthog.fail(TOKEN, 1, busy);
     let (sign_in, same) = (harness.sign_in.clone(), attempt.clone());
     let caller = tokio::spawn(async move { sign_in.complete(&same, &response).await });
@@ -577,7 +577,7 @@ async fn a_pasted_redirect_address_signs_in() {
 #[tokio::test]
 async fn an_expired_code_is_told() {
     let harness = Harness::new(Kind::Rotating);
-    let expired = Fault::Before(|| Wire::Answer(refusal(400, "invalid_grant")));
+    let expired = Fault::Before(|| Reply::Response(refusal(400, "invalid_grant")));
     harness.posthog.fail(TOKEN, 1, expired);
     let error = harness.try_to_connect().await.unwrap_err();
     assert!(
@@ -590,7 +590,7 @@ async fn an_expired_code_is_told() {
 async fn rule_t1_a_redirected_exchange_leaks_nothing() {
     let harness = Harness::new(Kind::Rotating);
     let elsewhere =
-        Fault::Before(|| Wire::Answer(Answer::html(307).with("Location", "/elsewhere")));
+        Fault::Before(|| Reply::Response(Response::html(307).with("Location", "/elsewhere")));
     harness.posthog.fail(TOKEN, 1, elsewhere);
     let error = harness.try_to_connect().await.unwrap_err();
     assert!(
@@ -605,7 +605,7 @@ async fn rule_t1_an_answer_without_end_is_cut() {
     let harness = Harness::new(Kind::Rotating);
     harness
         .posthog
-        .fail(TOKEN, 1, Fault::Before(|| Wire::Endless));
+        .fail(TOKEN, 1, Fault::Before(|| Reply::Endless(200)));
     let error = harness.try_to_connect().await.unwrap_err();
     assert!(
         matches!(
@@ -705,7 +705,7 @@ async fn a_refused_answer_does_not_end_the_sign_in_that_this_device_has() {
 async fn a_busy_server_is_asked_again_with_the_same_code() {
     let harness = Harness::new(Kind::Rotating);
     let busy = Fault::Before(|| {
-        Wire::Answer(refusal(503, "temporarily_unavailable").with("Retry-After", "0"))
+        Reply::Response(refusal(503, "temporarily_unavailable").with("Retry-After", "0"))
     });
     harness.posthog.fail(TOKEN, 2, busy);
     harness.connect().await;
@@ -782,7 +782,7 @@ async fn an_answer_that_does_not_tell_who_signed_in_is_refused_and_its_token_rev
     let harness = Harness::new(Kind::Keeping);
     let nameless = Fault::Edit(|body| remove(body, "id_token"));
     harness.posthog.fail(TOKEN, 1, nameless);
-    let gone = Fault::Before(|| Wire::Answer(Answer::html(404)));
+    let gone = Fault::Before(|| Reply::Response(Response::html(404)));
     harness.posthog.fail("/oauth/userinfo", 1, gone);
     let error = harness.try_to_connect().await.unwrap_err();
     assert!(matches!(error, CompleteError::NoIdentity), "{error:?}");

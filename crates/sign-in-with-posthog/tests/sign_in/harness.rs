@@ -9,6 +9,7 @@ use sign_in_with_posthog::{
     AccessToken, Attempt, AuthorizationResponse, Clock, CompleteError, Config, Connection, Host,
     Region, Scopes, Session, SignIn, SystemClock, VaultChoice,
 };
+use test_support::http;
 use url::Url;
 
 use crate::posthog::{Kind, PostHog};
@@ -27,7 +28,7 @@ impl Harness {
     pub fn new(kind: Kind) -> Self {
         let clock = Arc::new(MovedClock::default());
         let posthog = PostHog::start(kind, clock.clone());
-        Self::at(posthog, kind, clock, http())
+        Self::at(posthog, kind, clock, http::client())
     }
 
     pub fn at(posthog: PostHog, kind: Kind, clock: Arc<MovedClock>, http: reqwest::Client) -> Self {
@@ -49,7 +50,7 @@ impl Harness {
 
     /// The same program started once more: another process, as far as memory goes.
     pub fn another_program(&self) -> SignIn {
-        self.another_program_with(http())
+        self.another_program_with(http::client())
     }
 
     pub fn another_program_with(&self, http: reqwest::Client) -> SignIn {
@@ -60,7 +61,7 @@ impl Harness {
     /// The same program with a configured client id.
     pub fn another_program_as(&self, client_id: &str) -> SignIn {
         let folder = self.folder.path();
-        let mut config = config(folder, self.kind, self.clock.clone(), http());
+        let mut config = config(folder, self.kind, self.clock.clone(), http::client());
         config.client_id = Some(client_id.to_owned());
         SignIn::open(config).unwrap()
     }
@@ -124,29 +125,19 @@ fn config(folder: &Path, kind: Kind, clock: Arc<MovedClock>, http: reqwest::Clie
     config
 }
 
-/// The client of the program.
-pub fn http() -> reqwest::Client {
-    http_builder().build().unwrap()
-}
-
 /// One that does not wait long for an answer.
 pub fn impatient_http() -> reqwest::Client {
-    let http = http_builder().read_timeout(Duration::from_millis(100));
+    let http = http::client_builder().read_timeout(Duration::from_millis(100));
     http.build().unwrap()
 }
 
 /// One that trusts the certificate of [`PostHog::start_with_tls`].
 pub fn trusting_http() -> reqwest::Client {
     let certificate = include_bytes!("keys/tls_certificate.der");
-    http_builder()
+    http::client_builder()
         .tls_certs_only([reqwest::Certificate::from_der(certificate).unwrap()])
         .build()
         .unwrap()
-}
-
-pub fn http_builder() -> reqwest::ClientBuilder {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none())
 }
 
 /// The time at which the test began, and what it has added since: a pause does not end while the machine

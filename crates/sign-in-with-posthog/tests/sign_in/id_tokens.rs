@@ -187,9 +187,9 @@ async fn rule_t7_every_claim_is_checked() {
 #[tokio::test]
 async fn rule_t7_keys_that_a_busy_server_does_not_tell_are_asked_for_again() {
     use crate::posthog::refusal;
-    use crate::server::Wire;
+    use test_support::Reply;
     let harness = Harness::new(Kind::Keeping);
-    let busy = Fault::Before(|| Wire::Answer(refusal(503, "busy").with("Retry-After", "0")));
+    let busy = Fault::Before(|| Reply::Response(refusal(503, "busy").with("Retry-After", "0")));
     harness.posthog.fail("/.well-known/jwks.json", 2, busy);
     harness.connect().await;
 }

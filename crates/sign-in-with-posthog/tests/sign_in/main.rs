@@ -20,5 +20,4 @@ mod network;
 mod other_user;
 mod posthog;
 mod secrets;
-mod server;
 mod sign_out;

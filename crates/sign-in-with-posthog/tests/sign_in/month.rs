@@ -7,7 +7,7 @@ use sign_in_with_posthog::SessionError;
 
 use crate::harness::Harness;
 use crate::posthog::{Fault, GRACE, Kind, refusal};
-use crate::server::{Answer, Wire};
+use test_support::{Reply, Response};
 
 const TOKEN: &str = "/oauth/token";
 
@@ -99,14 +99,14 @@ async fn live(kind: Kind, days: i64, seed: u64) {
 
 fn break_something(harness: &Harness, dice: &mut fastrand::Rng) {
     let faults: [Fault; 10] = [
-        Fault::Before(|| Wire::Close),
-        Fault::Before(|| Wire::Answer(Answer::html(502))),
-        Fault::Before(|| Wire::Answer(Answer::html(200))),
-        Fault::Before(|| Wire::Answer(Answer::html(302).with("Location", "/portal"))),
-        Fault::Before(|| Wire::Answer(refusal(429, "slow_down").with("Retry-After", "7"))),
-        Fault::Before(|| Wire::Answer(refusal(401, "invalid_client"))),
-        Fault::After(|_| Wire::Close),
-        Fault::After(Wire::Half),
+        Fault::Before(|| Reply::Close),
+        Fault::Before(|| Reply::Response(Response::html(502))),
+        Fault::Before(|| Reply::Response(Response::html(200))),
+        Fault::Before(|| Reply::Response(Response::html(302).with("Location", "/portal"))),
+        Fault::Before(|| Reply::Response(refusal(429, "slow_down").with("Retry-After", "7"))),
+        Fault::Before(|| Reply::Response(refusal(401, "invalid_client"))),
+        Fault::After(|_| Reply::Close),
+        Fault::After(Reply::Half),
         Fault::Edit(|body| body["token_type"] = "mac".into()),
         Fault::Edit(|body| body["id_token"] = "junk".into()),
     ];

@@ -10,7 +10,7 @@ use sign_in_with_posthog::{Connection, Session, SessionError};
 
 use crate::harness::{self, Harness, MovedClock};
 use crate::posthog::{Fault, Kind, PostHog, refusal};
-use crate::server::Wire;
+use test_support::Reply;
 
 const TOKEN: &str = "/oauth/token";
 
@@ -19,7 +19,7 @@ const A_WHILE: i64 = 60;
 
 /// Has `trouble` at both times and for both kinds of client; `told` is what the error has to say.
 async fn heals(told: &str, trouble: impl Fn(&Harness), over: impl Fn(&Harness)) {
-    heals_with(&harness::http(), told, trouble, over).await;
+    heals_with(&test_support::http::client(), told, trouble, over).await;
 }
 
 /// As [`heals`], with another client in the program that meets the trouble.
@@ -68,7 +68,11 @@ async fn no_answer_comes_in_time() {
     heals_with(
         &harness::impatient_http(),
         "did not answer in time",
-        |harness| harness.posthog.fail(TOKEN, 3, Fault::Before(|| Wire::Hang)),
+        |harness| {
+            harness
+                .posthog
+                .fail(TOKEN, 3, Fault::Before(|| Reply::Hang))
+        },
         |harness| harness.posthog.heal(),
     )
     .await;
@@ -81,7 +85,7 @@ async fn the_answer_has_no_end() {
         |harness| {
             harness
                 .posthog
-                .fail(TOKEN, 3, Fault::Before(|| Wire::Endless))
+                .fail(TOKEN, 3, Fault::Before(|| Reply::Endless(200)))
         },
         |harness| harness.posthog.heal(),
     )
@@ -95,7 +99,7 @@ async fn every_answer_is_lost_after_posthog_has_rotated() {
         |harness| {
             harness
                 .posthog
-                .fail(TOKEN, 3, Fault::After(|_| Wire::Close))
+                .fail(TOKEN, 3, Fault::After(|_| Reply::Close))
         },
         |harness| harness.posthog.heal(),
     )
@@ -136,11 +140,11 @@ async fn the_name_does_not_resolve() {
         let clock = std::sync::Arc::new(MovedClock::default());
         let posthog = PostHog::start_named("localhost", kind, clock.clone());
         let address: SocketAddr = posthog.address();
-        let http = harness::http_builder().resolve("localhost", address);
+        let http = test_support::http::client_builder().resolve("localhost", address);
         let harness = Harness::at(posthog, kind, clock, http.build().unwrap());
         let connection = harness.connect().await;
         harness.leave(0);
-        let http = harness::http_builder()
+        let http = test_support::http::client_builder()
             .dns_resolver(NoNames)
             .build()
             .unwrap();
@@ -180,10 +184,10 @@ async fn told_and_healed(
 
 #[tokio::test]
 async fn posthog_asks_for_an_hour_of_patience() {
-    let in_seconds: fn() -> Wire =
-        || Wire::Answer(refusal(429, "slow_down").with("Retry-After", "3600"));
-    let as_a_date: fn() -> Wire = || {
-        Wire::Answer(
+    let in_seconds: fn() -> Reply =
+        || Reply::Response(refusal(429, "slow_down").with("Retry-After", "3600"));
+    let as_a_date: fn() -> Reply = || {
+        Reply::Response(
             refusal(429, "slow_down")
                 .with("Date", "Tue, 24 Nov 2026 18:30:00 GMT")
                 .with("Retry-After", "Tue, 24 Nov 2026 19:30:00 GMT"),
@@ -244,7 +248,9 @@ async fn nobody_waits_for_a_refresh_while_the_token_serves() {
         let harness = Harness::new(kind);
         let connection = harness.connect().await;
         harness.leave(300);
-        harness.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Hang));
+        harness
+            .posthog
+            .fail(TOKEN, 1, Fault::Before(|| Reply::Hang));
         let refreshing = harness.another_program().session(&connection.id);
         let refresh = tokio::spawn(async move { refreshing.access_token().await });
         let before = harness.posthog.count(TOKEN);

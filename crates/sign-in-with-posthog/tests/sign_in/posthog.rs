@@ -13,7 +13,7 @@ use ring::{digest, rand, rsa, signature};
 use serde_json::{Value, json};
 
 use crate::harness::MovedClock;
-use crate::server::{Answer, Request, Server, Wire};
+use test_support::{Reply, Request, Response, ScriptedServer};
 
 /// Seconds in which a used refresh token is answered with the same pair again.
 pub const GRACE: i64 = 120;
@@ -44,16 +44,16 @@ impl Kind {
 #[derive(Clone, Copy)]
 pub enum Fault {
     /// This goes back, and the request has no effect.
-    Before(fn() -> Wire),
+    Before(fn() -> Reply),
     /// The request takes effect, and then this happens to its answer.
-    After(fn(Answer) -> Wire),
+    After(fn(Response) -> Reply),
     /// The request takes effect, and a member of its JSON answer is changed.
     Edit(fn(&mut Value)),
 }
 
 pub struct PostHog {
     state: Arc<Mutex<State>>,
-    server: Server,
+    server: ScriptedServer,
     base: String,
 }
 
@@ -160,11 +160,11 @@ impl PostHog {
             requests: Vec::new(),
         }));
         let mut at = String::new();
-        let server = Server::start(tls, |address| {
+        let server = ScriptedServer::start_at(tls, |address| {
             at = base(address);
             state.lock().unwrap().base.clone_from(&at);
             let state = Arc::clone(&state);
-            Arc::new(move |request| state.lock().unwrap().handle(&request))
+            move |request: &Request| state.lock().unwrap().handle(request)
         });
         Self {
             state,
@@ -268,7 +268,12 @@ impl PostHog {
 }
 
 impl State {
-    fn handle(&mut self, request: &Request) -> Wire {
+    fn handle(&mut self, request: &Request) -> Reply {
+        let mut request = request.clone();
+        request
+            .path
+            .truncate(request.path.trim_end_matches('/').len());
+        let request = &request;
         *self.counts.entry(request.path.clone()).or_default() += 1;
         self.requests.push(request.clone());
         let fault = self
@@ -283,21 +288,21 @@ impl State {
                 let mut body: Value = serde_json::from_str(&answer.body).unwrap();
                 edit(&mut body);
                 answer.body = body.to_string();
-                Wire::Answer(answer)
+                Reply::Response(answer)
             }
-            None => Wire::Answer(self.answer(request)),
+            None => Reply::Response(self.answer(request)),
         }
     }
 
-    fn answer(&mut self, request: &Request) -> Answer {
+    fn answer(&mut self, request: &Request) -> Response {
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/.well-known/oauth-authorization-server") => {
-                Answer::json(200, &self.metadata())
+                Response::json(200, &self.metadata())
             }
-            ("GET", "/.well-known/jwks.json") => Answer::json(200, &Self::jwks()),
+            ("GET", "/.well-known/jwks.json") => Response::json(200, &Self::jwks()),
             ("POST", "/oauth/register") => self.register(request),
             // Nobody is logged in who is no browser: known and unknown clients get the same.
-            ("GET", "/oauth/authorize") => Answer::html(302).with("Location", "/login?next=%2F"),
+            ("GET", "/oauth/authorize") => Response::html(302).with("Location", "/login?next=%2F"),
             ("POST", "/oauth/token") => self.token(request),
             ("POST", "/oauth/revoke") => self.revoke(request),
             ("GET", "/oauth/userinfo") => self.userinfo(request),
@@ -305,7 +310,7 @@ impl State {
             ("GET", "/api/personal_api_keys/@current") => current_key(request),
             ("GET", "/api/projects") => projects(request),
             ("GET", "/api/users/@me") => self.me(request),
-            _ => Answer::html(404),
+            _ => Response::html(404),
         }
     }
 
@@ -332,7 +337,7 @@ impl State {
         }]})
     }
 
-    fn register(&mut self, request: &Request) -> Answer {
+    fn register(&mut self, request: &Request) -> Response {
         let body: Value = serde_json::from_str(&request.body).unwrap();
         let name = body["client_name"].as_str().unwrap().to_lowercase();
         if name.starts_with("posthog") || body.get("scope").is_some() {
@@ -340,19 +345,19 @@ impl State {
         }
         let client_id = self.mint("client");
         self.clients.push(client_id.clone());
-        Answer::json(
+        Response::json(
             201,
             &json!({"client_id": client_id, "redirect_uris": body["redirect_uris"]}),
         )
     }
 
-    fn authorize(&mut self, query: &str) -> Result<String, Answer> {
+    fn authorize(&mut self, query: &str) -> Result<String, Response> {
         let fields: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
         let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
         if !self.clients.contains(&field("client_id")) {
-            return Err(Answer::json(
+            return Err(Response::json(
                 400,
                 &json!({"error": "invalid_request", "error_description":
                     "No OAuth application is registered with this client_id in the US region."}),
@@ -374,7 +379,7 @@ impl State {
         Ok(format!("code={code}&state={}", field("state")))
     }
 
-    fn token(&mut self, request: &Request) -> Answer {
+    fn token(&mut self, request: &Request) -> Response {
         let field = |name: &str| request.field(name).unwrap_or_default();
         if !self.clients.contains(&field("client_id")) {
             return refusal(401, "invalid_client");
@@ -404,7 +409,7 @@ impl State {
         self.token_answer(family, &access, &refresh, code.nonce.as_deref())
     }
 
-    fn refresh(&mut self, token: &str, client_id: &str) -> Answer {
+    fn refresh(&mut self, token: &str, client_id: &str) -> Response {
         let now = self.clock.now();
         let Some(known) = self.refresh.get(token) else {
             return refusal(400, "invalid_grant");
@@ -438,7 +443,7 @@ impl State {
         access: &str,
         refresh: &str,
         nonce: Option<&str>,
-    ) -> Answer {
+    ) -> Response {
         let scope = &self.families[family].scope;
         let mut body = json!({
             "access_token": access,
@@ -454,7 +459,7 @@ impl State {
         if scope.contains("openid") {
             body["id_token"] = self.id_token(family, access, nonce).into();
         }
-        Answer::json(200, &body).with("Cache-Control", "no-store")
+        Response::json(200, &body).with("Cache-Control", "no-store")
     }
 
     fn id_token(&self, family: usize, access: &str, nonce: Option<&str>) -> String {
@@ -476,7 +481,7 @@ impl State {
         sign(&json!({"alg": "RS256", "kid": "test"}), &claims)
     }
 
-    fn revoke(&mut self, request: &Request) -> Answer {
+    fn revoke(&mut self, request: &Request) -> Response {
         let token = request.field("token").unwrap_or_default();
         if let Some(known) = self.refresh.get(&token) {
             let family = known.family;
@@ -492,7 +497,7 @@ impl State {
             }
         }
         self.access.remove(&token);
-        Answer {
+        Response {
             status: 200,
             headers: Vec::new(),
             body: String::new(),
@@ -505,34 +510,34 @@ impl State {
         }
     }
 
-    fn userinfo(&self, request: &Request) -> Answer {
+    fn userinfo(&self, request: &Request) -> Response {
         if !self.accepts(request.bearer.as_deref().unwrap_or_default()) {
             return unauthenticated();
         }
-        Answer::json(
+        Response::json(
             200,
             &json!({"sub": SUBJECT, "given_name": "Ada", "email": ""}),
         )
     }
 
     /// A token about itself; one that is not known gets a 403 without a body.
-    fn introspect(&self, request: &Request) -> Answer {
+    fn introspect(&self, request: &Request) -> Response {
         let bearer = request.bearer.clone().unwrap_or_default();
         if !self.accepts(&bearer) || request.field("token") != Some(bearer) {
-            return Answer {
+            return Response {
                 status: 403,
                 headers: Vec::new(),
                 body: String::new(),
             };
         }
-        Answer::json(
+        Response::json(
             200,
             &json!({"active": true, "token_type": "access_token", "scoped_teams": [21],
                 "scoped_organizations": []}),
         )
     }
 
-    fn me(&self, request: &Request) -> Answer {
+    fn me(&self, request: &Request) -> Response {
         let bearer = request.bearer.as_deref().unwrap_or_default();
         if bearer == "phx_projects" {
             return forbidden("user:read");
@@ -540,7 +545,7 @@ impl State {
         if bearer != "phx_right" && !self.accepts(bearer) {
             return unauthenticated();
         }
-        Answer::json(
+        Response::json(
             200,
             &json!({"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com"}),
         )
@@ -609,43 +614,45 @@ pub fn sign(header: &Value, claims: &Value) -> String {
 }
 
 /// `{"error": …}` as the token endpoint sends it.
-pub fn refusal(status: u16, error: &str) -> Answer {
-    Answer::json(status, &json!({"error": error}))
+pub fn refusal(status: u16, error: &str) -> Response {
+    Response::json(status, &json!({"error": error}))
 }
 
-fn unauthenticated() -> Answer {
-    Answer::json(
+fn unauthenticated() -> Response {
+    Response::json(
         401,
         &json!({"type": "authentication_error", "code": "authentication_failed",
             "detail": "Invalid access token.", "attr": null}),
     )
 }
 
-fn forbidden(scope: &str) -> Answer {
+fn forbidden(scope: &str) -> Response {
     let detail = format!("API key missing required scope '{scope}'");
-    Answer::json(
+    Response::json(
         403,
         &json!({"type": "authentication_error", "code": "permission_denied", "detail": detail,
             "attr": null}),
     )
 }
 
-fn projects(request: &Request) -> Answer {
+fn projects(request: &Request) -> Response {
     match request.bearer.as_deref() {
         Some("phx_right" | "phx_projects") => {
-            Answer::json(200, &json!({"next": null, "results": []}))
+            Response::json(200, &json!({"next": null, "results": []}))
         }
         _ => unauthenticated(),
     }
 }
 
-fn current_key(request: &Request) -> Answer {
+fn current_key(request: &Request) -> Response {
     match request.bearer.as_deref() {
-        Some("phx_right") => Answer::json(
+        Some("phx_right") => Response::json(
             200,
             &json!({"user_id": 7, "scopes": ["project:read", "query:read", "user:read"]}),
         ),
-        Some("phx_narrow") => Answer::json(200, &json!({"user_id": 7, "scopes": ["project:read"]})),
+        Some("phx_narrow") => {
+            Response::json(200, &json!({"user_id": 7, "scopes": ["project:read"]}))
+        }
         _ => unauthenticated(),
     }
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::harness::Harness;
 use crate::posthog::{Fault, Kind, refusal};
-use crate::server::Wire;
+use test_support::Reply;
 
 const TOKEN: &str = "/oauth/token";
 
@@ -61,7 +61,7 @@ async fn everything(harness: &Harness, said: &mut String) {
         .complete(&attempt, &forged)
         .await
         .unwrap_err());
-    let junk: fn() -> Wire = || Wire::Answer(refusal(400, "invalid_grant"));
+    let junk: fn() -> Reply = || Reply::Response(refusal(400, "invalid_grant"));
     harness.posthog.fail(TOKEN, 1, Fault::Before(junk));
     let response = harness.agree(&attempt);
     say(&response);
@@ -73,7 +73,7 @@ async fn everything(harness: &Harness, said: &mut String) {
     say(&harness.sign_in.complete(&attempt, &response).await);
     // Broken answers that hold real tokens.
     let halves: [Fault; 3] = [
-        Fault::After(Wire::Half),
+        Fault::After(Reply::Half),
         Fault::Edit(|body| body["access_token"] = serde_json::json!([body["access_token"]])),
         Fault::Edit(|body| body["token_type"] = body["refresh_token"].clone()),
     ];

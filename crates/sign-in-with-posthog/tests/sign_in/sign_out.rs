@@ -5,7 +5,7 @@ use tokio::task::JoinHandle;
 
 use crate::harness::Harness;
 use crate::posthog::{Fault, Kind, refusal};
-use crate::server::Wire;
+use test_support::Reply;
 
 const TOKEN: &str = "/oauth/token";
 const REVOKE: &str = "/oauth/revoke";
@@ -56,7 +56,7 @@ async fn rule_v1_a_revocation_that_fails_is_not_shown() {
     let connection = harness.connect().await;
     harness
         .posthog
-        .fail(REVOKE, 2, Fault::Before(|| Wire::Close));
+        .fail(REVOKE, 2, Fault::Before(|| Reply::Close));
     harness.sign_in.sign_out(&connection.id).await.unwrap();
 }
 
@@ -256,7 +256,9 @@ async fn refresh_without_lock(
     harness: &Harness,
     connection: &Connection,
 ) -> JoinHandle<Result<AccessToken, SessionError>> {
-    harness.posthog.fail(TOKEN, 1, Fault::Before(|| Wire::Hang));
+    harness
+        .posthog
+        .fail(TOKEN, 1, Fault::Before(|| Reply::Hang));
     let refreshing = harness.another_program().session(&connection.id);
     let before = harness.posthog.count(TOKEN);
     let refresh = tokio::spawn(async move { refreshing.access_token().await });
@@ -279,7 +281,7 @@ async fn rule_v3_a_refresh_that_was_overtaken_by_a_sign_out_brings_nothing_back(
         // Nothing is revoked, so that the refresh succeeds.
         harness
             .posthog
-            .fail(REVOKE, 2, Fault::Before(|| Wire::Close));
+            .fail(REVOKE, 2, Fault::Before(|| Reply::Close));
         harness.sign_in.sign_out(&connection.id).await.unwrap();
         let error = refresh.await.unwrap().unwrap_err();
         assert!(
@@ -308,7 +310,7 @@ async fn rule_v3_a_refusal_counts_only_for_the_generation_that_was_used() {
         harness.leave(0);
         let refresh = refresh_without_lock(&harness, &connection).await;
         let new = harness.session(&connection).access_token().await.unwrap();
-        let spent = Fault::Before(|| Wire::Answer(refusal(400, "invalid_grant")));
+        let spent = Fault::Before(|| Reply::Response(refusal(400, "invalid_grant")));
         harness.posthog.fail(TOKEN, 1, spent);
         let followed = refresh.await.unwrap().unwrap();
         assert_eq!(followed.expose(), new.expose(), "{kind:?}");
