@@ -40,7 +40,7 @@ debug = false
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_example_signs_in_as_a_crate_of_its_own() {
     let program = build();
-    let posthog = PostHog::start(false).await;
+    let posthog = PostHog::start(false);
     let home = tempfile::tempdir().unwrap();
     let mut child = tokio::process::Command::new(program)
         .arg(&posthog.base)
@@ -88,7 +88,7 @@ fn build() -> PathBuf {
 
 /// Does what a browser does with the address to open, and returns the last page.
 async fn browse(start: &str) -> String {
-    let browser = posthog::client();
+    let browser = test_support::http::client();
     let started = browser.get(start).send().await.unwrap();
     let cookies: Vec<&str> = started
         .headers()
