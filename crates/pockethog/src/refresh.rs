@@ -9,17 +9,14 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::access;
-use crate::age;
 use crate::discovery::{Cause, Discovery, Failure, discover};
+use crate::live::due::{Due, Policy};
 use crate::notes::{self, Notes};
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
 use crate::preferences::Preferences;
 use crate::program::Program;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
-
-/// A list of projects older than this many seconds is read again.
-pub const DISCOVERY_SECONDS: i64 = 600;
 
 /// Why numbers could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -248,21 +245,17 @@ pub async fn home(
             Done::Found(Box::new((connection, found)))
         });
     };
+    let all = program.sign_in.connections().unwrap_or_default();
     let mut known = snapshots.projects()?;
     preferences.sort(&mut known);
-    for project in known.into_iter().filter(|project| wanted(project)) {
+    known.retain(|project| wanted(project));
+    let due = Due::of_home(snapshots, &all, known, Policy::on_request(Timestamp::now()))?;
+    let resting: HashSet<ProjectKey> = due.resting.into_iter().collect();
+    for project in due.numbers {
         ask(&mut work, &mut asked, project);
     }
-    let now = Timestamp::now();
-    let all = program.sign_in.connections().unwrap_or_default();
-    for connection in connections.iter().filter(|known| known.is_active()) {
-        let known = snapshots.discovery(&connection.id)?;
-        let fresh = known.is_some_and(|known| {
-            !age::is_at_least(known.found_at, DISCOVERY_SECONDS, now)
-                && known.failures.is_empty()
-                && !access::is_outdated(&known, connection, &all, now)
-        });
-        if !fresh {
+    for connection in connections {
+        if due.lists.contains(&connection.id) {
             list(&mut work, connection);
         }
     }
@@ -307,7 +300,8 @@ pub async fn home(
                     keep_discovery(program, snapshots, &connection.id, &found)?;
                     let mut new = found.projects;
                     preferences.sort(&mut new);
-                    for project in new.into_iter().filter(|project| wanted(project)) {
+                    new.retain(|project| wanted(project) && !resting.contains(&project.key));
+                    for project in new {
                         ask(&mut work, &mut asked, project);
                     }
                     tell(snapshots, Event::Discovered);

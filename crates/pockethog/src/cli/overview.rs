@@ -20,6 +20,7 @@ use crate::age;
 use crate::charts::blocks;
 use crate::discovery::Failure;
 use crate::format::{ago, arrow, counted, grouped};
+use crate::live::due::Policy;
 use crate::overview::{Change, Counts, Part, Period, Range, Today, Total, change_percent};
 use crate::preferences::Preferences;
 use crate::program::Program;
@@ -248,8 +249,20 @@ async fn read_range(
     let connections = program.active_connections()?;
     let now = Timestamp::now();
     let connections = &connections;
-    let mut answers: FuturesUnordered<_> = projects
-        .iter()
+    let policy = Policy::on_request(now);
+    let view = View::Period(range);
+    let mut due = Vec::with_capacity(projects.len());
+    for project in projects {
+        let owner = connections
+            .iter()
+            .find(|known| known.id == project.connection);
+        let trouble = snapshots.trouble(&project.key, view)?;
+        if owner.is_some_and(|owner| policy.view(None, trouble.as_ref(), owner) == 0) {
+            due.push(project);
+        }
+    }
+    let mut answers: FuturesUnordered<_> = due
+        .into_iter()
         .map(|project| async move {
             let connection = connections
                 .iter()
@@ -265,7 +278,7 @@ async fn read_range(
         match answer {
             Some((project, Ok(period))) => snapshots.put(&project.key, &period)?,
             Some((project, Err(error))) => {
-                snapshots.put_trouble(&project.key, View::Period(range), &error.trouble(now))?;
+                snapshots.put_trouble(&project.key, view, &error.trouble(now))?;
             }
             None => {}
         }
@@ -290,9 +303,11 @@ impl<'a> Line<'a> {
         let now = Timestamp::now();
         let trouble = match owner.and_then(|owner| access::trouble(owner, now)) {
             Some(ended) => Some(ended),
-            None => snapshots
-                .trouble(&project.key, view)?
-                .filter(|trouble| age::is_since_second(trouble.at, started, now)),
+            None => snapshots.trouble(&project.key, view)?.filter(|trouble| {
+                // It was not asked for again before the time that PostHog has named.
+                let rests = trouble.retry_at.is_some_and(|at| at > started);
+                rests || age::is_since_second(trouble.at, started, now)
+            }),
         };
         let old = numbers
             .measured_at()

@@ -10,10 +10,10 @@ use tokio::runtime::Runtime;
 use super::console::{CliError, Console, Exit, TimeIsUp};
 use crate::age;
 use crate::discovery::{Cause, Failure};
+use crate::live::due::LIST_SECONDS;
 use crate::overview::{Period, Today};
 use crate::program::Program;
 use crate::project::Project;
-use crate::refresh::DISCOVERY_SECONDS;
 use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
 
 /// How long a token that is being renewed may take once a run's time is over. PostHog takes a spent refresh token
@@ -133,7 +133,7 @@ pub(super) fn unread_lists(
 }
 
 /// Lists of projects younger than this need not be read again for an overview.
-pub(super) const OLD_LISTS: i64 = DISCOVERY_SECONDS;
+pub(super) const OLD_LISTS: i64 = LIST_SECONDS;
 
 #[cfg(test)]
 mod tests {

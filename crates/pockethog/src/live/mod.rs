@@ -3,8 +3,11 @@
 //! A page, a terminal or a window reads from [`Live`] and draws; it never waits for PostHog. It says what it
 //! looks at ([`Refresher::watch`]), and hears of each [`Change`] ([`Live::subscribe`]).
 
+#[cfg(test)]
+mod alike;
 mod cache;
 mod change;
+pub mod due;
 mod refresher;
 mod status;
 

@@ -26,6 +26,8 @@ use tokio::time::Instant;
 
 use self::answer::{Answer, Done, Verdict, Why, ask, judge, store};
 use self::clocks::Clocks;
+#[cfg(test)]
+pub(super) use self::plan::due_of_home;
 use self::plan::{Job, Plan, plan};
 use super::{Change, Live, Status, lock};
 use crate::age;

@@ -9,14 +9,11 @@ use super::content::{self, Content, Numbers, Row, State};
 use super::{Asked, Request, Which};
 use crate::access;
 use crate::age;
+use crate::live::due::Policy;
 use crate::notes::Notes;
 use crate::preferences::{Preferences, Scheme};
 use crate::project::{Project, ProjectKey};
-use crate::refresh::DISCOVERY_SECONDS;
 use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots, Trouble, View};
-
-/// After a bad moment nobody asks again for this many seconds, however many widgets there are.
-const PAUSE_SECONDS: i64 = 60;
 
 /// Puts together what is known.
 pub(super) fn compose(
@@ -140,7 +137,7 @@ impl Known {
         if let [row] = content.rows.as_slice() {
             content.scheme = scheme_of(asked.preferences, row);
         }
-        content.old_lists = self.old_lists(asked, connections, now);
+        content.old_lists = self.old_lists(policy(asked, now), connections);
         // Names and empty lists cannot wait for the next time.
         let list_decides = self.unknown.is_some() || content.rows.is_empty();
         content.undiscovered.clone_from(&content.old_lists);
@@ -199,9 +196,10 @@ impl Known {
             content.is_stale(numbers.measured_at)
                 && !age::is_since(numbers.measured_at, asked.started, content.now)
         });
-        let resting = trouble
-            .as_ref()
-            .is_some_and(|trouble| rests(trouble, asked, content.now));
+        let measured = numbers.as_ref().map(|numbers| numbers.measured_at);
+        let is_due = connection.is_none_or(|connection| {
+            policy(asked, content.now).view(measured, trouble.as_ref(), connection) == 0
+        });
         let state = match (&ended, old, &trouble, &numbers) {
             (Some(_), ..) => State::SignedOut,
             (None, true, Some(trouble), _) => State::of(trouble.cause),
@@ -215,7 +213,7 @@ impl Known {
                 let base = known.host.base_url().as_str().trim_end_matches('/');
                 format!("{base}/project/{}/web", project.key.id)
             }),
-            due: ended.is_none() && old && !resting,
+            due: ended.is_none() && is_due,
             notes: std::mem::take(&mut self.notes),
             numbers,
             trouble,
@@ -225,51 +223,26 @@ impl Known {
         }
     }
 
-    /// The Connections whose projects were never listed, or long ago.
-    fn old_lists(
-        &self,
-        asked: &Asked<'_>,
-        connections: &[Connection],
-        now: Timestamp,
-    ) -> HashSet<ConnectionId> {
-        let is_old = |connection: &Connection, found: &KnownDiscovery| {
-            if access::is_outdated(found, connection, connections, now) {
-                return true;
-            }
-            let healing = found.failures.iter().any(|failure| failure.transient);
-            let limit = if healing {
-                PAUSE_SECONDS
-            } else {
-                DISCOVERY_SECONDS
-            };
-            age::is_at_least(found.found_at, limit, now)
-                && !age::is_since_second(found.found_at, asked.started, now)
-        };
+    /// The Connections whose list of projects is due.
+    fn old_lists(&self, policy: Policy, connections: &[Connection]) -> HashSet<ConnectionId> {
         active(connections)
             .filter(|connection| {
                 let found = self.discoveries.get(&connection.id);
-                found.is_none_or(|found| is_old(connection, found))
+                policy.list(found, connection, connections) == 0
             })
             .map(|connection| connection.id.clone())
             .collect()
     }
 }
 
-/// Whether it is too early to ask for a project again. What PostHog said about one does not hold others up.
-fn rests(trouble: &Trouble, asked: &Asked<'_>, now: Timestamp) -> bool {
-    if age::trusted(trouble.at, now).is_none() {
-        return false;
-    }
-    if trouble.at >= asked.started || trouble.retry_at.is_some_and(|until| until > now) {
-        return true;
-    }
+/// What is due for this request. What this process has asked for it does not ask for again.
+fn policy(asked: &Asked<'_>, now: Timestamp) -> Policy {
     let max_age = i64::try_from(asked.request.max_age.as_secs()).unwrap_or(i64::MAX);
-    let pause = if trouble.transient {
-        max_age.min(PAUSE_SECONDS)
-    } else {
-        max_age
+    let policy = match max_age {
+        0 => Policy::on_request(now),
+        _ => Policy::new(now, max_age),
     };
-    !age::is_at_least(trouble.at, pause, now)
+    policy.in_run_since(asked.started)
 }
 
 /// The state of it all, with its sentence.

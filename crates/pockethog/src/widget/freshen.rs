@@ -298,8 +298,12 @@ impl<'a> Refresh<'a> {
                     projects: Vec::new(),
                     failures: vec![failure],
                 };
-                self.snapshots
-                    .put_discovery(&connection.id, &nothing, trouble.at)?;
+                refresh::keep_discovery(
+                    &self.program,
+                    &mut self.snapshots,
+                    &connection.id,
+                    &nothing,
+                )?;
             }
         }
         for row in asked.rows.iter().filter(|row| row.due) {

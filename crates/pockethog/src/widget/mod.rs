@@ -155,3 +155,35 @@ impl Asked<'_> {
         }
     }
 }
+
+/// What is due of the total of all projects.
+#[cfg(test)]
+pub(crate) fn due_of_total(
+    folders: &Folders,
+    connections: &[sign_in_with_posthog::Connection],
+    snapshots: &Snapshots,
+    max_age: Duration,
+) -> (
+    std::collections::HashSet<sign_in_with_posthog::ConnectionId>,
+    std::collections::HashSet<ProjectKey>,
+) {
+    let request = Request {
+        which: Which::Total,
+        range: None,
+        max_age,
+        patience: Duration::ZERO,
+        offline: false,
+    };
+    let asked = Asked {
+        folders,
+        request: &request,
+        resolve: &|_, _, _| Err(String::new()),
+        preferences: &Preferences::default(),
+        started: Timestamp::now(),
+        remarks: RefCell::default(),
+    };
+    let content = compose::compose(&asked, Some(snapshots), connections);
+    let due = content.rows.iter().filter(|row| row.due);
+    let due = due.map(|row| row.project.key.clone()).collect();
+    (content.old_lists, due)
+}

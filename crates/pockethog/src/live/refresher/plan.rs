@@ -8,21 +8,16 @@ use jiff::Timestamp;
 use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::Interest;
-use crate::age;
-use crate::discovery::Cause;
+use crate::live::due::Policy;
 use crate::live::{Board, Change, Live, StoredError, lock};
 use crate::notes::Notes;
 use crate::overview::{Breakdowns, Period, Range, Today};
 use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};
-use crate::refresh::DISCOVERY_SECONDS;
 use crate::snapshot::{Snapshots, Stamp, Trouble, View, Viewed};
 
 /// What nobody sees, but counts into the total, is read this often, in seconds.
 const UNSEEN_SECONDS: i64 = 900;
-
-/// What PostHog refuses for good is asked again this often, in seconds: permissions change.
-const REFUSED_SECONDS: i64 = 600;
 
 /// While a page is open, what other programs wrote is looked for this often.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
@@ -63,17 +58,30 @@ pub(super) fn plan(
     stamp: Option<Stamp>,
     under_way: &HashSet<Job>,
 ) -> Result<Plan, StoredError> {
+    plan_of(live, &live.connections()?, interests, stamp, under_way)
+}
+
+/// Lists what is due of these Connections, of which ended ones are part.
+fn plan_of(
+    live: &Live,
+    all: &[Connection],
+    interests: &[Interest],
+    stamp: Option<Stamp>,
+    under_way: &HashSet<Job>,
+) -> Result<Plan, StoredError> {
     let (preferences, _) = live.preferences();
-    let connections: HashMap<ConnectionId, Connection> = live
-        .connections()?
-        .into_iter()
-        .filter(Connection::is_active)
-        .map(|connection| (connection.id.clone(), connection))
+    let connections: HashMap<ConnectionId, Connection> = all
+        .iter()
+        .filter(|connection| connection.is_active())
+        .map(|connection| (connection.id.clone(), connection.clone()))
         .collect();
     live.refresher().note_sign_ins(connections.values());
+    let now = Timestamp::now();
     let mut maker = Maker {
-        now: Timestamp::now(),
+        now,
         cadence: cadence(&preferences),
+        policy: Policy::new(now, cadence(&preferences)),
+        all,
         stretched: HashMap::new(),
         live,
         connections: &connections,
@@ -84,11 +92,11 @@ pub(super) fn plan(
     };
     if !interests.is_empty() {
         let board = live.board()?;
-        let now = live.snapshots().stamp()?;
-        if stamp.is_some_and(|then| now.others_wrote_since(then)) {
+        let written = live.snapshots().stamp()?;
+        if stamp.is_some_and(|then| written.others_wrote_since(then)) {
             tell_all(live, interests);
         }
-        maker.plan.stamp = Some(now);
+        maker.plan.stamp = Some(written);
         for (id, connection) in &connections {
             let found = live.snapshots().discovery(id)?;
             maker.discovery(connection, found.as_ref());
@@ -231,6 +239,9 @@ fn stretch(
 struct Maker<'a> {
     now: Timestamp,
     cadence: i64,
+    policy: Policy,
+    /// All Connections, ended ones too.
+    all: &'a [Connection],
     /// How far the cadence of visible and of other projects is stretched, by purse.
     stretched: HashMap<Purse, (i64, i64)>,
     live: &'a Live,
@@ -248,19 +259,9 @@ impl Maker<'_> {
         connection: &Connection,
         found: Option<&crate::snapshot::KnownDiscovery>,
     ) {
-        let due = match found {
-            None => 0,
-            Some(found) if found.is_before(connection) => 0,
-            Some(found) => {
-                let transient = found.failures.iter().any(|failure| failure.transient);
-                let patience = match transient {
-                    true if self.down.contains(&connection.id) => 0,
-                    true => self.cadence,
-                    false => DISCOVERY_SECONDS,
-                };
-                self.left(found.found_at, patience)
-            }
-        };
+        let due = self
+            .policy_of(&connection.id)
+            .list(found, connection, self.all);
         let job = Job::Discover(connection.id.clone());
         self.put(job, &connection.id, None, due);
     }
@@ -285,7 +286,6 @@ impl Maker<'_> {
         if !connection.grant.scopes.allows(scope_of(view)) {
             return;
         }
-        let trouble = trouble.filter(|trouble| !trouble.is_before(connection));
         let (seen, unseen) = self
             .stretched
             .get(&purse(project))
@@ -296,21 +296,8 @@ impl Maker<'_> {
         } else {
             self.cadence.max(UNSEEN_SECONDS).max(unseen)
         };
-        let mut due = measured.map_or(0, |measured| self.left(measured, cadence));
-        if let Some(trouble) = trouble {
-            let patience = match trouble.transient {
-                true if self.down.contains(&project.connection) => 0,
-                true => cadence.min(self.cadence),
-                false => REFUSED_SECONDS,
-            };
-            due = due.max(self.left(trouble.at, patience));
-            // PostHog has said when: to this program or to another one.
-            if trouble.cause == Cause::Throttled
-                && let Some(retry_at) = trouble.retry_at
-            {
-                due = due.max(retry_at.as_second() - self.now.as_second());
-            }
-        }
+        let policy = self.policy_of(&project.connection).with_max_age(cadence);
+        let mut due = policy.view(measured, trouble, connection);
         if view != View::Notes {
             let client = self.live.program().client(connection);
             let rest = client.pace().rest_of(project.key.id).as_secs_f64().ceil();
@@ -319,17 +306,23 @@ impl Maker<'_> {
             due = due.max(rest);
         }
         let job = Job::Read(project.key.clone(), view);
-        let old = measured.is_none_or(|measured| self.left(measured, 3 * cadence) == 0);
-        if view == View::Today && due == 0 && old && !self.seen.contains(&job) {
+        if view == View::Today
+            && due == 0
+            && policy.is_behind(measured)
+            && !self.seen.contains(&job)
+        {
             self.plan.behind.push(project.key.clone());
         }
         let connection = project.connection.clone();
         self.put(job, &connection, Some(project.clone()), due);
     }
 
-    /// Seconds until something of `at` is older than `patience`. What a clock that was ahead noted is due.
-    fn left(&self, at: Timestamp, patience: i64) -> i64 {
-        age::seconds(at, self.now).map_or(0, |age| (patience - age).max(0))
+    /// What a connection that does not answer has failed at is due as soon as it may be tried again.
+    fn policy_of(&self, connection: &ConnectionId) -> Policy {
+        match self.down.contains(connection) {
+            true => self.policy.without_pause(),
+            false => self.policy,
+        }
     }
 
     fn put(&mut self, job: Job, connection: &ConnectionId, project: Option<Project>, due: i64) {
@@ -379,4 +372,23 @@ fn measured_at(
         View::Breakdowns(_) => of::<Breakdowns>(snapshots, key, view),
         View::Notes => of::<Notes>(snapshots, key, view),
     }
+}
+
+/// What is due of a home with these Connections whose `visible` projects are looked at.
+#[cfg(test)]
+pub(in crate::live) fn due_of_home(
+    live: &Live,
+    all: &[Connection],
+    visible: Vec<ProjectKey>,
+) -> (HashSet<ConnectionId>, HashSet<ProjectKey>) {
+    let home = [Interest::Home(visible)];
+    let plan = plan_of(live, all, &home, None, &HashSet::new()).expect("Snapshots in memory");
+    let mut due = (HashSet::new(), HashSet::new());
+    for (job, ..) in plan.jobs {
+        match job {
+            Job::Discover(connection) => due.0.insert(connection),
+            Job::Read(key, _) => due.1.insert(key),
+        };
+    }
+    due
 }
