@@ -68,8 +68,8 @@ pub(crate) async fn look_up(
     })
 }
 
-/// What an old version of PostHog reveals: that it accepts the key, perhaps whose it is, and what it reaches. Its scopes
-/// stay unknown.
+/// What an old version of PostHog reveals: that it accepts the key, perhaps whose it is, and what it reaches. Its
+/// scopes stay unknown.
 async fn look_up_at_old_host(
     http: &reqwest::Client,
     host: &Host,

@@ -6,8 +6,8 @@
 //! PostHog. The callback takes no response without that cookie. A response from any other browser, with
 //! another person's account or with an error, changes nothing.
 //!
-//! If another user opens the start address first, the person's own browser is the second and shows a warning. The cookie
-//! of the first one is void from then on.
+//! If another user opens the start address first, the person's own browser is the second and shows a warning. The
+//! cookie of the first one is void from then on.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,8 +1,8 @@
 //! The response that the browser brings back, parsed strictly.
 //!
-//! A response comes from the one-shot listener, from a program's own web server, or from an address that a person pasted.
-//! Which Attempt it belongs to is decided by [`crate::Attempt::accepts`] and, for a response that a browser brings,
-//! [`crate::Attempt::accepts_from_browser`].
+//! A response comes from the one-shot listener, from a program's own web server, or from an address that a person
+//! pasted. Which Attempt it belongs to is decided by [`crate::Attempt::accepts`] and, for a response that a browser
+//! brings, [`crate::Attempt::accepts_from_browser`].
 
 use std::fmt;
 
@@ -19,23 +19,23 @@ const LONGEST_QUERY: usize = 8 * 1024;
 #[non_exhaustive]
 pub enum CallbackError {
     /// It holds both a code and an error.
-    #[error("PostHog's answer holds both a code and an error, so it is not used")]
+    #[error("PostHog's response contains both a code and an error, so it is not used")]
     CodeAndError,
     /// A parameter occurs twice.
-    #[error("PostHog's answer holds {0} twice, so it is not used")]
+    #[error("PostHog's response contains {0} twice, so it is not used")]
     Duplicate(&'static str),
     /// It holds neither a code nor an error.
-    #[error("this address holds no answer from PostHog")]
+    #[error("this address contains no response from PostHog")]
     Empty,
     /// The issuer is not the one of the Attempt: the response comes from another server (RFC 9207).
-    #[error("this answer comes from another PostHog than the one you chose")]
+    #[error("this response comes from another PostHog than the one you chose")]
     IssuerMismatch,
     /// The server announces that it names its issuer, and did not (RFC 9207).
-    #[error("this answer does not say which PostHog it comes from, although it should")]
+    #[error("this response does not say which PostHog it comes from, although it should")]
     IssuerMissing,
     /// The pasted text is not a redirect address.
     #[error(
-        "this is not the address that the browser ended on; it starts with http://127.0.0.1 and holds code= and state="
+        "this is not the address that the browser ended on; that one starts with http://127.0.0.1 and contains code= and state="
     )]
     NotARedirectAddress,
     /// The browser is not the one that began the sign-in.
@@ -45,10 +45,10 @@ pub enum CallbackError {
     #[error("this sign-in was already finished or has timed out")]
     StateMismatch,
     /// `state` is missing.
-    #[error("this answer belongs to no sign-in")]
+    #[error("this response does not belong to a sign-in")]
     StateMissing,
     /// It is longer than any real response.
-    #[error("this is longer than any answer from PostHog")]
+    #[error("this is longer than any response from PostHog")]
     TooLong,
 }
 

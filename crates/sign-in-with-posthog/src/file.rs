@@ -21,8 +21,9 @@ const LOCK_POLL: Duration = Duration::from_millis(50);
 /// How long a virus scanner may hold a file.
 const SCANNER_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why a file could not be used. The message names the file, the step and the operating system's error, which is also the
-/// source. Remedies depend on it: free disk space, correct permissions, or remove what is in the file's place.
+/// Why a file could not be used. The message names the file, the step and the operating system's error, which is
+/// also the source. Remedies depend on it: free disk space, correct permissions, or remove what is in the file's
+/// place.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {doing}: {source}", path.display())]
 pub struct FileError {

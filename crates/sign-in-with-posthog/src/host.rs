@@ -1,7 +1,7 @@
 //! A PostHog instance: US Cloud, EU Cloud, or one self-hosted base address.
 //!
-//! A Host is an OAuth issuer: everything that is sent to PostHog goes to an address built from it. What a person types is
-//! parsed into a Host here, once, or refused with what to write instead.
+//! A Host is an OAuth issuer: everything that is sent to PostHog goes to an address built from it. What a person
+//! types is parsed into a Host here, once, or refused with what to write instead.
 
 use std::fmt;
 

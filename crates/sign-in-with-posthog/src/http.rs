@@ -70,7 +70,7 @@ pub enum NoAnswer {
         source: RequestError,
     },
     /// The response is longer than any response of this kind. The request may have taken effect.
-    #[error("{host} sent an answer longer than any of this kind")]
+    #[error("{host} sent a response that is too long, so it was not used")]
     TooLong {
         /// The name of the host.
         host: String,

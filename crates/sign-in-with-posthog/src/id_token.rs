@@ -18,8 +18,8 @@ const EXPIRY_LEEWAY: i64 = 120;
 /// Seconds that the time of issue may differ from this device's clock.
 const ISSUED_LEEWAY: i64 = 600;
 
-/// Which check of an `id_token` failed. The user has to sign in again; where the clock or a server's settings are wrong, the
-/// message says so.
+/// Which check of an `id_token` failed. The user has to sign in again; where the clock or a server's settings are
+/// wrong, the message says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdTokenError {

@@ -25,28 +25,29 @@
 //!
 //! # Where things are stored
 //!
-//! [`Config::folder`] holds the list of Connections, without secrets, and lock files. Tokens and API keys are in the
-//! operating system's keychain or, without one, in encrypted files in that folder. Their key is in another folder, bound to
-//! the device: a copy of the folder opens nothing on another device.
+//! [`Config::folder`] holds the list of Connections, without secrets, and lock files. Tokens and API keys are in
+//! the operating system's keychain or, without one, in encrypted files in that folder. Their key is in another
+//! folder, bound to the device: a copy of the folder opens nothing on another device.
 //!
 //! # When a session ends
 //!
-//! A session ends if PostHog says `invalid_grant` for the refresh token in use, if a refresh returns fewer scopes than
-//! were granted, if PostHog refuses an API key, if the stored record is lost or outdated, and by [`SignIn::sign_out`]. It
-//! does not end because of a network failure, an overloaded server, a captive portal, a lost response, a full disk or a
-//! crash. [`SessionError::is_transient`] tells the two apart.
+//! A session ends if PostHog says `invalid_grant` for the refresh token in use, if a refresh returns fewer scopes
+//! than were granted, if PostHog refuses an API key, if the stored record is lost or outdated, and by
+//! [`SignIn::sign_out`]. It does not end because of a network failure, an overloaded server, a captive portal, a
+//! lost response, a full disk or a crash. [`SessionError::is_transient`] tells the two apart.
 //!
 //! # HTTP and TLS
 //!
 //! Without [`Config::http`] the crate builds a client with reqwest and rustls. If the process has no default
-//! [`CryptoProvider`](https://docs.rs/rustls/latest/rustls/crypto/struct.CryptoProvider.html) for rustls, ring is installed
-//! as the default; install another one before to replace it. A program that shares its client with this crate builds it
-//! from the [`reqwest`] that is exported here, and lets it follow no redirects.
+//! [`CryptoProvider`](https://docs.rs/rustls/latest/rustls/crypto/struct.CryptoProvider.html) for rustls, ring is
+//! installed as the default; install another one before to replace it. A program that shares its client with this
+//! crate builds it from the [`reqwest`] that is exported here, and lets it follow no redirects.
 //!
 //! # Errors
 //!
-//! The message of each error is a whole sentence for people that says what happened and what to do. The cause is kept as
-//! a type: as a field, or as the [source](std::error::Error::source). No error holds a token, a code or an API key.
+//! The message of each error is a whole sentence for people that says what happened and what to do. The cause is
+//! kept as a type: as a field, or as the [source](std::error::Error::source). No error holds a token, a code or an
+//! API key.
 
 mod api_key;
 mod attempt;
@@ -113,3 +114,8 @@ pub use token::AccessToken;
 pub use token_endpoint::TokenError;
 pub use token_set::EARLY_SECONDS;
 pub use vault::{KeychainError, VaultChoice, VaultError};
+
+/// The example of the README is compiled with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,5 +1,5 @@
-//! Authorization server metadata (RFC 8414). It is used only if the issuer is the Host, if all endpoints are at the same
-//! origin, and if PKCE with S256 is offered (rules B1 and B2).
+//! Authorization server metadata (RFC 8414). It is used only if the issuer is the Host, if all endpoints are at the
+//! same origin, and if PKCE with S256 is offered (rules B1 and B2).
 
 use serde::Deserialize;
 use url::Url;

@@ -37,7 +37,7 @@ impl Peer {
     }
 
     /// Whether this system reveals who owns a connection.
-    pub fn is_told_here() -> bool {
+    pub fn is_known_here() -> bool {
         cfg!(target_os = "linux")
     }
 }

@@ -1,10 +1,11 @@
 //! Hands out valid access tokens for a Connection, refreshing when due.
 //!
-//! The refresh is a transaction under a lock that is shared by all processes. The decision to refresh is made under the
-//! lock, after reading the record again. The new tokens are stored in the Vault before any caller gets them. The
-//! transaction runs in a task of its own, so that a caller that is dropped cannot interrupt it between PostHog's response
-//! and the write. The lock is held until the write is done, even if the runtime shuts down, and
-//! [`crate::SignIn::close`] lets a process end after its refreshes. No refresh token is held outside the transaction.
+//! The refresh is a transaction under a lock that is shared by all processes. The decision to refresh is made under
+//! the lock, after reading the record again. The new tokens are stored in the Vault before any caller gets them.
+//! The transaction runs in a task of its own, so that a caller that is dropped cannot interrupt it between
+//! PostHog's response and the write. The lock is held until the write is done, even if the runtime shuts down, and
+//! [`crate::SignIn::close`] lets a process end after its refreshes. No refresh token is held outside the
+//! transaction.
 //!
 //! Only three things end a session here: `invalid_grant` for the generation that was used, a refresh with fewer scopes
 //! than were granted, and a sign-out. Everything else is temporary.

@@ -46,7 +46,7 @@ pub enum TokenError {
     /// A response with status 200 that holds no usable tokens.
     ///
     /// A retry can succeed, since a proxy may have changed the response.
-    #[error("PostHog's answer with the tokens {0}")]
+    #[error("PostHog's token response {0}; try again")]
     BadAnswer(&'static str),
     /// PostHog is overloaded or restarting: 429, 5xx.
     ///
@@ -71,12 +71,14 @@ pub enum TokenError {
         description: String,
     },
     /// `invalid_grant`: the code or the refresh token is no longer valid. The user has to sign in again.
-    #[error("PostHog no longer accepts it (invalid_grant)")]
+    #[error("PostHog no longer accepts this sign-in (invalid_grant); start again")]
     InvalidGrant,
     /// Something between this device and PostHog responded, with this status: a captive portal, a proxy.
     ///
     /// A retry can succeed in another network.
-    #[error("something other than PostHog answered ({0})")]
+    #[error(
+        "a proxy or a network's sign-in page answered in place of PostHog (status {0}); try again in another network"
+    )]
     NotPostHog(u16),
     /// There was no response; see there.
     #[error(transparent)]

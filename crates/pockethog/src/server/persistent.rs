@@ -65,7 +65,7 @@ impl Persistent {
         let port = document.port;
         let kept = Mount::parse(&document.mount).zip(Secret::parse(&document.page_key));
         if let Some((mount, page_key)) = kept
-            && Peer::is_told_here()
+            && Peer::is_known_here()
         {
             return Ok(Self {
                 port,

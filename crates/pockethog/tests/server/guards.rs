@@ -293,7 +293,7 @@ async fn pages_are_below_a_path_that_no_other_server_of_the_machine_knows() {
     }
     // A person who types the address is led on, if the system says that it is the owner.
     let answer = root("none").await.unwrap();
-    if Peer::is_told_here() {
+    if Peer::is_known_here() {
         assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
         assert_eq!(crate::desk::location(&answer), "/settings");
     } else {
@@ -372,10 +372,10 @@ async fn a_cookie_outlives_the_app_where_the_system_says_whose_the_browser_is() 
     let other = App::start(elsewhere.path(), us, eu).await;
     std::mem::replace(&mut desk.app, other).end().await;
     let again = App::start(desk.home.path(), us, eu).await;
-    assert_eq!(again.address("/settings") == before, Peer::is_told_here());
+    assert_eq!(again.address("/settings") == before, Peer::is_known_here());
     let bookmark = again.browser.get(again.address("/settings"));
     let answer = bookmark.header("cookie", &cookie).send().await.unwrap();
-    assert_eq!(answer.status().is_success(), Peer::is_told_here());
+    assert_eq!(answer.status().is_success(), Peer::is_known_here());
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::vault::VaultError;
 #[non_exhaustive]
 pub enum ApiKeyError {
     /// The response is not one of PostHog's: another server, or a proxy in between. Check the address.
-    #[error("{host} answered in a way that is not PostHog's ({status})")]
+    #[error("{host} did not answer as PostHog does (status {status}); check the address")]
     BadAnswer {
         /// The Host.
         host: String,

@@ -1,8 +1,8 @@
 //! What a personal API key reaches, at servers that do not let it ask about itself.
 //!
-//! Such a key is tried on several endpoints, and the text of the refusals is read: it is for single projects, or for other
-//! organizations than the one that its person last opened in the web app. A key that is limited must not be stored as
-//! reaching everything.
+//! Such a key is tried on several endpoints, and the text of the refusals is read: it is for single projects, or
+//! for other organizations than the one that its person last opened in the web app. A key that is limited must not
+//! be stored as reaching everything.
 
 use std::collections::BTreeSet;
 

@@ -305,8 +305,8 @@ impl Session {
     }
 }
 
-/// How long to wait before the same token is sent again under the lock, if a retry is worth it: a response may have been
-/// lost, and within PostHog's grace period the same pair of tokens comes again.
+/// How long to wait before the same token is sent again under the lock, if a retry is worth it: a response may have
+/// been lost, and within PostHog's grace period the same pair of tokens comes again.
 fn wait_before_retry(error: &TokenError, tries: u32, elapsed: Duration) -> Option<Duration> {
     let wait = error
         .retry_after()
@@ -351,8 +351,8 @@ fn refusals_in_a_row(tokens: &TokenSet, now: i64) -> u32 {
     if soon { tokens.refusals + 1 } else { 0 }
 }
 
-/// Why refreshed tokens are not for the same account, by the `id_token` beside them (rule T8). An `id_token` that cannot be
-/// read is ignored: it is not needed here, and the tokens are.
+/// Why refreshed tokens are not for the same account, by the `id_token` beside them (rule T8). An `id_token` that
+/// cannot be read is ignored: it is not needed here, and the tokens are.
 fn foreign_id_token(old: &TokenSet, answer: &TokenResponse) -> Option<IdTokenError> {
     let issuer = old.issuer();
     let token = answer.id_token.as_ref()?.expose_secret();

@@ -1,8 +1,8 @@
 //! Records in sealed files, for devices without a keychain.
 //!
-//! The key is derived from the machine id and from a file of random bytes outside the program's folder. If the folder is
-//! copied, synced or restored to another device, nothing in it can be opened there. It does not protect against a program
-//! that runs as the same user; no file could.
+//! The key is derived from the machine id and from a file of random bytes outside the program's folder. If the
+//! folder is copied, synced or restored to another device, nothing in it can be opened there. It does not protect
+//! against a program that runs as the same user; no file could.
 
 use std::path::{Path, PathBuf};
 

@@ -52,7 +52,9 @@ pub enum VaultError {
     #[error("{0} was written by a newer version of this program; update this one")]
     Newer(String),
     /// The operating system gave no random bytes for this device's key, or the key was lost while in use.
-    #[error("this device gives no key to encrypt the sign-in with")]
+    #[error(
+        "no key for the encrypted file can be made on this device, so the sign-in cannot be stored"
+    )]
     NoDeviceKey,
     /// The bytes were sealed on another device.
     ///
@@ -91,7 +93,7 @@ pub enum KeychainError {
     #[error("it refuses the entry")]
     Refused,
     /// The thread that makes the calls has ended. A retry starts another one.
-    #[error("it stopped working")]
+    #[error("its thread has ended; try again")]
     Stopped,
     /// The thread that makes the calls could not be started.
     #[error("{0}")]

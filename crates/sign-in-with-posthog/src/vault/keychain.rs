@@ -1,9 +1,10 @@
 //! Records in the operating system's keychain.
 //!
-//! A keychain may wait without end for a person to unlock it, and a message bus may accept a connection and never reply.
-//! Every call is therefore made on a separate thread and given up after a deadline. A call that has not begun by then is
-//! never made, so that a queue that starts moving again cannot write a stale record. The step that a call was at shows the
-//! cause. A refusal is remembered for a minute (see `refusal`); until then the user is not prompted again.
+//! A keychain may wait without end for a person to unlock it, and a message bus may accept a connection and never
+//! reply. Every call is therefore made on a separate thread and given up after a deadline. A call that has not
+//! begun by then is never made, so that a queue that starts moving again cannot write a stale record. The step that
+//! a call was at shows the cause. A refusal is remembered for a minute (see `refusal`); until then the user is not
+//! prompted again.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -81,7 +81,7 @@ async fn no_answer_comes_in_time() {
 #[tokio::test]
 async fn the_answer_has_no_end() {
     heals(
-        "sent an answer longer than any of this kind",
+        "sent a response that is too long",
         |harness| {
             harness
                 .posthog
