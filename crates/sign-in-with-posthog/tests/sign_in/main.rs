@@ -11,6 +11,7 @@
 )]
 
 mod api_keys;
+mod begin;
 mod flow;
 mod harness;
 mod id_tokens;
