@@ -1,8 +1,10 @@
 //! Which endpoint an address names. Every address takes a trailing slash or none.
 
+use percent_encoding::percent_decode_str;
+
 use crate::endpoint::Endpoint;
 
-/// An address of the server, with what stands in its place-holders.
+/// An address of the server, with the values of its parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     AuthorizationServer,
@@ -40,7 +42,7 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    /// The route of a path as it stands in the request, percent-encoded.
+    /// The route of a path as the request has it, percent-encoded.
     pub(crate) fn of(path: &str) -> Self {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').unwrap_or(path);
@@ -140,24 +142,10 @@ impl Route {
     }
 }
 
-/// A part of a path without its percent-encoding; `None` where that is no UTF-8.
+/// A part of a path without its percent-encoding, unless that is not UTF-8.
 fn decoded(part: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escape = (*first == b'%')
-            .then(|| std::str::from_utf8(after.get(..2)?).ok())
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        if let Some(byte) = escape {
-            bytes.push(byte);
-            rest = after.get(2..).unwrap_or_default();
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).ok()
+    let decoded = percent_decode_str(part).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }
 
 #[cfg(test)]
