@@ -1,6 +1,7 @@
 //! Reads HogQL: PostHog's grammar, as far as one SELECT statement uses it.
 
 mod expression;
+mod forms;
 mod select;
 
 use crate::error::QueryError;
@@ -70,7 +71,7 @@ pub(crate) fn parse(text: &str) -> Result<QueryTree, QueryError> {
     Parser::new(text)?.whole()
 }
 
-/// True where a text is HogQL and has an OFFSET, however it is written.
+/// Whether a text is HogQL and has an OFFSET, however it is written.
 pub(crate) fn skips_rows(text: &str) -> bool {
     Parser::new(text).is_ok_and(|mut parser| parser.whole().is_ok() && parser.skips_rows)
 }

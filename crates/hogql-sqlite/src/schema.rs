@@ -1,4 +1,4 @@
-//! The tables that HogQL offers, and how each of their columns is read from what the store keeps.
+//! The tables that HogQL offers, and how each of their columns is read from the rows in SQLite.
 
 pub(crate) mod fill;
 
@@ -50,7 +50,7 @@ impl TableName {
         format!("(SELECT * FROM {table} WHERE {time} <= {})", schema.now)
     }
 
-    /// What `*` stands for.
+    /// The columns of `*`.
     pub(crate) fn columns(self) -> &'static [&'static str] {
         match self {
             Self::Events => &[
@@ -134,7 +134,7 @@ const PERSON: u8 = 2;
 const SESSION: u8 = 3;
 
 impl Schema<'_> {
-    /// The column that `chain` names in a table called `rows` in SQL; `None` where there is none.
+    /// The column that `chain` names in a table called `rows` in SQL; `None` if there is none.
     pub(crate) fn column(&self, table: TableName, rows: &str, chain: &[String]) -> Option<Sql> {
         let parts: Vec<&str> = chain.iter().map(String::as_str).collect();
         match table {

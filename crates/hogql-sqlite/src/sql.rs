@@ -8,11 +8,11 @@ use crate::types::{Kind, Type};
 pub(crate) struct Sql {
     pub(crate) text: String,
     pub(crate) ty: Type,
-    /// A cheaper expression that is equal exactly where this one is.
+    /// A cheaper expression that is equal exactly when this one is.
     pub(crate) key: Option<Key>,
-    /// The value, where it is known from the text of the query.
+    /// The value, if it is known from the text of the query.
     pub(crate) constant: Option<Constant>,
-    /// A column that stands outside of any aggregation and is not grouped by.
+    /// A column that is outside of any aggregation and is not grouped by.
     pub(crate) ungrouped: Option<String>,
     /// Whether an aggregation is inside.
     pub(crate) aggregates: bool,
@@ -20,7 +20,7 @@ pub(crate) struct Sql {
     pub(crate) windows: bool,
 }
 
-/// What stands for a value where only equality matters.
+/// What replaces a value if only equality matters.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Key {
     pub(crate) text: String,

@@ -22,7 +22,7 @@ pub(super) fn register(database: &Connection) -> Result<()> {
     database.create_aggregate_function("h_moment", 2, deterministic(), Moment)
 }
 
-/// A value that can be told from others.
+/// A value that can be compared with others for equality.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Key {
     Integer(i64),

@@ -28,7 +28,7 @@ pub(super) struct Plain {
     /// Fewest and most arguments.
     pub(super) arity: (usize, usize),
     pub(super) returns: Returns,
-    /// `None` is NULL. Not called where an argument is NULL: the result is NULL then.
+    /// `None` is NULL. Not called if an argument is NULL: the result is NULL then.
     pub(super) run: fn(&Arguments<'_, '_>) -> Option<Value>,
 }
 
@@ -57,7 +57,7 @@ pub(super) enum Returns {
     Text,
     /// What the first argument is.
     Same,
-    /// The type, or NULL also where no argument is.
+    /// The type, or NULL even if no argument is NULL.
     FloatOrNull,
     IntegerOrNull,
     UuidOrNull,
@@ -89,7 +89,7 @@ impl Arguments<'_, '_> {
         owned(self.raw(at))
     }
 
-    /// The argument as text; `""` where there is none.
+    /// The argument as text; `""` if there is none.
     pub(super) fn text(&self, at: usize) -> String {
         as_text(self.raw(at))
     }
@@ -174,8 +174,8 @@ pub(super) fn plain() -> impl Iterator<Item = &'static Plain> {
         .chain(arrays::FUNCTIONS)
 }
 
-/// Registers everything with a database: `words` are the texts of the dictionary, `seed` tells the
-/// identifiers of one project from those of another.
+/// Registers everything with a database: `words` are the texts of the dictionary, `seed` makes the
+/// identifiers of one project differ from those of another.
 pub(crate) fn register(
     database: &Connection,
     words: Vec<String>,

@@ -15,7 +15,7 @@ use super::{Arguments, deterministic};
 const EPOCH: Date = Date::constant(1970, 1, 1);
 
 pub(super) fn register(database: &Connection) -> rusqlite::Result<()> {
-    // Unit, count, instant, zone: the start of the stretch that the instant lies in.
+    // Unit, count, instant, zone: the start of the interval that contains the instant.
     let offsets = Offsets::default();
     database.create_scalar_function("h_start", 4, deterministic(), move |context| {
         let a = Arguments(context);
@@ -33,7 +33,7 @@ pub(super) fn register(database: &Connection) -> rusqlite::Result<()> {
         let offset = offsets.at(at, &zone);
         Ok(Some((at + offset).div_euclid(seconds) * seconds - offset))
     })?;
-    // Unit, count, days: the first day of the stretch that the day lies in.
+    // Unit, count, days: the first day of the interval that contains the day.
     database.create_scalar_function("h_start_day", 3, deterministic(), |context| {
         let a = Arguments(context);
         let day = a.integer(2).and_then(day);
@@ -183,7 +183,7 @@ fn day(days: i64) -> Option<Date> {
     EPOCH.checked_add(Span::new().try_days(days).ok()?).ok()
 }
 
-/// The first instant of a day, which is not midnight where the clock skips it.
+/// The first instant of a day, which is not midnight if the clock skips it.
 fn start_of_day(date: Date, zone: &TimeZone) -> Option<i64> {
     let start = date
         .to_zoned_datetime(zone.clone())
@@ -197,7 +197,7 @@ fn start_of_days(unit: &str, count: i64, at: &ZonedDateTime) -> Option<i64> {
     start_of_day(first_day(unit, count, at.date())?, at.time_zone())
 }
 
-/// The first day of the `count` days, weeks (from Monday), months … that `date` lies in.
+/// The first day of the `count` days, weeks (from Monday), months … that contain `date`.
 fn first_day(unit: &str, count: i64, date: Date) -> Option<Date> {
     let months = |months_each: i64| {
         let month = i64::from(date.year()) * 12 + i64::from(date.month()) - 1;
@@ -271,7 +271,7 @@ fn add(at: i64, count: i64, unit: &str, zone: &TimeZone) -> Option<i64> {
     )
 }
 
-/// The number of the unit that an instant lies in, counted from any start.
+/// The number of the unit that contains an instant, counted from any start.
 fn ordinal(unit: &str, at: &ZonedDateTime) -> Option<i64> {
     let local = at.timestamp().as_second() + i64::from(at.offset().seconds());
     let months = i64::from(at.year()) * 12 + i64::from(at.month()) - 1;
@@ -309,7 +309,7 @@ pub(crate) fn instant(text: &str, zone: &TimeZone) -> Option<i64> {
     )
 }
 
-/// An instant as PostHog answers it: with the zone's offset, `Z` where that is zero.
+/// An instant as PostHog writes it: with the zone's offset, `Z` if that is zero.
 pub(crate) fn instant_text(at: i64, zone: &TimeZone) -> Option<String> {
     let text = zoned(at, zone)?
         .strftime("%Y-%m-%dT%H:%M:%S%:z")
@@ -320,7 +320,7 @@ pub(crate) fn instant_text(at: i64, zone: &TimeZone) -> Option<String> {
     })
 }
 
-/// A day as PostHog answers it.
+/// A day as PostHog writes it.
 pub(crate) fn date_text(days: i64) -> Option<String> {
     day(days).map(|date| date.to_string())
 }

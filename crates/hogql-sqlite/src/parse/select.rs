@@ -58,7 +58,7 @@ impl Parser<'_> {
         Err(self.unexpected("SELECT"))
     }
 
-    /// True where a query begins, maybe inside further parentheses.
+    /// Whether a query begins here, maybe inside further parentheses.
     pub(super) fn is_query(&self) -> bool {
         let mut ahead = 0;
         while matches!(self.peek_at(ahead), TokenKind::Symbol("(")) {
@@ -191,7 +191,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `None` where no join follows; what was read has to be put back then.
+    /// `None` if no join follows; what was read has to be put back then.
     fn join_kind(&mut self) -> Result<Option<JoinKind>, QueryError> {
         self.keyword("global");
         let mut kind = JoinKind::Inner;
@@ -331,7 +331,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What stands between the parentheses of `OVER (…)`, the closing one included.
+    /// The content of `OVER (…)`, including the closing parenthesis.
     pub(super) fn window(&mut self) -> Result<Window, QueryError> {
         let mut window = Window::default();
         if self.keywords(&["partition", "by"]) {

@@ -30,7 +30,7 @@ impl Translator<'_> {
         Ok(Sql::new(days.to_string(), Type::plain(Kind::Date)))
     }
 
-    /// A zone that stands in the text, or else the project's.
+    /// The zone that is given in the text, or else the project's.
     pub(super) fn zone(&self, argument: Option<&Sql>) -> Result<String, QueryError> {
         let Some(argument) = argument else {
             return Ok(self.schema.zone.to_owned());
@@ -132,7 +132,7 @@ impl Translator<'_> {
         })
     }
 
-    /// The start of the hour, day, week … that an instant lies in.
+    /// The start of the hour, day, week … that contains an instant.
     pub(super) fn start(
         &mut self,
         unit: &str,

@@ -1,7 +1,7 @@
 //! From HogQL's tree to one SQL statement for SQLite.
 //!
 //! Every SELECT gives its columns the names `c0`, `c1`, …, so that no name of the user's meets SQLite's
-//! own rules for names. Common table expressions all stand in front of the whole statement.
+//! own rules for names. All common table expressions are at the beginning of the whole statement.
 
 #![allow(
     clippy::format_push_string,
@@ -17,10 +17,12 @@
 mod aggregate;
 mod call;
 mod expression;
+mod from;
 mod instants;
 mod refusals;
 mod scope;
 mod select;
+mod values;
 
 use std::collections::BTreeSet;
 
@@ -60,7 +62,7 @@ struct Relation {
 
 pub(super) struct Translator<'a> {
     schema: &'a Schema<'a>,
-    /// The constants of the placeholders; `None` where a text is only checked.
+    /// The constants of the placeholders; `None` if a text is only checked.
     values: Option<&'a Map<String, Value>>,
     /// `name AS (…)`, in the order in which they use one another.
     common: Vec<String>,

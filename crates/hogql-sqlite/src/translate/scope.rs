@@ -34,13 +34,23 @@ pub(super) struct Source {
     /// As SQL calls it.
     pub(super) rows: String,
     pub(super) kind: SourceKind,
-    /// True where an outer join may leave it out.
+    /// Whether an outer join may leave it out.
     pub(super) optional: bool,
 }
 
 pub(super) enum SourceKind {
     Table(TableName),
     Rows(Vec<OutputColumn>),
+}
+
+impl Source {
+    /// Whether `{filters}` may stand in the SELECT that reads from it: not for a subquery.
+    pub(super) fn takes_filters(&self) -> bool {
+        matches!(
+            self.kind,
+            SourceKind::Table(TableName::Events | TableName::Sessions)
+        )
+    }
 }
 
 impl Translator<'_> {
@@ -91,7 +101,7 @@ impl Translator<'_> {
         };
         if source.optional {
             column.ty.nullable = true;
-            // Columns that do not look at the row would be there even where the row is not.
+            // A column that does not read the row would have a value even if there is no row.
             if column.key.is_none() && !matches!(source.kind, SourceKind::Rows(_)) {
                 let present = match source.kind {
                     SourceKind::Table(TableName::Events) => "timestamp",

@@ -106,3 +106,31 @@ fn an_offset_is_seen_and_one_in_a_string_is_not() {
     assert!(skips_rows("SELECT 1 LIMIT 5, 5"));
     assert!(!skips_rows("SELECT 'offset', 1 AS `offset` -- offset"));
 }
+
+#[test]
+fn filters_are_taken_only_beside_a_table_that_posthog_can_filter() {
+    let store = many(2);
+    for taken in [
+        "SELECT count() FROM events AS e WHERE {filters}",
+        "SELECT count() FROM sessions WHERE {filters}",
+        "SELECT * FROM (SELECT count() FROM events WHERE {filters})",
+    ] {
+        assert!(ask(&store, taken).is_ok(), "{taken}");
+        assert!(store.check(taken).is_ok(), "{taken}");
+    }
+    for refused in [
+        "SELECT 1 WHERE {filters}",
+        "SELECT count() FROM persons WHERE {filters}",
+        "SELECT count() FROM (SELECT event FROM events) WHERE {filters}",
+        "WITH e AS (SELECT event FROM events) SELECT count() FROM e WHERE {filters}",
+    ] {
+        let error = ask(&store, refused).unwrap_err();
+        assert!(
+            error
+                .message
+                .starts_with("Cannot use 'filters' placeholder"),
+            "{refused}: {error}"
+        );
+        assert!(store.check(refused).is_err(), "{refused}");
+    }
+}
