@@ -22,7 +22,7 @@ pub struct Options {
     pub seed: u64,
     /// How much there is to see.
     pub size: Size,
-    /// Where the clock stands until [`Instance::advance_clock`] moves it; `None`: the device's clock.
+    /// The time at which the clock is stopped until [`Instance::advance_clock`] moves it; `None`: the device's clock runs.
     pub now: Option<Timestamp>,
     /// Port of the US region; 0: any.
     pub us_port: u16,
@@ -30,7 +30,7 @@ pub struct Options {
     pub eu_port: u16,
     /// Whether a self-hosted PostHog runs beside the two regions.
     pub self_hosted: bool,
-    /// Address that the US region gives for itself, where something stands before it; `None`: its own.
+    /// Address that the US region gives for itself, if a proxy is before it; `None`: its own.
     pub us_address: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! One region as a test sees it: what it holds, and the levers that change its behaviour.
+//! One region as a test sees it: what it holds, and the methods that change its behaviour.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +79,7 @@ impl Instance {
         &self.0.world
     }
 
-    /// All events of a project by time, those that have not happened yet included. Made anew each time.
+    /// All events of a project by time, including those that have not happened yet. They are made again each time.
     pub fn events(&self, project: u64) -> Option<Vec<Event>> {
         self.0.stores.get(&project).map(|store| store.events())
     }
@@ -104,7 +104,7 @@ impl Instance {
         self.0.counting.read()
     }
 
-    /// Begins to count anew.
+    /// Sets all counters to zero.
     pub fn reset_counters(&self) {
         self.0.counting.reset();
     }
@@ -120,7 +120,7 @@ impl Instance {
         *self.0.refusals() = crate::region::Refusals::default();
     }
 
-    /// Delays every answer to a program; a query holds its slot meanwhile. Pages are not delayed.
+    /// Delays every response to a program; a query holds its slot meanwhile. Pages are not delayed.
     pub fn set_latency(&self, latency: Duration) {
         *self.0.latency() = latency;
     }
@@ -130,7 +130,7 @@ impl Instance {
         change(&mut self.0.behaviour());
     }
 
-    /// Leaves so many bytes in the read budget of a project.
+    /// Leaves this many bytes in the read budget of a project.
     pub fn leave_read_budget(&self, project: u64, bytes: u64) {
         let now = self.0.clock.now();
         self.0.read_budgets.leave(project, bytes, now);
@@ -142,7 +142,7 @@ impl Instance {
         self.0.opened().insert(person, organization.to_owned());
     }
 
-    /// An organization lets in addresses of its verified domains alone, which nobody here has.
+    /// An organization admits only addresses of its verified domains. No person here has one.
     pub fn require_verified_domain(&self, organization: &str) {
         self.0
             .refusals()
@@ -155,7 +155,7 @@ impl Instance {
         self.0.play_self_hosted();
     }
 
-    /// There is no `OIDC_RSA_PRIVATE_KEY`, as in most self-hosted installations: nobody is registered, and
+    /// There is no `OIDC_RSA_PRIVATE_KEY`, as in most self-hosted installations: no client is registered, and
     /// nothing can be signed.
     pub fn lose_signing_key(&self) {
         self.0.settings().without_signing_key = true;
@@ -303,7 +303,7 @@ impl Instance {
     ///
     /// # Panics
     ///
-    /// Where a browser would show an error instead of redirecting: an unknown client, a redirect address
+    /// If a browser would show an error instead of redirecting: an unknown client, a redirect address
     /// that is not registered, or a Reach that the person does not have.
     pub fn consent(&self, authorize_url: &str, consent: &Consent<'_>) -> String {
         let query = authorize_url.split_once('?').map_or("", |(_, query)| query);

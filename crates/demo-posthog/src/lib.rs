@@ -1,8 +1,8 @@
 //! An embedded PostHog with invented data, for the demo and for tests.
 //!
-//! Two regions on two loopback ports, faithful where a client can see it: a real OAuth server with a
+//! Two regions on two loopback ports, faithful in what a client can see: a real OAuth server with a
 //! consent page, the REST endpoints that PocketHog uses with their exact error bodies, and queries that
-//! are executed over invented events. A test steers it through [`Instance`]: time, faults, revocations, counters.
+//! are executed over invented events. A test controls it through [`Instance`]: time, faults, revocations, counters.
 //!
 //! # Pages, for browser tests
 //!

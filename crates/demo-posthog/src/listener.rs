@@ -1,4 +1,4 @@
-//! Connections that can be counted, and cut in the middle of an answer.
+//! Connections that can be counted, and cut in the middle of a response.
 
 use std::io;
 use std::net::SocketAddr;
@@ -46,12 +46,12 @@ impl Listener for CountingListener {
     }
 }
 
-/// How a connection ends before its answer does.
+/// How a connection ends before its response is complete.
 #[derive(Clone, Copy, Debug, Default)]
 enum State {
     #[default]
     Open,
-    /// After so many bytes of the body.
+    /// After this many bytes of the body.
     InBody(usize),
     Closed,
 }
@@ -61,12 +61,12 @@ enum State {
 pub(crate) struct CutHandle(Arc<Mutex<State>>);
 
 impl CutHandle {
-    /// No byte of the answer leaves any more.
+    /// No more bytes of the response are sent.
     pub(crate) fn now(&self) {
         self.set(State::Closed);
     }
 
-    /// The head of the answer and so many bytes of its body leave.
+    /// The head of the response and this many bytes of its body are still sent.
     pub(crate) fn in_body(&self, bytes: usize) {
         self.set(State::InBody(bytes));
     }

@@ -84,7 +84,7 @@ pub(crate) struct Refusals {
     pub(crate) projects: BTreeMap<u64, u16>,
     /// Organizations that forbid personal API keys.
     pub(crate) without_api_keys: Vec<String>,
-    /// Organizations that let in addresses of verified domains alone; nobody here has one.
+    /// Organizations that admit only addresses of verified domains; no person here has one.
     pub(crate) verified_domains: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Who asks, and what they reach: PostHog's checks in PostHog's order (credential, throttle, reach,
-//! scope, membership).
+//! Who sends a request, and what they may reach: PostHog's checks in PostHog's order (credential, throttle,
+//! Reach, scope, membership).
 
 use crate::region::Region;
 use crate::region::keys::KeyUse;
@@ -17,7 +17,7 @@ pub(crate) struct Credential {
     pub(crate) person: u64,
     pub(crate) scopes: Vec<String>,
     pub(crate) reach: Reach,
-    /// The personal API key, where it is one.
+    /// The personal API key, if it is one.
     pub(crate) api_key: Option<String>,
 }
 
@@ -116,7 +116,7 @@ impl Credential {
         )))
     }
 
-    /// Refuses a credential for single projects where no project is named.
+    /// Refuses a credential for single projects if no project is named.
     pub(crate) fn not_for_projects(&self) -> Result<(), Response> {
         if self.reach.teams().is_empty() {
             return Ok(());
@@ -142,7 +142,7 @@ impl Credential {
         )))
     }
 
-    /// Refuses where an address names no organization, and the one that the person last opened is outside the
+    /// For addresses that name no organization: refuses if the one that the person last opened is outside the
     /// Reach or lets in others alone.
     pub(crate) fn reach_current_organization(&self, region: &Region) -> Result<(), Response> {
         let Some(current) = self.current_organization(region) else {
@@ -177,7 +177,7 @@ impl Credential {
             .filter(|organization| self.reaches(&organization.id))
     }
 
-    /// What tests made this organization answer: an error, no personal API keys, or nobody of another domain.
+    /// Refuses what a test made this organization refuse: everything, personal API keys, or unverified domains.
     pub(crate) fn organization_answers(
         &self,
         region: &Region,
@@ -226,7 +226,7 @@ impl Credential {
         Ok(project)
     }
 
-    /// What tests made a project answer.
+    /// Refuses what a test made a project refuse.
     pub(crate) fn project_answers(
         &self,
         region: &Region,

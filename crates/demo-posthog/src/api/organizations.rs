@@ -101,7 +101,7 @@ pub(crate) fn full(region: &Region, organization: &Organization, person: u64) ->
     })
 }
 
-/// What its plan has: a long list in every answer that embeds an organization.
+/// What its plan has: a long list in every response that embeds an organization.
 fn features() -> Vec<Value> {
     const KINDS: [&str; 9] = [
         "product_analytics",

@@ -31,7 +31,7 @@ pub(crate) struct SigningKey {
     id: String,
 }
 
-/// Where the key of a region lies.
+/// The cell that holds the key of a region.
 fn place(region: RegionName) -> &'static OnceLock<SigningKey> {
     match region {
         RegionName::Us => &US,
@@ -39,7 +39,7 @@ fn place(region: RegionName) -> &'static OnceLock<SigningKey> {
     }
 }
 
-/// Begins to make a region's key; nobody waits for it before it is asked for.
+/// Starts to make a region's key in the background.
 pub(crate) fn prepare(region: RegionName) {
     let key = place(region);
     let begun = match region {

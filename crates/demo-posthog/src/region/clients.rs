@@ -70,7 +70,7 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// Scheme, host and path are equal, the registered query is part of the other's, and the port is
-/// free for `127.0.0.1` and `[::1]`, and for `localhost` where none was registered.
+/// free for `127.0.0.1` and `[::1]`, and for `localhost` if none was registered.
 fn matches(registered: &str, asked: &str) -> bool {
     if registered == asked {
         return true;

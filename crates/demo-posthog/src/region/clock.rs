@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The device's clock, or one that stands still; both can be moved on.
+/// The device's clock, or a stopped one; both can be moved forward.
 #[derive(Debug)]
 pub(crate) struct Clock {
     standing: Option<Timestamp>,
@@ -14,7 +14,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that stands at `standing`, or the device's.
+    /// A clock stopped at `standing`, or the device's.
     pub(crate) fn new(standing: Option<Timestamp>) -> Self {
         Self {
             standing,

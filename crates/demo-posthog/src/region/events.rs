@@ -1,6 +1,6 @@
 //! Invented events: months of visits with a daily and a weekly rhythm, from a fixed seed.
 //!
-//! They run a day past the start of the program, and a query sees only what lies before now: numbers
+//! They run a day past the start of the program, and a query sees only what is before now: numbers
 //! grow while one watches. They reach twice ninety days back, so that a quarter has one to compare with.
 
 use fastrand::Rng;

@@ -1,4 +1,4 @@
-//! Failures on demand: what a network, a proxy or a busy server does to an answer.
+//! Failures on demand: what a network, a proxy or a busy server does to a response.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,16 +15,16 @@ pub enum When {
     /// Instead of the work.
     #[default]
     Before,
-    /// After the work: it took effect, and only the answer is lost or spoilt.
+    /// After the work: it took effect, and only the response is lost or spoilt.
     After,
 }
 
-/// A change of a JSON answer.
+/// A change of a JSON response.
 #[derive(Clone)]
 pub struct Edit(Arc<dyn Fn(&mut Value) + Send + Sync>);
 
 impl Edit {
-    /// Changes the answer's JSON in place.
+    /// Changes the response's JSON in place.
     pub fn new(edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
         Self(Arc::new(edit))
     }
@@ -43,7 +43,7 @@ impl fmt::Debug for Edit {
 /// What happens to a request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// This answer.
+    /// This response.
     Status {
         /// HTTP status.
         code: u16,
@@ -54,7 +54,7 @@ pub enum Fault {
         /// `Retry-After`, in seconds.
         retry_after: Option<u64>,
     },
-    /// The connection closes without an answer.
+    /// The connection closes without a response.
     Drop,
     /// The connection closes after half of the body.
     Truncate,
@@ -64,7 +64,7 @@ pub enum Fault {
     Throttled(u64),
     /// PostHog's 429 for too many queries at once, without `Retry-After`.
     TooManyQueries,
-    /// PostHog's answer to a query that needs too much memory: 513, and 504 from older servers.
+    /// PostHog's response to a query that needs too much memory: 513, and 504 from older servers.
     TooMuchMemory {
         /// The server is an older one.
         old: bool,
@@ -73,9 +73,9 @@ pub enum Fault {
     Unavailable,
     /// 200 with the beginning of a JSON document.
     BrokenJson,
-    /// The usual answer, late.
+    /// The usual response, late.
     Slow(Duration),
-    /// The usual answer with its JSON changed; the request takes effect whatever [`When`] says.
+    /// The usual response with its JSON changed; the request takes effect whatever [`When`] says.
     Edit(Edit),
 }
 

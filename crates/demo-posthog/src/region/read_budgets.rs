@@ -19,7 +19,7 @@ struct Bucket {
 }
 
 impl ReadBudgets {
-    /// Leaves so many bytes to a project.
+    /// Leaves this many bytes to a project.
     pub(crate) fn leave(&self, project: u64, bytes: u64, at: Timestamp) {
         let left = float(bytes);
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);

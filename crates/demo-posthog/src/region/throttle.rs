@@ -1,4 +1,4 @@
-//! PostHog's throttle: so many requests in the last so many seconds, each remembered.
+//! PostHog's throttle: a limit of requests within a sliding window of seconds.
 
 use std::collections::VecDeque;
 

@@ -10,7 +10,7 @@ use crate::region::queries::{STATUS_LIFETIME, Status};
 use crate::request::Request;
 use crate::response::Response;
 
-/// Stands for a number that is none, until it is written as Python writes it.
+/// A placeholder for NaN, until it is written as Python writes it.
 const NOT_A_NUMBER: &str = "\u{e000}NaN";
 
 /// GET: how far an asynchronous query is. DELETE: stop it.
