@@ -21,11 +21,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::answer::Answer;
+use crate::response::Answer;
 use crate::bearer::{Bearer, Token};
 use crate::error::Error;
 use crate::one_connection::to_host;
-use crate::pace::{LONGEST_PAUSE, Lane, Pace, Reading};
+use crate::rate_limiter::{LONGEST_PAUSE, Lane, Pace, Reading};
 
 /// Longest rows of a query that are read, in bytes: 50,000 of them fit.
 const LONGEST_ROWS: usize = 64 * MEBIBYTE;

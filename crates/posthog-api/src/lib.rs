@@ -5,7 +5,7 @@
 //! | [`bearer`] | where tokens come from: a trait, so that this crate never stores or refreshes one |
 //! | [`client`] | one request: token, 401 retry, pauses, paging, bounds on bytes, items and time |
 //! | [`one_connection`] | that many requests at once to an HTTP/2 server share one connection |
-//! | [`pace`] | how many requests may run at once and per hour, when PostHog asked to wait, and what a key may still read |
+//! | [`rate_limiter`] | how many requests may run at once and per hour, when PostHog asked to wait, and what a key may still read |
 //! | [`error`] | every way in which PostHog or the network says no |
 //! | [`organizations`], [`projects`], [`api_keys`] | what a credential reaches |
 //! | [`query`] | `HogQL` in, rows out, with the asynchronous detour when PostHog asks for it |
@@ -14,7 +14,7 @@
 //! The facts about PostHog that this crate relies on are listed in docs/limits.md and docs/metrics.md of the project.
 
 pub mod annotations;
-mod answer;
+mod response;
 pub mod api_keys;
 pub mod bearer;
 pub mod client;
@@ -23,7 +23,7 @@ pub mod event_definitions;
 pub mod one_connection;
 mod optional;
 pub mod organizations;
-pub mod pace;
+pub mod rate_limiter;
 pub mod projects;
 pub mod query;
 
@@ -35,6 +35,6 @@ pub use error::Error;
 pub use event_definitions::{EventDefinition, EventDefinitionPage, EventDefinitionSearch};
 pub use one_connection::OneConnection;
 pub use organizations::Organization;
-pub use pace::{Limits, Pace};
+pub use rate_limiter::{Limits, Pace};
 pub use projects::Project;
 pub use query::{HogQl, QueryCheck, Rows};

@@ -10,7 +10,7 @@ mod annotations;
 mod connections;
 mod harness;
 mod lists;
-mod pace;
+mod rate_limits;
 mod queries;
 mod refusals;
 mod tokens;
