@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use posthog_api::{Bearer, BearerError, Client, Limits, Pace, Token};
+use posthog_api::{Bearer, BearerError, Client, Limits, RateLimiter, Token};
 use sign_in_with_posthog::{
     AccessToken, Config, Connection, CredentialKind, Host, HostError, OpenError, Region, Scopes,
     Session, SessionError, SignIn, VaultChoice, default_device_folder,
@@ -209,7 +209,7 @@ pub fn client(http: &reqwest::Client, sign_in: &SignIn, connection: &Connection)
         http.clone(),
         connection.host.base_url().clone(),
         bearer,
-        Pace::new(limits),
+        RateLimiter::new(limits),
     )
 }
 

@@ -115,7 +115,7 @@ impl Program {
     pub fn woke(&self, slept: Duration) {
         let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         for client in clients.values() {
-            client.pace().slept(slept);
+            client.rate_limiter().slept(slept);
         }
     }
 

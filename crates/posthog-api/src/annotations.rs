@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::bearer::Bearer;
-use crate::client::{Call, Client};
+use crate::client::Client;
 use crate::error::Error;
 use crate::optional::or_absent;
+use crate::request::Call;
 
 /// Longest content that PostHog stores, in characters.
 pub const LONGEST_CONTENT: usize = 8192;

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 
 use crate::bearer::Bearer;
-use crate::client::{Call, Client};
+use crate::client::Client;
 use crate::error::Error;
 use crate::optional::or_absent;
+use crate::request::Call;
 
 /// The projects and organizations that a key is limited to; both empty if it is not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

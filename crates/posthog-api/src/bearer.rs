@@ -1,7 +1,7 @@
 //! Where bearer tokens come from.
 //!
-//! The client asks for a token before every request and reports a refused one; what a token is,
-//! how long it lives and where it lies stays with whoever implements [`Bearer`].
+//! The client asks for a token before every request and reports a refused one. What a token is, how long it is
+//! valid and where it is stored is up to the implementation of [`Bearer`].
 
 use std::time::Duration;
 
@@ -28,31 +28,31 @@ pub trait Bearer: Send + Sync {
     ) -> impl Future<Output = Result<Self::Token, BearerError>> + Send;
 }
 
-/// Why no token could be had.
+/// Why there is no token: for each variant the cause, and what to do about it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BearerError {
-    /// The session has ended; only signing in again helps. The text says why.
+    /// The session has ended. The user has to sign in again. The text says why.
     #[error("{0}")]
     SignedOut(String),
-    /// The session stands, but the place where the token is stored does not give it out right now: PostHog was not
-    /// asked. The text says why.
+    /// The session is valid, but the token cannot be read from where it is stored, for example a locked keychain.
+    /// Unlock it, then retry. The text says why.
     #[error("{0}")]
     Locked(String),
-    /// The session stands, but PostHog could not be reached to renew the token. The text says why.
+    /// The session is valid, but PostHog could not be reached to renew the token. Retry once the network is back.
     #[error("{sentence}")]
     Offline {
         /// One sentence for people.
         sentence: String,
-        /// When it is worth asking again.
+        /// How long to wait before a retry.
         retry_after: Duration,
     },
-    /// The session stands, but no valid token could be had right now. The text says why.
+    /// The session is valid, but there is no valid token right now. Retry later.
     #[error("{sentence}")]
     Unavailable {
         /// One sentence for people.
         sentence: String,
-        /// When it is worth asking again.
+        /// How long to wait before a retry.
         retry_after: Option<Duration>,
     },
 }

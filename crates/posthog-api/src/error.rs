@@ -1,9 +1,10 @@
-//! Every way in which PostHog or the network says no.
+//! Every way in which a request fails.
 //!
-//! PostHog gives 401 and 403 the same `type`, so the HTTP status decides and the body only explains
-//! (reference: PostHog's `drf-exceptions-hog` bodies, `{"type","code","detail","attr"}`).
+//! PostHog gives 401 and 403 the same `type`, so the HTTP status decides and the body only explains. Its error
+//! bodies are those of `drf-exceptions-hog`: `{"type","code","detail","attr"}`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use crate::bearer::BearerError;
 use crate::optional::or_absent;
 
-/// Longest piece of a server's own words that is repeated to the user, in characters.
+/// Longest piece of a server's message that is repeated to the user, in characters.
 const LONGEST_DETAIL: usize = 300;
 
 /// PostHog's code for a project whose read budget is used up.
@@ -20,39 +21,42 @@ const READ_BUDGET_CODE: &str = "api_queries_budget_exceeded";
 /// PostHog's code for a query that needs too much memory; older servers have a sentence only.
 const MEMORY_CODE: &str = "clickhouse_memory_limit_exceeded";
 
-/// What stands in [`Error::Invalid`] as the code if PostHog does not know a member of the request.
+/// The code of [`Error::Invalid`] if PostHog does not know a member of the request.
 pub(crate) const UNKNOWN_MEMBER_CODE: &str = "extra_forbidden";
 
-/// Why a request gave no answer to work with.
+/// Why a request failed: for each variant the cause, and what to do about it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Not sent: the queries that PostHog allows in an hour are used up; see [`Limits`](crate::Limits).
+    /// Not sent: the queries that PostHog allows in an hour are used up; see [`Limits`](crate::Limits). Try again
+    /// after `retry_after`, or query less often.
     #[error("PostHog's hourly limit of queries is used up{}", wait(Some(*.retry_after)))]
     BudgetSpent {
-        /// When the next one is due.
+        /// How long to wait until the next one may be sent.
         retry_after: Duration,
     },
-    /// PostHog or something before it is overloaded or restarting: 408, 425, 502, 503, 504, 512, 513.
+    /// PostHog or a proxy in front of it is overloaded or restarting: 408, 425, 502, 503, 504, 512, 513. Try again
+    /// later.
     #[error("PostHog is busy ({status}){}", colon(.detail))]
     Busy {
         /// The HTTP status.
         status: u16,
         /// PostHog's own words, shortened.
         detail: String,
-        /// When PostHog said to come back.
+        /// How long PostHog asks to wait.
         retry_after: Option<Duration>,
     },
-    /// The answer was not what the API promises: no JSON, other fields, too long.
+    /// The response is not what the API promises: no JSON, other fields, or too long. The text names the place but
+    /// not the content, which may be private. Check the address, and whether this PostHog is much older or newer.
     #[error("PostHog's answer could not be read: {0}")]
     BadAnswer(String),
-    /// No token could be had.
+    /// No token could be obtained; see [`BearerError`].
     #[error(transparent)]
     Bearer(#[from] BearerError),
-    /// 403: signed in, but not allowed. Never a reason to refresh.
+    /// 403: signed in, but not allowed. A new token does not help; [`Forbidden`] says what would.
     #[error("{0}")]
     Forbidden(Forbidden),
-    /// 400, 402, 405 and the other refusals of what was asked.
+    /// 400, 402, 405 and the other refusals of the request itself. Change the request; the same one fails again.
     #[error("PostHog refused the request ({status}){}", colon(.detail))]
     Invalid {
         /// The HTTP status.
@@ -62,29 +66,31 @@ pub enum Error {
         code: String,
         /// PostHog's own words, shortened.
         detail: String,
-        /// The field that is at fault, where PostHog names one.
+        /// The field that is at fault, if PostHog names one.
         attr: Option<String>,
     },
-    /// 404.
+    /// 404: it does not exist, or the credential may not know that it exists. Check the number, and list what the
+    /// credential reaches.
     #[error("PostHog does not know it{}", colon(.0))]
     NotFound(String),
     /// The queries of a personal API key have read, or nearly, what PostHog lets them read in this project:
-    /// refused with 429, or not sent. Other projects have budgets of their own.
+    /// refused with 429, or not sent. Other projects have budgets of their own. Wait, or query a shorter range.
     #[error("this project's hourly read budget for API keys is used up{}", wait(*.retry_after))]
     ReadBudget {
-        /// When there is some of it again.
+        /// How long to wait until a part of it is available again.
         retry_after: Option<Duration>,
     },
-    /// 429.
+    /// 429: too many requests. Wait for `retry_after`.
     #[error("PostHog asks to slow down{}", wait(*.retry_after))]
     RateLimited {
-        /// When PostHog said to come back; absent for a concurrency limit.
+        /// How long PostHog asks to wait; absent if too many queries ran at once.
         retry_after: Option<Duration>,
     },
-    /// An address other than the one asked for: never followed, the token would leave its Host.
+    /// A redirect to another address. It is never followed, because that would send the token there. Use the
+    /// address that PostHog redirects to, if you trust it.
     #[error("PostHog's address answered with a redirect ({0}), which is not followed")]
     Redirected(u16),
-    /// 500 and other server errors.
+    /// 500 and other server errors. Try again later; if it stays, PostHog's own logs say why.
     #[error("PostHog failed ({status}){}", colon(.detail))]
     Server {
         /// The HTTP status.
@@ -101,16 +107,16 @@ pub enum Error {
         /// PostHog's own words, shortened.
         detail: String,
     },
-    /// 401 although the token was replaced once.
+    /// 401 although the token was replaced once. The user has to sign in again.
     #[error("PostHog does not accept the sign-in any more{}", colon(.0))]
     Unauthorized(String),
-    /// No connection: name lookup, refused, TLS, time-out.
-    #[error("{0}")]
-    Unreachable(String),
+    /// No response: name lookup, connection refused, TLS, or time-out. Check the network, the proxy and the address.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
 }
 
 impl Error {
-    /// True where waiting may help and signing in again cannot.
+    /// Whether a retry can succeed without the user signing in again.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -130,7 +136,7 @@ impl Error {
         )
     }
 
-    /// True where only signing in again helps.
+    /// Whether the user has to sign in again.
     pub fn needs_sign_in(&self) -> bool {
         matches!(
             self,
@@ -138,7 +144,7 @@ impl Error {
         )
     }
 
-    /// When PostHog said to come back.
+    /// Do not retry before this time has passed (from `Retry-After` or from a limit), if it is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after, .. }
@@ -151,7 +157,7 @@ impl Error {
         }
     }
 
-    /// A [`Error::Busy`] that PostHog did not put a time to.
+    /// An [`Error::Busy`] without a time to wait.
     pub(crate) fn busy(status: u16, detail: String) -> Self {
         Self::Busy {
             status,
@@ -196,12 +202,12 @@ impl Error {
     }
 
     /// The error for a request that got no answer.
-    pub(crate) fn from_transport(error: &reqwest::Error) -> Self {
+    pub(crate) fn from_transport(error: reqwest::Error) -> Self {
         let host = error
             .url()
             .and_then(|url| url.host_str().map(ToOwned::to_owned))
             .unwrap_or_else(|| "PostHog".to_owned());
-        let cause = root_cause(error);
+        let cause = root_cause(&error);
         let sentence = if error.is_timeout() {
             format!("{host} did not answer in time")
         } else if cause.contains("certificate") || cause.contains("CertificateError") {
@@ -211,11 +217,44 @@ impl Error {
         } else {
             format!("the connection to {host} broke: {cause}")
         };
-        Self::Unreachable(shorten(&sentence))
+        Self::Unreachable(Unreachable {
+            sentence: shorten(&sentence),
+            cause: Some(Arc::new(error)),
+        })
     }
 }
 
-/// What a 403 is about.
+/// Why there was no response.
+#[derive(Clone, Debug)]
+pub struct Unreachable {
+    sentence: String,
+    cause: Option<Arc<reqwest::Error>>,
+}
+
+impl Unreachable {
+    /// One that this crate noticed itself.
+    pub(crate) fn new(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            cause: None,
+        }
+    }
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl std::error::Error for Unreachable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let cause = self.cause.as_deref()?;
+        Some(cause)
+    }
+}
+
+/// Why PostHog answered 403.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Forbidden {

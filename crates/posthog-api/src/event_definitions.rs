@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::bearer::Bearer;
-use crate::client::{Call, Client, Page};
+use crate::client::Client;
 use crate::error::Error;
+use crate::lists::Page;
 use crate::optional::or_absent;
+use crate::request::Call;
 
 /// An event that a project has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -6,8 +6,10 @@
 use serde::Deserialize;
 
 use crate::bearer::Bearer;
-use crate::client::{Call, Client, Listed};
+use crate::client::Client;
 use crate::error::Error;
+use crate::lists::Listed;
+use crate::request::Call;
 
 /// Organizations per page. Each comes with all its projects and features, tens or hundreds of kilobytes.
 const PAGE: usize = 50;

@@ -5,9 +5,11 @@
 use serde::Deserialize;
 
 use crate::bearer::Bearer;
-use crate::client::{Call, Client, Listed};
+use crate::client::Client;
 use crate::error::Error;
+use crate::lists::Listed;
 use crate::optional::or_absent;
+use crate::request::Call;
 
 /// A project, as far as PocketHog looks at it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

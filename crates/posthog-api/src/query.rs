@@ -1,14 +1,13 @@
 //! `POST /api/projects/:id/query/` (`query:read`): `HogQL` in, rows out.
 //!
-//! Results are cached by PostHog for six hours by their text, even where the text says `now()`. Texts
-//! sent here therefore carry their time as a literal, so that they stop matching at the caller's pace
-//! and `blocking` may use the cache within it. When PostHog would rather work in the background (202,
+//! PostHog caches the result of a query text for six hours, even if the text says `now()`. Queries should therefore
+//! contain their time as a literal: a new text is computed, and an equal one may come from the cache. When PostHog would rather work in the background (202,
 //! or 504 with a personal API key, whose queries end after 10 s), the query is started asynchronously
 //! and polled.
 //!
-//! PostHog refuses a request with a member that it does not know. All that is sent here is older than any
-//! server that is likely to be met, but for the name of a query (February 2025): a server that refuses it is
-//! asked again without, and is not sent a name again.
+//! PostHog refuses a request with a member that it does not know. All members sent here are older than any server in
+//! use, except the name of a query (February 2025). A server that refuses it is asked again without, and is not sent
+//! a name again.
 
 use std::time::Duration;
 
@@ -17,9 +16,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::bearer::Bearer;
-use crate::client::{Call, Client};
+use crate::client::Client;
 use crate::error::{Error, UNKNOWN_MEMBER_CODE, is_too_large};
 use crate::optional::or_absent;
+use crate::request::Call;
 
 /// First pause between two looks at a query that runs in the background.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
@@ -36,13 +36,13 @@ const MOST_FAILED_LOOKS: u32 = 3;
 /// A `HogQL` query with the constants of its placeholders.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HogQl {
-    /// The text. Anything a person typed belongs into `values`, never in here.
+    /// The text. What a user typed belongs in `values`, never in here.
     pub text: String,
     /// Constants for `{placeholder}`s in the text.
     pub values: Map<String, Value>,
     /// A name for PostHog's own query log.
     pub name: &'static str,
-    /// Computed anew, where PostHog would otherwise answer the same text from its cache of six hours.
+    /// Whether PostHog computes the result again instead of answering from its cache of six hours.
     pub fresh: bool,
 }
 
@@ -86,13 +86,13 @@ impl HogQl {
 pub struct Rows {
     /// Column names.
     pub columns: Vec<String>,
-    /// ClickHouse type of each column; empty where an old server does not tell.
+    /// ClickHouse type of each column; empty if an old server does not send them.
     pub types: Vec<String>,
     /// The rows, each as long as `columns`.
     pub rows: Vec<Vec<Value>>,
-    /// True where a query without LIMIT was cut at 100 rows.
+    /// Whether a query without LIMIT was cut at 100 rows.
     pub has_more: bool,
-    /// True where PostHog answered from its cache.
+    /// Whether PostHog answered from its cache.
     pub is_cached: bool,
 }
 

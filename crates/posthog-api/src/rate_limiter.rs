@@ -1,108 +1,50 @@
-//! How many requests run at once, how many an hour, and when PostHog asked to wait.
+//! How many requests run at once and per hour, and when PostHog asked to wait.
 //!
-//! PostHog counts requests and says nothing about how many are left, so the client keeps bounds of its own,
-//! below PostHog's: requests that would be refused anyway cost both sides. What is bounded depends on the
-//! credential ([`Limits`]). A personal API key is counted by the minute and by the hour, and its queries have
-//! a budget of bytes per project, of which the answers tell (`X-PostHog-Query-Budget-Remaining-Bytes`); a token
-//! is not counted today, which nobody promises, so it has a budget per organization all the same.
+//! PostHog counts requests and does not say how many are left, so the client keeps bounds of its own below
+//! PostHog's: a request that would be refused anyway costs both sides. What is bounded depends on the credential
+//! ([`Limits`]). PostHog counts the requests of a personal API key per minute and per hour, and gives its queries a
+//! budget of bytes per project, which responses report (`X-PostHog-Query-Budget-Remaining-Bytes`). It does not
+//! count the requests of an OAuth token today. That may change, so tokens have a budget per organization all the
+//! same.
 //!
-//! A refusal reaches as far as what it is about. Queries and other requests are counted apart at PostHog, so a
-//! pause of the one does not stop the other; a query that is refused with a time pauses its own project; one
-//! that is refused without a time was one too many at that moment, and fewer run at once from then on. Nothing
-//! is concluded about the hourly limit of all projects from a single one.
+//! A refusal applies only to what it is about. PostHog counts queries and other requests separately, so a pause of
+//! one does not stop the other. A query that is refused with a time pauses its own project. A query that is refused
+//! without a time was one too many at that moment, and fewer run at once from then on. A single project says
+//! nothing about the hourly limit of all projects.
 //!
-//! Times are monotonic: over a suspended laptop's night a window seems shorter than it was, which errs on
-//! PostHog's side.
+//! Times are monotonic: while a laptop is suspended, a window seems shorter than it was, which errs on PostHog's
+//! side. [`RateLimiter::slept`] corrects it.
 
+mod limits;
+mod place;
 mod read_budget;
 mod slots;
+mod window;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+pub use self::limits::{Budget, Limits};
+pub(crate) use self::place::Place;
 use self::read_budget::ReadBudget;
 pub(crate) use self::read_budget::Reading;
-use self::slots::{Slot, Slots};
+use self::slots::Slots;
+use self::window::{MINUTE, Refusal, Window};
 use crate::error::Error;
 
 /// Queries per hour in projects that are still on PostHog's old limit of 120.
 pub const OLD_QUERIES_PER_HOUR: u32 = 108;
 
-/// Longest pause of PostHog's that is waited out inside a request; a longer one is told to the caller.
+/// The longest pause that a request waits out. A longer one is reported to the caller.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// What one Connection allows itself. Every bound is at least 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Requests to anything but the query endpoint that run at once.
-    pub requests_at_once: usize,
-    /// Such requests per minute.
-    pub requests_per_minute: u32,
-    /// Such requests per hour.
-    pub requests_per_hour: u32,
-    /// Queries that run at once, over all organizations.
-    pub queries_at_once: usize,
-    /// Queries that run at once in one organization.
-    pub queries_at_once_per_organization: usize,
-    /// Queries that run at once in one project.
-    pub queries_at_once_per_project: usize,
-    /// Queries per minute of one budget.
-    pub queries_per_minute: u32,
-    /// Queries per hour of one budget.
-    pub queries_per_hour: u32,
-    /// Whether each organization has a budget, or all share one.
-    pub budget: Budget,
-}
-
-/// Whose queries are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Budget {
-    /// All of the Connection.
-    Connection,
-    /// Those of one organization.
-    Organization,
-}
-
-impl Limits {
-    /// For tokens of OAuth. PostHog lets 20 queries run per organization and refuses the next at once,
-    /// people in its web app included: 6 are left to them. It counts no minutes.
-    pub const OAUTH: Self = Self {
-        requests_at_once: 64,
-        requests_per_minute: 430,
-        requests_per_hour: 4_300,
-        queries_at_once: 200,
-        queries_at_once_per_organization: 14,
-        queries_at_once_per_project: 14,
-        queries_per_minute: u32::MAX,
-        queries_per_hour: 2_200,
-        budget: Budget::Organization,
-    };
-
-    /// For personal API keys: PostHog counts 240 queries a minute and 2,400 an hour, other requests 480
-    /// and 4,800, and lets 3 queries run per project. A tenth is left to other programs of this device.
-    pub const API_KEY: Self = Self {
-        requests_at_once: 24,
-        requests_per_minute: 430,
-        requests_per_hour: 4_300,
-        queries_at_once: 48,
-        queries_at_once_per_organization: 48,
-        queries_at_once_per_project: 3,
-        queries_per_minute: 216,
-        queries_per_hour: 2_160,
-        budget: Budget::Connection,
-    };
-}
-
-/// The pace of one Connection: shared by all clones of its [`Client`](crate::Client).
+/// The rate limiter of one account: shared by all clones of its [`Client`](crate::Client).
 #[derive(Clone, Debug)]
-pub struct Pace(Arc<Inner>);
+pub struct RateLimiter(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -145,8 +87,8 @@ pub(crate) enum Lane {
     },
 }
 
-impl Pace {
-    /// A pace within these limits.
+impl RateLimiter {
+    /// A limiter with these limits.
     pub fn new(limits: Limits) -> Self {
         Self(Arc::new(Inner {
             requests: Arc::new(Semaphore::new(limits.requests_at_once.max(1))),
@@ -164,20 +106,19 @@ impl Pace {
         }))
     }
 
-    /// How long PostHog still wants to hear no query at all.
+    /// How long PostHog still refuses all queries.
     pub fn pause(&self) -> Option<Duration> {
         left(self.state().queries_paused)
     }
 
-    /// How long PostHog still wants to hear no query of this project.
+    /// How long PostHog still refuses the queries of this project.
     pub fn pause_of(&self, project: u64) -> Option<Duration> {
         let state = self.state();
         let known = state.projects.get(&project);
         left(state.queries_paused).max(left(known.and_then(|known| known.paused)))
     }
 
-    /// The device has slept for so long. Pauses and hours went on meanwhile, and the clock that they are measured
-    /// by stood still.
+    /// The device was suspended for this time. Pauses and hours went on meanwhile, but the monotonic clock did not.
     pub fn slept(&self, time: Duration) {
         let earlier = |pause: &mut Option<Instant>| {
             *pause = pause.and_then(|until| until.checked_sub(time));
@@ -196,8 +137,8 @@ impl Pace {
         }
     }
 
-    /// How long the next query of this project had better wait: PostHog's pause, or until its read budget has
-    /// recovered. Whoever refreshes on a timeline asks no sooner.
+    /// How long to wait before the next query of this project: PostHog's pause, or until its read budget has
+    /// recovered. A refresh plan sends no query before.
     pub fn rest_of(&self, project: u64) -> Duration {
         let pause = self.pause_of(project).unwrap_or_default();
         let state = self.state();
@@ -205,7 +146,7 @@ impl Pace {
         pause.max(known.map_or(Duration::ZERO, |known| known.read_budget.rest()))
     }
 
-    /// How many queries of this organization run at once at most, as far as PostHog has let them.
+    /// How many queries of this organization may run at once, as far as PostHog has accepted them.
     pub fn queries_at_once(&self, organization: &str) -> usize {
         let organizations = lock(&self.0.organizations);
         let most = self.0.limits.queries_at_once_per_organization.max(1);
@@ -215,12 +156,12 @@ impl Pace {
     }
 
     /// Queries per hour that the budget of `organization` has. Falls to [`OLD_QUERIES_PER_HOUR`] once
-    /// PostHog has shown that its old limit holds there. Whoever refreshes on a timeline divides by it.
+    /// PostHog has shown that its old limit applies there. A refresh plan divides an hour by it.
     pub fn queries_per_hour(&self, organization: Option<&str>) -> u32 {
         self.window(&mut self.state(), organization).per_hour
     }
 
-    /// Queries of that budget that may still be sent now, the last hour's counted.
+    /// How many queries of that budget may still be sent now, given those of the last hour.
     pub fn queries_left(&self, organization: Option<&str>) -> u32 {
         let mut state = self.state();
         let window = self.window(&mut state, organization);
@@ -392,115 +333,6 @@ impl Pace {
     }
 }
 
-/// A place among the running requests; given back on drop.
-#[derive(Debug)]
-pub(crate) enum Place {
-    /// Among those that are no queries.
-    Request(#[expect(dead_code, reason = "held for its drop")] Option<OwnedSemaphorePermit>),
-    /// Among the queries.
-    Query {
-        /// What PostHog counts: the organization's, or the project's.
-        bound: Slot,
-        #[expect(dead_code, reason = "held for its drop")]
-        others: (Option<Slot>, Slot),
-    },
-}
-
-impl Place {
-    /// PostHog answered what was in this place.
-    pub(crate) fn answered(&self) {
-        if let Self::Query { bound, .. } = self {
-            bound.answered();
-        }
-    }
-
-    /// PostHog refused what was in this place for being too many at once.
-    pub(crate) fn refused(&self) {
-        if let Self::Query { bound, .. } = self {
-            bound.refused();
-        }
-    }
-}
-
-/// Why not now, and for how long.
-#[derive(Debug, PartialEq, Eq)]
-enum Refusal {
-    Paused(Duration),
-    ReadBudget(Duration),
-    Minute(Duration),
-    Hour(Duration),
-}
-
-/// What was sent within the last hour.
-#[derive(Debug)]
-struct Window {
-    per_minute: u32,
-    per_hour: u32,
-    sent: VecDeque<Instant>,
-    /// The projects that were refused for longer than a minute within the last hour.
-    refused_for_long: HashSet<u64>,
-    refused_since: Option<Instant>,
-}
-
-impl Window {
-    fn new(per_minute: u32, per_hour: u32) -> Self {
-        Self {
-            per_minute: per_minute.max(1),
-            per_hour: per_hour.max(1),
-            sent: VecDeque::new(),
-            refused_for_long: HashSet::new(),
-            refused_since: None,
-        }
-    }
-
-    fn take(&mut self) -> Result<(), Refusal> {
-        let now = Instant::now();
-        self.forget_old(now);
-        if let Some(wait) = self.wait(self.per_hour, HOUR, now) {
-            return Err(Refusal::Hour(wait));
-        }
-        if let Some(wait) = self.wait(self.per_minute, MINUTE, now) {
-            return Err(Refusal::Minute(wait));
-        }
-        self.sent.push_back(now);
-        Ok(())
-    }
-
-    /// How long until fewer than `most` lie within `span`.
-    fn wait(&self, most: u32, span: Duration, now: Instant) -> Option<Duration> {
-        let at = self.sent.len().checked_sub(most as usize)?;
-        let left = (*self.sent.get(at)? + span).checked_duration_since(now)?;
-        (!left.is_zero()).then_some(left)
-    }
-
-    fn forget_old(&mut self, now: Instant) {
-        while let Some(&first) = self.sent.front()
-            && now.duration_since(first) >= HOUR
-        {
-            self.sent.pop_front();
-        }
-    }
-
-    /// PostHog has refused queries of a project for longer than a minute. One project may have limits of its
-    /// own. If a second one is refused as well, it is an hourly limit of all; far from the usual one, it can
-    /// only be the old one.
-    fn refused_for_long(&mut self, project: u64) {
-        let now = Instant::now();
-        if self
-            .refused_since
-            .is_none_or(|since| now.duration_since(since) >= HOUR)
-        {
-            self.refused_since = Some(now);
-            self.refused_for_long.clear();
-        }
-        self.refused_for_long.insert(project);
-        self.forget_old(now);
-        if self.refused_for_long.len() > 1 && self.sent.len() < self.per_hour as usize / 2 {
-            self.per_hour = self.per_hour.min(OLD_QUERIES_PER_HOUR);
-        }
-    }
-}
-
 fn of<K: Eq + std::hash::Hash>(
     all: &Mutex<HashMap<K, Arc<Slots>>>,
     key: K,
@@ -524,198 +356,4 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn query(project: u64, organization: &str) -> Lane {
-        Lane::Query {
-            project,
-            organization: Some(organization.to_owned()),
-        }
-    }
-
-    async fn is_free(pace: &Pace, lane: &Lane) -> bool {
-        tokio::time::timeout(Duration::from_millis(20), pace.place(lane))
-            .await
-            .is_ok()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_ends_by_itself() {
-        let pace = Pace::new(Limits::OAUTH);
-        assert_eq!(pace.pause_of(1), None);
-        pace.throttled(&query(1, "a"), Duration::from_secs(57));
-        assert_eq!(pace.pause_of(1), Some(Duration::from_secs(57)));
-        tokio::time::advance(Duration::from_secs(58)).await;
-        assert_eq!(pace.pause_of(1), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_goes_on_while_the_device_sleeps() {
-        let pace = Pace::new(Limits::OAUTH);
-        // A machine that has just started has no earlier instants.
-        tokio::time::advance(Duration::from_secs(36_000)).await;
-        pace.throttled(&query(1, "o"), Duration::from_secs(3600));
-        pace.pause_all(Duration::from_secs(600));
-        pace.slept(Duration::from_secs(660));
-        assert_eq!(pace.pause(), None);
-        assert_eq!(pace.pause_of(1), Some(Duration::from_secs(2940)));
-        pace.slept(Duration::from_secs(8 * 3600));
-        assert_eq!(pace.pause_of(1), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_shorter_pause_does_not_end_a_longer_one() {
-        let pace = Pace::new(Limits::OAUTH);
-        pace.throttled(&query(1, "a"), Duration::from_secs(57));
-        pace.throttled(&query(1, "a"), Duration::from_secs(1));
-        assert_eq!(pace.pause_of(1), Some(Duration::from_secs(57)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_of_one_project_leaves_everything_else_alone() {
-        let pace = Pace::new(Limits::API_KEY);
-        pace.throttled(&query(1, "a"), Duration::from_secs(3600));
-        assert!(pace.admit(&Lane::Request).await.is_ok());
-        assert!(pace.admit(&query(2, "a")).await.is_ok());
-        let refused = pace.admit(&query(1, "a")).await;
-        assert!(matches!(refused, Err(Error::RateLimited { .. })));
-        assert_eq!(pace.pause(), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_of_the_other_requests_leaves_queries_alone() {
-        let pace = Pace::new(Limits::API_KEY);
-        pace.throttled(&Lane::Request, Duration::from_secs(57));
-        assert!(pace.admit(&query(2, "b")).await.is_ok());
-        pace.pause_all(Duration::from_secs(57));
-        for lane in [Lane::Request, query(2, "b")] {
-            let refused = pace.admit(&lane).await;
-            assert!(matches!(refused, Err(Error::RateLimited { .. })));
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_spent_read_budget_is_named_and_is_its_projects_own() {
-        let pace = Pace::new(Limits::API_KEY);
-        pace.has_read_too_much(&query(1, "a"), Duration::from_secs(1800));
-        let Err(Error::ReadBudget { retry_after }) = pace.admit(&query(1, "a")).await else {
-            panic!("the budget is not spent");
-        };
-        assert_eq!(retry_after, Some(Duration::from_secs(1800)));
-        assert_eq!(pace.rest_of(1), Duration::from_secs(1800));
-        assert!(pace.admit(&query(2, "a")).await.is_ok());
-        let usual = Limits::API_KEY.queries_per_hour;
-        assert_eq!(pace.queries_per_hour(Some("a")), usual);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_read_budget_that_runs_low_slows_its_project_down_before_the_refusal() {
-        let pace = Pace::new(Limits::API_KEY);
-        let reading = |remaining| Reading {
-            read: Some(142_000_000),
-            remaining: Some(remaining),
-        };
-        pace.note_reading(&query(1, "a"), reading(480_000_000_000));
-        assert_eq!(pace.rest_of(1), Duration::ZERO);
-        pace.note_reading(&query(1, "a"), reading(142_000_000));
-        assert!(pace.rest_of(1) >= Duration::from_secs(25));
-        assert!(matches!(
-            pace.admit(&query(1, "a")).await,
-            Err(Error::ReadBudget { .. })
-        ));
-        assert_eq!(pace.rest_of(2), Duration::ZERO);
-        tokio::time::advance(Duration::from_secs(120)).await;
-        assert!(pace.admit(&query(1, "a")).await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_short_pause_is_waited_out() {
-        let pace = Pace::new(Limits::OAUTH);
-        pace.throttled(&query(1, "a"), Duration::from_secs(5));
-        let started = Instant::now();
-        pace.admit(&query(1, "a")).await.unwrap();
-        assert!(started.elapsed() >= Duration::from_secs(5));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_organization_has_its_own_bound() {
-        let pace = Pace::new(Limits {
-            queries_at_once_per_organization: 1,
-            ..Limits::OAUTH
-        });
-        let _held = pace.place(&query(1, "a")).await;
-        assert!(is_free(&pace, &query(2, "b")).await);
-        assert!(!is_free(&pace, &query(3, "a")).await);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_key_runs_three_queries_of_a_project_at_once() {
-        let pace = Pace::new(Limits::API_KEY);
-        let mut held = Vec::new();
-        for _ in 0..3 {
-            held.push(pace.place(&query(1, "a")).await);
-        }
-        assert!(!is_free(&pace, &query(1, "a")).await);
-        assert!(is_free(&pace, &query(2, "a")).await);
-        held.pop();
-        assert!(is_free(&pace, &query(1, "a")).await);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_keys_minute_is_waited_for_and_never_exceeded() {
-        let pace = Pace::new(Limits::API_KEY);
-        let started = Instant::now();
-        for _ in 0..Limits::API_KEY.queries_per_minute {
-            pace.admit(&query(1, "a")).await.unwrap();
-        }
-        assert_eq!(started.elapsed(), Duration::ZERO);
-        pace.admit(&query(2, "b")).await.unwrap();
-        assert!(started.elapsed() >= MINUTE);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_spent_hour_is_told_with_its_end() {
-        let pace = Pace::new(Limits::OAUTH);
-        for _ in 0..Limits::OAUTH.queries_per_hour {
-            pace.admit(&query(1, "a")).await.unwrap();
-        }
-        assert_eq!(pace.queries_left(Some("a")), 0);
-        tokio::time::advance(Duration::from_secs(600)).await;
-        let Err(Error::BudgetSpent { retry_after }) = pace.admit(&query(1, "a")).await else {
-            panic!("the hour is not spent");
-        };
-        assert_eq!(retry_after, Duration::from_secs(3_000));
-        // Another organization has its own.
-        assert!(pace.admit(&query(9, "b")).await.is_ok());
-        tokio::time::advance(retry_after).await;
-        assert_eq!(pace.queries_left(Some("a")), Limits::OAUTH.queries_per_hour);
-        assert!(pace.admit(&query(1, "a")).await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_old_hourly_limit_is_learnt_from_the_refusals_of_two_projects() {
-        let pace = Pace::new(Limits::API_KEY);
-        for _ in 0..120 {
-            pace.admit(&query(1, "a")).await.unwrap();
-        }
-        let usual = Limits::API_KEY.queries_per_hour;
-        for _ in 0..3 {
-            pace.throttled(&query(1, "a"), Duration::from_secs(3_590));
-            assert_eq!(pace.queries_per_hour(Some("a")), usual, "one project");
-        }
-        pace.throttled(&query(2, "a"), Duration::from_secs(3_590));
-        assert_eq!(pace.queries_per_hour(Some("a")), OLD_QUERIES_PER_HOUR);
-        assert_eq!(pace.queries_left(Some("a")), 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_refusal_for_some_seconds_teaches_nothing() {
-        let pace = Pace::new(Limits::API_KEY);
-        pace.throttled(&query(1, "a"), Duration::from_secs(57));
-        pace.throttled(&query(2, "a"), Duration::from_secs(57));
-        let usual = Limits::API_KEY.queries_per_hour;
-        assert_eq!(pace.queries_per_hour(Some("a")), usual);
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@
 //!
 //! A Snapshot that a widget or another program wrote more than a second ago is not asked for again. A connection that
 //! does not answer is left alone for a while that grows, then tried with one request. Each key and
-//! organization has a budget below PostHog's limits ([`posthog_api::Pace`]); where a refresh at the chosen
+//! organization has a budget below PostHog's limits ([`posthog_api::RateLimiter`]); where a refresh at the chosen
 //! cadence would spend it, the cadence is stretched. docs/limits.md has the figures.
 
 mod answer;

@@ -13,7 +13,7 @@ use pockethog::overview::{
     change_percent,
 };
 use pockethog::report;
-use posthog_api::{Bearer, BearerError, Client, HogQl, Limits, Pace, Rows, Token};
+use posthog_api::{Bearer, BearerError, Client, HogQl, Limits, RateLimiter, Rows, Token};
 use reckoning::{Hour, Reckoning, Span, Tally, hour, local};
 
 const SCOPES: &str =
@@ -98,7 +98,7 @@ fn sites(instance: &Instance, wanted: impl Fn(&str) -> bool) -> Vec<Site> {
                 pockethog::http::client().unwrap(),
                 instance.address().parse().unwrap(),
                 Fixed(token.clone()),
-                Pace::new(Limits::OAUTH),
+                RateLimiter::new(Limits::OAUTH),
             ),
             now,
         })

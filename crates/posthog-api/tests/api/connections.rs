@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posthog_api::{Client, HogQl, Limits, OneConnection, Pace};
+use posthog_api::{Client, HogQl, Limits, OneConnection, RateLimiter};
 use serde_json::json;
 
 use test_support::{Gate, Reply, Response, ScriptedServer};
@@ -23,7 +23,7 @@ async fn twelve_queries_are_all_under_way_before_one_is_answered() {
             http.build().unwrap(),
             server.base().parse().unwrap(),
             Credential::new(Replacement::Next),
-            Pace::new(Limits::OAUTH),
+            RateLimiter::new(Limits::OAUTH),
         );
         let ask = |project: u64| {
             let client = client.clone();

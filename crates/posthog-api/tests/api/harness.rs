@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use posthog_api::{Bearer, BearerError, Client, Limits, Pace, Token};
+use posthog_api::{Bearer, BearerError, Client, Limits, RateLimiter, Token};
 use test_support::ScriptedServer;
 
 /// What is handed out for a refused token.
@@ -102,6 +102,6 @@ pub fn client_with(
         test_support::http::client(),
         base,
         credential,
-        Pace::new(limits),
+        RateLimiter::new(limits),
     )
 }

@@ -10,7 +10,7 @@ mod annotations;
 mod connections;
 mod harness;
 mod lists;
-mod rate_limits;
 mod queries;
+mod rate_limits;
 mod refusals;
 mod tokens;

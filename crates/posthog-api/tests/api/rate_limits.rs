@@ -123,8 +123,8 @@ async fn an_organization_that_lets_fewer_run_is_asked_less_and_every_query_is_an
         }
         let refused = server.count() - 30;
         assert!(refused <= 30, "{refused} refusals with {at_once} at once");
-        assert!(client.pace().queries_at_once("a") <= 10);
-        assert_eq!(client.pace().queries_at_once("b"), 14);
+        assert!(client.rate_limiter().queries_at_once("a") <= 10);
+        assert_eq!(client.rate_limiter().queries_at_once("b"), 14);
     }
 }
 
@@ -152,7 +152,7 @@ async fn a_project_that_has_read_too_much_waits_alone_and_is_not_asked_again() {
     }
     assert_eq!(server.count(), 1 + 3);
     let usual = Limits::API_KEY.queries_per_hour;
-    assert_eq!(client.pace().queries_per_hour(Some("a")), usual);
+    assert_eq!(client.rate_limiter().queries_per_hour(Some("a")), usual);
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn a_budget_that_runs_low_slows_its_project_down_before_it_is_refused() {
     client.query(1, Some("a"), &question).await.unwrap();
     let error = client.query(1, Some("a"), &question).await.unwrap_err();
     assert!(matches!(error, Error::ReadBudget { .. }), "{error:?}");
-    assert!(client.pace().rest_of(1) > Duration::from_secs(10));
+    assert!(client.rate_limiter().rest_of(1) > Duration::from_secs(10));
     assert_eq!(server.count(), 1);
     client.query(2, Some("a"), &question).await.unwrap();
 }

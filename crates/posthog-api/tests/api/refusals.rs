@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posthog_api::{AnnotationChange, Client, Error, Limits, NewAnnotation, Pace, Patience};
+use posthog_api::{AnnotationChange, Client, Error, Limits, NewAnnotation, Patience, RateLimiter};
 use serde_json::json;
 
 use test_support::{Reply, Response, ScriptedServer};
@@ -218,7 +218,7 @@ async fn an_unreachable_host_is_named() {
         test_support::http::client(),
         base.parse().unwrap(),
         Credential::new(Replacement::Next),
-        Pace::new(Limits::OAUTH),
+        RateLimiter::new(Limits::OAUTH),
     );
     let error = client.project(7).await.unwrap_err();
     assert!(
@@ -310,7 +310,7 @@ async fn an_answer_from_another_address_is_refused_whatever_the_http_client_does
         following.build().unwrap(),
         server.base().parse().unwrap(),
         Credential::new(Replacement::Next),
-        Pace::new(Limits::OAUTH),
+        RateLimiter::new(Limits::OAUTH),
     );
     let error = client.project(7).await.unwrap_err();
     assert!(matches!(error, Error::Redirected(_)), "{error:?}");

@@ -226,7 +226,9 @@ fn stretch(
     for ((id, organization), (seen, unseen)) in &mut counts {
         let per_hour = connections.get(id).map_or(1, |connection| {
             let client = live.program().client(connection);
-            client.pace().queries_per_hour(organization.as_deref())
+            client
+                .rate_limiter()
+                .queries_per_hour(organization.as_deref())
         });
         let per_hour = i64::from(per_hour).max(1);
         *seen = *seen * 3600 * 4 / (per_hour * 3);
@@ -300,7 +302,11 @@ impl Maker<'_> {
         let mut due = policy.view(measured, trouble, connection);
         if view != View::Notes {
             let client = self.live.program().client(connection);
-            let rest = client.pace().rest_of(project.key.id).as_secs_f64().ceil();
+            let rest = client
+                .rate_limiter()
+                .rest_of(project.key.id)
+                .as_secs_f64()
+                .ceil();
             #[expect(clippy::cast_possible_truncation, reason = "an hour at most")]
             let rest = rest as i64;
             due = due.max(rest);
