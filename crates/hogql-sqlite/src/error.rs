@@ -1,5 +1,6 @@
 //! Why a query gave no rows.
 
+use std::error::Error;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub struct QueryError {
     /// The part of the text that is at fault, in characters (not bytes), if one is.
     pub place: Option<Range<usize>>,
     #[source]
-    source: Option<rusqlite::Error>,
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 /// The kinds of [`QueryError`].
@@ -70,7 +71,7 @@ impl QueryError {
     pub(crate) fn timed_out(limit: Duration, source: rusqlite::Error) -> Self {
         Self {
             kind: ErrorKind::TimedOut,
-            source: Some(source),
+            source: Some(Box::new(source)),
             ..Self::new(
                 "timeout_exceeded",
                 format!(
@@ -84,7 +85,7 @@ impl QueryError {
     pub(crate) fn failed(message: String, source: rusqlite::Error) -> Self {
         Self {
             kind: ErrorKind::Failed,
-            source: Some(source),
+            source: Some(Box::new(source)),
             ..Self::new("error", message)
         }
     }
@@ -122,7 +123,7 @@ impl From<rusqlite::Error> for QueryError {
     fn from(source: rusqlite::Error) -> Self {
         Self {
             kind: ErrorKind::Database,
-            source: Some(source),
+            source: Some(Box::new(source)),
             ..Self::new("error", "The database in memory cannot be used.")
         }
     }

@@ -94,7 +94,12 @@ fn a_query_that_takes_too_long_is_stopped() {
     let query = Query::new(endless).now(at(NOW)).time_limit(Duration::ZERO);
     let error = many(2000).run(&query).unwrap_err();
     assert_eq!(error.kind, ErrorKind::TimedOut);
-    assert!(error.source().is_some(), "SQLite's own error is kept");
+    let cause = error.source().unwrap();
+    assert_eq!(
+        cause.to_string(),
+        "interrupted",
+        "SQLite's own error is kept"
+    );
 }
 
 #[test]
