@@ -72,3 +72,8 @@ pub use database::{Column, Database, QueryResult, skips_rows};
 pub use error::{ErrorKind, QueryError};
 pub use event::{Event, Project};
 pub use query::Query;
+
+/// The example of the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
