@@ -156,6 +156,37 @@ async fn metadata_gives_the_place_of_a_mistake() {
 }
 
 #[tokio::test]
+async fn filters_that_are_not_applied_are_refused_instead_of_giving_too_many_rows() {
+    let desk = Desk::start().await;
+    let token = desk.signed_in(Reach::All).access_token;
+    let ask = async |text: &str, filters: Value| {
+        let query = json!({"kind": "HogQLQuery", "query": text, "filters": filters});
+        let body = json!({"query": query, "refresh": "force_blocking"});
+        desk.post(&token, PATH, &body).await
+    };
+    let filtered = "SELECT count() FROM events WHERE event = '$pageview' AND {filters}";
+    let property = json!({"type": "event", "key": "$os", "operator": "exact", "value": "iOS"});
+    for filters in [
+        json!({"properties": [property]}),
+        json!({"dateRange": {"date_from": "2026-11-01"}}),
+        json!({"dateRange": {"date_to": "2026-11-01"}}),
+    ] {
+        let seen = ask(filtered, filters.clone()).await;
+        assert_eq!(seen.status, 400, "{filters}");
+        // Without the placeholder they change nothing, in PostHog neither.
+        assert_eq!(ask(COUNT, filters).await.status, 200);
+    }
+    for filters in [
+        json!(null),
+        json!({"properties": [], "dateRange": {"date_from": null}}),
+        json!({"filterTestAccounts": true}),
+    ] {
+        let seen = ask(filtered, filters).await;
+        assert_eq!(seen.json()["results"], json!([[views(&desk)]]));
+    }
+}
+
+#[tokio::test]
 async fn an_asynchronous_query_is_polled() {
     let desk = Desk::start().await;
     let token = desk.signed_in(Reach::All).access_token;
