@@ -2,17 +2,19 @@ use demo_posthog::Reach;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, Seen};
+use crate::harness::{Harness, Seen};
 
 const PATH: &str = "/api/projects/17/annotations/";
 
-async fn patch(desk: &Desk, token: &str, path: &str, body: &Value) -> Seen {
-    desk.send(
-        desk.request(Method::PATCH, path)
-            .bearer_auth(token)
-            .json(body),
-    )
-    .await
+async fn patch(harness: &Harness, token: &str, path: &str, body: &Value) -> Seen {
+    harness
+        .send(
+            harness
+                .request(Method::PATCH, path)
+                .bearer_auth(token)
+                .json(body),
+        )
+        .await
 }
 
 fn contents(body: &Value) -> Vec<&str> {
@@ -25,55 +27,59 @@ fn contents(body: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_note_is_made_changed_deleted_and_brought_back() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     let new = json!({"content": "Release", "date_marker": "2026-11-20T10:00:00+01:00", "scope": "project"});
-    let made = desk.post(&token, PATH, &new).await;
+    let made = harness.post(&token, PATH, &new).await;
     let body = made.json();
     assert_eq!(made.status, 201);
     assert_eq!(body["date_marker"], "2026-11-20T09:00:00Z");
     assert_eq!(body["created_by"]["email"], "ada@example.com");
     let note = format!("{PATH}{}/", body["id"]);
 
-    let changed = patch(&desk, &token, &note, &json!({"content": "Release 2"}))
+    let changed = patch(&harness, &token, &note, &json!({"content": "Release 2"}))
         .await
         .json();
     assert_eq!(
         (&changed["content"], &changed["scope"]),
         (&json!("Release 2"), &json!("project"))
     );
-    let delete = desk
-        .send(desk.request(Method::DELETE, &note).bearer_auth(&token))
+    let delete = harness
+        .send(harness.request(Method::DELETE, &note).bearer_auth(&token))
         .await;
     assert_eq!((delete.status, delete.text.as_str()), (405, ""));
     assert_eq!(
-        patch(&desk, &token, &note, &json!({"deleted": true}))
+        patch(&harness, &token, &note, &json!({"deleted": true}))
             .await
             .status,
         200
     );
-    assert_eq!(desk.get(&token, &note).await.status, 404);
+    assert_eq!(harness.get(&token, &note).await.status, 404);
     assert!(
-        contents(&desk.get(&token, PATH).await.json())
+        contents(&harness.get(&token, PATH).await.json())
             .iter()
             .all(|text| *text != "Release 2")
     );
     assert_eq!(
-        patch(&desk, &token, &note, &json!({"deleted": false}))
+        patch(&harness, &token, &note, &json!({"deleted": false}))
             .await
             .status,
         200
     );
-    assert_eq!(desk.get(&token, &note).await.json()["content"], "Release 2");
-    assert_eq!(desk.us().annotations(17).len(), 1);
+    assert_eq!(
+        harness.get(&token, &note).await.json()["content"],
+        "Release 2"
+    );
+    assert_eq!(harness.us().annotations(17).len(), 1);
 }
 
 #[tokio::test]
 async fn without_a_scope_a_new_note_belongs_to_an_insight() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     assert_eq!(
-        desk.post(&token, PATH, &json!({"content": "x"}))
+        harness
+            .post(&token, PATH, &json!({"content": "x"}))
             .await
             .json()["scope"],
         "dashboard_item"
@@ -82,15 +88,15 @@ async fn without_a_scope_a_new_note_belongs_to_an_insight() {
 
 #[tokio::test]
 async fn an_organizations_note_shows_in_its_projects_and_moves_with_a_change() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     let new = json!({"content": "Campaign", "scope": "organization", "date_marker": "2026-11-01T00:00:00Z"});
-    let id = desk.post(&token, PATH, &new).await.json()["id"].clone();
+    let id = harness.post(&token, PATH, &new).await.json()["id"].clone();
     let elsewhere = "/api/projects/18/annotations/";
-    assert!(contents(&desk.get(&token, elsewhere).await.json()).contains(&"Campaign"));
+    assert!(contents(&harness.get(&token, elsewhere).await.json()).contains(&"Campaign"));
     assert!(
         !contents(
-            &desk
+            &harness
                 .get(&token, "/api/projects/11/annotations/")
                 .await
                 .json()
@@ -98,32 +104,32 @@ async fn an_organizations_note_shows_in_its_projects_and_moves_with_a_change() {
         .contains(&"Campaign")
     );
     patch(
-        &desk,
+        &harness,
         &token,
         &format!("{elsewhere}{id}/"),
         &json!({"content": "Moved"}),
     )
     .await;
-    assert_eq!(desk.us().annotations(17).len(), 0);
+    assert_eq!(harness.us().annotations(17).len(), 0);
     assert_eq!(
-        desk.us().annotations(18)[0].content.as_deref(),
+        harness.us().annotations(18)[0].content.as_deref(),
         Some("Moved")
     );
 }
 
 #[tokio::test]
 async fn the_list_is_latest_first_and_filters_by_date_and_words() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     for (content, day) in [
         ("One", "2026-11-01"),
         ("Two", "2026-11-02"),
         ("Three", "2026-11-03"),
     ] {
         let new = json!({"content": content, "date_marker": format!("{day}T12:00:00Z"), "scope": "project"});
-        desk.post(&token, PATH, &new).await;
+        harness.post(&token, PATH, &new).await;
     }
-    let list = async |query: &str| desk.get(&token, &format!("{PATH}?{query}")).await.json();
+    let list = async |query: &str| harness.get(&token, &format!("{PATH}?{query}")).await.json();
     assert_eq!(contents(&list("").await), ["Three", "Two", "One"]);
     assert_eq!(
         contents(&list("date_from=2026-11-02T00:00:00Z&date_to=2026-11-02T13:00:00%2B01:00").await),
@@ -131,7 +137,7 @@ async fn the_list_is_latest_first_and_filters_by_date_and_words() {
     );
     assert_eq!(contents(&list("search=thr").await), ["Three"]);
     assert_eq!(contents(&list("limit=1&offset=1").await), ["Two"]);
-    let bad = desk
+    let bad = harness
         .get(&token, &format!("{PATH}?date_from=yesterday"))
         .await;
     assert!(bad.status == 400 && bad.text.contains("Invalid date range"));
@@ -139,8 +145,8 @@ async fn the_list_is_latest_first_and_filters_by_date_and_words() {
 
 #[tokio::test]
 async fn bad_fields_are_named() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     for (body, code, attr) in [
         (
             json!({"content": "x".repeat(8193)}),
@@ -160,7 +166,7 @@ async fn bad_fields_are_named() {
             json!("date_marker"),
         ),
     ] {
-        let seen = desk.post(&token, PATH, &body).await;
+        let seen = harness.post(&token, PATH, &body).await;
         let answer = seen.json();
         assert_eq!(
             (seen.status, &answer["code"], &answer["attr"]),
@@ -169,24 +175,24 @@ async fn bad_fields_are_named() {
         );
         assert_eq!(answer["type"], "validation_error");
     }
-    assert_eq!(desk.us().annotations(17).len(), 0);
+    assert_eq!(harness.us().annotations(17).len(), 0);
 }
 
 #[tokio::test]
 async fn reading_is_not_writing() {
-    let desk = Desk::start().await;
-    let reader = desk
+    let harness = Harness::start().await;
+    let reader = harness
         .us()
         .sign_in_directly(1, Reach::All, "annotation:read", false);
-    let seen = desk
+    let seen = harness
         .post(&reader.access_token, PATH, &json!({"content": "x"}))
         .await;
     assert_eq!(
         seen.json()["detail"],
         "API key missing required scope 'annotation:write'"
     );
-    let writer = desk
+    let writer = harness
         .us()
         .sign_in_directly(1, Reach::All, "annotation:write", false);
-    assert_eq!(desk.get(&writer.access_token, PATH).await.status, 200);
+    assert_eq!(harness.get(&writer.access_token, PATH).await.status, 200);
 }

@@ -2,26 +2,28 @@ use base64::Engine as _;
 use demo_posthog::{Consent, Reach};
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, REDIRECT, SCOPES, Seen, field};
+use crate::harness::{Harness, REDIRECT, SCOPES, Seen, field};
 
 /// What a browser in which somebody is logged in sees at the authorization address.
-async fn browse(desk: &Desk, client: &str, changes: &[(&str, Option<&str>)]) -> Seen {
-    browse_to(desk, &desk.authorize_url(client, changes)).await
+async fn browse(harness: &Harness, client: &str, changes: &[(&str, Option<&str>)]) -> Seen {
+    browse_to(harness, &harness.authorize_url(client, changes)).await
 }
 
-async fn browse_to(desk: &Desk, address: &str) -> Seen {
-    let path = address.strip_prefix(desk.us().address()).unwrap();
-    let logged_in = desk.form("/login", &[("person", "1")]).await;
+async fn browse_to(harness: &Harness, address: &str) -> Seen {
+    let path = address.strip_prefix(harness.us().address()).unwrap();
+    let logged_in = harness.form("/login", &[("person", "1")]).await;
     let cookie = logged_in.header("set-cookie").split(';').next().unwrap();
-    let request = desk.request(reqwest::Method::GET, path);
-    desk.send(request.header("cookie", cookie)).await
+    let request = harness.request(reqwest::Method::GET, path);
+    harness.send(request.header("cookie", cookie)).await
 }
 
 /// What everybody else sees.
-async fn browse_unknown(desk: &Desk, client: &str, changes: &[(&str, Option<&str>)]) -> Seen {
-    let address = desk.authorize_url(client, changes);
-    let path = address.strip_prefix(desk.us().address()).unwrap();
-    desk.send(desk.request(reqwest::Method::GET, path)).await
+async fn browse_unknown(harness: &Harness, client: &str, changes: &[(&str, Option<&str>)]) -> Seen {
+    let address = harness.authorize_url(client, changes);
+    let path = address.strip_prefix(harness.us().address()).unwrap();
+    harness
+        .send(harness.request(reqwest::Method::GET, path))
+        .await
 }
 
 fn shown(description: &str) -> Value {
@@ -30,8 +32,8 @@ fn shown(description: &str) -> Value {
 
 #[tokio::test]
 async fn an_unknown_client_is_shown_to_the_browser_with_the_region() {
-    let desk = Desk::start().await;
-    let seen = browse(&desk, "nobody", &[]).await;
+    let harness = Harness::start().await;
+    let seen = browse(&harness, "nobody", &[]).await;
     assert_eq!((seen.status, seen.header("location")), (400, ""));
     let description = seen.json()["error_description"]
         .as_str()
@@ -45,14 +47,14 @@ async fn an_unknown_client_is_shown_to_the_browser_with_the_region() {
 
 #[tokio::test]
 async fn another_redirect_address_never_gets_an_answer() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
+    let harness = Harness::start().await;
+    let client = harness.client().await;
     for address in [
         "http://localhost:4711/callback",
         "http://127.0.0.1:4711/other",
         "https://evil.example/callback",
     ] {
-        let seen = browse(&desk, &client, &[("redirect_uri", Some(address))]).await;
+        let seen = browse(&harness, &client, &[("redirect_uri", Some(address))]).await;
         assert_eq!(
             (seen.status, seen.json()),
             (400, shown("Mismatching redirect URI.")),
@@ -63,10 +65,10 @@ async fn another_redirect_address_never_gets_an_answer() {
 
 #[tokio::test]
 async fn a_repeated_parameter_is_fatal() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    let address = desk.authorize_url(&client, &[]) + "&state=another";
-    let seen = browse_to(&desk, &address).await;
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    let address = harness.authorize_url(&client, &[]) + "&state=another";
+    let seen = browse_to(&harness, &address).await;
     assert_eq!(
         (seen.status, seen.json()),
         (400, shown("Duplicate state parameter."))
@@ -75,8 +77,8 @@ async fn a_repeated_parameter_is_fatal() {
 
 #[tokio::test]
 async fn the_program_hears_of_its_own_mistakes_with_the_state() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
+    let harness = Harness::start().await;
+    let client = harness.client().await;
     for (name, value, error) in [
         ("code_challenge", None, "invalid_request"),
         ("code_challenge_method", Some("plain"), "invalid_request"),
@@ -84,7 +86,7 @@ async fn the_program_hears_of_its_own_mistakes_with_the_state() {
         ("response_type", Some("token"), "unsupported_response_type"),
         ("prompt", Some("none"), "consent_required"),
     ] {
-        let seen = browse(&desk, &client, &[(name, value)]).await;
+        let seen = browse(&harness, &client, &[(name, value)]).await;
         let location = seen.header("location");
         assert!(location.starts_with(REDIRECT), "{name}: {location}");
         assert_eq!(
@@ -96,9 +98,9 @@ async fn the_program_hears_of_its_own_mistakes_with_the_state() {
 
 #[tokio::test]
 async fn prompt_login_is_a_dead_end() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    let seen = browse(&desk, &client, &[("prompt", Some("login"))]).await;
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    let seen = browse(&harness, &client, &[("prompt", Some("login"))]).await;
     assert_eq!(
         (seen.status, seen.json()),
         (401, json!({"error": "login_required"}))
@@ -107,8 +109,8 @@ async fn prompt_login_is_a_dead_end() {
 
 #[tokio::test]
 async fn who_is_not_logged_in_is_sent_to_the_login_before_anything_is_looked_at() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
+    let harness = Harness::start().await;
+    let client = harness.client().await;
     let elsewhere = [("redirect_uri", Some("https://evil.example/"))];
     for (client, changes) in [
         (client.as_str(), [].as_slice()),
@@ -116,7 +118,7 @@ async fn who_is_not_logged_in_is_sent_to_the_login_before_anything_is_looked_at(
         (&client, &elsewhere),
         (&client, &[("prompt", Some("none"))]),
     ] {
-        let seen = browse_unknown(&desk, client, changes).await;
+        let seen = browse_unknown(&harness, client, changes).await;
         assert_eq!(seen.status, 302);
         assert!(
             seen.header("location")
@@ -139,22 +141,22 @@ fn document() -> Value {
 
 #[tokio::test]
 async fn a_client_id_that_is_the_address_of_a_document_is_known_once_somebody_authorized_it() {
-    let desk = Desk::start().await;
-    desk.us().publish_client(DOCUMENT, document());
-    let never = desk.exchange(DOCUMENT, "never").await;
+    let harness = Harness::start().await;
+    harness.us().publish_client(DOCUMENT, document());
+    let never = harness.exchange(DOCUMENT, "never").await;
     assert_eq!(never.status, 401, "the token endpoint fetches nothing");
-    let seen = browse(&desk, DOCUMENT, &[]).await;
+    let seen = browse(&harness, DOCUMENT, &[]).await;
     assert_eq!(seen.status, 200, "{}", seen.text);
     assert!(seen.text.contains("PocketHog"));
-    let code = desk.code(DOCUMENT, &Consent::default());
-    let answer = desk.exchange(DOCUMENT, &code).await;
+    let code = harness.code(DOCUMENT, &Consent::default());
+    let answer = harness.exchange(DOCUMENT, &code).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.json()["expires_in"], 7 * 24 * 3600);
 }
 
 #[tokio::test]
 async fn a_document_that_does_not_fit_is_shown_to_the_browser_alone() {
-    let desk = Desk::start().await;
+    let harness = Harness::start().await;
     let without = |name: &str| {
         let mut document = document();
         document.as_object_mut().unwrap().remove(name);
@@ -174,8 +176,8 @@ async fn a_document_that_does_not_fit_is_shown_to_the_browser_alone() {
         with("token_endpoint_auth_method", json!("client_secret_post")),
         with("client_name", json!("x".repeat(6000))),
     ] {
-        desk.us().publish_client(DOCUMENT, document.clone());
-        let seen = browse(&desk, DOCUMENT, &[]).await;
+        harness.us().publish_client(DOCUMENT, document.clone());
+        let seen = browse(&harness, DOCUMENT, &[]).await;
         assert_eq!(
             (seen.status, seen.header("location")),
             (400, ""),
@@ -188,17 +190,21 @@ async fn a_document_that_does_not_fit_is_shown_to_the_browser_alone() {
         "https://client.example/a?b",
         "https://nowhere.example/a",
     ] {
-        assert_eq!(browse(&desk, address, &[]).await.status, 400, "{address}");
+        assert_eq!(
+            browse(&harness, address, &[]).await.status,
+            400,
+            "{address}"
+        );
     }
 }
 
 #[tokio::test]
 async fn what_self_hosted_instances_lack_shows_where_it_does_at_posthog() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    desk.us().sign_as("http://posthog.internal");
-    let code = desk.code(&client, &Consent::default());
-    let answer = desk.exchange(&client, &code).await.json();
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    harness.us().sign_as("http://posthog.internal");
+    let code = harness.code(&client, &Consent::default());
+    let answer = harness.exchange(&client, &code).await.json();
     let claims = answer["id_token"]
         .as_str()
         .unwrap()
@@ -211,35 +217,35 @@ async fn what_self_hosted_instances_lack_shows_where_it_does_at_posthog() {
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     assert_eq!(claims["iss"], "http://posthog.internal");
 
-    desk.us().set_site_url("http://localhost:8010");
-    let metadata = desk.request(
+    harness.us().set_site_url("http://localhost:8010");
+    let metadata = harness.request(
         reqwest::Method::GET,
         "/.well-known/oauth-authorization-server",
     );
-    let metadata = desk.send(metadata).await.json();
+    let metadata = harness.send(metadata).await.json();
     assert_eq!(metadata["issuer"], "http://localhost:8010");
     assert_eq!(
         metadata["token_endpoint"],
         "http://localhost:8010/oauth/token/"
     );
 
-    desk.us().lose_signing_key();
+    harness.us().lose_signing_key();
     let body = json!({"redirect_uris": ["http://127.0.0.1/callback"]});
-    let seen = desk.register(&body).await;
+    let seen = harness.register(&body).await;
     assert_eq!(seen.status, 500);
     let expected = json!({"error": "server_error", "error_description": "Failed to create client"});
     assert_eq!(seen.json(), expected);
-    let code = desk.code(&client, &Consent::default());
-    assert_eq!(desk.exchange(&client, &code).await.status, 500);
+    let code = harness.code(&client, &Consent::default());
+    assert_eq!(harness.exchange(&client, &code).await.status, 500);
 }
 
 #[tokio::test]
 async fn a_yes_carries_a_code_and_the_state_and_nothing_else() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    let back = desk
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    let back = harness
         .us()
-        .consent(&desk.authorize_url(&client, &[]), &Consent::default());
+        .consent(&harness.authorize_url(&client, &[]), &Consent::default());
     let query: Vec<_> = url::Url::parse(&back)
         .unwrap()
         .query_pairs()
@@ -252,24 +258,26 @@ async fn a_yes_carries_a_code_and_the_state_and_nothing_else() {
 
 #[tokio::test]
 async fn any_state_comes_back_as_it_was() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
+    let harness = Harness::start().await;
+    let client = harness.client().await;
     for state in ["a b&c=d%/ü\"<>", &"x".repeat(2048)] {
-        let address = desk.authorize_url(&client, &[("state", Some(state))]);
-        let back = desk.us().consent(&address, &Consent::default());
+        let address = harness.authorize_url(&client, &[("state", Some(state))]);
+        let back = harness.us().consent(&address, &Consent::default());
         assert_eq!(field(&back, "state"), state);
     }
 }
 
 #[tokio::test]
 async fn a_no_is_access_denied() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
+    let harness = Harness::start().await;
+    let client = harness.client().await;
     let deny = Consent {
         deny: true,
         ..Consent::default()
     };
-    let back = desk.us().consent(&desk.authorize_url(&client, &[]), &deny);
+    let back = harness
+        .us()
+        .consent(&harness.authorize_url(&client, &[]), &deny);
     assert_eq!(
         back,
         format!("{REDIRECT}?error=access_denied&state=the+state")
@@ -278,9 +286,9 @@ async fn a_no_is_access_denied() {
 
 #[tokio::test]
 async fn the_answer_tells_the_narrowed_scopes_and_the_reach() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    let organization = desk.us().world().organizations[0].id.clone();
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    let organization = harness.us().world().organizations[0].id.clone();
     for (reach, teams, organizations) in [
         (Reach::All, json!([]), json!([])),
         (
@@ -295,8 +303,8 @@ async fn the_answer_tells_the_narrowed_scopes_and_the_reach() {
             scopes: Some("project:read query:read annotation:read"),
             ..Consent::default()
         };
-        let body = desk
-            .exchange(&client, &desk.code(&client, &consent))
+        let body = harness
+            .exchange(&client, &harness.code(&client, &consent))
             .await
             .json();
         assert_eq!(
@@ -312,9 +320,9 @@ async fn the_answer_tells_the_narrowed_scopes_and_the_reach() {
 
 #[tokio::test]
 async fn a_client_with_a_ceiling_gets_no_more_and_its_scopes_cannot_be_unticked() {
-    let desk = Desk::start().await;
+    let harness = Harness::start().await;
     let asked = json!({"redirect_uris": ["http://127.0.0.1/callback"], "scope": "query:read"});
-    let client = desk.register(&asked).await.json()["client_id"]
+    let client = harness.register(&asked).await.json()["client_id"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -322,8 +330,8 @@ async fn a_client_with_a_ceiling_gets_no_more_and_its_scopes_cannot_be_unticked(
         scopes: Some(""),
         ..Consent::default()
     };
-    let body = desk
-        .exchange(&client, &desk.code(&client, &consent))
+    let body = harness
+        .exchange(&client, &harness.code(&client, &consent))
         .await
         .json();
     assert_eq!(body["scope"], "openid profile query:read");
@@ -331,10 +339,10 @@ async fn a_client_with_a_ceiling_gets_no_more_and_its_scopes_cannot_be_unticked(
 
 #[tokio::test]
 async fn all_scopes_that_were_asked_for_are_granted_in_their_order() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    let body = desk
-        .exchange(&client, &desk.code(&client, &Consent::default()))
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    let body = harness
+        .exchange(&client, &harness.code(&client, &Consent::default()))
         .await
         .json();
     assert_eq!(body["scope"], SCOPES);

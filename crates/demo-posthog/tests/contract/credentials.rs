@@ -1,19 +1,19 @@
 use demo_posthog::Reach;
 use reqwest::Method;
 
-use crate::desk::{Desk, denied, error};
+use crate::harness::{Harness, denied, error};
 
 #[tokio::test]
 async fn every_401_says_why_and_where_to_sign_in() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
-    desk.us().expire_access_tokens();
-    let eu = desk
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
+    harness.us().expire_access_tokens();
+    let eu = harness
         .demo
         .eu()
         .sign_in_directly(1, Reach::All, "project:read", false);
     let path = "/api/projects/";
-    let none = desk.send(desk.request(Method::GET, path)).await;
+    let none = harness.send(harness.request(Method::GET, path)).await;
     assert_eq!(
         none.json(),
         error(
@@ -31,7 +31,7 @@ async fn every_401_says_why_and_where_to_sign_in() {
             "Personal API key found in request Authorization header is invalid.",
         ),
     ] {
-        let seen = desk.get(token, path).await;
+        let seen = harness.get(token, path).await;
         assert_eq!(
             (seen.status, seen.json()),
             (
@@ -41,7 +41,7 @@ async fn every_401_says_why_and_where_to_sign_in() {
         );
         let metadata = format!(
             "Bearer resource_metadata=\"{}/.well-known/oauth-protected-resource\"",
-            desk.us().address()
+            harness.us().address()
         );
         assert_eq!(seen.header("www-authenticate"), metadata);
     }
@@ -49,11 +49,11 @@ async fn every_401_says_why_and_where_to_sign_in() {
 
 #[tokio::test]
 async fn a_missing_scope_is_named_on_every_endpoint() {
-    let desk = Desk::start().await;
-    let signed = desk
+    let harness = Harness::start().await;
+    let signed = harness
         .us()
         .sign_in_directly(1, Reach::All, "openid insight:read", false);
-    let organization = desk.us().world().organizations[0].id.clone();
+    let organization = harness.us().world().organizations[0].id.clone();
     for (path, scope) in [
         ("/api/users/@me/".to_owned(), "user:read"),
         ("/api/organizations/".to_owned(), "organization:read"),
@@ -77,7 +77,7 @@ async fn a_missing_scope_is_named_on_every_endpoint() {
         ),
         ("/api/projects/11/query/x/".to_owned(), "query:read"),
     ] {
-        let seen = desk.get(&signed.access_token, &path).await;
+        let seen = harness.get(&signed.access_token, &path).await;
         let body = denied(&format!("API key missing required scope '{scope}'"));
         assert_eq!((seen.status, seen.json()), (403, body), "{path}");
         assert_eq!(seen.header("www-authenticate"), "");
@@ -86,11 +86,11 @@ async fn a_missing_scope_is_named_on_every_endpoint() {
 
 #[tokio::test]
 async fn a_token_for_identity_alone_has_no_scopes() {
-    let desk = Desk::start().await;
-    let signed = desk
+    let harness = Harness::start().await;
+    let signed = harness
         .us()
         .sign_in_directly(1, Reach::All, "openid profile", false);
-    let seen = desk.get(&signed.access_token, "/api/projects/").await;
+    let seen = harness.get(&signed.access_token, "/api/projects/").await;
     assert_eq!(
         seen.json(),
         denied("OAuth token has no scopes and cannot access this resource")
@@ -99,16 +99,17 @@ async fn a_token_for_identity_alone_has_no_scopes() {
 
 #[tokio::test]
 async fn a_revocation_shows_at_the_next_request() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
     assert_eq!(
-        desk.get(&signed.access_token, "/api/projects/")
+        harness
+            .get(&signed.access_token, "/api/projects/")
             .await
             .status,
         200
     );
-    desk.us().revoke_all();
-    let seen = desk.get(&signed.access_token, "/api/projects/").await;
+    harness.us().revoke_all();
+    let seen = harness.get(&signed.access_token, "/api/projects/").await;
     assert_eq!(
         (seen.status, seen.json()["detail"].as_str()),
         (401, Some("Invalid access token."))
@@ -117,12 +118,12 @@ async fn a_revocation_shows_at_the_next_request() {
 
 #[tokio::test]
 async fn other_methods_and_other_addresses_are_told() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
-    let put = desk
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
+    let put = harness
         .request(Method::PUT, "/api/projects/11/")
         .bearer_auth(&signed.access_token);
-    let seen = desk.send(put).await;
+    let seen = harness.send(put).await;
     assert_eq!(
         (seen.status, seen.json()),
         (
@@ -134,7 +135,7 @@ async fn other_methods_and_other_addresses_are_told() {
             )
         )
     );
-    let unknown = desk.get(&signed.access_token, "/api/galaxies/").await;
+    let unknown = harness.get(&signed.access_token, "/api/galaxies/").await;
     assert_eq!(
         (unknown.status, unknown.json()["code"].as_str()),
         (404, Some("not_found"))
@@ -143,11 +144,11 @@ async fn other_methods_and_other_addresses_are_told() {
 
 #[tokio::test]
 async fn the_user_is_shown_whatever_the_reach_once_the_scope_is_there() {
-    let desk = Desk::start().await;
-    let signed = desk
+    let harness = Harness::start().await;
+    let signed = harness
         .us()
         .sign_in_directly(1, Reach::Projects(vec![11]), "user:read", false);
-    let body = desk
+    let body = harness
         .get(&signed.access_token, "/api/users/@me/")
         .await
         .json();

@@ -3,7 +3,7 @@ use std::time::Duration;
 use demo_posthog::Reach;
 use serde_json::Value;
 
-use crate::desk::Desk;
+use crate::harness::Harness;
 
 const PATH: &str = "/api/projects/18/event_definitions/";
 
@@ -17,11 +17,11 @@ fn names(body: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn the_definitions_are_what_happened_and_filters_narrow_them() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    let list = async |query: &str| desk.get(&token, &format!("{PATH}?{query}")).await.json();
-    let now = desk.us().now().as_second();
-    let mut happened: Vec<String> = desk
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    let list = async |query: &str| harness.get(&token, &format!("{PATH}?{query}")).await.json();
+    let now = harness.us().now().as_second();
+    let mut happened: Vec<String> = harness
         .us()
         .events(18)
         .unwrap()
@@ -44,26 +44,28 @@ async fn the_definitions_are_what_happened_and_filters_narrow_them() {
     assert_eq!(names(&page), happened[2..4]);
     let next = format!(
         "{}{PATH}?limit=2&offset=4&ordering=name",
-        desk.us().address()
+        harness.us().address()
     );
     assert_eq!(page["next"], next);
 }
 
 #[tokio::test]
 async fn what_was_not_seen_for_a_month_is_stale() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    desk.us().advance_clock(Duration::from_secs(60 * 24 * 3600));
-    let fresh = desk
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    harness
+        .us()
+        .advance_clock(Duration::from_secs(60 * 24 * 3600));
+    let fresh = harness
         .us()
         .sign_in_directly(1, Reach::All, "event_definition:read", false);
     assert_eq!(
-        desk.get(&token, PATH).await.status,
+        harness.get(&token, PATH).await.status,
         401,
         "the old token has expired meanwhile"
     );
-    let all = desk.get(&fresh.access_token, PATH).await.json();
-    let kept = desk
+    let all = harness.get(&fresh.access_token, PATH).await.json();
+    let kept = harness
         .get(&fresh.access_token, &format!("{PATH}?exclude_stale=true"))
         .await
         .json();
@@ -72,9 +74,9 @@ async fn what_was_not_seen_for_a_month_is_stale() {
 
 #[tokio::test]
 async fn an_empty_project_has_none() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    let body = desk
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    let body = harness
         .get(&token, "/api/projects/17/event_definitions/")
         .await
         .json();

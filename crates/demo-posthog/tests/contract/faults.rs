@@ -4,10 +4,10 @@ use demo_posthog::{Demo, Edit, Endpoint, Failure, Fault, Options, Reach, When};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::desk::{Desk, REDIRECT};
+use crate::harness::{Harness, REDIRECT};
 
-fn fail(desk: &Desk, endpoint: Endpoint, what: Fault, when: When) {
-    desk.us().fail_next(Failure {
+fn fail(harness: &Harness, endpoint: Endpoint, what: Fault, when: When) {
+    harness.us().fail_next(Failure {
         endpoint,
         times: 1,
         what,
@@ -17,31 +17,32 @@ fn fail(desk: &Desk, endpoint: Endpoint, what: Fault, when: When) {
 
 #[tokio::test]
 async fn a_lost_answer_took_effect_and_a_failed_request_did_not() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     let path = "/api/projects/17/annotations/";
     let send = |content: &str| {
         let body = json!({"content": content, "scope": "project"});
-        desk.request(Method::POST, path)
+        harness
+            .request(Method::POST, path)
             .bearer_auth(&token)
             .json(&body)
             .send()
     };
-    fail(&desk, Endpoint::Annotations, Fault::Drop, When::Before);
+    fail(&harness, Endpoint::Annotations, Fault::Drop, When::Before);
     assert!(send("before").await.is_err());
-    assert!(desk.us().annotations(17).is_empty());
-    fail(&desk, Endpoint::Annotations, Fault::Drop, When::After);
+    assert!(harness.us().annotations(17).is_empty());
+    fail(&harness, Endpoint::Annotations, Fault::Drop, When::After);
     assert!(send("after").await.is_err());
-    assert_eq!(desk.us().annotations(17).len(), 1);
+    assert_eq!(harness.us().annotations(17).len(), 1);
     assert_eq!(send("as usual").await.unwrap().status(), 201);
 }
 
 #[tokio::test]
 async fn a_truncated_answer_breaks_off_in_its_body() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    fail(&desk, Endpoint::Project, Fault::Truncate, When::After);
-    let answer = desk
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    fail(&harness, Endpoint::Project, Fault::Truncate, When::After);
+    let answer = harness
         .request(Method::GET, "/api/projects/11/")
         .bearer_auth(&token)
         .send()
@@ -53,8 +54,8 @@ async fn a_truncated_answer_breaks_off_in_its_body() {
 
 #[tokio::test]
 async fn every_canned_fault_looks_as_it_should() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     let own = Fault::Status {
         code: 512,
         body: "too long".to_owned(),
@@ -91,8 +92,8 @@ async fn every_canned_fault_looks_as_it_should() {
         (Fault::BrokenJson, 200, "", "results"),
         (own, 512, "7", "too long"),
     ] {
-        fail(&desk, Endpoint::Api, fault, When::Before);
-        let seen = desk.get(&token, "/api/projects/11/").await;
+        fail(&harness, Endpoint::Api, fault, When::Before);
+        let seen = harness.get(&token, "/api/projects/11/").await;
         assert_eq!(
             (seen.status, seen.header("retry-after")),
             (status, retry_after),
@@ -105,21 +106,23 @@ async fn every_canned_fault_looks_as_it_should() {
 
 #[tokio::test]
 async fn the_token_endpoint_has_its_own_503() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
-    fail(&desk, Endpoint::Token, Fault::Unavailable, When::Before);
-    let seen = desk.refresh(&signed.client_id, &signed.refresh_token).await;
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
+    fail(&harness, Endpoint::Token, Fault::Unavailable, When::Before);
+    let seen = harness
+        .refresh(&signed.client_id, &signed.refresh_token)
+        .await;
     assert_eq!((seen.status, seen.header("retry-after")), (503, "1"));
     assert_eq!(seen.json()["error"], "temporarily_unavailable");
 }
 
 #[tokio::test]
 async fn an_answer_can_be_edited() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
     let edit = Edit::new(|body| drop(body.as_object_mut().unwrap().remove("refresh_token")));
-    fail(&desk, Endpoint::Token, Fault::Edit(edit), When::After);
-    let body = desk
+    fail(&harness, Endpoint::Token, Fault::Edit(edit), When::After);
+    let body = harness
         .refresh(&signed.client_id, &signed.refresh_token)
         .await
         .json();
@@ -128,12 +131,14 @@ async fn an_answer_can_be_edited() {
 
 #[tokio::test]
 async fn requests_refreshes_and_connections_are_counted() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
-    desk.refresh(&signed.client_id, &signed.refresh_token).await;
-    desk.get(&signed.access_token, "/api/projects/11/").await;
-    desk.get(&signed.access_token, "/api/projects/").await;
-    let counters = desk.us().counters();
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
+    harness
+        .refresh(&signed.client_id, &signed.refresh_token)
+        .await;
+    harness.get(&signed.access_token, "/api/projects/11/").await;
+    harness.get(&signed.access_token, "/api/projects/").await;
+    let counters = harness.us().counters();
     assert_eq!(
         (counters.count(Endpoint::Token), counters.refreshes),
         (1, 1)
@@ -143,22 +148,22 @@ async fn requests_refreshes_and_connections_are_counted() {
         (2, 3)
     );
     assert_eq!(counters.connections, 1);
-    desk.us().reset_counters();
-    assert_eq!(desk.us().counters().count(Endpoint::Any), 0);
+    harness.us().reset_counters();
+    assert_eq!(harness.us().counters().count(Endpoint::Any), 0);
 }
 
 #[tokio::test]
 async fn a_slow_answer_comes_in_the_end() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     fail(
-        &desk,
+        &harness,
         Endpoint::Project,
         Fault::Slow(Duration::from_millis(20)),
         When::Before,
     );
     let begun = std::time::Instant::now();
-    assert_eq!(desk.get(&token, "/api/projects/11/").await.status, 200);
+    assert_eq!(harness.get(&token, "/api/projects/11/").await.status, 200);
     assert!(begun.elapsed() >= Duration::from_millis(20));
 }
 
@@ -186,10 +191,10 @@ async fn a_dropped_demo_gives_its_ports_back() {
 
 #[tokio::test]
 async fn the_redirect_address_of_a_client_made_by_hand_is_its_own() {
-    let desk = Desk::start().await;
-    let client = desk.us().create_client("http://127.0.0.1/callback");
-    let back = desk.us().consent(
-        &desk.authorize_url(&client, &[]),
+    let harness = Harness::start().await;
+    let client = harness.us().create_client("http://127.0.0.1/callback");
+    let back = harness.us().consent(
+        &harness.authorize_url(&client, &[]),
         &demo_posthog::Consent::default(),
     );
     assert!(back.starts_with(REDIRECT));

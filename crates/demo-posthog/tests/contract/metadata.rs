@@ -1,17 +1,17 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::desk::Desk;
+use crate::harness::Harness;
 
 #[tokio::test]
 async fn the_authorization_server_describes_itself_with_its_region() {
-    let desk = Desk::start().await;
-    let base = desk.us().address();
+    let harness = Harness::start().await;
+    let base = harness.us().address();
     for path in [
         "/.well-known/oauth-authorization-server",
         "/.well-known/oauth-authorization-server/",
     ] {
-        let seen = desk.send(desk.request(Method::GET, path)).await;
+        let seen = harness.send(harness.request(Method::GET, path)).await;
         let body = seen.json();
         assert_eq!(seen.header("access-control-allow-origin"), "*");
         assert_eq!(body["issuer"], base);
@@ -28,9 +28,9 @@ async fn the_authorization_server_describes_itself_with_its_region() {
 
 #[tokio::test]
 async fn openid_and_the_protected_resource_are_described_too() {
-    let desk = Desk::start().await;
-    let openid = desk
-        .send(desk.request(Method::GET, "/.well-known/openid-configuration"))
+    let harness = Harness::start().await;
+    let openid = harness
+        .send(harness.request(Method::GET, "/.well-known/openid-configuration"))
         .await
         .json();
     assert_eq!(
@@ -39,18 +39,24 @@ async fn openid_and_the_protected_resource_are_described_too() {
     );
     assert!(openid.get("posthog_region").is_none());
     let path = "/.well-known/oauth-protected-resource";
-    let resource = desk.send(desk.request(Method::GET, path)).await.json();
+    let resource = harness
+        .send(harness.request(Method::GET, path))
+        .await
+        .json();
     assert_eq!(
         resource["authorization_servers"],
-        json!([desk.us().address()])
+        json!([harness.us().address()])
     );
 }
 
 #[tokio::test]
 async fn a_self_hosted_one_names_no_region() {
-    let desk = Desk::start().await;
-    desk.us().play_self_hosted();
+    let harness = Harness::start().await;
+    harness.us().play_self_hosted();
     let path = "/.well-known/oauth-authorization-server";
-    let body = desk.send(desk.request(Method::GET, path)).await.json();
+    let body = harness
+        .send(harness.request(Method::GET, path))
+        .await
+        .json();
     assert!(body.get("posthog_region").is_none() && body.get("posthog_base_url").is_none());
 }

@@ -1,7 +1,7 @@
 use demo_posthog::{Demo, Options, Reach, Size};
 use serde_json::Value;
 
-use crate::desk::{Desk, denied};
+use crate::harness::{Harness, denied};
 
 fn names(body: &Value) -> Vec<&str> {
     let results = body["results"].as_array().unwrap();
@@ -13,21 +13,21 @@ fn names(body: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn the_list_follows_the_reach_and_the_person() {
-    let desk = Desk::start().await;
-    let [burrow, thistle] = &desk.us().world().organizations[..] else {
+    let harness = Harness::start().await;
+    let [burrow, thistle] = &harness.us().world().organizations[..] else {
         panic!("two organizations");
     };
-    let list = async |token: String| desk.get(&token, "/api/organizations/").await.json();
+    let list = async |token: String| harness.get(&token, "/api/organizations/").await.json();
     assert_eq!(
-        names(&list(desk.signed_in(Reach::All).access_token).await),
+        names(&list(harness.signed_in(Reach::All).access_token).await),
         ["Burrow Labs", "Thistle & Co"]
     );
-    let one = desk.signed_in(Reach::Organizations(vec![thistle.id.clone()]));
+    let one = harness.signed_in(Reach::Organizations(vec![thistle.id.clone()]));
     assert_eq!(
         names(&list(one.access_token.clone()).await),
         ["Thistle & Co"]
     );
-    let out = desk
+    let out = harness
         .get(
             &one.access_token,
             &format!("/api/organizations/{}/", burrow.id),
@@ -37,7 +37,7 @@ async fn the_list_follows_the_reach_and_the_person() {
         (out.status, out.json()["detail"].as_str()),
         (404, Some("Not found."))
     );
-    let grace = desk
+    let grace = harness
         .us()
         .sign_in_directly(2, Reach::All, "organization:read", false);
     assert_eq!(names(&list(grace.access_token).await), ["Burrow Labs"]);
@@ -45,9 +45,9 @@ async fn the_list_follows_the_reach_and_the_person() {
 
 #[tokio::test]
 async fn a_token_for_projects_is_refused_on_every_organization_address() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::Projects(vec![11]));
-    let id = desk.us().world().organizations[0].id.clone();
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::Projects(vec![11]));
+    let id = harness.us().world().organizations[0].id.clone();
     let detail = "API keys with scoped projects are only supported on project-based endpoints.";
     for path in [
         "/api/organizations/".to_owned(),
@@ -55,19 +55,19 @@ async fn a_token_for_projects_is_refused_on_every_organization_address() {
         format!("/api/organizations/{id}/"),
         format!("/api/organizations/{id}/projects/"),
     ] {
-        let seen = desk.get(&signed.access_token, &path).await;
+        let seen = harness.get(&signed.access_token, &path).await;
         assert_eq!((seen.status, seen.json()), (403, denied(detail)), "{path}");
     }
 }
 
 #[tokio::test]
 async fn the_current_organization_may_be_out_of_reach() {
-    let desk = Desk::start().await;
-    let [burrow, thistle] = &desk.us().world().organizations[..] else {
+    let harness = Harness::start().await;
+    let [burrow, thistle] = &harness.us().world().organizations[..] else {
         panic!("two organizations");
     };
-    let signed = desk.signed_in(Reach::Organizations(vec![thistle.id.clone()]));
-    let seen = desk
+    let signed = harness.signed_in(Reach::Organizations(vec![thistle.id.clone()]));
+    let seen = harness
         .get(&signed.access_token, "/api/organizations/@current/")
         .await;
     let detail = format!(
@@ -79,35 +79,38 @@ async fn the_current_organization_may_be_out_of_reach() {
 
 #[tokio::test]
 async fn an_organization_can_be_made_to_refuse_and_the_rest_goes_on() {
-    let desk = Desk::start().await;
-    let [burrow, thistle] = &desk.us().world().organizations[..] else {
+    let harness = Harness::start().await;
+    let [burrow, thistle] = &harness.us().world().organizations[..] else {
         panic!("two organizations");
     };
-    let signed = desk.signed_in(Reach::All);
+    let signed = harness.signed_in(Reach::All);
     let projects = |id: &str| format!("/api/organizations/{id}/projects/");
-    desk.us().forbid_organization(&burrow.id);
-    desk.us().fail_organization(&thistle.id, 500);
+    harness.us().forbid_organization(&burrow.id);
+    harness.us().fail_organization(&thistle.id, 500);
     assert_eq!(
-        desk.get(&signed.access_token, &projects(&burrow.id))
+        harness
+            .get(&signed.access_token, &projects(&burrow.id))
             .await
             .status,
         403
     );
     assert_eq!(
-        desk.get(&signed.access_token, "/api/projects/11/")
+        harness
+            .get(&signed.access_token, "/api/projects/11/")
             .await
             .status,
         403
     );
     assert_eq!(
-        desk.get(&signed.access_token, &projects(&thistle.id))
+        harness
+            .get(&signed.access_token, &projects(&thistle.id))
             .await
             .status,
         500
     );
     assert_eq!(
         names(
-            &desk
+            &harness
                 .get(&signed.access_token, "/api/organizations/")
                 .await
                 .json()
@@ -115,9 +118,10 @@ async fn an_organization_can_be_made_to_refuse_and_the_rest_goes_on() {
         .len(),
         2
     );
-    desk.us().heal();
+    harness.us().heal();
     assert_eq!(
-        desk.get(&signed.access_token, &projects(&burrow.id))
+        harness
+            .get(&signed.access_token, &projects(&burrow.id))
             .await
             .status,
         200
@@ -130,13 +134,13 @@ async fn two_thousand_projects_come_in_pages_with_absolute_addresses() {
         organizations: 50,
         projects_each: 120,
     };
-    let desk = Desk::start_with(Options {
+    let harness = Harness::start_with(Options {
         size,
         ..Options::default()
     })
     .await;
-    let signed = desk.signed_in(Reach::All);
-    let organizations = desk
+    let signed = harness.signed_in(Reach::All);
+    let organizations = harness
         .get(&signed.access_token, "/api/organizations/?limit=1000")
         .await
         .json();
@@ -144,7 +148,7 @@ async fn two_thousand_projects_come_in_pages_with_absolute_addresses() {
     assert_eq!(organizations["next"], Value::Null);
     let id = organizations["results"][7]["id"].as_str().unwrap();
     let path = format!("/api/organizations/{id}/projects/");
-    let first = desk.get(&signed.access_token, &path).await.json();
+    let first = harness.get(&signed.access_token, &path).await.json();
     assert_eq!(
         (
             first["count"].as_u64(),
@@ -152,9 +156,9 @@ async fn two_thousand_projects_come_in_pages_with_absolute_addresses() {
         ),
         (Some(120), 100)
     );
-    let next = format!("{}{path}?limit=100&offset=100", desk.us().address());
+    let next = format!("{}{path}?limit=100&offset=100", harness.us().address());
     assert_eq!(first["next"], next);
-    let second = desk
+    let second = harness
         .get(
             &signed.access_token,
             &format!("{path}?limit=100&offset=100"),
@@ -164,7 +168,7 @@ async fn two_thousand_projects_come_in_pages_with_absolute_addresses() {
     assert_eq!(second["results"].as_array().unwrap().len(), 20);
     assert_eq!(
         second["previous"],
-        format!("{}{path}?limit=100", desk.us().address())
+        format!("{}{path}?limit=100", harness.us().address())
     );
 }
 

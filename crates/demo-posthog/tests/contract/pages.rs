@@ -3,17 +3,17 @@
 use demo_posthog::Reach;
 use reqwest::Method;
 
-use crate::desk::{Desk, REDIRECT, SCOPES, Seen, field};
+use crate::harness::{Harness, REDIRECT, SCOPES, Seen, field};
 
 /// A browser in which the first person is logged in.
 struct Browser<'a> {
-    desk: &'a Desk,
+    harness: &'a Harness,
     cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    async fn log_in(desk: &'a Desk, next: &str) -> (Self, String) {
-        let seen = desk
+    async fn log_in(harness: &'a Harness, next: &str) -> (Self, String) {
+        let seen = harness
             .form("/login", &[("person", "1"), ("next", next)])
             .await;
         let set = seen.header("set-cookie");
@@ -22,23 +22,23 @@ impl<'a> Browser<'a> {
             "{set}"
         );
         let cookie = set.split(';').next().unwrap().to_owned();
-        (Self { desk, cookie }, seen.header("location").to_owned())
+        (Self { harness, cookie }, seen.header("location").to_owned())
     }
 
     async fn get(&self, path: &str) -> Seen {
         let request = self
-            .desk
+            .harness
             .request(Method::GET, path)
             .header("cookie", &self.cookie);
-        self.desk.send(request).await
+        self.harness.send(request).await
     }
 
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> Seen {
         let request = self
-            .desk
+            .harness
             .request(Method::POST, path)
             .header("cookie", &self.cookie);
-        self.desk.send(request.form(form)).await
+        self.harness.send(request.form(form)).await
     }
 }
 
@@ -47,13 +47,13 @@ fn form_token(page: &str) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-async fn path_of_a_request(desk: &Desk) -> (String, String) {
-    let client = desk.client().await;
-    let address = desk.authorize_url(&client, &[]);
+async fn path_of_a_request(harness: &Harness) -> (String, String) {
+    let client = harness.client().await;
+    let address = harness.authorize_url(&client, &[]);
     (
         client,
         address
-            .strip_prefix(desk.us().address())
+            .strip_prefix(harness.us().address())
             .unwrap()
             .to_owned(),
     )
@@ -61,9 +61,9 @@ async fn path_of_a_request(desk: &Desk) -> (String, String) {
 
 #[tokio::test]
 async fn login_consent_and_back_with_what_was_ticked() {
-    let desk = Desk::start().await;
-    let (client, path) = path_of_a_request(&desk).await;
-    let (browser, next) = Browser::log_in(&desk, &path).await;
+    let harness = Harness::start().await;
+    let (client, path) = path_of_a_request(&harness).await;
+    let (browser, next) = Browser::log_in(&harness, &path).await;
     assert_eq!(next, path);
     let page = browser.get(&path).await;
     let policy = page.header("content-security-policy");
@@ -93,7 +93,7 @@ async fn login_consent_and_back_with_what_was_ticked() {
     ];
     let back = browser.post(&path, &form).await;
     assert_eq!(back.status, 303);
-    let body = desk
+    let body = harness
         .exchange(&client, &field(back.header("location"), "code"))
         .await
         .json();
@@ -106,9 +106,9 @@ async fn login_consent_and_back_with_what_was_ticked() {
 
 #[tokio::test]
 async fn the_cancel_button_denies() {
-    let desk = Desk::start().await;
-    let (_, path) = path_of_a_request(&desk).await;
-    let (browser, _) = Browser::log_in(&desk, &path).await;
+    let harness = Harness::start().await;
+    let (_, path) = path_of_a_request(&harness).await;
+    let (browser, _) = Browser::log_in(&harness, &path).await;
     let token = form_token(&browser.get(&path).await.text);
     let form = [
         ("form_token", token.as_str()),
@@ -124,9 +124,9 @@ async fn the_cancel_button_denies() {
 
 #[tokio::test]
 async fn nothing_chosen_or_something_foreign_keeps_the_page_open() {
-    let desk = Desk::start().await;
-    let (_, path) = path_of_a_request(&desk).await;
-    let (browser, _) = Browser::log_in(&desk, &path).await;
+    let harness = Harness::start().await;
+    let (_, path) = path_of_a_request(&harness).await;
+    let (browser, _) = Browser::log_in(&harness, &path).await;
     let token = form_token(&browser.get(&path).await.text);
     for (extra, sentence) in [
         (
@@ -149,23 +149,24 @@ async fn nothing_chosen_or_something_foreign_keeps_the_page_open() {
 
 #[tokio::test]
 async fn a_form_of_another_site_or_without_the_token_does_nothing() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
-    let (browser, _) = Browser::log_in(&desk, "/").await;
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
+    let (browser, _) = Browser::log_in(&harness, "/").await;
     let path = "/settings/connected-apps/revoke";
     let without = browser
         .post(path, &[("client_id", &signed.client_id)])
         .await;
     assert_eq!(without.status, 403);
-    let foreign = desk
+    let foreign = harness
         .request(Method::POST, "/login")
         .header("origin", "https://evil.example");
     assert_eq!(
-        desk.send(foreign.form(&[("person", "1")])).await.status,
+        harness.send(foreign.form(&[("person", "1")])).await.status,
         403
     );
     assert_eq!(
-        desk.get(&signed.access_token, "/api/projects/")
+        harness
+            .get(&signed.access_token, "/api/projects/")
             .await
             .status,
         200
@@ -174,9 +175,9 @@ async fn a_form_of_another_site_or_without_the_token_does_nothing() {
 
 #[tokio::test]
 async fn revoking_a_connected_app_ends_its_tokens_at_once() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
-    let (browser, _) = Browser::log_in(&desk, "/settings/connected-apps").await;
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
+    let (browser, _) = Browser::log_in(&harness, "/settings/connected-apps").await;
     let page = browser.get("/settings/connected-apps").await;
     let button = format!("id=\"revoke-{}\"", signed.client_id);
     assert!(page.text.contains(&button) && page.text.contains(SCOPES));
@@ -188,7 +189,8 @@ async fn revoking_a_connected_app_ends_its_tokens_at_once() {
     let revoked = browser.post("/settings/connected-apps/revoke", &form).await;
     assert_eq!(revoked.status, 303);
     assert_eq!(
-        desk.get(&signed.access_token, "/api/projects/")
+        harness
+            .get(&signed.access_token, "/api/projects/")
             .await
             .status,
         401
@@ -204,19 +206,21 @@ async fn revoking_a_connected_app_ends_its_tokens_at_once() {
 
 #[tokio::test]
 async fn approval_prompt_auto_skips_the_page_where_access_was_given() {
-    let desk = Desk::start().await;
-    let (client, path) = path_of_a_request(&desk).await;
-    let (browser, _) = Browser::log_in(&desk, &path).await;
+    let harness = Harness::start().await;
+    let (client, path) = path_of_a_request(&harness).await;
+    let (browser, _) = Browser::log_in(&harness, &path).await;
     let auto = format!("{path}&approval_prompt=auto");
     assert_eq!(browser.get(&auto).await.status, 200);
     let consent = demo_posthog::Consent {
         reach: Reach::Projects(vec![14]),
         ..demo_posthog::Consent::default()
     };
-    desk.exchange(&client, &desk.code(&client, &consent)).await;
+    harness
+        .exchange(&client, &harness.code(&client, &consent))
+        .await;
     let skipped = browser.get(&auto).await;
     assert_eq!(skipped.status, 302);
-    let body = desk
+    let body = harness
         .exchange(&client, &field(skipped.header("location"), "code"))
         .await
         .json();
@@ -225,8 +229,8 @@ async fn approval_prompt_auto_skips_the_page_where_access_was_given() {
 
 #[tokio::test]
 async fn logging_out_leads_back_to_the_login() {
-    let desk = Desk::start().await;
-    let (browser, _) = Browser::log_in(&desk, "/").await;
+    let harness = Harness::start().await;
+    let (browser, _) = Browser::log_in(&harness, "/").await;
     let out = browser
         .post("/logout", &[("next", "/settings/connected-apps")])
         .await;
@@ -239,13 +243,15 @@ async fn logging_out_leads_back_to_the_login() {
 
 #[tokio::test]
 async fn latency_is_for_programs_and_not_for_pages() {
-    let desk = Desk::start().await;
-    desk.us().set_latency(std::time::Duration::from_secs(3600));
+    let harness = Harness::start().await;
+    harness
+        .us()
+        .set_latency(std::time::Duration::from_secs(3600));
     for path in ["/login", "/static/demo.css", "/nowhere"] {
-        let seen = desk.send(desk.request(Method::GET, path)).await;
+        let seen = harness.send(harness.request(Method::GET, path)).await;
         assert!(matches!(seen.status, 200 | 404), "{path}");
     }
-    let kept_waiting = desk.send(desk.request(Method::GET, "/api/projects/"));
+    let kept_waiting = harness.send(harness.request(Method::GET, "/api/projects/"));
     let waited = tokio::time::timeout(std::time::Duration::from_millis(100), kept_waiting).await;
     assert!(waited.is_err());
 }

@@ -4,19 +4,19 @@ use demo_posthog::{ApiKeyOptions, Reach};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, Seen, error};
+use crate::harness::{Harness, Seen, error};
 
 const PATH: &str = "/api/projects/19/query/";
 const COUNT: &str = "SELECT count() AS views FROM events WHERE event = '$pageview'";
 
-async fn ask(desk: &Desk, token: &str, text: &str, refresh: &str) -> Seen {
+async fn ask(harness: &Harness, token: &str, text: &str, refresh: &str) -> Seen {
     let body = json!({"query": {"kind": "HogQLQuery", "query": text}, "refresh": refresh});
-    desk.post(token, PATH, &body).await
+    harness.post(token, PATH, &body).await
 }
 
-fn views(desk: &Desk) -> usize {
-    let now = desk.us().now().as_second();
-    let events = desk.us().events(19).unwrap();
+fn views(harness: &Harness) -> usize {
+    let now = harness.us().now().as_second();
+    let events = harness.us().events(19).unwrap();
     events
         .iter()
         .filter(|event| event.timestamp <= now && event.event == "$pageview")
@@ -25,13 +25,13 @@ fn views(desk: &Desk) -> usize {
 
 #[tokio::test]
 async fn a_query_is_executed_over_the_events_that_have_happened() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    let seen = ask(&desk, &token, COUNT, "force_blocking").await;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    let seen = ask(&harness, &token, COUNT, "force_blocking").await;
     let body = seen.json();
     assert_eq!(
         (seen.status, &body["results"]),
-        (200, &json!([[views(&desk)]]))
+        (200, &json!([[views(&harness)]]))
     );
     assert_eq!(body["columns"], json!(["views"]));
     assert_eq!(body["types"], json!([["views", "UInt64"]]));
@@ -43,32 +43,34 @@ async fn a_query_is_executed_over_the_events_that_have_happened() {
 
 #[tokio::test]
 async fn a_text_is_answered_from_the_cache_for_six_hours_unless_forced() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    let first = ask(&desk, &token, COUNT, "blocking").await.json();
-    desk.us().advance_clock(Duration::from_secs(6 * 3600 - 1));
-    let cached = ask(&desk, &token, COUNT, "blocking").await.json();
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    let first = ask(&harness, &token, COUNT, "blocking").await.json();
+    harness
+        .us()
+        .advance_clock(Duration::from_secs(6 * 3600 - 1));
+    let cached = ask(&harness, &token, COUNT, "blocking").await.json();
     assert_eq!(
         (&cached["is_cached"], &cached["results"]),
         (&json!(true), &first["results"])
     );
-    let forced = ask(&desk, &token, COUNT, "force_blocking").await.json();
+    let forced = ask(&harness, &token, COUNT, "force_blocking").await.json();
     assert_eq!(
         (&forced["is_cached"], &forced["results"]),
-        (&json!(false), &json!([[views(&desk)]]))
+        (&json!(false), &json!([[views(&harness)]]))
     );
-    desk.us().advance_clock(Duration::from_secs(6 * 3600));
+    harness.us().advance_clock(Duration::from_secs(6 * 3600));
     assert_eq!(
-        ask(&desk, &token, COUNT, "blocking").await.json()["is_cached"],
+        ask(&harness, &token, COUNT, "blocking").await.json()["is_cached"],
         false
     );
-    assert_eq!(desk.us().counters().computed_queries, 3);
+    assert_eq!(harness.us().counters().computed_queries, 3);
 }
 
 #[tokio::test]
 async fn values_fill_the_place_holders_and_tell_cached_answers_apart() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     for event in ["$pageview", "it's none"] {
         let body = json!({"query": {
             "kind": "HogQLQuery",
@@ -76,12 +78,12 @@ async fn values_fill_the_place_holders_and_tell_cached_answers_apart() {
             "values": {"event": event},
         }});
         let count = if event == "$pageview" {
-            views(&desk)
+            views(&harness)
         } else {
             0
         };
         assert_eq!(
-            desk.post(&token, PATH, &body).await.json()["results"],
+            harness.post(&token, PATH, &body).await.json()["results"],
             json!([[count]])
         );
     }
@@ -89,9 +91,9 @@ async fn values_fill_the_place_holders_and_tell_cached_answers_apart() {
 
 #[tokio::test]
 async fn without_a_limit_there_are_a_hundred_rows_and_a_sign_of_more() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    let body = ask(&desk, &token, "SELECT event FROM events", "blocking")
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    let body = ask(&harness, &token, "SELECT event FROM events", "blocking")
         .await
         .json();
     assert_eq!(body["results"].as_array().unwrap().len(), 100);
@@ -103,15 +105,15 @@ async fn without_a_limit_there_are_a_hundred_rows_and_a_sign_of_more() {
 
 #[tokio::test]
 async fn a_mistake_is_a_400_with_posthogs_code() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     for text in [
         "SELECT",
         "SELECT nothing FROM events",
         "SELECT 1 FROM galaxies",
         "SELECT uniqCombined(1)",
     ] {
-        let seen = ask(&desk, &token, text, "blocking").await;
+        let seen = ask(&harness, &token, text, "blocking").await;
         let body = seen.json();
         assert_eq!(
             (seen.status, &body["type"], &body["attr"]),
@@ -125,7 +127,7 @@ async fn a_mistake_is_a_400_with_posthogs_code() {
         json!({"query": {"kind": "Magic"}}),
         json!({"query": {"kind": "HogQLQuery"}}),
     ] {
-        let seen = desk.post(&token, PATH, &body).await;
+        let seen = harness.post(&token, PATH, &body).await;
         assert_eq!(
             (seen.status, &seen.json()["code"]),
             (400, &json!("parse_error")),
@@ -136,11 +138,11 @@ async fn a_mistake_is_a_400_with_posthogs_code() {
 
 #[tokio::test]
 async fn metadata_gives_the_place_of_a_mistake() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     let check = async |text: &str| {
         let body = json!({"query": {"kind": "HogQLMetadata", "language": "hogQL", "query": text}});
-        desk.post(&token, PATH, &body).await.json()
+        harness.post(&token, PATH, &body).await.json()
     };
     assert_eq!(check(COUNT).await["isValid"], true);
     let wrong = check("SELECT nothing FROM events").await;
@@ -157,12 +159,12 @@ async fn metadata_gives_the_place_of_a_mistake() {
 
 #[tokio::test]
 async fn filters_that_are_not_applied_are_refused_instead_of_giving_too_many_rows() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     let ask = async |text: &str, filters: Value| {
         let query = json!({"kind": "HogQLQuery", "query": text, "filters": filters});
         let body = json!({"query": query, "refresh": "force_blocking"});
-        desk.post(&token, PATH, &body).await
+        harness.post(&token, PATH, &body).await
     };
     let filtered = "SELECT count() FROM events WHERE event = '$pageview' AND {filters}";
     let property = json!({"type": "event", "key": "$os", "operator": "exact", "value": "iOS"});
@@ -182,15 +184,15 @@ async fn filters_that_are_not_applied_are_refused_instead_of_giving_too_many_row
         json!({"filterTestAccounts": true}),
     ] {
         let seen = ask(filtered, filters).await;
-        assert_eq!(seen.json()["results"], json!([[views(&desk)]]));
+        assert_eq!(seen.json()["results"], json!([[views(&harness)]]));
     }
 }
 
 #[tokio::test]
 async fn an_asynchronous_query_is_polled() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    let started = ask(&desk, &token, COUNT, "force_async").await;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    let started = ask(&harness, &token, COUNT, "force_async").await;
     let status = started.json()["query_status"].clone();
     assert_eq!(
         (started.status, &status["complete"], &status["team_id"]),
@@ -198,7 +200,7 @@ async fn an_asynchronous_query_is_polled() {
     );
     let path = format!("{PATH}{}/", status["id"].as_str().unwrap());
     let done = loop {
-        let polled = desk.get(&token, &path).await;
+        let polled = harness.get(&token, &path).await;
         if polled.status != 202 {
             break polled;
         }
@@ -207,22 +209,22 @@ async fn an_asynchronous_query_is_polled() {
     assert_eq!(done.status, 200);
     assert_eq!(
         body["query_status"]["results"]["results"],
-        json!([[views(&desk)]])
+        json!([[views(&harness)]])
     );
-    desk.us().advance_clock(Duration::from_secs(600));
-    assert_eq!(desk.get(&token, &path).await.status, 404);
+    harness.us().advance_clock(Duration::from_secs(600));
+    assert_eq!(harness.get(&token, &path).await.status, 404);
 }
 
 #[tokio::test]
 async fn a_failed_asynchronous_query_answers_400_in_the_shape_of_a_status() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    let started = ask(&desk, &token, "SELECT nothing FROM events", "async")
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    let started = ask(&harness, &token, "SELECT nothing FROM events", "async")
         .await
         .json();
     let path = format!("{PATH}{}/", started["query_status"]["id"].as_str().unwrap());
     let failed = loop {
-        let polled = desk.get(&token, &path).await;
+        let polled = harness.get(&token, &path).await;
         if polled.status != 202 {
             break polled;
         }
@@ -235,33 +237,34 @@ async fn a_failed_asynchronous_query_answers_400_in_the_shape_of_a_status() {
 
 #[tokio::test]
 async fn a_query_can_be_cancelled_under_the_clients_own_name() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    desk.us().set_latency(Duration::from_secs(3600));
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    harness.us().set_latency(Duration::from_secs(3600));
     let body = json!({"query": {"kind": "HogQLQuery", "query": COUNT}, "refresh": "async", "client_query_id": "mine"});
-    assert_eq!(desk.post(&token, PATH, &body).await.status, 202);
-    desk.us().set_latency(Duration::ZERO);
+    assert_eq!(harness.post(&token, PATH, &body).await.status, 202);
+    harness.us().set_latency(Duration::ZERO);
     let path = format!("{PATH}mine/");
-    assert_eq!(desk.get(&token, &path).await.status, 202);
-    let cancelled = desk
-        .send(desk.request(Method::DELETE, &path).bearer_auth(&token))
+    assert_eq!(harness.get(&token, &path).await.status, 202);
+    let cancelled = harness
+        .send(harness.request(Method::DELETE, &path).bearer_auth(&token))
         .await;
     assert_eq!(cancelled.status, 200);
     assert_eq!(
-        desk.get(&token, &path).await.json()["query_status"]["error_message"],
+        harness.get(&token, &path).await.json()["query_status"]["error_message"],
         "Query was cancelled"
     );
 }
 
 #[tokio::test]
 async fn the_twenty_first_query_of_an_organization_is_refused_at_once() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
-    desk.us().set_latency(Duration::from_secs(3600));
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    harness.us().set_latency(Duration::from_secs(3600));
     let request = || {
         let body =
             json!({"query": {"kind": "HogQLQuery", "query": COUNT}, "refresh": "force_blocking"});
-        desk.request(Method::POST, PATH)
+        harness
+            .request(Method::POST, PATH)
             .bearer_auth(&token)
             .json(&body)
     };
@@ -276,17 +279,23 @@ async fn the_twenty_first_query_of_an_organization_is_refused_at_once() {
         detail.starts_with("Exceeded maximum concurrency limit: 20 for key:"),
         "{detail}"
     );
-    assert!(desk.us().counters().most_queries_at_once >= 20, "{detail}");
+    assert!(
+        harness.us().counters().most_queries_at_once >= 20,
+        "{detail}"
+    );
 }
 
 #[tokio::test]
 async fn a_key_is_throttled_by_the_minute() {
-    let desk = Desk::start().await;
-    let key = desk.us().create_api_key(ApiKeyOptions::default());
+    let harness = Harness::start().await;
+    let key = harness.us().create_api_key(ApiKeyOptions::default());
     for _ in 0..240 {
-        assert_eq!(ask(&desk, &key, "SELECT 1", "blocking").await.status, 200);
+        assert_eq!(
+            ask(&harness, &key, "SELECT 1", "blocking").await.status,
+            200
+        );
     }
-    let seen = ask(&desk, &key, "SELECT 1", "blocking").await;
+    let seen = ask(&harness, &key, "SELECT 1", "blocking").await;
     let body = error(
         "throttled_error",
         "throttled",
@@ -297,9 +306,9 @@ async fn a_key_is_throttled_by_the_minute() {
 
 #[tokio::test]
 async fn a_query_outside_the_reach_is_refused() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::Projects(vec![11])).access_token;
-    let seen = ask(&desk, &token, COUNT, "blocking").await;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::Projects(vec![11])).access_token;
+    let seen = ask(&harness, &token, COUNT, "blocking").await;
     assert_eq!(
         (seen.status, seen.json()["detail"].as_str()),
         (
@@ -311,11 +320,11 @@ async fn a_query_outside_the_reach_is_refused() {
 
 #[tokio::test]
 async fn a_member_that_the_schema_does_not_have_is_refused() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     let query = || json!({"kind": "HogQLQuery", "query": "SELECT 1", "name": "n"});
     let status = async |body: Value| {
-        let seen = desk.post(&token, PATH, &body).await;
+        let seen = harness.post(&token, PATH, &body).await;
         let unknown = seen.text.contains("Extra inputs are not permitted");
         assert_eq!(unknown, seen.status == 400, "{}", seen.text);
         seen.status
@@ -327,12 +336,12 @@ async fn a_member_that_the_schema_does_not_have_is_refused() {
     assert_eq!(status(json!({"query": labelled})).await, 400);
     let named = json!({"query": {"kind": "HogQLMetadata", "language": "hogQL", "query": "SELECT 1", "name": "n"}});
     assert_eq!(status(named).await, 400);
-    desk.us().change_behaviour(|behaviour| {
+    harness.us().change_behaviour(|behaviour| {
         behaviour.requests_have_names = false;
     });
     assert_eq!(status(json!({"query": query(), "name": "n"})).await, 400);
     assert_eq!(status(json!({"query": query()})).await, 200);
-    desk.us().change_behaviour(|behaviour| {
+    harness.us().change_behaviour(|behaviour| {
         behaviour.queries_have_names = false;
     });
     assert_eq!(status(json!({"query": query()})).await, 400);
@@ -340,19 +349,19 @@ async fn a_member_that_the_schema_does_not_have_is_refused() {
 
 #[tokio::test]
 async fn a_key_waits_for_one_of_three_places_and_an_older_server_has_ten_for_tokens() {
-    let desk = Desk::start().await;
-    let key = desk.us().create_api_key(ApiKeyOptions::default());
-    let token = desk.signed_in(Reach::All).access_token;
-    desk.us().change_behaviour(|behaviour| {
+    let harness = Harness::start().await;
+    let key = harness.us().create_api_key(ApiKeyOptions::default());
+    let token = harness.signed_in(Reach::All).access_token;
+    harness.us().change_behaviour(|behaviour| {
         behaviour.key_patience = Duration::from_millis(50);
         behaviour.queries_at_once_per_organization = 10;
     });
-    desk.us().set_latency(Duration::from_secs(3600));
+    harness.us().set_latency(Duration::from_secs(3600));
     for (bearer, most) in [(key, 3), (token, 10)] {
         let mut asked: tokio::task::JoinSet<_> = (0..=most)
             .map(|_| {
                 let body = json!({"query": {"kind": "HogQLQuery", "query": COUNT}, "refresh": "force_blocking"});
-                let request = desk.request(Method::POST, PATH).bearer_auth(&bearer);
+                let request = harness.request(Method::POST, PATH).bearer_auth(&bearer);
                 request.json(&body).send()
             })
             .collect();
@@ -368,16 +377,16 @@ async fn a_key_waits_for_one_of_three_places_and_an_older_server_has_ten_for_tok
 
 #[tokio::test]
 async fn a_key_has_a_read_budget_in_each_project_and_a_token_has_none() {
-    let desk = Desk::start().await;
-    let key = desk.us().create_api_key(ApiKeyOptions::default());
-    let first = ask(&desk, &key, COUNT, "force_blocking").await;
+    let harness = Harness::start().await;
+    let key = harness.us().create_api_key(ApiKeyOptions::default());
+    let first = ask(&harness, &key, COUNT, "force_blocking").await;
     let read: u64 = first.header("x-posthog-query-bytes-read").parse().unwrap();
     let left = first.header("x-posthog-query-budget-remaining-bytes");
     assert_eq!(left.parse::<u64>().unwrap(), 480_000_000_000 - read);
     assert!(read > 1000, "{read}");
     // The query that crosses the line is answered, the next one is not.
-    desk.us().leave_read_budget(19, 1);
-    let last = ask(&desk, &key, COUNT, "force_blocking").await;
+    harness.us().leave_read_budget(19, 1);
+    let last = ask(&harness, &key, COUNT, "force_blocking").await;
     assert_eq!(
         (
             last.status,
@@ -385,47 +394,50 @@ async fn a_key_has_a_read_budget_in_each_project_and_a_token_has_none() {
         ),
         (200, "0")
     );
-    let refused = ask(&desk, &key, COUNT, "force_blocking").await;
+    let refused = ask(&harness, &key, COUNT, "force_blocking").await;
     assert_eq!(
         (refused.status, &refused.json()["code"]),
         (429, &json!("api_queries_budget_exceeded"))
     );
     assert!(!refused.header("retry-after").is_empty());
     // What is in the cache, other projects and tokens go on.
-    let cached = ask(&desk, &key, COUNT, "blocking").await;
+    let cached = ask(&harness, &key, COUNT, "blocking").await;
     assert_eq!(
         (cached.status, cached.header("x-posthog-query-bytes-read")),
         (200, "0")
     );
     let body = json!({"query": {"kind": "HogQLQuery", "query": COUNT}});
-    let other = desk.post(&key, "/api/projects/11/query/", &body).await;
+    let other = harness.post(&key, "/api/projects/11/query/", &body).await;
     assert_eq!(other.status, 200);
-    let token = desk.signed_in(Reach::All).access_token;
-    let spared = ask(&desk, &token, COUNT, "force_blocking").await;
+    let token = harness.signed_in(Reach::All).access_token;
+    let spared = ask(&harness, &token, COUNT, "force_blocking").await;
     assert_eq!(
         (spared.status, spared.header("x-posthog-query-bytes-read")),
         (200, "")
     );
-    desk.us().advance_clock(Duration::from_secs(3600));
-    assert_eq!(ask(&desk, &key, COUNT, "force_blocking").await.status, 200);
+    harness.us().advance_clock(Duration::from_secs(3600));
+    assert_eq!(
+        ask(&harness, &key, COUNT, "force_blocking").await.status,
+        200
+    );
 }
 
 #[tokio::test]
 async fn a_polled_answer_holds_nan_where_a_blocking_one_holds_null() {
-    let desk = Desk::start().await;
-    let token = desk.signed_in(Reach::All).access_token;
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
     let text = "SELECT 0 / 0 AS none, 'NaN' AS word FROM events LIMIT 1";
-    let blocking = ask(&desk, &token, text, "blocking").await;
+    let blocking = ask(&harness, &token, text, "blocking").await;
     assert_eq!(
         blocking.json()["results"],
         json!([[null, "NaN"]]),
         "{}",
         blocking.text
     );
-    let started = ask(&desk, &token, text, "force_async").await.json();
+    let started = ask(&harness, &token, text, "force_async").await.json();
     let path = format!("{PATH}{}/", started["query_status"]["id"].as_str().unwrap());
     let polled = loop {
-        let polled = desk.get(&token, &path).await;
+        let polled = harness.get(&token, &path).await;
         if polled.status != 202 {
             break polled;
         }

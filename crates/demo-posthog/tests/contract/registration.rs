@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::desk::Desk;
+use crate::harness::Harness;
 
 fn asked(changes: &Value) -> Value {
     let mut body =
@@ -13,8 +13,8 @@ fn asked(changes: &Value) -> Value {
 
 #[tokio::test]
 async fn a_public_client_gets_an_id_and_no_secret() {
-    let desk = Desk::start().await;
-    let seen = desk.register(&asked(&json!({}))).await;
+    let harness = Harness::start().await;
+    let seen = harness.register(&asked(&json!({}))).await;
     let body = seen.json();
     assert_eq!(seen.status, 201);
     assert_eq!(body["client_id"].as_str().unwrap().len(), 40);
@@ -27,22 +27,22 @@ async fn a_public_client_gets_an_id_and_no_secret() {
 
 #[tokio::test]
 async fn a_confidential_client_gets_a_secret_that_does_not_expire() {
-    let desk = Desk::start().await;
+    let harness = Harness::start().await;
     let method = json!({"token_endpoint_auth_method": "client_secret_post"});
-    let body = desk.register(&asked(&method)).await.json();
+    let body = harness.register(&asked(&method)).await.json();
     assert_eq!(body["client_secret_expires_at"], 0);
     assert!(body["client_secret"].is_string());
 }
 
 #[tokio::test]
 async fn a_scope_member_becomes_the_ceiling_without_openid() {
-    let desk = Desk::start().await;
+    let harness = Harness::start().await;
     let scope = json!({"scope": "openid query:read galaxy:read"});
     assert_eq!(
-        desk.register(&asked(&scope)).await.json()["scope"],
+        harness.register(&asked(&scope)).await.json()["scope"],
         "query:read"
     );
-    let nothing = desk
+    let nothing = harness
         .register(&asked(&json!({"scope": "galaxy:read"})))
         .await;
     assert_eq!(
@@ -53,7 +53,7 @@ async fn a_scope_member_becomes_the_ceiling_without_openid() {
 
 #[tokio::test]
 async fn names_that_pretend_are_refused() {
-    let desk = Desk::start().await;
+    let harness = Harness::start().await;
     for name in [
         "PostHog app",
         "posthog",
@@ -62,7 +62,9 @@ async fn names_that_pretend_are_refused() {
         "Verified!",
         &"x".repeat(256),
     ] {
-        let seen = desk.register(&asked(&json!({"client_name": name}))).await;
+        let seen = harness
+            .register(&asked(&json!({"client_name": name})))
+            .await;
         assert_eq!(seen.status, 400, "{name}");
         assert_eq!(seen.json()["error"], "invalid_client_metadata");
     }
@@ -70,13 +72,13 @@ async fn names_that_pretend_are_refused() {
 
 #[tokio::test]
 async fn redirect_addresses_have_rules() {
-    let desk = Desk::start().await;
+    let harness = Harness::start().await;
     for body in [
         json!({}),
         json!({"redirect_uris": []}),
         json!({"redirect_uris": "x"}),
     ] {
-        let seen = desk.register(&body).await;
+        let seen = harness.register(&body).await;
         assert_eq!(seen.status, 400, "{body}");
         assert_eq!(seen.json()["error"], "invalid_client_metadata", "{body}");
     }
@@ -86,7 +88,7 @@ async fn redirect_addresses_have_rules() {
         json!(["https://example.com/#fragment"]),
         json!(["https://example.com/a b"]),
     ] {
-        let seen = desk
+        let seen = harness
             .register(&asked(&json!({"redirect_uris": addresses})))
             .await;
         assert_eq!(seen.status, 400, "{addresses}");
@@ -97,7 +99,7 @@ async fn redirect_addresses_have_rules() {
         "https://example.com/callback",
         "http://[::1]/callback",
     ] {
-        let seen = desk
+        let seen = harness
             .register(&asked(&json!({"redirect_uris": [address]})))
             .await;
         assert_eq!(seen.status, 201, "{address}");
@@ -106,11 +108,11 @@ async fn redirect_addresses_have_rules() {
 
 #[tokio::test]
 async fn the_sixty_first_registration_of_a_minute_waits() {
-    let desk = Desk::start().await;
+    let harness = Harness::start().await;
     for _ in 0..60 {
-        assert_eq!(desk.register(&asked(&json!({}))).await.status, 201);
+        assert_eq!(harness.register(&asked(&json!({}))).await.status, 201);
     }
-    let seen = desk.register(&asked(&json!({}))).await;
+    let seen = harness.register(&asked(&json!({}))).await;
     assert_eq!((seen.status, seen.header("retry-after")), (429, "60"));
     assert_eq!(seen.json()["code"], "throttled");
 }

@@ -6,19 +6,19 @@ use demo_posthog::{Consent, Reach, SignedIn};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, SCOPES, exchange, part};
+use crate::harness::{Harness, SCOPES, exchange, part};
 
 fn invalid_grant() -> Value {
     json!({"error": "invalid_grant"})
 }
 
 /// The status of the API for a token.
-async fn api(desk: &Desk, token: &str) -> u16 {
-    desk.get(token, "/api/organizations/").await.status
+async fn api(harness: &Harness, token: &str) -> u16 {
+    harness.get(token, "/api/organizations/").await.status
 }
 
-fn rotating(desk: &Desk) -> SignedIn {
-    desk.us().sign_in_directly(1, Reach::All, SCOPES, true)
+fn rotating(harness: &Harness) -> SignedIn {
+    harness.us().sign_in_directly(1, Reach::All, SCOPES, true)
 }
 
 fn text(body: &Value, name: &str) -> String {
@@ -27,10 +27,10 @@ fn text(body: &Value, name: &str) -> String {
 
 #[tokio::test]
 async fn a_code_buys_tokens_with_region_and_lifetime() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    let seen = desk
-        .exchange(&client, &desk.code(&client, &Consent::default()))
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    let seen = harness
+        .exchange(&client, &harness.code(&client, &Consent::default()))
         .await;
     let body = seen.json();
     assert_eq!(
@@ -40,22 +40,23 @@ async fn a_code_buys_tokens_with_region_and_lifetime() {
     assert_eq!(body["expires_in"], 604_800);
     assert_eq!(body["token_type"], "Bearer");
     assert_eq!(body["posthog_region"], "us");
-    assert_eq!(body["posthog_base_url"], desk.us().address());
+    assert_eq!(body["posthog_base_url"], harness.us().address());
     let access = text(&body, "access_token");
     assert!(access.starts_with("pha_") && access.len() == 47);
     assert!(text(&body, "refresh_token").starts_with("phr_"));
-    assert_eq!(api(&desk, &access).await, 200);
+    assert_eq!(api(&harness, &access).await, 200);
 }
 
 #[tokio::test]
 async fn json_is_taken_as_well_as_a_form_and_nested_values_are_not() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    let code = desk.code(&client, &Consent::default());
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    let code = harness.code(&client, &Consent::default());
     let nested = json!({"grant_type": "authorization_code", "code": {"a": 1}});
-    let seen = desk
+    let seen = harness
         .send(
-            desk.request(reqwest::Method::POST, "/oauth/token/")
+            harness
+                .request(reqwest::Method::POST, "/oauth/token/")
                 .json(&nested),
         )
         .await;
@@ -68,9 +69,10 @@ async fn json_is_taken_as_well_as_a_form_and_nested_values_are_not() {
         .map(|(k, v)| (k.to_owned(), json!(v)))
         .collect();
     body["client_secret"] = Value::Null;
-    let seen = desk
+    let seen = harness
         .send(
-            desk.request(reqwest::Method::POST, "/oauth/token/")
+            harness
+                .request(reqwest::Method::POST, "/oauth/token/")
                 .json(&body),
         )
         .await;
@@ -79,35 +81,38 @@ async fn json_is_taken_as_well_as_a_form_and_nested_values_are_not() {
 
 #[tokio::test]
 async fn a_code_serves_once_and_its_tokens_live_on() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    let code = desk.code(&client, &Consent::default());
-    let first = desk.exchange(&client, &code).await.json();
-    let second = desk.exchange(&client, &code).await;
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    let code = harness.code(&client, &Consent::default());
+    let first = harness.exchange(&client, &code).await.json();
+    let second = harness.exchange(&client, &code).await;
     assert_eq!((second.status, second.json()), (400, invalid_grant()));
-    assert_eq!(api(&desk, &text(&first, "access_token")).await, 200);
+    assert_eq!(api(&harness, &text(&first, "access_token")).await, 200);
 }
 
 #[tokio::test]
 async fn a_code_lives_five_minutes() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
+    let harness = Harness::start().await;
+    let client = harness.client().await;
     let (young, old) = (
-        desk.code(&client, &Consent::default()),
-        desk.code(&client, &Consent::default()),
+        harness.code(&client, &Consent::default()),
+        harness.code(&client, &Consent::default()),
     );
-    desk.us().advance_clock(Duration::from_secs(299));
-    assert_eq!(desk.exchange(&client, &young).await.status, 200);
-    desk.us().advance_clock(Duration::from_secs(1));
-    assert_eq!(desk.exchange(&client, &old).await.json(), invalid_grant());
+    harness.us().advance_clock(Duration::from_secs(299));
+    assert_eq!(harness.exchange(&client, &young).await.status, 200);
+    harness.us().advance_clock(Duration::from_secs(1));
+    assert_eq!(
+        harness.exchange(&client, &old).await.json(),
+        invalid_grant()
+    );
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_an_exchange_is_told() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    let other = desk.client().await;
-    let code = desk.code(&client, &Consent::default());
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    let other = harness.client().await;
+    let code = harness.code(&client, &Consent::default());
     let wrong =
         |error: &str, description: &str| json!({"error": error, "error_description": description});
     for (name, value, status, body) in [
@@ -150,7 +155,7 @@ async fn what_is_wrong_with_an_exchange_is_told() {
                 *current = &value;
             }
         }
-        let seen = desk.form("/oauth/token/", &form).await;
+        let seen = harness.form("/oauth/token/", &form).await;
         assert_eq!((seen.status, seen.json()), (status, body), "{name}={value}");
         if status == 401 {
             assert_eq!(
@@ -160,7 +165,7 @@ async fn what_is_wrong_with_an_exchange_is_told() {
         }
     }
     assert_eq!(
-        desk.exchange(&client, &code).await.status,
+        harness.exchange(&client, &code).await.status,
         200,
         "the code is not used up by mistakes"
     );
@@ -168,47 +173,51 @@ async fn what_is_wrong_with_an_exchange_is_told() {
 
 #[tokio::test]
 async fn a_dynamic_client_keeps_its_refresh_token_and_its_old_access_token() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
-    desk.us().advance_clock(Duration::from_secs(3 * 24 * 3600));
-    let body = desk
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
+    harness
+        .us()
+        .advance_clock(Duration::from_secs(3 * 24 * 3600));
+    let body = harness
         .refresh(&signed.client_id, &signed.refresh_token)
         .await
         .json();
     assert_eq!(body["refresh_token"], signed.refresh_token);
     assert_ne!(body["access_token"], signed.access_token);
-    assert_eq!(api(&desk, &signed.access_token).await, 200);
-    assert_eq!(api(&desk, &text(&body, "access_token")).await, 200);
+    assert_eq!(api(&harness, &signed.access_token).await, 200);
+    assert_eq!(api(&harness, &text(&body, "access_token")).await, 200);
 }
 
 #[tokio::test]
 async fn a_client_made_by_hand_rotates_and_its_old_access_token_dies_at_once() {
-    let desk = Desk::start().await;
-    let signed = rotating(&desk);
-    let body = desk
+    let harness = Harness::start().await;
+    let signed = rotating(&harness);
+    let body = harness
         .refresh(&signed.client_id, &signed.refresh_token)
         .await
         .json();
     assert_eq!(body["expires_in"], 3600);
     assert_ne!(body["refresh_token"], signed.refresh_token);
-    let old = desk.get(&signed.access_token, "/api/organizations/").await;
+    let old = harness
+        .get(&signed.access_token, "/api/organizations/")
+        .await;
     assert_eq!(
         (old.status, old.json()["detail"].as_str()),
         (401, Some("Invalid access token."))
     );
-    assert_eq!(api(&desk, &text(&body, "access_token")).await, 200);
+    assert_eq!(api(&harness, &text(&body, "access_token")).await, 200);
 }
 
 #[tokio::test]
 async fn within_the_grace_the_used_token_brings_the_same_pair() {
-    let desk = Desk::start().await;
-    let signed = rotating(&desk);
-    let first = desk
+    let harness = Harness::start().await;
+    let signed = rotating(&harness);
+    let first = harness
         .refresh(&signed.client_id, &signed.refresh_token)
         .await
         .json();
-    desk.us().advance_clock(Duration::from_secs(120));
-    let again = desk
+    harness.us().advance_clock(Duration::from_secs(120));
+    let again = harness
         .refresh(&signed.client_id, &signed.refresh_token)
         .await
         .json();
@@ -219,46 +228,51 @@ async fn within_the_grace_the_used_token_brings_the_same_pair() {
 
 #[tokio::test]
 async fn after_the_grace_the_used_token_ends_the_whole_family() {
-    let desk = Desk::start().await;
-    let signed = rotating(&desk);
-    let next = desk
+    let harness = Harness::start().await;
+    let signed = rotating(&harness);
+    let next = harness
         .refresh(&signed.client_id, &signed.refresh_token)
         .await
         .json();
-    desk.us().advance_clock(Duration::from_secs(121));
-    let late = desk.refresh(&signed.client_id, &signed.refresh_token).await;
+    harness.us().advance_clock(Duration::from_secs(121));
+    let late = harness
+        .refresh(&signed.client_id, &signed.refresh_token)
+        .await;
     assert_eq!((late.status, late.json()), (400, invalid_grant()));
-    let successor = desk
+    let successor = harness
         .refresh(&signed.client_id, &text(&next, "refresh_token"))
         .await;
     assert_eq!(successor.json(), invalid_grant());
-    assert_eq!(api(&desk, &text(&next, "access_token")).await, 401);
+    assert_eq!(api(&harness, &text(&next, "access_token")).await, 401);
 }
 
 #[tokio::test]
 async fn a_refresh_token_of_another_client_is_refused() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
-    let other = desk.client().await;
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
+    let other = harness.client().await;
     assert_eq!(
-        desk.refresh(&other, &signed.refresh_token).await.json(),
+        harness.refresh(&other, &signed.refresh_token).await.json(),
         invalid_grant()
     );
-    let unknown = desk.refresh("nobody", &signed.refresh_token).await;
+    let unknown = harness.refresh("nobody", &signed.refresh_token).await;
     assert_eq!(
         (unknown.status, unknown.json()),
         (401, json!({"error": "invalid_client"}))
     );
     assert_eq!(
-        desk.refresh(&signed.client_id, "phr_unknown").await.json(),
+        harness
+            .refresh(&signed.client_id, "phr_unknown")
+            .await
+            .json(),
         invalid_grant()
     );
 }
 
 #[tokio::test]
 async fn a_scope_on_refresh_narrows_for_good_and_cannot_widen() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
     let with = |scope: &'static str| {
         [
             ("grant_type", "refresh_token"),
@@ -267,16 +281,19 @@ async fn a_scope_on_refresh_narrows_for_good_and_cannot_widen() {
             ("scope", scope),
         ]
     };
-    let wider = desk.form("/oauth/token/", &with("insight:read")).await;
+    let wider = harness.form("/oauth/token/", &with("insight:read")).await;
     assert_eq!(
         (wider.status, wider.json()),
         (400, json!({"error": "invalid_scope"}))
     );
     assert_eq!(
-        desk.form("/oauth/token/", &with("query:read")).await.json()["scope"],
+        harness
+            .form("/oauth/token/", &with("query:read"))
+            .await
+            .json()["scope"],
         "query:read"
     );
-    let next = desk
+    let next = harness
         .refresh(&signed.client_id, &signed.refresh_token)
         .await
         .json();
@@ -285,16 +302,18 @@ async fn a_scope_on_refresh_narrows_for_good_and_cannot_widen() {
 
 #[tokio::test]
 async fn narrowed_scopes_show_at_the_next_refresh_and_none_left_ends_it() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
-    desk.us().narrow_all("project:read annotation:read");
-    let body = desk
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
+    harness.us().narrow_all("project:read annotation:read");
+    let body = harness
         .refresh(&signed.client_id, &signed.refresh_token)
         .await
         .json();
     assert_eq!(body["scope"], "openid profile project:read annotation:read");
-    desk.us().narrow_all("");
-    let seen = desk.refresh(&signed.client_id, &signed.refresh_token).await;
+    harness.us().narrow_all("");
+    let seen = harness
+        .refresh(&signed.client_id, &signed.refresh_token)
+        .await;
     assert_eq!(
         (seen.status, &seen.json()["error"]),
         (400, &json!("invalid_grant"))
@@ -303,9 +322,9 @@ async fn narrowed_scopes_show_at_the_next_refresh_and_none_left_ends_it() {
 
 #[tokio::test]
 async fn the_reach_outlives_refreshes() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::Projects(vec![12]));
-    let body = desk
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::Projects(vec![12]));
+    let body = harness
         .refresh(&signed.client_id, &signed.refresh_token)
         .await
         .json();
@@ -314,17 +333,17 @@ async fn the_reach_outlives_refreshes() {
 
 #[tokio::test]
 async fn id_tokens_are_signed_and_say_who_without_a_name() {
-    let desk = Desk::start().await;
-    let client = desk.client().await;
-    let body = desk
-        .exchange(&client, &desk.code(&client, &Consent::default()))
+    let harness = Harness::start().await;
+    let client = harness.client().await;
+    let body = harness
+        .exchange(&client, &harness.code(&client, &Consent::default()))
         .await
         .json();
     let token = text(&body, "id_token");
     let claims = part(&token, 1);
-    let ada = &desk.us().world().people[0];
-    let now = desk.us().now().as_second();
-    assert_eq!(claims["iss"], desk.us().address());
+    let ada = &harness.us().world().people[0];
+    let now = harness.us().now().as_second();
+    assert_eq!(claims["iss"], harness.us().address());
     assert_eq!(claims["aud"], client);
     assert_eq!(claims["sub"], ada.uuid);
     assert_eq!(
@@ -340,8 +359,8 @@ async fn id_tokens_are_signed_and_say_who_without_a_name() {
         assert!(claims.get(absent).is_none(), "{absent}");
     }
 
-    let jwks = desk
-        .send(desk.request(reqwest::Method::GET, "/.well-known/jwks.json"))
+    let jwks = harness
+        .send(harness.request(reqwest::Method::GET, "/.well-known/jwks.json"))
         .await
         .json();
     let key = &jwks["keys"][0];
@@ -359,7 +378,7 @@ async fn id_tokens_are_signed_and_say_who_without_a_name() {
     )
     .unwrap();
 
-    let refreshed = desk
+    let refreshed = harness
         .refresh(&client, &text(&body, "refresh_token"))
         .await
         .json();
@@ -373,11 +392,11 @@ async fn id_tokens_are_signed_and_say_who_without_a_name() {
 
 #[tokio::test]
 async fn without_openid_there_is_no_id_token() {
-    let desk = Desk::start().await;
-    let signed = desk
+    let harness = Harness::start().await;
+    let signed = harness
         .us()
         .sign_in_directly(1, Reach::All, "project:read", false);
-    let body = desk
+    let body = harness
         .refresh(&signed.client_id, &signed.refresh_token)
         .await
         .json();
@@ -386,24 +405,24 @@ async fn without_openid_there_is_no_id_token() {
 
 #[tokio::test]
 async fn userinfo_tells_by_scope_and_needs_openid() {
-    let desk = Desk::start().await;
-    let with_email = desk
+    let harness = Harness::start().await;
+    let with_email = harness
         .us()
         .sign_in_directly(1, Reach::All, "openid email", false);
-    let body = desk
+    let body = harness
         .get(&with_email.access_token, "/oauth/userinfo/")
         .await
         .json();
-    let ada = &desk.us().world().people[0];
+    let ada = &harness.us().world().people[0];
     assert_eq!(
         body,
         json!({"sub": ada.uuid, "email": ada.email, "email_verified": true})
     );
-    let without = desk
+    let without = harness
         .us()
         .sign_in_directly(1, Reach::All, "project:read", false);
     for token in [without.access_token.as_str(), "pha_unknown"] {
-        let seen = desk.get(token, "/oauth/userinfo").await;
+        let seen = harness.get(token, "/oauth/userinfo").await;
         assert_eq!(
             (seen.status, &seen.json()["error"]),
             (401, &json!("invalid_token"))
@@ -413,16 +432,17 @@ async fn userinfo_tells_by_scope_and_needs_openid() {
 
 #[tokio::test]
 async fn a_forgotten_client_is_unknown_everywhere() {
-    let desk = Desk::start().await;
-    let signed = desk.signed_in(Reach::All);
-    let by_hand = rotating(&desk);
-    desk.us().forget_clients();
+    let harness = Harness::start().await;
+    let signed = harness.signed_in(Reach::All);
+    let by_hand = rotating(&harness);
+    harness.us().forget_clients();
     assert_eq!(
-        desk.refresh(&signed.client_id, &signed.refresh_token)
+        harness
+            .refresh(&signed.client_id, &signed.refresh_token)
             .await
             .status,
         401
     );
-    assert_eq!(api(&desk, &signed.access_token).await, 401);
-    assert_eq!(api(&desk, &by_hand.access_token).await, 200);
+    assert_eq!(api(&harness, &signed.access_token).await, 401);
+    assert_eq!(api(&harness, &by_hand.access_token).await, 200);
 }

@@ -11,7 +11,7 @@ pub const REDIRECT: &str = "http://127.0.0.1:4711/callback";
 pub const SCOPES: &str = "openid profile organization:read project:read query:read event_definition:read annotation:read annotation:write";
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
-pub struct Desk {
+pub struct Harness {
     pub demo: Demo,
     http: reqwest::Client,
 }
@@ -35,7 +35,7 @@ impl Seen {
     }
 }
 
-impl Desk {
+impl Harness {
     pub async fn start() -> Self {
         Self::start_with(Options {
             now: Some("2026-11-24T10:30:00Z".parse().unwrap()),
