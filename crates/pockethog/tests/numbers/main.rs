@@ -256,7 +256,7 @@ async fn compare_breakdowns(site: &Site, range: Range, name: &str) {
             // Views of screens have no page.
             expected.retain(|(label, _)| !label.is_empty());
         }
-        expected.truncate(8);
+        expected.truncate(50);
         let shown: Vec<(String, u64)> = rows
             .iter()
             .map(|row| (row.label.clone(), row.visitors))
