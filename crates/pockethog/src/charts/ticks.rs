@@ -4,7 +4,7 @@
 const MOST_AIR: f64 = 0.2;
 
 /// The most steps of an axis: each has its label.
-const MOST_STEPS: f64 = 7.0;
+const MOST_STEPS: u32 = 7;
 
 /// Steps, up to a power of ten, and how unusual each is. The unusual ones are for values just above a rounder one.
 const STEPS: [(f64, f64); 8] = [
@@ -31,24 +31,30 @@ pub fn ticks(max: f64) -> Vec<f64> {
         .filter_map(|(step, unusual)| {
             let count = (max / step).ceil();
             let air = step * count / max - 1.0;
-            let fits = count <= MOST_STEPS && air <= MOST_AIR && is_labelled_exactly(step, count);
+            let fits = count <= f64::from(MOST_STEPS)
+                && air <= MOST_AIR
+                && is_labelled_exactly(step, count);
             fits.then(|| (step, count, air + 0.05 * (count - 4.0).abs() + unusual))
         })
         .min_by(|(.., one), (.., other)| one.total_cmp(other))
         .map_or((max, 1.0), |(step, count, _)| (step, count));
-    (0..=count as u32)
-        .map(|place| f64::from(place) * step)
-        .collect()
+    lines(step, count).collect()
+}
+
+/// The grid lines of `count` steps, 0 among them.
+fn lines(step: f64, count: f64) -> impl Iterator<Item = f64> {
+    (0..=MOST_STEPS)
+        .map(f64::from)
+        .take_while(move |&place| place <= count)
+        .map(move |place| place * step)
 }
 
 /// Whether no label is rounded: [`crate::format::compact`] has one decimal.
 fn is_labelled_exactly(step: f64, count: f64) -> bool {
-    (1..=count as u32)
-        .map(|place| f64::from(place) * step)
-        .all(|tick| {
-            let unit = [1e9, 1e6, 1e3].into_iter().find(|&unit| tick >= unit);
-            unit.is_none_or(|unit| tick % (unit / 10.0) == 0.0)
-        })
+    lines(step, count).all(|tick| {
+        let unit = [1e9, 1e6, 1e3].into_iter().find(|&unit| tick >= unit);
+        unit.is_none_or(|unit| tick % (unit / 10.0) == 0.0)
+    })
 }
 
 #[cfg(test)]
