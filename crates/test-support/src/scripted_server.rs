@@ -344,7 +344,7 @@ impl Service {
             }
             Reply::Dripping(status) => loop_body(&mut stream, status, b" ", DRIP)?,
             Reply::Endless(status) => {
-                loop_body(&mut stream, status, &[b' '; 256 * 1024], Duration::ZERO)?;
+                loop_body(&mut stream, status, &vec![b' '; 256 * 1024], Duration::ZERO)?;
             }
         }
         stream.flush()
