@@ -13,7 +13,7 @@ use test_support::{Gate, Reply, Response, ScriptedServer};
 use crate::harness::{Credential, Replacement, client_of, client_with};
 
 /// A server whose queries wait for a gate.
-async fn gated() -> (ScriptedServer, Gate) {
+fn gated() -> (ScriptedServer, Gate) {
     let gate = Gate::default();
     let held = gate.clone();
     let server = ScriptedServer::start(move |_| {
@@ -40,7 +40,7 @@ fn ask(
 
 #[tokio::test]
 async fn a_key_sends_three_queries_of_a_project_at_once_and_other_projects_beside_them() {
-    let (server, gate) = gated().await;
+    let (server, gate) = gated();
     let credential = Credential::new(Replacement::Next);
     let client = client_with(&server, credential, Limits::API_KEY);
     let mut calls: Vec<_> = (0..10).map(|_| ask(&client, 1, "a")).collect();
@@ -60,7 +60,7 @@ async fn a_key_sends_three_queries_of_a_project_at_once_and_other_projects_besid
 
 #[tokio::test]
 async fn a_token_leaves_places_of_an_organization_to_people() {
-    let (server, gate) = gated().await;
+    let (server, gate) = gated();
     let credential = Credential::new(Replacement::Next);
     let client = client_with(&server, credential, Limits::OAUTH);
     let at_once = Limits::OAUTH.queries_at_once_per_organization;
@@ -77,7 +77,7 @@ async fn a_token_leaves_places_of_an_organization_to_people() {
 
 #[tokio::test]
 async fn a_caller_who_goes_away_gives_its_place_back() {
-    let (server, gate) = gated().await;
+    let (server, gate) = gated();
     let limits = Limits {
         queries_at_once_per_project: 1,
         ..Limits::OAUTH
