@@ -96,13 +96,13 @@ fn homes() -> Vec<(&'static str, Markup)> {
             "home-loading-first",
             with(&|view| {
                 view.cards.clear();
-                view.shell.status = status(Status::Loading { done: 0, total: 0 });
+                view.shell.status = Some(status(Status::Loading { done: 0, total: 0 }));
             }),
         ),
         (
             "home-loading",
             with(&|view| {
-                view.shell.status = status(Status::Loading { done: 8, total: 14 });
+                view.shell.status = Some(status(Status::Loading { done: 8, total: 14 }));
                 view.total = Total::default();
                 for card in view.cards.iter_mut().skip(8) {
                     card.numbers = Numbers::Loading;
@@ -112,14 +112,14 @@ fn homes() -> Vec<(&'static str, Markup)> {
         (
             "home-offline",
             with(&|view| {
-                view.shell.status = status(Status::Offline(Some(before(3 * 60))));
+                view.shell.status = Some(status(Status::Offline(Some(before(3 * 60)))));
                 view.shell.notices.push(home::offline_notice("3 h ago"));
             }),
         ),
         (
             "home-troubles",
             with(&|view| {
-                view.shell.status = status(Status::Busy(Some(before(12))));
+                view.shell.status = Some(status(Status::Busy(Some(before(12)))));
                 view.shell.connected = vec!["ada@example.com".to_owned(), "Marek".to_owned()];
                 for (place, card) in view.cards.iter_mut().enumerate() {
                     card.host = Some(if place % 3 == 0 { "US" } else { "EU" }.to_owned());
@@ -248,14 +248,14 @@ fn projects() -> Vec<(&'static str, Markup)> {
             with(&|view| {
                 view.period = None;
                 view.breakdowns = None;
-                view.shell.status = status(Status::Loading { done: 0, total: 2 });
+                view.shell.status = Some(status(Status::Loading { done: 0, total: 2 }));
             }),
         ),
         (
             "project-trouble",
             with(&|view| {
                 view.trouble = Some("PostHog is busy; these are the numbers from 12 min ago.".to_owned());
-                view.shell.status = status(Status::Busy(Some(before(12))));
+                view.shell.status = Some(status(Status::Busy(Some(before(12)))));
                 view.note_access = NoteAccess::ReadOnly;
                 if let Some(period) = &mut view.period {
                     period.time_zone_known = false;
@@ -330,7 +330,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
                 view.period = None;
                 view.breakdowns = None;
                 view.trouble = Some("PostHog could not be reached.".to_owned());
-                view.shell.status = status(Status::Offline(None));
+                view.shell.status = Some(status(Status::Offline(None)));
                 view.note_trouble = Some("Notes could not be read anew: PostHog could not be reached.".to_owned());
                 view.remedy = Remedy::NewKey;
                 view.note_access = NoteAccess::ReadOnly;
@@ -537,8 +537,8 @@ fn before(minutes: i64) -> Timestamp {
     Timestamp::from_second(now().as_second() - minutes * 60).expect("an instant")
 }
 
-fn status(status: Status) -> Option<StatusLine> {
-    Some(StatusLine::new(&status, now()))
+fn status(status: Status) -> StatusLine {
+    StatusLine::new(&status, now())
 }
 
 fn now() -> Timestamp {
@@ -782,7 +782,7 @@ fn shell() -> Shell {
     Shell {
         connected: vec!["ada@example.com".to_owned()],
         made: Some(minute(now(), &TimeZone::UTC)),
-        status: status(Status::Live),
+        status: Some(status(Status::Live)),
         ..Shell::default()
     }
 }

@@ -136,8 +136,8 @@ impl Device {
     }
 }
 
-fn failure(transient: bool) -> Option<Failure> {
-    Some(Failure {
+fn failure(transient: bool) -> Failure {
+    Failure {
         what: "Projects of Acorn".into(),
         reason: "refused".into(),
         transient,
@@ -147,7 +147,7 @@ fn failure(transient: bool) -> Option<Failure> {
         } else {
             Cause::Forbidden
         },
-    })
+    }
 }
 
 #[test]
@@ -174,11 +174,11 @@ fn lists_are_due_by_age_and_by_what_could_not_be_read_of_them() {
     device.list(device.sign_in(), &[], None, 590);
     device.list(device.key(), &[], None, 610);
     assert_eq!(device.due().0, ["key"]);
-    device.list(device.key(), &[], failure(true), 61);
-    device.list(device.sign_in(), &[], failure(true), 59);
+    device.list(device.key(), &[], Some(failure(true)), 61);
+    device.list(device.sign_in(), &[], Some(failure(true)), 59);
     assert_eq!(device.due().0, ["key"]);
-    device.list(device.key(), &[], failure(false), 599);
-    device.list(device.sign_in(), &[], failure(false), 601);
+    device.list(device.key(), &[], Some(failure(false)), 599);
+    device.list(device.sign_in(), &[], Some(failure(false)), 601);
     assert_eq!(device.due().0, ["sign-in"]);
 }
 

@@ -131,9 +131,10 @@ impl Policy {
         if trouble.is_before(connection) || age::trusted(trouble.at, self.now).is_none() {
             return 0;
         }
-        let patience = match trouble.transient {
-            true => self.pause,
-            false => self.refused,
+        let patience = if trouble.transient {
+            self.pause
+        } else {
+            self.refused
         };
         let of_this_run = |started| age::is_since(trouble.at, started, self.now);
         let rest = if self.started.is_some_and(of_this_run) {

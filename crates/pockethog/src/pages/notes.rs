@@ -34,6 +34,24 @@ pub enum Remedy {
     NewKey,
 }
 
+/// The note that was just saved: the browser need not keep its text any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavedNote {
+    /// One that was added. Its form had no number yet.
+    Added,
+    /// The note with this number, which was changed.
+    Changed(u64),
+}
+
+impl SavedNote {
+    fn id(self) -> Option<u64> {
+        match self {
+            Self::Added => None,
+            Self::Changed(id) => Some(id),
+        }
+    }
+}
+
 /// What the list of notes and its forms are drawn from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NotePanel<'a> {
@@ -57,8 +75,8 @@ pub(super) struct NotePanel<'a> {
     pub(super) trouble: Option<&'a str>,
     /// The form that is open.
     pub(super) dialog: Option<&'a NoteDialog>,
-    /// The note that was just saved, `None` within for one that was added.
-    pub(super) saved: Option<Option<u64>>,
+    /// The note that was just saved.
+    pub(super) saved: Option<SavedNote>,
 }
 
 /// The form that is open when the page is delivered: after a link without script, or after a refusal.
@@ -180,7 +198,7 @@ pub(super) fn dialogs(view: &NotePanel<'_>) -> Markup {
         ..NoteDialog::default()
     };
     html! {
-        @if let Some(saved) = view.saved { span hidden data-saved=(kept_as(view, saved)) {} }
+        @if let Some(saved) = view.saved { span hidden data-saved=(kept_as(view, saved.id())) {} }
         @if let Some(open) = open { (dialog(view, open, true)) }
         @if !is_open(None) { (dialog(view, &new, false)) }
         @for note in view.notes.iter().filter(|note| !note.organization_wide && !is_open(Some(note.id))) {

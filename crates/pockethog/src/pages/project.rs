@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::home::change_badge;
 use super::layout::{Notice, Shell, Tone, avatar};
-use super::notes::{self, NoteAccess, NoteDialog, NotePanel, Remedy, shortened};
+use super::notes::{self, NoteAccess, NoteDialog, NotePanel, Remedy, SavedNote, shortened};
 use super::settings::preference_form;
 use super::{icons, project_path, rest};
 use crate::charts::{AreaChart, Marker};
@@ -71,7 +71,7 @@ pub struct ProjectPage {
     pub dialog: Option<NoteDialog>,
     /// The note that was just saved, `None` within for one that was added: its text need not be kept
     /// for another try.
-    pub saved: Option<Option<u64>>,
+    pub saved: Option<SavedNote>,
     /// The note that was just deleted: its number and text.
     pub deleted: Option<(u64, String)>,
     /// True where a deleted note was just brought back.

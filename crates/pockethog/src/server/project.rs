@@ -24,7 +24,7 @@ use crate::colours;
 use crate::live::{Change, Interest};
 use crate::overview::{DayClock, Range};
 use crate::pages::layout::{Notice, Tone};
-use crate::pages::notes::NoteDialog;
+use crate::pages::notes::{NoteDialog, SavedNote};
 use crate::pages::project::{self, ProjectPage};
 use crate::pages::{Shell, project_path};
 use crate::preferences::{ProjectPreferences, Scheme};
@@ -141,8 +141,8 @@ async fn show(
             let mut view = view(state, &located, range, state.shell())?;
             view.dialog = asked_dialog(&view, &asked.note);
             view.saved = match asked.saved.parse() {
-                Ok(id) => Some(Some(id)),
-                Err(_) => (asked.saved == "new").then_some(None),
+                Ok(id) => Some(SavedNote::Changed(id)),
+                Err(_) => (asked.saved == "new").then_some(SavedNote::Added),
             };
             view.deleted = asked
                 .deleted

@@ -325,9 +325,10 @@ impl Maker<'_> {
 
     /// What a connection that does not answer has failed at is due as soon as it may be tried again.
     fn policy_of(&self, connection: &ConnectionId) -> Policy {
-        match self.down.contains(connection) {
-            true => self.policy.without_pause(),
-            false => self.policy,
+        if self.down.contains(connection) {
+            self.policy.without_pause()
+        } else {
+            self.policy
         }
     }
 
