@@ -9,6 +9,7 @@ mod prepare;
 mod process;
 mod test;
 mod typeface;
+mod usual_bench;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,7 +33,8 @@ enum Chore {
     },
     /// Measure the release build and write the figures to docs/performance.md.
     Bench {
-        /// Measure only these and print them: widgets, refreshes, sign-in, pages, idle, crowd, growth.
+        /// Measure only these and print them: widgets, refreshes, sign-in, pages, idle, crowd, growth. `usual`, with
+        /// or without a folder of labelled series, measures how honest the flags of unusual days are instead.
         parts: Vec<String>,
     },
     /// Install what the tests need, and prepare the test peers under `target/peers`.
@@ -45,7 +47,16 @@ fn main() -> ExitCode {
     let root = workspace_root();
     let result = match Arguments::parse().chore {
         Chore::Test { runner_arguments } => test::run(&root, &runner_arguments),
-        Chore::Bench { parts } => bench::run(&root, &parts),
+        Chore::Bench { parts } => match parts.as_slice() {
+            [what, folder @ ..] if what == "usual" => match folder {
+                [] => usual_bench::run(&root, None),
+                [folder] => usual_bench::run(&root, Some(folder)),
+                _ => Err(process::Failure::Missing(
+                    "`bench usual` takes one folder".to_owned(),
+                )),
+            },
+            parts => bench::run(&root, parts),
+        },
         Chore::Prepare => prepare::everything(&root),
         Chore::Typeface => typeface::run(&root),
     };

@@ -59,6 +59,11 @@ const FLOORS: &[Floor] = &[
         &["axum", "clap", "maud", "rusqlite"],
     ),
     floor("test-support", 1, &["clap", "maud", "rusqlite"]),
+    floor(
+        "usual",
+        1,
+        &["axum", "clap", "maud", "reqwest", "rusqlite", "tokio"],
+    ),
 ];
 
 /// The circles that are still to be cut: the crate, and the modules.
