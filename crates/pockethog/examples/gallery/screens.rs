@@ -331,7 +331,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
                 view.breakdowns = None;
                 view.trouble = Some("PostHog could not be reached.".to_owned());
                 view.shell.status = Some(status(Status::Offline(None)));
-                view.note_trouble = Some("Notes could not be read anew: PostHog could not be reached.".to_owned());
+                view.note_trouble = Some("Notes could not be read again: PostHog could not be reached.".to_owned());
                 view.remedy = Remedy::NewKey;
                 view.note_access = NoteAccess::ReadOnly;
             }),

@@ -84,7 +84,7 @@ Examples:
 struct Add {
     /// A number, a name, part of a name, or a key like us/12.
     project: String,
-    /// What it says; from standard input where it is `-`.
+    /// What it says; `-` reads it from standard input.
     text: String,
     #[command(flatten)]
     when: When,
@@ -107,19 +107,19 @@ Examples:
   pockethog annotations edit Acorn 17                         opens $EDITOR
   pockethog annotations edit Acorn 17 --text 'Version 2.0.1 is out'
   pockethog annotations edit us/12 17 --date 2026-11-21 --time 09:00
-Nothing is changed where somebody else changed it meanwhile. --if-version takes the version that
-`annotations list --json` told, so that this holds for what a script read earlier.")]
+Nothing is changed if somebody else changed it meanwhile. --if-version takes the version that
+`annotations list --json` printed, so that this holds for what a script read earlier.")]
 struct Edit {
     /// A number, a name, part of a name, or a key like us/12.
     project: String,
     /// The annotation's number.
     id: u64,
-    /// What it is to say; from standard input where it is `-`.
+    /// The new text; `-` reads it from standard input.
     #[arg(long)]
     text: Option<String>,
     #[command(flatten)]
     when: When,
-    /// Only where it is still at this version.
+    /// Only if it is still at this version.
     #[arg(long, value_name = "VERSION")]
     if_version: Option<String>,
 }
@@ -186,7 +186,7 @@ async fn list(program: &Program, console: &Console, list: &List) -> Result<Exit,
             day(typed, today)
         })?;
     if until < since {
-        return Err(CliError::usage(format!("{until} lies before {since}")));
+        return Err(CliError::usage(format!("{until} is before {since}")));
     }
     let midnight = |day: Date| zone.to_timestamp(day.at(0, 0, 0, 0));
     let (from, end) = (midnight(since)?, midnight(until.saturating_add(1.day()))?);
@@ -419,7 +419,7 @@ fn day(typed: &str, today: Date) -> Result<Date, CliError> {
     })
 }
 
-/// A text from an argument, or from standard input where that is `-`.
+/// A text from an argument, or from standard input if that is `-`.
 fn text(typed: &str) -> Result<String, CliError> {
     if typed != "-" {
         return Ok(typed.to_owned());

@@ -13,7 +13,7 @@ use crate::server::{App, CODE_LIFE, Launch, PRINTED_CODE_LIFE, launch};
 /// How the app is started.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct AppOptions {
-    /// Port of 127.0.0.1 to use; any free one without it.
+    /// Port of 127.0.0.1 to use; without it, the one of the last start while that is free.
     #[arg(
         long,
         env = "POCKETHOG_PORT",
@@ -88,7 +88,7 @@ pub(super) async fn serve(
     Ok(Exit::Done)
 }
 
-/// Prints the address and opens it where there is a browser.
+/// Prints the address and opens it if there is a browser.
 pub(super) fn open(console: &Console, address: &str, options: AppOptions) {
     if console.is_json() {
         console.document(&json!({ "address": address }));

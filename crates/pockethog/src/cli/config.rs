@@ -53,7 +53,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = KEYS)]
 struct Get {
-    /// Which one; all where absent.
+    /// Which one; all without it.
     key: Option<String>,
     /// Of this project.
     #[arg(long, value_name = "PROJECT", requires = "key")]
@@ -66,7 +66,7 @@ struct Get {
 struct Set {
     /// Which one.
     key: String,
-    /// What it is to be; several for lists.
+    /// The new value; several for lists.
     #[arg(required = true)]
     value: Vec<String>,
     /// Of this project.

@@ -8,10 +8,10 @@ use super::text::left;
 use crate::doctor::{Health, examine};
 use crate::program::{Program, StartError};
 
-/// Look whether everything works, and say what to do about what does not.
+/// Check the installation and suggest fixes.
 ///
-/// Looks at the folders and their modes, the preferences, the Snapshots, the keychain, locks, each
-/// sign-in, each PostHog host and the clock. Exits 1 where something fails.
+/// Checks the folders and their modes, the preferences, the Snapshots, the keychain, locks, each
+/// sign-in, each PostHog host and the clock. Exits 1 if something fails.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

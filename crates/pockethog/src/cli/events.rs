@@ -1,6 +1,7 @@
 //! `pockethog events`: what a project records, the busiest first.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 
 use clap::Args;
 use posthog_api::{Error, EventDefinition, EventDefinitionSearch};
@@ -46,8 +47,8 @@ pub struct Events {
     #[arg(long)]
     custom: bool,
     /// How many to show.
-    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
-    limit: usize,
+    #[arg(long, value_name = "NUMBER", default_value = "50")]
+    limit: NonZeroUsize,
     #[command(flatten)]
     pub(super) patience: Patience,
 }
@@ -94,8 +95,8 @@ pub async fn run(program: &Program, console: &Console, events: &Events) -> Resul
         }
     };
     let mut listed = ranked(definitions, volumes.as_ref());
-    let has_more = more_to_read || listed.len() > events.limit;
-    listed.truncate(events.limit);
+    let has_more = more_to_read || listed.len() > events.limit.get();
+    listed.truncate(events.limit.get());
 
     if console.is_json() {
         let values: Vec<Value> = listed

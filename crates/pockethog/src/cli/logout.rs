@@ -22,7 +22,7 @@ Examples:
   pockethog logout --all --json
   pockethog logout us-0123456789ab --not-me    somebody else answered the sign-in")]
 pub struct Logout {
-    /// `us`, `eu`, an address or a connection; needed where there are several.
+    /// `us`, `eu`, an address or a connection; needed if there are several.
     connection: Option<String>,
     /// Sign out everywhere.
     #[arg(long, conflicts_with = "connection")]

@@ -41,10 +41,10 @@ Examples:
   pockethog overview --json | jq .total.visitors
 PROJECT is a number, a name, part of a name, or a key like us/12.")]
 pub struct Overview {
-    /// Projects; all that are not hidden where none is named.
+    /// Projects; all that are not hidden if none is named.
     #[arg(value_name = "PROJECT")]
     projects: Vec<String>,
-    /// The last 24 hours, or 7, 30 or 90 days, against the period before; today where absent.
+    /// The last 24 hours, or 7, 30 or 90 days, against the period before; today without it.
     #[arg(long, value_name = "RANGE", value_parser = ["24h", "7d", "30d", "90d"])]
     range: Option<String>,
     #[command(flatten)]

@@ -40,7 +40,7 @@ Without a LIMIT, PostHog returns the first 100 rows; it never returns more than 
 pub struct Query {
     /// A number, a name, part of a name, or a key like us/12.
     project: String,
-    /// The text; from standard input where it is absent or `-`.
+    /// The query; from standard input if it is absent or `-`.
     #[arg(value_name = "HOGQL", conflicts_with = "file")]
     text: Option<String>,
     /// Read the text from a file.
@@ -55,7 +55,7 @@ pub struct Query {
     /// The same for a spreadsheet: an apostrophe keeps a text from being run as a formula.
     #[arg(long, conflicts_with = "csv")]
     csv_guard: bool,
-    /// Compute anew, where PostHog would answer from its cache of six hours.
+    /// Compute it again instead of taking an answer from PostHog's cache of six hours.
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]
@@ -374,7 +374,7 @@ fn remark(console: &Console, rows: &Rows) {
     }
     if rows.is_cached {
         console
-            .say("PostHog answered from its cache, which may be six hours old; --fresh asks anew.");
+            .say("PostHog answered from its cache, which may be six hours old; --fresh computes it again.");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which project, or which Connection, a person means, and what to say where it is refused.
+//! Which project, or which Connection, a person means, and what to say if it is refused.
 
 use posthog_api::Error;
 use posthog_api::error::Forbidden;
@@ -98,7 +98,7 @@ impl Target {
 }
 
 /// The projects that `typed` names, in this order. A name that is not known yet is looked for in a
-/// list that is read anew.
+/// list that is read again.
 ///
 /// # Errors
 ///
@@ -157,7 +157,7 @@ pub enum NotFound {
     #[error("there is no project “{0}”; `pockethog projects` lists them")]
     Unknown(String),
     /// There are several; the first ten are named.
-    #[error("“{typed}” may be one of these: {}{}", choices.join(", "), and_more(*more))]
+    #[error("“{typed}” fits several: {}{}", choices.join(", "), and_more(*more))]
     Several {
         /// What was typed.
         typed: String,
@@ -183,7 +183,7 @@ impl NotFound {
         let rest = (more > 0).then(|| format!("  and {more} more"));
         let lines: Text = listed.chain(rest).collect();
         CliError::usage(format!(
-            "“{typed}” may be one of these; say which by what stands in front:"
+            "“{typed}” fits several; name one by what is in front of it:"
         ))
         .with_details(lines, json!({ "choices": choices, "more_choices": more }))
     }

@@ -1,4 +1,4 @@
-//! `pockethog status`: who is signed in, with what permission, and where things lie.
+//! `pockethog status`: who is signed in, with what permission, and where things are kept.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::discovery::Failure;
 use crate::format::counted;
 use crate::program::Program;
 
-/// Show who is signed in, with what permission, and where things lie.
+/// Show who is signed in, with what permission, and where things are kept.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -37,11 +37,11 @@ PROJECT is a number, a name, part of a name, or a key like us/12.
 
 Numbers that are old say so, and so does everything that is wrong.
 Exit codes of text, json, svg and png: 0 shown; 1 nothing to show; 2 wrong usage, unknown project;
-4 sign-in needed; 5 shown in part or old. waybar, xbar and tmux always end with 0: bars hide or replace
-what a failing program printed.")]
+4 sign-in needed; 5 shown in part or old. waybar, xbar and tmux always end with 0, because bars
+hide or replace what a failing program printed.")]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Widget {
-    /// Projects, each by itself; the sum of all where none is named.
+    /// Projects, each by itself; the sum of all if none is named.
     #[arg(value_name = "PROJECT", conflicts_with_all = ["favourites", "total"])]
     projects: Vec<String>,
     /// The favourites, each by itself.
@@ -50,22 +50,22 @@ pub struct Widget {
     /// The sum over all projects that are not hidden.
     #[arg(long)]
     total: bool,
-    /// How to print it.
+    /// How to print it; without it, as the ending of --output says (.png, .svg, .json), else as text.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-    /// The last 24 hours, or 7, 30 or 90 days, against the period before; today where absent.
+    /// The last 24 hours, or 7, 30 or 90 days, against the period before; today without it.
     #[arg(long, value_name = "RANGE", value_parser = ["24h", "7d", "30d", "90d"])]
     range: Option<String>,
     /// Size of an image.
     #[arg(long, value_name = "SIZE", value_parser = ["small", "medium", "large"], default_value = "medium")]
     size: String,
-    /// Colour scheme of an image: ember, lagoon, fern, plum, graphite; else as preferred.
+    /// Colour scheme of an image: ember, lagoon, fern, plum, graphite; as in the preferences without it.
     #[arg(long, value_name = "SCHEME", value_parser = scheme)]
     scheme: Option<Scheme>,
-    /// Light or dark image; auto is as preferred, light where that is auto too.
+    /// Light or dark image; auto is as in the preferences, light if they say auto too.
     #[arg(long, value_name = "MODE", value_parser = ["light", "dark", "auto"], default_value = "auto")]
     mode: String,
-    /// Read numbers again that are older, for example 90s, 15m, 2h.
+    /// Read numbers again if they are older, for example 90s, 15m, 2h.
     #[arg(long, value_name = "AGE", value_parser = duration, default_value = "15m")]
     max_age: Duration,
     /// How long to wait for PostHog before showing what is known.
@@ -80,7 +80,7 @@ pub struct Widget {
     /// Show what a program needs to show this widget, and where it belongs.
     #[arg(long, value_name = "PROGRAM")]
     install: Option<Program>,
-    /// With --install: make the files. What is there already is not replaced.
+    /// With --install: make the files. A file that exists is not replaced.
     #[arg(long, requires = "install")]
     write: bool,
 }
@@ -103,6 +103,19 @@ enum Format {
     Png,
 }
 
+impl Format {
+    /// What the ending of a file's name promises.
+    fn of(file: &Path) -> Self {
+        let ending = file.extension().and_then(|ending| ending.to_str());
+        match ending.map(str::to_ascii_lowercase).as_deref() {
+            Some("png") => Self::Png,
+            Some("svg") => Self::Svg,
+            Some("json") => Self::Json,
+            _ => Self::Text,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Program {
     Waybar,
@@ -122,7 +135,7 @@ pub fn run(console: &Console, arguments: &Widget) -> Result<Exit, CliError> {
     }
     let format = match arguments.format {
         None if console.is_json() => Format::Json,
-        None => Format::Text,
+        None => arguments.output.as_deref().map_or(Format::Text, Format::of),
         Some(format) => format,
     };
     let bare = arguments.output.is_none();
@@ -257,7 +270,7 @@ impl Widget {
 const DEFAULT_AGE: Duration = Duration::from_secs(15 * 60);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How the program ends where somebody looks at it.
+/// How the program ends if its exit code is read.
 fn exit(content: &Content) -> Exit {
     match content.state {
         State::Fresh | State::Empty | State::Stale | State::NoProjects => Exit::Done,
@@ -411,6 +424,19 @@ pub(super) fn duration(typed: &str) -> Result<Duration, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_file_is_written_as_its_ending_promises() {
+        for (file, format) in [
+            ("acorn.png", Format::Png),
+            ("Acorn.SVG", Format::Svg),
+            ("/run/acorn.json", Format::Json),
+            ("acorn.txt", Format::Text),
+            ("acorn", Format::Text),
+        ] {
+            assert_eq!(Format::of(Path::new(file)), format, "{file}");
+        }
+    }
 
     #[test]
     fn durations_are_read_with_their_unit() {

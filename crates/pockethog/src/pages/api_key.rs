@@ -52,7 +52,7 @@ pub fn render(view: &ApiKey) -> Markup {
         "narrow",
         &html! {
             h1 { "Use an API key" }
-            p.lead { "For your own PostHog, or where signing in with the browser is not possible." }
+            p.lead { "For your own PostHog, or if you cannot sign in with the browser." }
             @if let Some(fault) = &other_fault { (fault.render()) }
             form.card.form method="post" action="/api-key" {
                 label.field { span { "Address of PostHog" }
@@ -73,7 +73,7 @@ pub fn render(view: &ApiKey) -> Markup {
                 div.actions { a.button href="/" { "Cancel" } button.button.primary type="submit" { "Connect" } }
                 p.quiet { button.link type="submit" formaction="/sign-in/host" formnovalidate { "Sign in with the browser at this address instead" } }
             }
-            p.muted { "The key is kept in this device’s Vault and is sent to this address alone." }
+            p.muted { "The key is stored on this device, in the keychain or encrypted, and is sent to this address alone." }
         },
     )
 }

@@ -576,15 +576,15 @@
     });
   }
 
-  // What was typed into a note survives a failed save, a closed tab and a lost connection.
+  // What was typed into a note survives a failed save, a closed tab and a lost connection, until it is saved.
+  const saved = document.querySelector("[data-saved]");
+  if (saved) sessionStorage.removeItem(`note:${saved.dataset.saved}`);
   for (const field of document.querySelectorAll("textarea[data-keep]")) {
     const name = `note:${field.dataset.keep}`;
     const kept = sessionStorage.getItem(name);
     if (kept && !field.value) field.value = kept;
     field.addEventListener("input", () => sessionStorage.setItem(name, field.value));
   }
-  const saved = document.querySelector("[data-saved]");
-  if (saved) sessionStorage.removeItem(`note:${saved.dataset.saved}`);
   for (const closer of document.querySelectorAll("dialog [data-close]")) {
     const field = closer.closest("dialog").querySelector("textarea");
     closer.addEventListener("click", () => {

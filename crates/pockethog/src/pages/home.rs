@@ -715,6 +715,25 @@ mod tests {
     }
 
     #[test]
+    fn the_best_mover_shows_its_figure() {
+        let total = Total {
+            best_mover: Some(BestMover {
+                name: "Snuffle App".to_owned(),
+                path: "/project/us/13".to_owned(),
+                change: Change::between(204, 175),
+            }),
+            ..Total::default()
+        };
+        let html = render_total(&total).into_string();
+        let (_, mover) = html.split_once("Best mover").unwrap_or_default();
+        let (mover, _) = mover.split_once("</dd>").unwrap_or_default();
+        assert!(
+            mover.contains("Snuffle App") && mover.contains("16.6%"),
+            "{html}"
+        );
+    }
+
+    #[test]
     fn an_unknown_zone_is_said_on_the_card() {
         let mut card = card(1, "Acorn", 5, 4, false);
         if let Numbers::Known { unknown_zone, .. } = &mut card.numbers {

@@ -605,6 +605,50 @@ fn preferences(view: &ProjectPage) -> Markup {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::overview::Counts;
+
+    #[test]
+    fn a_bar_of_conversions_is_as_full_as_the_rate_beside_it() {
+        let period = Period {
+            measured_at: Timestamp::UNIX_EPOCH,
+            range: Range::Month,
+            time_zone: "UTC".to_owned(),
+            time_zone_known: true,
+            now: Counts {
+                visitors: 1000,
+                ..Counts::default()
+            },
+            before: Counts {
+                visitors: 1000,
+                ..Counts::default()
+            },
+            sessions: 0,
+            sessions_before: 0,
+            points: Vec::new(),
+            points_before: Vec::new(),
+            conversions: Vec::new(),
+        };
+        for (persons, said, full) in [
+            (0, "0.0%", "0.0%"),
+            (37, "3.7%", "3.7%"),
+            (500, "50.0%", "50.0%"),
+            (1000, "100.0%", "100.0%"),
+            (1200, "120.0%", "100.0%"),
+        ] {
+            let event = "signed_up".to_owned();
+            let figure = ConversionFigure {
+                event,
+                persons,
+                persons_before: 30,
+            };
+            let html = conversion(&period, &figure).into_string();
+            assert!(html.contains(&format!("<b>{said}</b>")), "{html}");
+            assert!(
+                html.contains(&format!("class=\"filled\" width=\"{full}\"")),
+                "{html}"
+            );
+        }
+    }
 
     #[test]
     fn a_note_lies_on_the_day_that_holds_it() {

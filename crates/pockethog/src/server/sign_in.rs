@@ -174,7 +174,7 @@ async fn look_after(state: Weak<State>, attempt: Arc<Attempt>) {
         say(
             &state,
             format!(
-                "{} no longer knew PocketHog on this device, so the sign-in could not end. Sign in again: PocketHog introduces itself anew",
+                "{} no longer knew PocketHog on this device, so the sign-in could not end. Sign in again: PocketHog registers again",
                 attempt.host().name()
             ),
         );

@@ -165,6 +165,9 @@ async fn a_note_is_edited_deleted_and_brought_back() {
     let (harness, project) = on_the_page().await;
     add_note(&harness, "First words").await;
     harness.browser.shows("First words").await;
+    let draft = "return document.querySelector('#add-note textarea').value";
+    let draft = harness.browser.run(draft, vec![]).await;
+    assert_eq!(draft, "", "the next note begins with the words of the last");
     harness.browser.click(".notes li:has(bdi) a.edit").await;
     let field = "dialog[open] textarea";
     harness.browser.fill(field, "Better words").await;

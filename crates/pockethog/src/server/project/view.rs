@@ -161,7 +161,7 @@ fn assemble(
         .filter(|_| note_access != NoteAccess::Missing)
         .map(|trouble| {
             format!(
-                "Notes could not be read anew: {}",
+                "Notes could not be read again: {}",
                 sentence(&trouble.reason)
             )
         });
