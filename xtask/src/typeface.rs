@@ -8,7 +8,7 @@ use crate::prepare;
 use crate::process::{self, Failure, at};
 
 /// The rules, and the files that are made by them.
-const FOLDER: &str = "crates/pockethog/src/pages/typeface";
+const FOLDER: &str = "crates/pockethog-views/src/pages/typeface";
 
 /// Makes the files in the sources.
 pub(crate) fn run(root: &Path) -> Result<(), Failure> {

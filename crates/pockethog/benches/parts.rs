@@ -3,12 +3,12 @@
 
 use divan::Bencher;
 use jiff::{SignedDuration, Timestamp};
-use pockethog::charts::image::{Figure, Size, WidgetImage};
-use pockethog::charts::png::png;
-use pockethog::overview::{self, Axis, Counts, Curve, Point, Today};
-use pockethog::pages::home::{self, Card, Home, Numbers, Total};
-use pockethog::project::ProjectKey;
-use pockethog::snapshot::Snapshots;
+use pockethog_core::overview::{self, Axis, Counts, Curve, Point, Today};
+use pockethog_core::project::ProjectKey;
+use pockethog_core::snapshot::Snapshots;
+use pockethog_views::charts::image::{Figure, Size, WidgetImage};
+use pockethog_views::charts::png::png;
+use pockethog_views::pages::home::{self, Card, Home, Numbers, Total};
 use sign_in_with_posthog::AuthorizationResponse;
 
 fn main() {

@@ -2,7 +2,7 @@
 //! PostHog's own grammar.
 
 fn main() {
-    for query in pockethog::overview::all_query_texts() {
+    for query in pockethog_core::overview::all_query_texts() {
         println!(
             "{}",
             serde_json::json!({ "name": query.name, "query": query.text })

@@ -10,15 +10,15 @@ use reqwest::header::DATE;
 use serde::Serialize;
 use sign_in_with_posthog::{Connection, ConnectionState, Host, Region, VaultBackend, VaultError};
 
-use crate::accounts;
-use crate::age;
-use crate::folders::Folders;
-use crate::format::{ago, counted};
-use crate::preferences::Preferences;
-use crate::private_files::{check_owner, other_owner, quoted, read_small};
-use crate::program::{Program, StartError};
-use crate::server::find_running;
-use crate::snapshot::{Snapshots, set_aside_before};
+use pockethog_core::accounts;
+use pockethog_core::age;
+use pockethog_core::folders::Folders;
+use pockethog_core::preferences::Preferences;
+use pockethog_core::private_files::{check_owner, other_owner, quoted, read_small};
+use pockethog_core::program::{Program, StartError};
+use pockethog_core::snapshot::{Snapshots, set_aside_before};
+use pockethog_server::find_running;
+use pockethog_views::format::{ago, counted};
 
 /// A clock that is off by more than this many seconds is worth a word.
 const CLOCK_WARNING: i64 = 120;
@@ -127,7 +127,7 @@ pub async fn examine(program: &Result<Program, StartError>) -> Vec<Finding> {
 
 /// What keeps every connection from being trusted.
 fn certificates() -> Option<Finding> {
-    let error = crate::http::check_certificates().err()?;
+    let error = pockethog_core::http::check_certificates().err()?;
     let cause = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
     Some(Finding::fail(
         "Certificates",
@@ -138,7 +138,7 @@ fn certificates() -> Option<Finding> {
 
 /// What ends every request that a proxy is meant for.
 fn proxy() -> Option<Finding> {
-    let mistake = crate::proxy::check_variables().err()?;
+    let mistake = pockethog_core::proxy::check_variables().err()?;
     let advice = "Correct the variable, or unset it.";
     Some(Finding::fail("Proxy", mistake.to_string(), advice))
 }

@@ -1,34 +1,6 @@
 //! Every PostHog project you have, at a glance.
 
-pub mod access;
-pub mod accounts;
-mod age;
 pub mod browser;
-pub mod charts;
 pub mod cli;
-pub mod colours;
-pub mod conversions;
-pub mod demo_home;
-pub mod discovery;
 pub mod doctor;
-pub mod folders;
-pub mod format;
-pub mod http;
-pub mod key_swap;
-pub mod live;
-pub mod notes;
-pub mod numerals;
-pub mod overview;
-pub mod pages;
-pub mod plain;
-pub mod preferences;
-pub mod private_files;
-pub mod program;
-pub mod project;
-mod proxy;
-pub mod refresh;
-pub mod report;
-pub mod server;
-pub mod snapshot;
-pub mod widget;
-pub mod wording;
+pub mod install;

@@ -13,7 +13,7 @@ use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use pockethog::pages;
+use pockethog_views::pages;
 use serde_json::json;
 use test_support::browser::accessibility::{stops_without_visible_focus, unreadable, violations};
 use test_support::browser::layout::{WIDTHS, misfits};

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 #[test]
 fn every_query_text_is_one_that_posthog_accepts() {
-    let texts: Vec<String> = pockethog::overview::all_query_texts()
+    let texts: Vec<String> = pockethog_core::overview::all_query_texts()
         .iter()
         .map(|query| {
             let line = serde_json::json!({ "name": query.name, "query": query.text, "values": query.values });

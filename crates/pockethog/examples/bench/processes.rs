@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use demo_posthog::Size;
-use pockethog::preferences::Preferences;
-use pockethog::refresh;
+use pockethog_core::live::refresh;
+use pockethog_core::preferences::Preferences;
 
 use crate::measure::{Middle, run, runs};
 use crate::report::{Report, megabytes, shown};
@@ -192,7 +192,7 @@ pub async fn crowd(program: &Path, report: &mut Report) -> Result<(), Box<dyn Er
 }
 
 async fn everything(
-    program: &pockethog::program::Program,
+    program: &pockethog_core::program::Program,
     connections: &[sign_in_with_posthog::Connection],
 ) -> Result<(), Box<dyn Error>> {
     let mut snapshots = program.snapshots()?;

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use demo_posthog::{Consent, Demo, Endpoint, Instance, Options, Size};
-use pockethog::accounts::Clouds;
-use pockethog::folders::Folders;
-use pockethog::program::Program;
+use pockethog_core::accounts::Clouds;
+use pockethog_core::folders::Folders;
+use pockethog_core::program::Program;
 use sign_in_with_posthog::{AuthorizationResponse, Connection, Region, Scopes};
 use tempfile::TempDir;
 

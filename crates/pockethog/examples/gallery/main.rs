@@ -6,12 +6,12 @@ mod screens;
 use std::path::Path;
 use std::{env, fs, io};
 
-use pockethog::charts::image::{Figure, Size, WidgetImage};
-use pockethog::charts::png::png;
-use pockethog::overview::Change;
-use pockethog::overview::{Point, Range};
-use pockethog::pages;
-use pockethog::preferences::Scheme;
+use pockethog_core::overview::Change;
+use pockethog_core::overview::{Point, Range};
+use pockethog_core::preferences::Scheme;
+use pockethog_views::charts::image::{Figure, Size, WidgetImage};
+use pockethog_views::charts::png::png;
+use pockethog_views::pages;
 
 fn main() -> io::Result<()> {
     let folder = env::args().nth(1).unwrap_or_else(|| "gallery".to_owned());

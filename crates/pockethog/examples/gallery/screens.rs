@@ -11,29 +11,29 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
-use pockethog::conversions::{Suggestion, Suggestions};
-use pockethog::format::minute;
-use pockethog::live::Status;
-use pockethog::notes::Note;
-use pockethog::overview::Change;
-use pockethog::overview::{
+use pockethog_core::conversions::{Suggestion, Suggestions};
+use pockethog_core::live::Status;
+use pockethog_core::notes::Note;
+use pockethog_core::overview::Change;
+use pockethog_core::overview::{
     self, Axis, Breakdown, Breakdowns, ConversionFigure, Counts, Curve, Period, Point, Range, Row,
 };
-use pockethog::pages::api_key::{self, ApiKey};
-use pockethog::pages::chooser::{self, Chooser};
-use pockethog::pages::connections::{self, ConnectionCard, Connections};
-use pockethog::pages::home::{
+use pockethog_core::preferences::{Mode, ProjectPreferences, Scheme};
+use pockethog_core::project::ProjectKey;
+use pockethog_views::format::minute;
+use pockethog_views::pages::api_key::{self, ApiKey};
+use pockethog_views::pages::chooser::{self, Chooser};
+use pockethog_views::pages::connections::{self, ConnectionCard, Connections};
+use pockethog_views::pages::home::{
     self, BestMover, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble,
 };
-use pockethog::pages::message;
-use pockethog::pages::notes::{NoteAccess, NoteDialog, Remedy};
-use pockethog::pages::order::{ProjectLine, ProjectList};
-use pockethog::pages::project::{self, ProjectPage, Sibling};
-use pockethog::pages::settings::{self, Settings};
-use pockethog::pages::sign_in::{self, Cloud, SignIn};
-use pockethog::pages::{Shell, StatusLine};
-use pockethog::preferences::{Mode, ProjectPreferences, Scheme};
-use pockethog::project::ProjectKey;
+use pockethog_views::pages::message;
+use pockethog_views::pages::notes::{NoteAccess, NoteDialog, Remedy};
+use pockethog_views::pages::order::{ProjectLine, ProjectList};
+use pockethog_views::pages::project::{self, ProjectPage, Sibling};
+use pockethog_views::pages::settings::{self, Settings};
+use pockethog_views::pages::sign_in::{self, Cloud, SignIn};
+use pockethog_views::pages::{Shell, StatusLine};
 use sign_in_with_posthog::{Host, Region};
 
 /// Every page in every state, by name.

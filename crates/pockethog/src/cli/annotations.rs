@@ -15,10 +15,10 @@ use super::patience::Patience;
 use super::select::Target;
 use super::table::{self, Cell, Column};
 use super::text::cut;
-use crate::format::date_time;
-use crate::notes::{self, ChangeError, Draft, Note};
-use crate::overview::time_zone;
-use crate::program::Program;
+use pockethog_core::notes::{self, ChangeError, Draft, Note};
+use pockethog_core::overview::time_zone;
+use pockethog_core::program::Program;
+use pockethog_views::format::date_time;
 
 /// Days back that are listed where nothing else is asked for.
 const DAYS_BACK: i64 = 90;

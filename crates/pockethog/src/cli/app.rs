@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::console::{CliError, Console, Exit};
 use crate::browser;
-use crate::program::Program;
-use crate::server::{App, CODE_LIFE, Launch, PRINTED_CODE_LIFE, launch};
+use pockethog_core::program::Program;
+use pockethog_server::{App, CODE_LIFE, Launch, PRINTED_CODE_LIFE, launch};
 
 /// How the app is started.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::console::{CliError, Console, Exit, Text};
 use super::editor;
 use super::select;
-use crate::folders::Folders;
-use crate::preferences::{Preferences, PreferencesError};
-use crate::private_files::make_file;
-use crate::program::Program;
-use crate::project::ProjectKey;
+use pockethog_core::folders::Folders;
+use pockethog_core::preferences::{Preferences, PreferencesError};
+use pockethog_core::private_files::make_file;
+use pockethog_core::program::Program;
+use pockethog_core::project::ProjectKey;
 
 /// Read and change the preferences.
 #[derive(Debug, Args)]

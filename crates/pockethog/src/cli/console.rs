@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use super::json::write_document;
 use super::text::cut;
 pub use super::text::{Style, Text};
-use crate::discovery::{Cause, Failure};
-use crate::plain::plain;
-use crate::preferences::PreferencesError;
-use crate::snapshot::Snapshots;
+use pockethog_core::discovery::{Cause, Failure};
+use pockethog_core::preferences::PreferencesError;
+use pockethog_core::snapshot::Snapshots;
+use pockethog_views::plain::plain;
 
 /// How long PostHog is waited for in one run, all requests together, unless `--timeout` says otherwise. With what
 /// is left to do then, a run ends within 30 s.

@@ -1,7 +1,7 @@
 //! `pockethog demo`: the app on an embedded PostHog with invented data.
 //!
 //! It has a home of its own, so that nothing of it mixes with real sign-ins: a temporary folder, or
-//! `POCKETHOG_HOME` if that is empty or was a demo's before. See [`crate::demo_home`].
+//! `POCKETHOG_HOME` if that is empty or was a demo's before. See [`pockethog_core::demo_home`].
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use demo_posthog::{ApiKeyOptions, Demo, Options};
 use super::app::{self, AppOptions};
 use super::console::{CliError, Console, Exit, Text};
 use super::widget;
-use crate::demo_home::{Addresses, DemoHome, DemoHomeError, Taken};
-use crate::folders::home_from_environment;
-use crate::private_files::quoted;
-use crate::program::Program;
-use crate::server::{Launch, launch, running};
+use pockethog_core::demo_home::{Addresses, DemoHome, DemoHomeError, Taken};
+use pockethog_core::folders::home_from_environment;
+use pockethog_core::private_files::quoted;
+use pockethog_core::program::Program;
+use pockethog_server::{Launch, launch, running};
 
 /// The slowest answer that can be asked for, in milliseconds: an hour is no demo.
 const SLOWEST: u64 = 60_000;

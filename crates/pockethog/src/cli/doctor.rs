@@ -6,7 +6,7 @@ use serde_json::json;
 use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::text::left;
 use crate::doctor::{Health, examine};
-use crate::program::{Program, StartError};
+use pockethog_core::program::{Program, StartError};
 
 /// Check the installation and suggest fixes.
 ///

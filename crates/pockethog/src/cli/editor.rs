@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::console::CliError;
-use crate::plain::plain;
+use pockethog_views::plain::plain;
 
 /// Lets the person change `text`, and returns what it became.
 ///

@@ -12,10 +12,10 @@ use super::patience::Patience;
 use super::projects::print_failures;
 use super::select::Target;
 use super::table::{self, Cell, Column};
-use crate::conversions::{self, volume_query};
-use crate::discovery::Failure;
-use crate::format::{ago, grouped};
-use crate::program::Program;
+use pockethog_core::conversions::{self, volume_query};
+use pockethog_core::discovery::Failure;
+use pockethog_core::program::Program;
+use pockethog_views::format::{ago, grouped};
 
 /// Definitions asked for per request.
 const PAGE: usize = 500;

@@ -17,13 +17,13 @@ use url::Url;
 
 use super::console::{CliError, Console, Exit, Progress, Text};
 use super::{api_key, status};
-use crate::accounts::{self, EMAIL_SCOPE};
 use crate::browser;
-use crate::key_swap::{self, Outcome};
-use crate::pages;
-use crate::preferences::Preferences;
-use crate::program::Program;
-use crate::wording;
+use pockethog_core::accounts::{self, EMAIL_SCOPE};
+use pockethog_core::key_swap::{self, Outcome};
+use pockethog_core::preferences::Preferences;
+use pockethog_core::program::Program;
+use pockethog_views::pages;
+use pockethog_views::wording;
 
 /// How long the lists of projects may take before an API key is kept.
 const SWAP_TIME: Duration = Duration::from_secs(20);

@@ -7,9 +7,9 @@ use sign_in_with_posthog::{Connection, CredentialKind, Revocation, SessionError}
 
 use super::console::{CliError, Console, Exit, Progress, Text};
 use super::select;
-use crate::accounts::removal_page;
-use crate::key_swap;
-use crate::program::Program;
+use pockethog_core::accounts::removal_page;
+use pockethog_core::key_swap;
+use pockethog_core::program::Program;
 
 /// Sign out: forget the tokens here and revoke them at PostHog.
 ///

@@ -36,9 +36,9 @@ pub use console::{CliError, Console, Exit};
 use console::{LogWriter, Style, Text};
 use patience::{after_renewals, in_time};
 
-use crate::numerals::Numerals;
-use crate::plain::plain;
-use crate::program::Program;
+use pockethog_core::program::Program;
+use pockethog_views::numerals::Numerals;
+use pockethog_views::plain::plain;
 
 /// Every PostHog project you have, at a glance.
 ///

@@ -15,19 +15,19 @@ use super::patience::{OLD_LISTS, Patience, give_up_numbers, unread_lists};
 use super::projects::{listed, print_failures, print_remedies, shown_connections, signed_in};
 use super::select;
 use super::table::{self, Cell, Column};
-use crate::access;
-use crate::age;
-use crate::charts::blocks;
-use crate::discovery::Failure;
-use crate::format::{ago, arrow, counted, grouped};
-use crate::live::due::Policy;
-use crate::overview::{Change, Counts, Part, Period, Range, Today, Total, change_percent};
-use crate::preferences::Preferences;
-use crate::program::Program;
-use crate::project::Project;
-use crate::refresh::{self, Event};
-use crate::report::{self, Entry};
-use crate::snapshot::{Snapshots, Trouble, View};
+use pockethog_core::access;
+use pockethog_core::age;
+use pockethog_core::discovery::Failure;
+use pockethog_core::live::due::Policy;
+use pockethog_core::live::refresh::{self, Event};
+use pockethog_core::overview::{Change, Counts, Part, Period, Range, Today, Total, change_percent};
+use pockethog_core::preferences::Preferences;
+use pockethog_core::program::Program;
+use pockethog_core::project::Project;
+use pockethog_core::report::{self, Entry};
+use pockethog_core::snapshot::{Snapshots, Trouble, View};
+use pockethog_views::charts::blocks;
+use pockethog_views::format::{ago, arrow, counted, grouped};
 
 /// More projects than this are a table.
 const MOST_CARDS: usize = 24;
@@ -652,16 +652,50 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::time::Duration;
 
+    use pockethog_core::project::ProjectKey;
+    use sign_in_with_posthog::{CredentialKind, Host, Region};
+
     use super::*;
-    use crate::discovery::Cause;
-    use crate::snapshot::samples;
+    use pockethog_core::discovery::Cause;
+
+    fn project() -> Project {
+        let host = Host::cloud(Region::Us);
+        Project {
+            key: ProjectKey {
+                host: "us".into(),
+                id: 1,
+            },
+            name: "Project 1".into(),
+            organization: None,
+            organization_name: None,
+            time_zone: "UTC".into(),
+            has_events: None,
+            website: None,
+            connection: ConnectionId::new(&host, CredentialKind::OAuth, "a"),
+        }
+    }
+
+    fn today(measured_at: Timestamp) -> Today {
+        Today {
+            measured_at,
+            time_zone: "UTC".into(),
+            time_zone_known: true,
+            today: Counts::default(),
+            yesterday_by_now: Counts::default(),
+            online: 1,
+            days: Vec::new(),
+            hours: Vec::new(),
+            hours_yesterday: Vec::new(),
+            hours_earlier: Vec::new(),
+        }
+    }
 
     #[test]
     fn what_a_clock_that_was_ahead_noted_is_not_of_this_run() {
         let now = Timestamp::now();
         let ahead = now + Duration::from_secs(3600);
         let mut snapshots = Snapshots::in_memory().unwrap();
-        let project = samples::project(1);
+        let project = project();
         let trouble = Trouble {
             at: ahead,
             reason: "busy".into(),
@@ -670,7 +704,7 @@ mod tests {
             retry_at: None,
         };
         let put = |snapshots: &mut Snapshots, measured_at| {
-            let today = samples::today(measured_at);
+            let today = today(measured_at);
             snapshots.put(&project.key, &today).unwrap();
             snapshots
                 .put_trouble(&project.key, View::Today, &trouble)

@@ -8,13 +8,13 @@ use sign_in_with_posthog::{Connection, SignIn};
 use tokio::runtime::Runtime;
 
 use super::console::{CliError, Console, Exit, TimeIsUp};
-use crate::age;
-use crate::discovery::{Cause, Failure};
-use crate::live::due::LIST_SECONDS;
-use crate::overview::{Period, Today};
-use crate::program::Program;
-use crate::project::Project;
-use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
+use pockethog_core::age;
+use pockethog_core::discovery::{Cause, Failure};
+use pockethog_core::live::due::LIST_SECONDS;
+use pockethog_core::overview::{Period, Today};
+use pockethog_core::program::Program;
+use pockethog_core::project::Project;
+use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
 
 /// How long a token that is being renewed may take once a run's time is over. PostHog takes a spent refresh token
 /// again for two minutes, so one that takes longer is renewed by the next run.

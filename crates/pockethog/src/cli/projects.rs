@@ -10,13 +10,13 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::patience::{Patience, unread_lists};
 use super::table::{self, Cell, Column};
-use crate::access;
-use crate::discovery::Failure;
-use crate::preferences::Preferences;
-use crate::program::Program;
-use crate::project::Project;
-use crate::refresh::{self, Lists};
-use crate::snapshot::Snapshots;
+use pockethog_core::access;
+use pockethog_core::discovery::Failure;
+use pockethog_core::live::refresh::{self, Lists};
+use pockethog_core::preferences::Preferences;
+use pockethog_core::program::Program;
+use pockethog_core::project::Project;
+use pockethog_core::snapshot::Snapshots;
 
 /// List every project that the sign-ins reach.
 #[derive(Debug, Args)]

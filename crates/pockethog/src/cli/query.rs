@@ -14,9 +14,9 @@ use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::patience::Patience;
 use super::select::Target;
 use super::table::{self, Cell, Column};
-use crate::format::grouped;
-use crate::plain::is_hidden;
-use crate::program::Program;
+use pockethog_core::program::Program;
+use pockethog_views::format::grouped;
+use pockethog_views::plain::is_hidden;
 
 /// Longest query text, in bytes.
 const LONGEST_QUERY: u64 = 1024 * 1024;

@@ -7,13 +7,13 @@ use sign_in_with_posthog::{Connection, CredentialKind};
 
 use super::console::{CliError, Console, Progress, Text};
 use super::projects::signed_in;
-use crate::access;
-use crate::accounts::ApiClient;
-use crate::preferences::Preferences;
-use crate::program::Program;
-use crate::project::Project;
-use crate::refresh::{self, Lists};
-use crate::snapshot::Snapshots;
+use pockethog_core::access;
+use pockethog_core::accounts::ApiClient;
+use pockethog_core::live::refresh::{self, Lists};
+use pockethog_core::preferences::Preferences;
+use pockethog_core::program::Program;
+use pockethog_core::project::Project;
+use pockethog_core::snapshot::Snapshots;
 
 /// The project that a command is about, with the means to ask PostHog about it.
 #[derive(Debug)]
@@ -274,7 +274,7 @@ mod tests {
     use sign_in_with_posthog::{ConnectionId, Host, Region};
 
     use super::*;
-    use crate::project::ProjectKey;
+    use pockethog_core::project::ProjectKey;
 
     fn known() -> Vec<Project> {
         let of = |host: &str, id, name: &str| Project {

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind, Reach};
 
 use super::console::{CliError, Console, Exit, Style, Text};
-use crate::access;
-use crate::accounts;
-use crate::discovery::Failure;
-use crate::format::counted;
-use crate::program::Program;
+use pockethog_core::access;
+use pockethog_core::accounts;
+use pockethog_core::discovery::Failure;
+use pockethog_core::program::Program;
+use pockethog_views::format::counted;
 
 /// Show who is signed in, with what permission, and where things are kept.
 #[derive(Debug, Args)]

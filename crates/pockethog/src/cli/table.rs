@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::console::{Console, Style, Text};
 use super::text::{left, right};
-use crate::plain::plain;
+use pockethog_views::plain::plain;
 
 /// Columns are not made narrower than this.
 const NARROWEST: usize = 6;

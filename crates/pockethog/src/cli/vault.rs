@@ -5,7 +5,7 @@ use serde_json::json;
 use sign_in_with_posthog::{Connection, ConnectionState, EndReason, VaultBackend};
 
 use super::console::{CliError, Console, Exit, Progress};
-use crate::program::Program;
+use pockethog_core::program::Program;
 
 /// Show where the sign-ins are kept, or move them.
 #[derive(Debug, Args)]

@@ -10,13 +10,14 @@ use etcetera::BaseStrategy;
 use super::console::{CliError, Console, Exit, Text};
 use super::json::write_document;
 use super::select;
-use crate::charts::image::Size;
-use crate::demo_home;
-use crate::folders::{self, Folders};
-use crate::overview::Range;
-use crate::preferences::{Mode, Preferences, Scheme};
-use crate::widget::install::{Call, InstallError, Target};
-use crate::widget::{self, Content, MenuHost, Request, State, Which};
+use crate::install::{Call, InstallError, Target};
+use pockethog_core::demo_home;
+use pockethog_core::folders::{self, Folders};
+use pockethog_core::overview::Range;
+use pockethog_core::preferences::{Mode, Preferences, Scheme};
+use pockethog_core::widget::{self, Content, Request, State, Which};
+use pockethog_views::charts::image::Size;
+use pockethog_views::widgets::{self, MenuHost};
 
 /// Device pixels per CSS pixel of a PNG.
 const SCALE: f32 = 2.0;
@@ -210,20 +211,20 @@ impl Widget {
             _ => preferences.mode == Mode::Dark,
         };
         Ok(match format {
-            Format::Text => widget::text(content).into_bytes(),
+            Format::Text => widgets::text(content).into_bytes(),
             Format::Json => {
                 let mut bytes = Vec::new();
-                write_document(&mut bytes, &widget::json(content))?;
+                write_document(&mut bytes, &widgets::json(content))?;
                 bytes
             }
-            Format::Waybar => widget::waybar(content).into_bytes(),
+            Format::Waybar => widgets::waybar(content).into_bytes(),
             Format::Xbar => {
                 let host = MenuHost::of_environment(|name| std::env::var_os(name).is_some());
-                widget::xbar(content, host, &program().display().to_string()).into_bytes()
+                widgets::xbar(content, host, &program().display().to_string()).into_bytes()
             }
-            Format::Tmux => widget::tmux(content).into_bytes(),
-            Format::Svg => (widget::svg(content, size, scheme, dark) + "\n").into_bytes(),
-            Format::Png => widget::png(content, size, scheme, dark, SCALE)?,
+            Format::Tmux => widgets::tmux(content).into_bytes(),
+            Format::Svg => (widgets::svg(content, size, scheme, dark) + "\n").into_bytes(),
+            Format::Png => widgets::png(content, size, scheme, dark, SCALE)?,
         })
     }
 
@@ -244,7 +245,7 @@ impl Widget {
             add("--timeout", &format!("{}s", self.timeout.as_secs()));
         }
         if let Some(scheme) = self.scheme {
-            add("--scheme", crate::colours::name(scheme));
+            add("--scheme", pockethog_views::colours::name(scheme));
         }
         if self.size != "medium" {
             add("--size", &self.size);
@@ -394,9 +395,9 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn scheme(name: &str) -> Result<Scheme, String> {
-    crate::colours::SCHEMES
+    pockethog_views::colours::SCHEMES
         .into_iter()
-        .find(|&scheme| crate::colours::name(scheme) == name)
+        .find(|&scheme| pockethog_views::colours::name(scheme) == name)
         .ok_or_else(|| "one of ember, lagoon, fern, plum, graphite".to_owned())
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::json;
 use test_support::browser::Browser;
 
-const SCRIPT: &str = include_str!("../../src/pages/app.js");
+const SCRIPT: &str = include_str!("../../../pockethog-views/src/pages/app.js");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_script_is_understood_and_declares_no_name_twice() {

@@ -154,7 +154,7 @@ fn check(run: &Run) {
 fn check_text(text: &str, place: &str) {
     // Lines and the tabs between columns are ours.
     assert!(!text.contains("FORGED\t"), "a tab on {place}: {text:?}");
-    let hostile = |c: &char| !matches!(*c, '\n' | '\t') && pockethog::plain::is_hidden(*c);
+    let hostile = |c: &char| !matches!(*c, '\n' | '\t') && pockethog_views::plain::is_hidden(*c);
     let found = text.chars().find(hostile);
     assert!(found.is_none(), "{found:?} on {place}: {text:?}");
     let forged = text

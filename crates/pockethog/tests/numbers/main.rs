@@ -8,11 +8,11 @@ mod reckoning;
 use demo_posthog::{Demo, Instance, Options, Reach, Size};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use pockethog::overview::{
+use pockethog_core::overview::{
     Axis, Breakdown, Breakdowns, DayClock, Part, Period, Point, Range, Today, Total, Window,
     change_percent,
 };
-use pockethog::report;
+use pockethog_core::report;
 use posthog_api::{Bearer, BearerError, Client, HogQl, Limits, RateLimiter, Rows, Token};
 use reckoning::{Hour, Reckoning, Span, Tally, hour, local};
 
@@ -95,7 +95,7 @@ fn sites(instance: &Instance, wanted: impl Fn(&str) -> bool) -> Vec<Site> {
                 now,
             ),
             client: Client::new(
-                pockethog::http::client().unwrap(),
+                pockethog_core::http::client().unwrap(),
                 instance.address().parse().unwrap(),
                 Fixed(token.clone()),
                 RateLimiter::new(Limits::OAUTH),

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use demo_posthog::{Consent, Project};
-use pockethog::notes::Notes;
-use pockethog::project::ProjectKey;
-use pockethog::snapshot::View;
+use pockethog_core::notes::Notes;
+use pockethog_core::project::ProjectKey;
+use pockethog_core::snapshot::View;
 
 use crate::desk::{Desk, PATIENCE};
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use demo_posthog::{Consent, Size};
-use pockethog::preferences::{Mode, Scheme};
+use pockethog_core::preferences::{Mode, Scheme};
 use reqwest::StatusCode;
 
 use crate::desk::{App, Desk, location};

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use demo_posthog::{Consent, Demo, Instance, Options, Size};
-use pockethog::accounts::Clouds;
-use pockethog::folders::Folders;
-use pockethog::program::Program;
-use pockethog::server::{CODE_LIFE, Launch, State, launch};
+use pockethog_core::accounts::Clouds;
+use pockethog_core::folders::Folders;
+use pockethog_core::program::Program;
+use pockethog_server::{CODE_LIFE, Launch, State, launch};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tempfile::TempDir;
@@ -292,7 +292,7 @@ pub fn open(home: &Path, us: &str, eu: &str) -> Program {
 /// A browser as far as HTTP goes: it follows no redirects by itself.
 pub fn browser() -> Client {
     // The crypto provider is set by the program's own client.
-    pockethog::http::client().unwrap();
+    pockethog_core::http::client().unwrap();
     Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use demo_posthog::{ApiKeyOptions, Endpoint, Size};
-use pockethog::discovery::{Discovery, discover};
+use pockethog_core::discovery::{Discovery, discover};
 use secrecy::SecretString;
 use sign_in_with_posthog::{Connection, Reach, Region};
 

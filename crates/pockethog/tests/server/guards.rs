@@ -119,7 +119,7 @@ async fn connections_without_cookie_make_room_and_the_owners_stream_stays() {
     desk.app
         .state
         .live()
-        .announce(pockethog::live::Change::Status);
+        .announce(pockethog_core::live::Change::Status);
     stream.next().await;
 }
 

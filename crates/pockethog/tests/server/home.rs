@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use demo_posthog::{Consent, Endpoint, Failure, Fault, Size, When};
 use jiff::{SignedDuration, Timestamp};
-use pockethog::folders::Folders;
-use pockethog::snapshot::Snapshots;
+use pockethog_core::folders::Folders;
+use pockethog_core::snapshot::Snapshots;
 
 use crate::desk::{App, Desk};
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pockethog::server::{Launch, LaunchError, launch};
+use pockethog_server::{Launch, LaunchError, launch};
 use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -311,7 +311,7 @@ async fn the_start_of_a_sign_in_needs_the_cookie_of_the_app_and_serves_while_it_
     let stranger = desk.app.browser.get(desk.app.address(&path));
     let stranger = stranger.send().await.unwrap();
     assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
-    desk.app.state.say(pockethog::pages::layout::Notice {
+    desk.app.state.say(pockethog_views::pages::layout::Notice {
         text: "Something to know.".to_owned(),
         ..Default::default()
     });

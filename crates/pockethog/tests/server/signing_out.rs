@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use demo_posthog::{ApiKeyOptions, Consent};
-use pockethog::discovery::discover;
-use pockethog::live::Change;
-use pockethog::project::ProjectKey;
-use pockethog::refresh::keep_discovery;
+use pockethog_core::discovery::discover;
+use pockethog_core::live::Change;
+use pockethog_core::live::refresh::keep_discovery;
+use pockethog_core::project::ProjectKey;
 
 use crate::desk::{Desk, location};
 

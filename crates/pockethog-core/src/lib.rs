@@ -1,0 +1,26 @@
+//! What PocketHog knows and does, without a surface: from sign-ins to projects and their numbers, kept in Snapshots
+//! and refreshed while they are looked at.
+//!
+//! A page, a terminal, a widget or a phone draws what it finds here. This crate knows no HTTP server, no HTML and no
+//! command line.
+
+pub mod access;
+pub mod accounts;
+pub mod age;
+pub mod conversions;
+pub mod demo_home;
+pub mod discovery;
+pub mod folders;
+pub mod http;
+pub mod key_swap;
+pub mod live;
+pub mod notes;
+pub mod overview;
+pub mod preferences;
+pub mod private_files;
+pub mod program;
+pub mod project;
+pub mod proxy;
+pub mod report;
+pub mod snapshot;
+pub mod widget;

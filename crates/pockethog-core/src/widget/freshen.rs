@@ -1,0 +1,321 @@
+//! The refresh of a widget: only what it shows, one at a time over all processes, bounded in time.
+//!
+//! A bar with twenty widgets starts twenty processes in the same second. One takes the lock beside the
+//! Snapshots and asks PostHog; the others look at the Snapshots until theirs are fresh, or the lock is
+//! free and something is still missing. Failures are written down too, so that those who waited do not
+//! fail again one after another.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
+use sign_in_with_posthog::{Connection, ConnectionId, SignIn};
+use tokio::runtime::Runtime;
+
+use super::Asked;
+use super::content::{Content, Row};
+use crate::accounts::Clouds;
+use crate::age;
+use crate::discovery::{Cause, Discovery, Failure, discover};
+use crate::live::refresh::{self, ReadError};
+use crate::overview::{Period, Range, Today};
+use crate::private_files::{PrivateError, make_folder, open_lock};
+use crate::program::Program;
+use crate::project::{Project, ProjectKey};
+use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
+
+/// Those who wait look again after 10 to 40 ms: short against an answer of PostHog, long against a look.
+const LOOK_AGAIN: std::ops::Range<u64> = 10..40;
+
+/// How long a token that is being renewed may take after the widget has printed. Longer than PostHog is
+/// waited for, so that a token is never renewed and then not stored.
+const TOKEN_PATIENCE: Duration = Duration::from_secs(25);
+
+/// A token that is still being renewed when the widget's time is over.
+///
+/// A program that ended between PostHog's answer and the write would throw a refresh token away. So the
+/// widget prints first, and then stays until it is stored.
+#[derive(Debug)]
+pub struct Aftermath {
+    runtime: Runtime,
+    sign_in: SignIn,
+}
+
+impl Aftermath {
+    /// Waits for the renewals that are under way, whatever caused them; call it when everything is printed.
+    pub fn finish(self) {
+        let Self { runtime, sign_in } = self;
+        runtime.block_on(async {
+            let closing = sign_in.close();
+            tokio::time::timeout(TOKEN_PATIENCE, closing).await.ok();
+        });
+        // A keychain that hangs is not waited for.
+        runtime.shutdown_background();
+    }
+}
+
+/// Refreshes what is old, or waits for somebody who does, until `deadline`.
+pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Aftermath>) {
+    let path = asked.folders.snapshots();
+    let lock = loop {
+        match try_lock(&path.with_extension("refresh.lock")) {
+            Ok(Some(lock)) => break Some(lock),
+            // A folder that cannot be written to has no lock, and no Snapshots to share either.
+            Err(_) => break None,
+            Ok(None) if Instant::now() >= deadline => return (asked.look(), None),
+            Ok(None) => std::thread::sleep(Duration::from_millis(fastrand::u64(LOOK_AGAIN))),
+        }
+        let content = asked.look();
+        if !content.is_due() {
+            return (content, None);
+        }
+    };
+    let (refreshed, aftermath) = match Refresh::open(asked, deadline) {
+        Ok(refresh) => {
+            let (refreshed, aftermath) = refresh.run(deadline);
+            (refreshed.map_err(FreshenError::from), Some(aftermath))
+        }
+        Err(error) => (Err(error), None),
+    };
+    drop(lock);
+    let content = refreshed.unwrap_or_else(|error| {
+        // What is known is shown all the same.
+        let mut content = asked.look();
+        let failed = Content::failed(asked.request, content.now, error.to_string());
+        if content.rows.is_empty() {
+            return failed;
+        }
+        (content.state, content.sentence) = (failed.state, failed.sentence);
+        content
+    });
+    (content, aftermath)
+}
+
+fn try_lock(path: &Path) -> Result<Option<File>, PrivateError> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    let file = open_lock(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(PrivateError::Io {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Why nothing could be asked at all.
+#[derive(Debug, thiserror::Error)]
+enum FreshenError {
+    #[error(transparent)]
+    Runtime(#[from] std::io::Error),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Start(#[from] crate::program::StartError),
+    #[error("POCKETHOG_US_URL or POCKETHOG_EU_URL: {0}")]
+    Cloud(#[from] sign_in_with_posthog::HostError),
+}
+
+/// One refresh, under the lock.
+struct Refresh<'a> {
+    asked: &'a Asked<'a>,
+    program: Program,
+    snapshots: Snapshots,
+    runtime: Runtime,
+}
+
+/// Something that PostHog is asked.
+enum Answer {
+    Today(ProjectKey, Result<Today, ReadError>),
+    Period(ProjectKey, Result<Period, ReadError>),
+    Found(ConnectionId, Discovery),
+}
+
+impl<'a> Refresh<'a> {
+    fn open(asked: &'a Asked<'a>, deadline: Instant) -> Result<Self, FreshenError> {
+        let clouds = Clouds::from_environment()?;
+        let program = Program::open_at(asked.folders.clone(), clouds)?;
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let snapshots = Snapshots::open_within(&asked.folders.snapshots(), patience)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            asked,
+            program,
+            snapshots,
+            runtime,
+        })
+    }
+
+    fn run(mut self, deadline: Instant) -> (Result<Content, SnapshotError>, Aftermath) {
+        // Half of the time, so that there is some left to say that the keychain is the trouble.
+        let patience = deadline.saturating_duration_since(Instant::now()) / 2;
+        self.program.sign_in.limit_keychain(patience);
+        let refreshed = self.read(deadline);
+        let aftermath = Aftermath {
+            runtime: self.runtime,
+            sign_in: self.program.sign_in,
+        };
+        (refreshed, aftermath)
+    }
+
+    fn read(&mut self, deadline: Instant) -> Result<Content, SnapshotError> {
+        // Another round is for projects that the one before found, or lost: a Connection that has ended makes
+        // another one ask what it reaches of it, and then read that.
+        for _ in 0..3 {
+            let content = self.asked.content(Some(&self.snapshots));
+            if !content.is_due() {
+                break;
+            }
+            let connections = self.program.active_connections().unwrap_or_default();
+            let mut work = self.work(&connections, &content);
+            while !work.is_empty() {
+                let next = async {
+                    let until = tokio::time::Instant::from_std(deadline);
+                    tokio::time::timeout_at(until, work.next()).await
+                };
+                match self.runtime.block_on(next) {
+                    Ok(Some(answer)) => self.store(answer)?,
+                    Ok(None) => break,
+                    Err(_) => {
+                        drop(work);
+                        self.give_up(&content)?;
+                        break;
+                    }
+                }
+            }
+        }
+        let mut remarks = self.asked.remarks.borrow_mut();
+        remarks.extend(self.snapshots.remarks());
+        Ok(self.asked.content(Some(&self.snapshots)))
+    }
+
+    /// Everything that is to be asked, oldest numbers first: where time runs out, the next widget goes
+    /// on with the rest.
+    fn work(
+        &self,
+        connections: &[Connection],
+        content: &Content,
+    ) -> FuturesUnordered<BoxFuture<'static, Answer>> {
+        let work = FuturesUnordered::new();
+        for connection in connections {
+            let beside = content.summed && content.old_lists.contains(&connection.id);
+            if beside || content.undiscovered.contains(&connection.id) {
+                let (client, connection) = (self.program.client(connection), connection.clone());
+                work.push(Box::pin(async move {
+                    let found = discover(&client, &connection).await;
+                    Answer::Found(connection.id, found)
+                }) as BoxFuture<'static, Answer>);
+            }
+        }
+        let mut due: Vec<&Row> = content.rows.iter().filter(|row| row.due).collect();
+        due.sort_by_key(|row| {
+            let numbers = row.numbers.as_ref()?;
+            age::trusted(numbers.measured_at, content.now)
+        });
+        for row in due {
+            let connection = connections
+                .iter()
+                .find(|known| known.id == row.project.connection);
+            if let Some(connection) = connection {
+                work.push(self.numbers(connection, row.project.clone(), content.range));
+            }
+        }
+        work
+    }
+
+    fn numbers(
+        &self,
+        connection: &Connection,
+        project: Project,
+        range: Option<Range>,
+    ) -> BoxFuture<'static, Answer> {
+        let client = self.program.client(connection);
+        match range {
+            None => Box::pin(async move {
+                let answer = refresh::today(&client, &project, Timestamp::now()).await;
+                Answer::Today(project.key, answer)
+            }),
+            Some(range) => {
+                let conversions = self.asked.preferences.project(&project.key).conversions;
+                Box::pin(async move {
+                    let now = Timestamp::now();
+                    let answer = refresh::period(&client, &project, range, &conversions, now).await;
+                    Answer::Period(project.key, answer)
+                })
+            }
+        }
+    }
+
+    fn store(&mut self, answer: Answer) -> Result<(), SnapshotError> {
+        let now = Timestamp::now();
+        match answer {
+            Answer::Found(connection, found) => {
+                refresh::keep_discovery(&self.program, &mut self.snapshots, &connection, &found)
+            }
+            Answer::Today(key, Ok(today)) => self.snapshots.put(&key, &today),
+            Answer::Period(key, Ok(period)) => self.snapshots.put(&key, &period),
+            Answer::Today(key, Err(error)) | Answer::Period(key, Err(error)) => self
+                .snapshots
+                .put_trouble(&key, self.view(), &error.trouble(now)),
+        }
+    }
+
+    /// Notes that there was no answer in time, for those who wait and for the next widget.
+    fn give_up(&mut self, asked: &Content) -> Result<(), SnapshotError> {
+        let now = self.asked.content(Some(&self.snapshots));
+        let waited = self.asked.request.patience.as_secs();
+        let trouble = Trouble {
+            at: Timestamp::now(),
+            reason: format!("PostHog did not answer within {waited} s"),
+            transient: true,
+            cause: Cause::Busy,
+            retry_at: None,
+        };
+        let due = |content: &Content, key: &ProjectKey| {
+            content
+                .rows
+                .iter()
+                .any(|row| row.due && row.project.key == *key)
+        };
+        for connection in self.program.active_connections().unwrap_or_default() {
+            if now.undiscovered.contains(&connection.id) {
+                let failure = Failure {
+                    what: connection.host.name().clone(),
+                    reason: trouble.reason.clone(),
+                    transient: true,
+                    needs_sign_in: false,
+                    cause: trouble.cause,
+                };
+                let nothing = Discovery {
+                    projects: Vec::new(),
+                    failures: vec![failure],
+                };
+                refresh::keep_discovery(
+                    &self.program,
+                    &mut self.snapshots,
+                    &connection.id,
+                    &nothing,
+                )?;
+            }
+        }
+        for row in asked.rows.iter().filter(|row| row.due) {
+            if due(&now, &row.project.key) {
+                self.snapshots
+                    .put_trouble(&row.project.key, self.view(), &trouble)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn view(&self) -> View {
+        self.asked.request.range.map_or(View::Today, View::Period)
+    }
+}

@@ -1,0 +1,351 @@
+//! Annotations: adding, editing, deleting, bringing back. What was typed is never lost: where a note
+//! cannot be saved, the answer is the page with the form as it was and the reason.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Form, Path};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use jiff::Timestamp;
+use posthog_api::Error;
+use posthog_api::error::Forbidden;
+use serde::Deserialize;
+
+use super::answer::sentence;
+use super::guard::Admitted;
+use super::project::{Located, address, locate, range_of, view};
+use super::state::lock;
+use super::{NotFound, PageError, State, page, see_other};
+use pockethog_core::live::Change;
+use pockethog_core::notes::{self, ChangeError, Draft, Note, Notes};
+use pockethog_core::overview::Range;
+use pockethog_core::project::ProjectKey;
+use pockethog_core::snapshot::View;
+use pockethog_views::pages::layout::{Notice, Tone};
+use pockethog_views::pages::notes::NoteDialog;
+use pockethog_views::pages::project;
+
+/// Deleted notes whose text is remembered, for the sentence beside “Undo”.
+const MOST_DELETED: usize = 32;
+
+/// Notes that were deleted lately, with their texts.
+#[derive(Debug, Default)]
+pub struct Deleted(Mutex<VecDeque<(ProjectKey, Note)>>);
+
+/// What becomes of notes.
+pub fn routes() -> Router<Arc<State>> {
+    Router::new()
+        .route("/project/{host}/{id}/annotations", post(add))
+        .route("/project/{host}/{id}/annotations/{note}", post(edit))
+        .route(
+            "/project/{host}/{id}/annotations/{note}/delete",
+            post(delete),
+        )
+        .route("/project/{host}/{id}/annotations/{note}/undo", post(undo))
+}
+
+impl Deleted {
+    /// The text of a note that was deleted lately.
+    pub fn text(&self, key: &ProjectKey, id: u64) -> Option<String> {
+        let deleted = lock(&self.0);
+        let found = deleted.iter().find(|(of, note)| of == key && note.id == id);
+        found.map(|(_, note)| note.text.clone())
+    }
+
+    fn put(&self, key: ProjectKey, note: Note) {
+        let mut deleted = lock(&self.0);
+        if deleted.len() >= MOST_DELETED {
+            deleted.pop_front();
+        }
+        deleted.push_back((key, note));
+    }
+
+    fn take(&self, key: &ProjectKey, id: u64) -> Option<Note> {
+        let mut deleted = lock(&self.0);
+        let place = deleted
+            .iter()
+            .position(|(of, note)| of == key && note.id == id)?;
+        deleted.remove(place).map(|(_, note)| note)
+    }
+}
+
+/// A note as it was typed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Typed {
+    range: String,
+    version: String,
+    text: String,
+    date: String,
+    time: String,
+}
+
+impl Typed {
+    fn range(&self) -> Range {
+        range_of(&self.range)
+    }
+
+    fn dialog(self, id: Option<u64>, error: String) -> NoteDialog {
+        NoteDialog {
+            id,
+            version: self.version,
+            text: self.text,
+            date: self.date,
+            time: self.time,
+            error: Some(error),
+            theirs: None,
+        }
+    }
+}
+
+async fn add(
+    state: Admitted,
+    Path(path): Path<(String, String)>,
+    Form(typed): Form<Typed>,
+) -> Result<Response, PageError> {
+    let Some(located) = find(&state, path).await? else {
+        return Ok(NotFound::Project.answer(&state));
+    };
+    let range = typed.range();
+    let zone = located.zone();
+    let draft = match Draft::parse(
+        &typed.text,
+        &typed.date,
+        &typed.time,
+        &zone,
+        Timestamp::now(),
+    ) {
+        Ok(draft) => draft,
+        Err(error) => {
+            let dialog = typed.dialog(None, error.to_string());
+            return refuse(
+                &state,
+                located,
+                range,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                dialog,
+            )
+            .await;
+        }
+    };
+    let client = state.live().program().client(&located.connection);
+    match notes::add(&client, located.project.key.id, &draft).await {
+        Ok(note) => {
+            saved(&state, &located, &draft, Some(note)).await;
+            Ok(see_other(&format!(
+                "{}&saved=new",
+                address(&located.project.key, range)
+            )))
+        }
+        Err(error) => {
+            let status = status_of(&error);
+            let dialog = typed.dialog(None, not_saved(&error));
+            refuse(&state, located, range, status, dialog).await
+        }
+    }
+}
+
+async fn edit(
+    state: Admitted,
+    Path((host, project, id)): Path<(String, String, u64)>,
+    Form(typed): Form<Typed>,
+) -> Result<Response, PageError> {
+    let Some(located) = find(&state, (host, project)).await? else {
+        return Ok(NotFound::Project.answer(&state));
+    };
+    let range = typed.range();
+    let zone = located.zone();
+    let draft = match Draft::parse(
+        &typed.text,
+        &typed.date,
+        &typed.time,
+        &zone,
+        Timestamp::now(),
+    ) {
+        Ok(draft) => draft,
+        Err(error) => {
+            let dialog = typed.dialog(Some(id), error.to_string());
+            return refuse(
+                &state,
+                located,
+                range,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                dialog,
+            )
+            .await;
+        }
+    };
+    let client = state.live().program().client(&located.connection);
+    let key = located.project.key.clone();
+    let changed = notes::edit(&client, key.id, id, &typed.version, &draft, &zone).await;
+    let (status, dialog) = match changed {
+        Ok(note) => {
+            saved(&state, &located, &draft, Some(note)).await;
+            return Ok(see_other(&format!("{}&saved={id}", address(&key, range))));
+        }
+        Err(ChangeError::Conflict(theirs)) => {
+            let error = "Somebody changed this note meanwhile. Nothing was saved so far: keep theirs, or save yours over it.";
+            let mut dialog = typed.dialog(Some(id), error.to_owned());
+            dialog.version.clone_from(&theirs.version);
+            store(&state, &key, id, Some((*theirs).clone())).await;
+            dialog.theirs = Some(*theirs);
+            (StatusCode::CONFLICT, dialog)
+        }
+        Err(ChangeError::Gone) => {
+            store(&state, &key, id, None).await;
+            let error = "This note was deleted meanwhile. Your text is kept here: add it as a new note, or cancel.";
+            (StatusCode::CONFLICT, typed.dialog(None, error.to_owned()))
+        }
+        Err(ChangeError::Api(error)) => {
+            (status_of(&error), typed.dialog(Some(id), not_saved(&error)))
+        }
+        Err(error) => (
+            StatusCode::CONFLICT,
+            typed.dialog(Some(id), sentence(error)),
+        ),
+    };
+    refuse(&state, located, range, status, dialog).await
+}
+
+async fn delete(
+    state: Admitted,
+    Path((host, project, id)): Path<(String, String, u64)>,
+    Form(typed): Form<Typed>,
+) -> Result<Response, PageError> {
+    let Some(located) = find(&state, (host, project)).await? else {
+        return Ok(NotFound::Project.answer(&state));
+    };
+    let range = typed.range();
+    let client = state.live().program().client(&located.connection);
+    let key = located.project.key.clone();
+    match notes::delete(&client, key.id, id).await {
+        Ok(Some(note)) => {
+            store(&state, &key, id, None).await;
+            state.deleted_notes().put(key.clone(), note);
+            Ok(see_other(&format!("{}&deleted={id}", address(&key, range))))
+        }
+        Ok(None) => {
+            store(&state, &key, id, None).await;
+            say(&state, Tone::Plain, "This note had been deleted already.");
+            Ok(see_other(&address(&key, range)))
+        }
+        Err(error) => {
+            say(
+                &state,
+                Tone::Bad,
+                format!("The note was not deleted. {}", sentence(error)),
+            );
+            Ok(see_other(&address(&key, range)))
+        }
+    }
+}
+
+async fn undo(
+    state: Admitted,
+    Path((host, project, id)): Path<(String, String, u64)>,
+    Form(typed): Form<Typed>,
+) -> Result<Response, PageError> {
+    let Some(located) = find(&state, (host, project)).await? else {
+        return Ok(NotFound::Project.answer(&state));
+    };
+    let key = &located.project.key;
+    let back = address(key, typed.range());
+    let client = state.live().program().client(&located.connection);
+    match notes::bring_back(&client, key.id, id).await {
+        Ok(note) => {
+            state.deleted_notes().take(key, id);
+            store(&state, key, id, note).await;
+            Ok(see_other(&format!("{back}&restored={id}")))
+        }
+        Err(error) => {
+            say(
+                &state,
+                Tone::Bad,
+                format!("The note is still deleted. {}", sentence(error)),
+            );
+            Ok(see_other(&format!("{back}&deleted={id}")))
+        }
+    }
+}
+
+async fn find(state: &Arc<State>, path: (String, String)) -> Result<Option<Located>, PageError> {
+    state.blocking(move |state| locate(state, &path)).await
+}
+
+/// The page with the form as it was typed.
+async fn refuse(
+    state: &Admitted,
+    located: Located,
+    range: Range,
+    status: StatusCode,
+    dialog: NoteDialog,
+) -> Result<Response, PageError> {
+    state
+        .blocking(move |state| {
+            let mut view = view(state, &located, range, state.shell())?;
+            view.dialog = Some(dialog);
+            Ok((status, page(project::render(&view))).into_response())
+        })
+        .await
+}
+
+/// Shows what was saved, and says what a person would not expect of it.
+async fn saved(state: &Arc<State>, located: &Located, draft: &Draft, note: Option<Note>) {
+    let zone = located.zone();
+    if let Some(remark) = draft.remark(&zone) {
+        say(state, Tone::Plain, remark);
+    }
+    let id = note.as_ref().map_or(0, |note| note.id);
+    store(state, &located.project.key, id, note).await;
+}
+
+/// Puts a note into the Snapshot, or takes it out, without asking for all of them again.
+async fn store(state: &Arc<State>, key: &ProjectKey, id: u64, note: Option<Note>) {
+    let key = key.clone();
+    state
+        .blocking(move |state| {
+            let mut snapshots = state.live().snapshots();
+            let known: Option<Notes> = snapshots.view(&key, View::Notes).ok().flatten();
+            let Some(mut known) = known else {
+                return;
+            };
+            known.put(id, note, Timestamp::now());
+            if let Err(error) = snapshots.put(&key, &known) {
+                tracing::warn!(%error, "a note will be shown after the next refresh");
+            }
+            drop(snapshots);
+            state.live().announce(Change::Notes(key));
+        })
+        .await;
+    state.live().refresher().hurry();
+}
+
+fn not_saved(error: &Error) -> String {
+    let why = match error {
+        Error::Forbidden(Forbidden::MissingScope(scope)) => {
+            format!("The permission {scope} was not given; give it on the Connections page.")
+        }
+        other => sentence(other),
+    };
+    format!("The note was not saved, and your text is kept here. {why}")
+}
+
+fn status_of(error: &Error) -> StatusCode {
+    match error {
+        Error::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::RateLimited { .. } | Error::ReadBudget { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_GATEWAY,
+    }
+}
+
+fn say(state: &State, tone: Tone, text: impl Into<String>) {
+    state.say(Notice {
+        tone,
+        text: text.into(),
+        action: None,
+    });
+}

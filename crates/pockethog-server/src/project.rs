@@ -1,0 +1,361 @@
+//! The project page: drawn at once from Snapshots, kept live by its stream.
+
+mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Form, Path, Query, State as Extract};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use sign_in_with_posthog::Connection;
+
+pub(super) use self::view::{host_label, view};
+use super::answer::sentence;
+use super::events::{self, Part, part};
+use super::guard::Admitted;
+use super::{NotFound, PageError, State, page, see_other};
+use pockethog_core::access;
+use pockethog_core::live::{Change, Interest};
+use pockethog_core::overview::{DayClock, Range};
+use pockethog_core::preferences::{ProjectPreferences, Scheme};
+use pockethog_core::project::{Project, ProjectKey};
+use pockethog_core::snapshot::View;
+use pockethog_views::colours;
+use pockethog_views::pages::layout::{Notice, Tone};
+use pockethog_views::pages::notes::{NoteDialog, SavedNote};
+use pockethog_views::pages::project::{self, ProjectPage};
+use pockethog_views::pages::{Shell, project_path};
+
+/// `/project/HOST/ID`, its stream, and what a person chooses about it.
+pub fn routes() -> Router<Arc<State>> {
+    Router::new()
+        .route("/project/{host}/{id}", get(show))
+        .route("/project/{host}/{id}/events", get(live))
+        .route("/project/{host}/{id}/preferences", post(prefer))
+}
+
+/// A project with the Connection that reads it.
+#[derive(Clone, Debug)]
+pub(super) struct Located {
+    pub project: Project,
+    pub connection: Connection,
+}
+
+/// A page of a project, as its address asks for it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    range: String,
+    note: String,
+    deleted: String,
+    restored: String,
+    saved: String,
+    /// On the address of a stream: its page was made while somebody was signed in.
+    signed_in: Option<String>,
+}
+
+impl Located {
+    /// The project's time zone; UTC where its name is unknown here.
+    pub fn zone(&self) -> TimeZone {
+        DayClock::new(&self.project.time_zone, Timestamp::now())
+            .zone()
+            .clone()
+    }
+
+    pub fn may(&self, scope: &str) -> bool {
+        self.connection.grant.scopes.allows(scope)
+    }
+}
+
+/// The project that an address names. `None` where there is none that anybody reaches.
+pub(super) fn locate(
+    state: &State,
+    (host, id): &(String, String),
+) -> Result<Option<Located>, PageError> {
+    let Ok(id) = id.parse() else {
+        return Ok(None);
+    };
+    let key = ProjectKey {
+        host: host.clone(),
+        id,
+    };
+    let Some(project) = state.live().snapshots().project(&key)? else {
+        return Ok(None);
+    };
+    let connection = state
+        .live()
+        .connections()?
+        .into_iter()
+        .find(|connection| connection.id == project.connection && access::is_shown(connection));
+    Ok(connection.map(|connection| Located {
+        project,
+        connection,
+    }))
+}
+
+/// The range of a page's address. If it names none, as a link from the home page, the one that was looked at last.
+fn chosen_range(state: &State, name: &str) -> Range {
+    match Range::from_name(name) {
+        Some(range) => {
+            state.look_at(range);
+            range
+        }
+        None => state.last_range(),
+    }
+}
+
+/// The range of an address; a month if it names none.
+pub(super) fn range_of(name: &str) -> Range {
+    Range::from_name(name).unwrap_or_default()
+}
+
+/// The address of a project's page with its range.
+pub(super) fn address(key: &ProjectKey, range: Range) -> String {
+    format!("{}?range={}", project_path(key), range.name())
+}
+
+async fn show(
+    state: Admitted,
+    Path(path): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
+    let found = state.blocking({
+        let path = path.clone();
+        move |state| locate(state, &path)
+    });
+    let Some(located) = found.await? else {
+        return missing(&state);
+    };
+    let range = chosen_range(&state, &asked.range);
+    state
+        .live()
+        .refresher()
+        .glance(Interest::Project(located.project.key.clone(), range));
+    state
+        .blocking(move |state| {
+            let mut view = view(state, &located, range, state.shell())?;
+            view.dialog = asked_dialog(&view, &asked.note);
+            view.saved = match asked.saved.parse() {
+                Ok(id) => Some(SavedNote::Changed(id)),
+                Err(_) => (asked.saved == "new").then_some(SavedNote::Added),
+            };
+            view.deleted = asked
+                .deleted
+                .parse()
+                .ok()
+                .and_then(|id| Some((id, state.deleted_notes().text(&view.key, id)?)));
+            view.restored = asked
+                .restored
+                .parse()
+                .is_ok_and(|id: u64| view.notes.iter().any(|note| note.id == id));
+            Ok(page(project::render(&view)))
+        })
+        .await
+}
+
+/// The form that an address asks for: `new`, or the number of a note that can be changed here.
+fn asked_dialog(view: &ProjectPage, note: &str) -> Option<NoteDialog> {
+    if note == "new" {
+        let local = Timestamp::now().to_zoned_datetime(view.zone.clone());
+        return Some(NoteDialog {
+            date: local.strftime("%Y-%m-%d").to_string(),
+            time: local.strftime("%H:%M").to_string(),
+            ..NoteDialog::default()
+        });
+    }
+    let id: u64 = note.parse().ok()?;
+    view.notes
+        .iter()
+        .find(|note| note.id == id && !note.organization_wide)
+        .map(|note| NoteDialog::of(note, &view.zone))
+}
+
+/// There is no such project, or it is not known yet.
+fn missing(state: &Arc<State>) -> Result<Response, PageError> {
+    let connections = state.live().connections()?;
+    if !connections.iter().any(Connection::is_active) {
+        return Ok(see_other("/"));
+    }
+    Ok(NotFound::Project.answer(state))
+}
+
+async fn live(
+    Extract(state): Extract<Arc<State>>,
+    Path(path): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
+    let found = state.blocking({
+        let path = path.clone();
+        move |state| locate(state, &path)
+    });
+    let Some(located) = found.await? else {
+        return Ok(NotFound::Project.answer(&state));
+    };
+    let range = range_of(&asked.range);
+    let key = located.project.key;
+    let interest = Interest::Project(key.clone(), range);
+    let leaves = asked.signed_in.is_some();
+    Ok(events::stream(&state, interest, move |state, changes| {
+        parts(state, &path, &key, range, leaves, changes).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a project page could not be kept up to date");
+            Vec::new()
+        })
+    }))
+}
+
+/// What of a page is to be replaced after `changes`; everything where there are none. A page that was made
+/// while its project could be read `leaves` once that is over, also where it was over before the stream
+/// began; one that was opened afterwards shows what is left.
+fn parts(
+    state: &Arc<State>,
+    path: &(String, String),
+    key: &ProjectKey,
+    range: Range,
+    leaves: bool,
+    changes: &[Change],
+) -> Result<Vec<Part>, PageError> {
+    let all = changes.is_empty() || changes.contains(&Change::Projects);
+    let touched = |view: View| all || changes.contains(&Change::View(key.clone(), view));
+    let numbers = touched(View::Period(range));
+    let lists = touched(View::Breakdowns(range)) || numbers;
+    let notes = touched(View::Notes) || changes.contains(&Change::Notes(key.clone()));
+    let online = touched(View::Today);
+    let ended = changes
+        .iter()
+        .any(|change| matches!(change, Change::SignedOut(_)));
+    if !(numbers || lists || notes || online || ended || changes.contains(&Change::Status)) {
+        return Ok(Vec::new());
+    }
+    let located = locate(state, path)?;
+    let readable = located
+        .as_ref()
+        .is_some_and(|located| located.connection.is_active());
+    if leaves && !readable {
+        return Ok(vec![events::signed_out()]);
+    }
+    let Some(located) = located else {
+        return Ok(Vec::new());
+    };
+    let view = view(state, &located, range, Shell::default())?;
+    let mut parts = Vec::new();
+    if numbers || notes {
+        parts.push(part("numbers", &project::render_numbers(&view)));
+    }
+    if lists {
+        parts.push(part("lists", &project::render_lists(&view)));
+    }
+    if online {
+        parts.push(part("online", &project::render_online(view.online)));
+    }
+    parts.extend(view.shell.status.as_ref().map(events::status));
+    Ok(parts)
+}
+
+/// What a person chose about a project.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Chosen {
+    back: String,
+    name: String,
+    scheme: String,
+    favourite: Option<String>,
+    hidden: Option<String>,
+}
+
+impl Chosen {
+    fn apply(&self, original_name: &str, of_project: &mut ProjectPreferences) {
+        of_project.rename(&self.name, original_name);
+        of_project.scheme = scheme(&self.scheme);
+        of_project.favourite = self.favourite.is_some();
+        of_project.hidden = self.hidden.is_some();
+    }
+}
+
+async fn prefer(
+    state: Admitted,
+    Path(path): Path<(String, String)>,
+    Form(chosen): Form<Chosen>,
+) -> Result<Response, PageError> {
+    let back = local(&chosen.back).unwrap_or("/").to_owned();
+    state
+        .blocking(move |state| {
+            let Some(located) = locate(state, &path)? else {
+                return Ok(NotFound::Project.answer(state));
+            };
+            let Project { key, name, .. } = &located.project;
+            let saved = state
+                .live()
+                .prefer(|preferences| chosen.apply(name, preferences.project_mut(key)));
+            if let Err(error) = saved {
+                state.say(not_saved(error));
+                // The form is shown again with what was chosen.
+                let range = back.split_once("range=").map_or("", |(_, range)| range);
+                let mut view = view(state, &located, range_of(range), state.shell())?;
+                let mut refused = view.preferences.clone();
+                chosen.apply(name, &mut refused);
+                view.refused = Some(refused);
+                let answer = page(project::render(&view));
+                return Ok((StatusCode::CONFLICT, answer).into_response());
+            }
+            state.live().announce(Change::Projects);
+            state.say(Notice {
+                tone: Tone::Good,
+                text: "Saved.".to_owned(),
+                action: None,
+            });
+            Ok(see_other(&back))
+        })
+        .await
+}
+
+/// The scheme that a form names.
+pub(super) fn scheme(name: &str) -> Option<Scheme> {
+    colours::SCHEMES
+        .into_iter()
+        .find(|&scheme| colours::name(scheme) == name)
+}
+
+/// Says that preferences were not saved, and why.
+pub(super) fn not_saved(error: impl std::fmt::Display) -> Notice {
+    Notice {
+        tone: Tone::Bad,
+        text: format!("Not saved. {}", sentence(error)),
+        action: None,
+    }
+}
+
+/// The path of a page of ours; a form cannot lead to another site.
+pub(super) fn local(path: &str) -> Option<&str> {
+    let ours = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains(['\\', '\n', '\r', '\t'])
+        && path.is_ascii();
+    ours.then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_leads_back_to_our_own_pages_only() {
+        assert_eq!(
+            local("/project/us/1?range=7d"),
+            Some("/project/us/1?range=7d")
+        );
+        for path in [
+            "https://example.com",
+            "//example.com",
+            "/\\example.com",
+            "",
+            "/a\r\nb",
+        ] {
+            assert_eq!(local(path), None, "{path}");
+        }
+    }
+}

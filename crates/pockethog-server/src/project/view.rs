@@ -1,0 +1,404 @@
+//! What a project page shows, from its Snapshots.
+
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind};
+
+use super::Located;
+use crate::answer::sentence;
+use crate::{PageError, State};
+use pockethog_core::access;
+use pockethog_core::age;
+use pockethog_core::live::{Board, Status};
+use pockethog_core::notes::Notes;
+use pockethog_core::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
+use pockethog_core::preferences::Preferences;
+use pockethog_core::project::ProjectKey;
+use pockethog_core::snapshot::{Snapshots, Trouble, View};
+use pockethog_views::format::ago;
+use pockethog_views::pages::layout::{Notice, Tone};
+use pockethog_views::pages::notes::{NoteAccess, Remedy};
+use pockethog_views::pages::project::{ProjectPage, Sibling};
+use pockethog_views::pages::{Shell, StatusLine, project_path};
+
+/// Projects beside the page at most; the others are one click away.
+const MOST_SIBLINGS: usize = 60;
+
+/// Seconds after which nobody can be said to be online now.
+const NOW_SECONDS: i64 = 900;
+
+/// Everything that a project page shows, from what is known.
+pub(crate) fn view(
+    state: &State,
+    located: &Located,
+    range: Range,
+    shell: Shell,
+) -> Result<ProjectPage, PageError> {
+    let now = Timestamp::now();
+    let live = state.live();
+    let (preferences, _) = live.preferences();
+    let connections = live.connections()?;
+    let known = Known::read(&live.snapshots(), &located.project.key, range)?;
+    let board = live.board()?;
+    let siblings = siblings(&board, &connections, &preferences, &located.project.key);
+    let mut view = assemble(located, &known, &preferences, range, now, shell);
+    view.siblings = siblings;
+    if view.may_query && located.connection.is_active() {
+        let status = status(&known, |oldest| {
+            live.status(&connections, &preferences, oldest, now)
+        });
+        view.shell.status = Some(StatusLine::new(&status, now));
+    } else if let Some(period) = &known.period {
+        let status = Status::Updated(period.measured_at);
+        view.shell.status = Some(StatusLine::new(&status, now));
+    }
+    Ok(view)
+}
+
+/// The state of the two things that are read for a range, from that of numbers of an age.
+fn status(known: &Known, of: impl FnOnce(Option<Timestamp>) -> Status) -> Status {
+    let measured = [
+        known.period.as_ref().map(|period| period.measured_at),
+        known.breakdowns.as_ref().map(|lists| lists.measured_at),
+    ];
+    let oldest = age::oldest(measured.into_iter().flatten(), Timestamp::now());
+    let total = measured.len();
+    let done = measured.iter().flatten().count();
+    match of(oldest) {
+        // What was refused is not being loaded; the page says why it is missing.
+        Status::Live | Status::Updated(_) | Status::Loading { .. }
+            if done < total && known.trouble.is_none() =>
+        {
+            Status::Loading { done, total }
+        }
+        Status::Live if done == 0 => Status::Unread,
+        status => status,
+    }
+}
+
+/// The Snapshots of one project page.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    today: Option<Today>,
+    period: Option<Period>,
+    breakdowns: Option<Breakdowns>,
+    notes: Option<Notes>,
+    trouble: Option<Trouble>,
+    note_trouble: Option<Trouble>,
+}
+
+impl Known {
+    fn read(snapshots: &Snapshots, key: &ProjectKey, range: Range) -> Result<Self, PageError> {
+        let of_numbers = snapshots.trouble(key, View::Period(range))?;
+        let of_lists = snapshots.trouble(key, View::Breakdowns(range))?;
+        Ok(Self {
+            today: snapshots.view(key, View::Today)?,
+            period: snapshots.view(key, View::Period(range))?,
+            breakdowns: snapshots.view(key, View::Breakdowns(range))?,
+            notes: snapshots.view(key, View::Notes)?,
+            trouble: of_numbers.or(of_lists),
+            note_trouble: snapshots.trouble(key, View::Notes)?,
+        })
+    }
+}
+
+/// The page from its Snapshots, without what stands beside it.
+fn assemble(
+    located: &Located,
+    known: &Known,
+    preferences: &Preferences,
+    range: Range,
+    now: Timestamp,
+    mut shell: Shell,
+) -> ProjectPage {
+    let Located {
+        project,
+        connection,
+    } = located;
+    let clock = DayClock::new(&project.time_zone, now);
+    let first = Window::new(range, &clock).from();
+    let note_access = if located.may("annotation:write") {
+        NoteAccess::Write
+    } else if located.may("annotation:read") {
+        NoteAccess::ReadOnly
+    } else {
+        NoteAccess::Missing
+    };
+    let notes = match &known.notes {
+        Some(notes) if note_access != NoteAccess::Missing => {
+            let shown = notes.notes.iter().filter(|note| note.at >= first);
+            shown.cloned().collect()
+        }
+        _ => Vec::new(),
+    };
+    let measured = known.period.as_ref().map(|period| period.measured_at);
+    let trouble = match connection.state {
+        ConnectionState::Ended(reason) => {
+            shell.notices.push(Notice {
+                tone: Tone::Warn,
+                text: format!(
+                    "{} is signed out. {}",
+                    connection.host.name(),
+                    reason.sentence()
+                ),
+                action: Some(("Connections".to_owned(), "/connections".to_owned())),
+            });
+            Some(match measured {
+                Some(at) => format!("These are the numbers from {}.", ago(at, now)),
+                None => reason.sentence().to_owned(),
+            })
+        }
+        ConnectionState::Active => known
+            .trouble
+            .as_ref()
+            .map(|trouble| with_age(&trouble.reason, measured, now)),
+    };
+    let note_trouble = known
+        .note_trouble
+        .as_ref()
+        .filter(|_| note_access != NoteAccess::Missing)
+        .map(|trouble| {
+            format!(
+                "Notes could not be read again: {}",
+                sentence(&trouble.reason)
+            )
+        });
+    let at_a_cloud = connection.host.region().is_some();
+    shell.stream = Some(format!(
+        "{}/events?range={}{}",
+        project_path(&project.key),
+        range.name(),
+        if connection.is_active() {
+            "&signed_in=1"
+        } else {
+            ""
+        },
+    ));
+    ProjectPage {
+        shell,
+        key: project.key.clone(),
+        refused: None,
+        original_name: project.name.clone(),
+        subtitle: project
+            .website
+            .clone()
+            .or_else(|| project.organization_name.clone())
+            .unwrap_or_else(|| connection.host.name()),
+        host: host_label(connection),
+        connection: connection.id.to_string(),
+        preferences: preferences.project(&project.key),
+        siblings: Vec::new(),
+        remedy: if connection.kind == CredentialKind::OAuth || at_a_cloud {
+            Remedy::SignIn
+        } else {
+            Remedy::NewKey
+        },
+        may_query: located.may("query:read"),
+        online: known
+            .today
+            .as_ref()
+            .filter(|_| connection.is_active())
+            .filter(|today| !age::is_at_least(today.measured_at, NOW_SECONDS, now))
+            .map(|today| today.online),
+        range,
+        zone: shown_zone(&clock, known.period.as_ref()),
+        zone_name: project.time_zone.clone(),
+        now,
+        period: known.period.clone(),
+        breakdowns: known.breakdowns.clone(),
+        trouble,
+        empty: project.has_events == Some(false),
+        notes,
+        note_access,
+        note_trouble,
+        dialog: None,
+        saved: None,
+        deleted: None,
+        restored: false,
+    }
+}
+
+/// The zone that PostHog's days are shown in.
+fn shown_zone(clock: &DayClock, period: Option<&Period>) -> TimeZone {
+    period
+        .filter(|period| !period.time_zone_known)
+        .and_then(|period| time_zone(&period.time_zone))
+        .unwrap_or_else(|| clock.zone().clone())
+}
+
+/// `US`, `EU` or the host's name.
+pub(crate) fn host_label(connection: &Connection) -> String {
+    match connection.host.region() {
+        Some(region) => region.key().to_uppercase(),
+        None => connection.host.name(),
+    }
+}
+
+fn with_age(reason: &str, measured: Option<Timestamp>, now: Timestamp) -> String {
+    let reason = sentence(reason);
+    match measured {
+        Some(at) => format!("{reason} These are the numbers from {}.", ago(at, now)),
+        None => reason,
+    }
+}
+
+/// The first projects as the home page has them, and the one that is shown.
+fn siblings(
+    board: &Board,
+    connections: &[Connection],
+    preferences: &Preferences,
+    shown: &ProjectKey,
+) -> Vec<Sibling> {
+    let visitors = |key: &ProjectKey| board.glance(key).map(|glance| glance.visitors);
+    let mut projects = board.projects.clone();
+    access::keep_shown(&mut projects, connections);
+    if preferences.order.is_empty() {
+        projects.sort_by_key(|project| Reverse(visitors(&project.key)));
+    }
+    preferences.sort(&mut projects);
+    let mut place = 0;
+    projects.retain(|project| {
+        let wanted = project.key == *shown
+            || (place < MOST_SIBLINGS && !preferences.project(&project.key).hidden);
+        place += usize::from(wanted);
+        wanted
+    });
+    projects
+        .into_iter()
+        .map(|project| Sibling {
+            name: preferences.name_of(&project).to_owned(),
+            visitors: visitors(&project.key),
+            key: project.key,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use sign_in_with_posthog::{
+        Account, ConnectionId, EndReason, Grant, Host, Reach, Region, Scopes, VaultBackend,
+    };
+
+    use super::*;
+    use pockethog_core::notes::Note;
+    use pockethog_core::project::Project;
+
+    fn located(scopes: &str) -> Located {
+        let host = Host::cloud(Region::Eu);
+        let id = ConnectionId::new(&host, CredentialKind::OAuth, "ada");
+        Located {
+            project: Project {
+                key: ProjectKey {
+                    host: "eu".into(),
+                    id: 7,
+                },
+                name: "Acorn Market".into(),
+                organization: None,
+                organization_name: Some("Acorn".into()),
+                time_zone: "Europe/Berlin".into(),
+                has_events: None,
+                website: None,
+                connection: id.clone(),
+            },
+            connection: Connection {
+                id,
+                host,
+                kind: CredentialKind::OAuth,
+                account: Account {
+                    subject: "ada".into(),
+                    name: None,
+                    email: None,
+                },
+                grant: Grant {
+                    scopes: Scopes::parse(scopes),
+                    reach: Reach::All,
+                },
+                state: ConnectionState::Active,
+                vault: VaultBackend::EncryptedFile,
+                signed_in_at: 0,
+                last_refresh_at: None,
+                expires_at: None,
+                ended_at: None,
+            },
+        }
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-24T10:00:00Z".parse().unwrap()
+    }
+
+    fn assembled(located: &Located, known: &Known) -> ProjectPage {
+        let preferences = Preferences::default();
+        assemble(
+            located,
+            known,
+            &preferences,
+            Range::Week,
+            now(),
+            Shell::default(),
+        )
+    }
+
+    fn note(id: u64, at: &str) -> Note {
+        Note {
+            id,
+            text: "Launch".into(),
+            at: at.parse().unwrap(),
+            author: None,
+            organization_wide: false,
+            version: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_notes_of_the_range_and_planned_ones_are_shown() {
+        let known = Known {
+            notes: Some(Notes {
+                measured_at: now(),
+                notes: vec![
+                    note(1, "2026-11-17T22:59:00Z"),
+                    note(2, "2026-11-17T23:00:00Z"),
+                    note(3, "2026-12-24T00:00:00Z"),
+                ],
+            }),
+            ..Known::default()
+        };
+        let page = assembled(&located("annotation:write query:read"), &known);
+        let ids: Vec<u64> = page.notes.iter().map(|note| note.id).collect();
+        assert_eq!(ids, [2, 3]);
+        assert!(assembled(&located("query:read"), &known).notes.is_empty());
+    }
+
+    #[test]
+    fn each_scope_switches_off_exactly_what_it_covers() {
+        let page = |scopes| assembled(&located(scopes), &Known::default());
+        assert!(!page("annotation:read").may_query);
+        assert_eq!(page("annotation:read").note_access, NoteAccess::ReadOnly);
+        assert_eq!(page("annotation:write").note_access, NoteAccess::Write);
+        assert_eq!(page("query:read").note_access, NoteAccess::Missing);
+        assert!(page("query:read").may_query);
+    }
+
+    #[test]
+    fn a_session_that_ended_is_explained_and_the_numbers_stay() {
+        let mut located = located("query:read");
+        located.connection.state = ConnectionState::Ended(EndReason::RevokedOrExpired);
+        let page = assembled(&located, &Known::default());
+        assert!(
+            page.shell.notices[0]
+                .text
+                .contains("revoked or has expired")
+        );
+    }
+
+    #[test]
+    fn an_unknown_time_zone_is_utc() {
+        let mut located = located("query:read");
+        located.project.time_zone = "Mars/Olympus".into();
+        let page = assembled(&located, &Known::default());
+        assert_eq!(page.zone, TimeZone::UTC);
+    }
+}

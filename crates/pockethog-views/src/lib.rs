@@ -1,0 +1,12 @@
+//! How PocketHog looks: pure functions from what is known to HTML, SVG, PNG, text and JSON.
+//!
+//! Nothing here reads a clock, a file or the network.
+
+pub mod charts;
+pub mod colours;
+pub mod format;
+pub mod numerals;
+pub mod pages;
+pub mod plain;
+pub mod widgets;
+pub mod wording;

@@ -1,0 +1,298 @@
+//! Notes on the chart: PostHog calls them annotations. The list below the chart, and the forms to add,
+//! change and delete one.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use maud::{Markup, html};
+use posthog_api::annotations::LONGEST_CONTENT;
+
+use super::{encoded, icons, project_path};
+use crate::format;
+use pockethog_core::notes::Note;
+use pockethog_core::overview::Range;
+use pockethog_core::project::ProjectKey;
+
+/// What may be done with notes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoteAccess {
+    /// Read and write.
+    #[default]
+    Write,
+    /// Read only: `annotation:write` was not granted.
+    ReadOnly,
+    /// Nothing: `annotation:read` was not granted.
+    Missing,
+}
+
+/// How a permission that is missing can be given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Remedy {
+    /// By signing in again and agreeing to more.
+    #[default]
+    SignIn,
+    /// By an API key that has it.
+    NewKey,
+}
+
+/// The note that was just saved: the browser need not keep its text any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SavedNote {
+    /// One that was added. Its form had no number yet.
+    Added,
+    /// The note with this number, which was changed.
+    Changed(u64),
+}
+
+impl SavedNote {
+    fn id(self) -> Option<u64> {
+        match self {
+            Self::Added => None,
+            Self::Changed(id) => Some(id),
+        }
+    }
+}
+
+/// What the list of notes and its forms are drawn from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotePanel<'a> {
+    /// Whose notes.
+    pub(super) key: &'a ProjectKey,
+    /// The range of the page, which stays the same when a form is sent.
+    pub(super) range: Range,
+    /// The project's time zone.
+    pub(super) zone: &'a TimeZone,
+    /// When the page is made.
+    pub(super) now: Timestamp,
+    /// Notes of the range, oldest first.
+    pub(super) notes: &'a [Note],
+    /// What may be done with them.
+    pub(super) access: NoteAccess,
+    /// How a permission that is missing can be given.
+    pub(super) remedy: Remedy,
+    /// The Connection that reads them, as addresses name it.
+    pub(super) connection: &'a str,
+    /// Why they are not fresh: one sentence.
+    pub(super) trouble: Option<&'a str>,
+    /// The form that is open.
+    pub(super) dialog: Option<&'a NoteDialog>,
+    /// The note that was just saved.
+    pub(super) saved: Option<SavedNote>,
+}
+
+/// The form that is open when the page is delivered: after a link without script, or after a refusal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoteDialog {
+    /// The note that is changed; none where one is added.
+    pub id: Option<u64>,
+    /// The version of the note that was read.
+    pub version: String,
+    /// The text as typed.
+    pub text: String,
+    /// `2026-11-05`.
+    pub date: String,
+    /// `14:30`.
+    pub time: String,
+    /// Why it was not saved: one sentence.
+    pub error: Option<String>,
+    /// The note as somebody else has changed it meanwhile.
+    pub theirs: Option<Note>,
+}
+
+impl NoteAccess {
+    /// True where a note can be added.
+    pub fn may_write(self) -> bool {
+        self == Self::Write
+    }
+}
+
+impl NoteDialog {
+    /// The form to change a note.
+    pub fn of(note: &Note, zone: &TimeZone) -> Self {
+        let (date, time) = note.day_and_time(zone);
+        Self {
+            id: Some(note.id),
+            version: note.version.clone(),
+            text: note.text.clone(),
+            date,
+            time,
+            ..Self::default()
+        }
+    }
+
+    /// What the script keeps a text under that is being written.
+    fn kept_as(&self, view: &NotePanel<'_>) -> String {
+        kept_as(view, self.id)
+    }
+}
+
+/// `Thu 5 Nov · Marek`.
+pub(super) fn when(note: &Note, zone: &TimeZone) -> String {
+    let day = format::weekday(note.at, zone);
+    match &note.author {
+        Some(author) => format!("{day} · {author}"),
+        None => day,
+    }
+}
+
+/// The list below the chart.
+pub(super) fn list(view: &NotePanel<'_>) -> Markup {
+    let address = |query: &str| {
+        format!(
+            "{}?range={}&{query}",
+            project_path(view.key),
+            view.range.name()
+        )
+    };
+    let any_organization_wide = view.notes.iter().any(|note| note.organization_wide);
+    html! {
+        div.notes #notes {
+            @if !view.notes.is_empty() {
+                ol {
+                    @for (place, note) in view.notes.iter().enumerate() {
+                        li {
+                            span.pin aria-hidden="true" { (place + 1) }
+                            span.note {
+                                (text(note))
+                                @if note.organization_wide { " " span.badge title="For the whole organization" { "Org" } }
+                            }
+                            time.muted datetime=(note.at) title=(format::date_time(note.at, view.zone)) { (format::day(note.at, view.zone)) }
+                            @if view.access.may_write() && !note.organization_wide {
+                                a.edit href=(address(&format!("note={}", note.id))) data-dialog={ "note-" (note.id) } aria-label={ "Edit note " (place + 1) } { "Edit" }
+                            }
+                        }
+                    }
+                }
+            }
+            @match view.access {
+                NoteAccess::Write => a.link.add href=(address("note=new")) data-dialog="add-note" { (icons::plus()) "Add note" },
+                NoteAccess::ReadOnly => (missing(view, "Notes can be read but not written: the permission to write annotations (annotation:write) was not given.")),
+                NoteAccess::Missing => (missing(view, "Notes are not shown: the permission to read annotations (annotation:read) was not given.")),
+            }
+            @if view.access.may_write() && any_organization_wide {
+                p.muted.aside { "Notes marked Org belong to the whole organization. They are changed in PostHog, where they keep their place." }
+            }
+            @if let Some(trouble) = view.trouble { p.muted.aside { (trouble) } }
+        }
+    }
+}
+
+/// The first line; the rest unfolds.
+fn text(note: &Note) -> Markup {
+    let short = shortened(&note.text);
+    html! {
+        @if short == note.text { bdi { (short) } }
+        @else { details { summary { bdi { (short) } } p.whole { bdi { (note.text) } } } }
+    }
+}
+
+/// The forms. Without script, the one that is asked for by address is open.
+pub(super) fn dialogs(view: &NotePanel<'_>) -> Markup {
+    if !view.access.may_write() {
+        return html! {};
+    }
+    let open = view.dialog;
+    let is_open = |id: Option<u64>| open.is_some_and(|dialog| dialog.id == id);
+    let new = NoteDialog {
+        date: format::date_value(view.now, view.zone),
+        time: "12:00".to_owned(),
+        ..NoteDialog::default()
+    };
+    html! {
+        @if let Some(saved) = view.saved { span hidden data-saved=(kept_as(view, saved.id())) {} }
+        @if let Some(open) = open { (dialog(view, open, true)) }
+        @if !is_open(None) { (dialog(view, &new, false)) }
+        @for note in view.notes.iter().filter(|note| !note.organization_wide && !is_open(Some(note.id))) {
+            (dialog(view, &NoteDialog::of(note, view.zone), false))
+        }
+    }
+}
+
+fn dialog(view: &NotePanel<'_>, form: &NoteDialog, open: bool) -> Markup {
+    let project = project_path(view.key);
+    let element = element(form.id);
+    let action = match form.id {
+        Some(id) => format!("{project}/annotations/{id}"),
+        None => format!("{project}/annotations"),
+    };
+    let (title, save) = match (form.id, &form.theirs) {
+        (None, _) => ("Add note", "Add note"),
+        (Some(_), None) => ("Edit note", "Save"),
+        (Some(_), Some(_)) => ("Edit note", "Save mine"),
+    };
+    html! {
+        dialog.card #(element) open[open] aria-labelledby={ (element) "-title" } {
+            form method="post" action=(action) {
+                h2 id={ (element) "-title" } { (title) }
+                @if let Some(error) = &form.error { p.error role="alert" { (error) } }
+                @if let Some(theirs) = &form.theirs {
+                    figure.theirs {
+                        figcaption.muted { "In PostHog now, " (format::date_time(theirs.at, view.zone)) }
+                        blockquote { bdi { (theirs.text) } }
+                    }
+                }
+                input type="hidden" name="range" value=(view.range.name());
+                input type="hidden" name="version" value=(form.version);
+                label.field { span { (if form.theirs.is_some() { "Your text" } else { "What happened?" }) }
+                    textarea name="text" rows="3" maxlength=(LONGEST_CONTENT) required dir="auto" data-keep=(form.kept_as(view)) { "\n" (form.text) }
+                }
+                div.two {
+                    label.field { span { "Date" } input type="date" name="date" value=(form.date) required; }
+                    label.field { span { "Time" } input type="time" name="time" value=(form.time) required; }
+                }
+                p.muted { "In the project’s time zone, " (view.zone.iana_name().unwrap_or("UTC")) "." }
+                div.actions {
+                    @if let Some(id) = form.id {
+                        button.button.danger type="submit" formnovalidate formaction={ (project) "/annotations/" (id) "/delete" } { "Delete" }
+                    }
+                    a.button href={ (project) "?range=" (view.range.name()) } data-close="" { (if form.theirs.is_some() { "Keep theirs" } else { "Cancel" }) }
+                    button.button.primary type="submit" { (save) }
+                }
+            }
+        }
+    }
+}
+
+/// The first line, at most 80 characters.
+pub(super) fn shortened(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() <= 80 {
+        return line.to_owned();
+    }
+    let mut short: String = line.chars().take(79).collect();
+    short.push('…');
+    short
+}
+
+fn element(id: Option<u64>) -> String {
+    id.map_or_else(|| "add-note".to_owned(), |id| format!("note-{id}"))
+}
+
+fn kept_as(view: &NotePanel<'_>, id: Option<u64>) -> String {
+    format!("{}/{}", view.key, element(id))
+}
+
+/// Says what is missing, and leads to where it can be given.
+pub(super) fn missing(view: &NotePanel<'_>, text: &str) -> Markup {
+    html! {
+        div.missing {
+            p.muted { (text) }
+            @match view.remedy {
+                Remedy::SignIn => form method="post" action={ "/connections/" (encoded(view.connection)) "/sign-in" } {
+                    button.button.small type="submit" { "Give permission" }
+                },
+                Remedy::NewKey => a.button.small href="/api-key" { "Enter a key that has it" },
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_note_is_shortened_by_characters() {
+        assert_eq!(shortened("Launch\nwith details"), "Launch");
+        assert_eq!(shortened(&"ü".repeat(200)).chars().count(), 80);
+    }
+}

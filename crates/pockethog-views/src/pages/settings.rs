@@ -1,0 +1,202 @@
+//! Settings: appearance, data, projects, account.
+
+use maud::{Markup, html};
+
+use super::layout::{Notice, Shell, Tone};
+use super::order::{self, ProjectList};
+use super::project_path;
+use crate::colours::{self, SCHEMES};
+use pockethog_core::preferences::{Cadence, Mode, ProjectPreferences, Scheme, WeekStart};
+use pockethog_core::project::ProjectKey;
+
+/// The cadences, each with its name in forms and files and with its words.
+pub const CADENCES: [(Cadence, &str, &str); 4] = [
+    (Cadence::HalfMinute, "30s", "30 seconds"),
+    (Cadence::Minute, "1m", "minute"),
+    (Cadence::FiveMinutes, "5m", "5 minutes"),
+    (Cadence::QuarterHour, "15m", "15 minutes"),
+];
+
+/// The name of a mode in forms and files.
+pub fn mode_name(mode: Mode) -> &'static str {
+    super::layout::mode(mode)
+}
+
+/// What the settings page knows.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The shell; its title and its way back are ours.
+    pub shell: Shell,
+    /// Light, dark or as the system, as the form shows it: the shell has what is stored.
+    pub mode: Mode,
+    /// The colour scheme, as the form shows it.
+    pub scheme: Scheme,
+    /// How often numbers are refreshed.
+    pub refresh: Cadence,
+    /// First day of the week.
+    pub week_starts_on: WeekStart,
+    /// Where the preferences file is.
+    pub path: String,
+    /// Why the preferences file cannot be used, with its line: nothing is saved until it is mended.
+    pub broken: Option<String>,
+    /// The projects and their order.
+    pub projects: ProjectList,
+    /// Who is signed in, and how: `ada@example.com`, `EU Cloud · signed in with the browser`.
+    pub accounts: Vec<(String, String)>,
+}
+
+/// The settings page.
+pub fn render(view: &Settings) -> Markup {
+    let mut shell = view.shell.clone();
+    "Settings".clone_into(&mut shell.title);
+    shell.back = Some("/".to_owned());
+    if let Some(broken) = &view.broken {
+        shell.notices.insert(
+            0,
+            Notice {
+                tone: Tone::Bad,
+                text: format!("{broken} Nothing is saved until then."),
+                action: None,
+            },
+        );
+    }
+    shell.page(
+        "narrow",
+        &html! {
+            h1 { "Settings" }
+            form method="post" action="/settings" data-at-once="" {
+                fieldset.plain disabled[view.broken.is_some()] {
+                    (appearance(view))
+                    (data(view))
+                    div.actions { button.button.primary type="submit" { "Save" } }
+                }
+            }
+            (order::render(&view.projects))
+            (account(view))
+            (file(view))
+        },
+    )
+}
+
+/// The form for what a person can choose about one project. `back` is the page to return to.
+pub(super) fn preference_form(
+    key: &ProjectKey,
+    original_name: &str,
+    preferences: &ProjectPreferences,
+    back: &str,
+) -> Markup {
+    html! {
+        form.preference-form method="post" action={ (project_path(key)) "/preferences" } data-at-once=".title, .sidebar" {
+            input type="hidden" name="back" value=(back);
+            label.field { span { "Name on this device" }
+                input type="text" name="name" value=(preferences.name.as_deref().unwrap_or_default()) placeholder=(original_name) maxlength="200" autocomplete="off" dir="auto";
+            }
+            label.field { span { "Colours" }
+                select name="scheme" {
+                    option value="" selected[preferences.scheme.is_none()] { "As the app" }
+                    @for scheme in SCHEMES {
+                        option value=(colours::name(scheme)) selected[preferences.scheme == Some(scheme)] { (colours::title(scheme)) }
+                    }
+                }
+            }
+            label.check { input type="checkbox" name="favourite" value="1" checked[preferences.favourite]; span { "Favourite, shown first" } }
+            label.check { input type="checkbox" name="hidden" value="1" checked[preferences.hidden]; span { "Hidden, not counted in the total" } }
+            button.button.small type="submit" { "Save" }
+        }
+    }
+}
+
+fn appearance(view: &Settings) -> Markup {
+    html! {
+        h2.group { "Appearance" }
+        div.card.rows {
+            fieldset.row {
+                legend { "Mode" }
+                div.segments {
+                    @for choice in [Mode::Auto, Mode::Light, Mode::Dark] {
+                        label {
+                            input.hidden-label type="radio" name="mode" value=(mode_name(choice)) checked[choice == view.mode];
+                            span { (match choice { Mode::Auto => "Auto", Mode::Light => "Light", Mode::Dark => "Dark" }) }
+                        }
+                    }
+                }
+            }
+            fieldset.schemes {
+                legend.hidden-label { "Colour scheme" }
+                @for scheme in SCHEMES {
+                    label data-scheme=(colours::name(scheme)) {
+                        input.hidden-label type="radio" name="scheme" value=(colours::name(scheme)) checked[scheme == view.scheme];
+                        svg.sample viewBox="0 0 102 62" aria-hidden="true" {
+                            rect.sample-page width="102" height="62" rx="11" {}
+                            rect.sample-ink x="10" y="11" width="22" height="6" rx="3" {}
+                            rect.sample-muted x="10" y="21" width="34" height="6" rx="3" {}
+                            path.line d="M1 50C14 46 18 41 30 41C42 41 48 46 58 43C72 39 76 34 88 34C94 34 97 34 101 33" {}
+                        }
+                        span { (colours::title(scheme)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn data(view: &Settings) -> Markup {
+    html! {
+        h2.group { "Data" }
+        div.card.rows {
+            label.row {
+                span { "Refresh every" small.muted { "While the window is visible" } }
+                select name="refresh" {
+                    @for (cadence, value, title) in CADENCES { option value=(value) selected[cadence == view.refresh] { (title) } }
+                }
+            }
+            label.row {
+                span { "Week starts on" }
+                select name="week_starts_on" {
+                    option value="monday" selected[view.week_starts_on == WeekStart::Monday] { "Monday" }
+                    option value="sunday" selected[view.week_starts_on == WeekStart::Sunday] { "Sunday" }
+                }
+            }
+        }
+    }
+}
+
+fn account(view: &Settings) -> Markup {
+    html! {
+        h2.group { "Account" }
+        div.card.rows {
+            @for (who, how) in &view.accounts {
+                div.row {
+                    span.grow { bdi { (who) } small.muted { (how) } }
+                    a.button href="/connections" { "Manage" }
+                }
+            }
+            div.row {
+                span.grow { "Another account or host" small.muted { "US Cloud, EU Cloud or your own PostHog" } }
+                a.button href="/connections" { "Add" }
+            }
+            div.row {
+                span { "Status-bar widget" small.muted { "Text, JSON, SVG or PNG" } }
+                code { "pockethog widget --help" }
+            }
+        }
+    }
+}
+
+fn file(view: &Settings) -> Markup {
+    html! {
+        h2.group { "Preferences file" }
+        div.card.rows {
+            div.row {
+                span.grow { "Export" small.muted.path { (view.path) } }
+                a.button href="/settings/export" download="pockethog-preferences.toml" { "Export" }
+            }
+            form.row method="post" action="/settings/import" enctype="multipart/form-data" {
+                label.grow { span { "Import" small.muted { "Replaces names, order, favourites and colours" } }
+                    input type="file" name="file" accept=".toml,application/toml,text/plain" required;
+                }
+                button.button type="submit" { "Import" }
+            }
+        }
+    }
+}

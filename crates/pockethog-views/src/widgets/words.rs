@@ -1,0 +1,196 @@
+//! The pieces of text that every format is made of.
+
+use unicode_width::UnicodeWidthChar;
+
+use crate::format::{self, ago, counted};
+use crate::plain::plain;
+use pockethog_core::overview::Change;
+use pockethog_core::widget::{Content, Numbers, Row, State};
+
+/// The number of visitors.
+pub(super) fn figure(numbers: &Numbers) -> String {
+    format::grouped(numbers.now.visitors)
+}
+
+/// How the visitors changed.
+pub(super) fn change(numbers: &Numbers) -> Change {
+    Change::between(numbers.now.visitors, numbers.before.visitors)
+}
+
+/// `up`, `down` or `flat`, which is also said of a change that may be chance.
+pub(super) fn trend(change: Change) -> &'static str {
+    match change.tone() {
+        1 => "up",
+        -1 => "down",
+        _ => "flat",
+    }
+}
+
+/// What has to be said beside a project's number: `3 h ago · offline`. Empty where all is well.
+pub(super) fn remark(content: &Content, row: &Row) -> String {
+    let age = row
+        .numbers
+        .as_ref()
+        .filter(|numbers| content.is_stale(numbers.measured_at))
+        .map(|numbers| ago(numbers.measured_at, content.now));
+    let words = match (row.state, &row.numbers) {
+        (State::Stale, None) => "no numbers yet",
+        (state, _) => state.words(),
+    };
+    let unknown = row
+        .numbers
+        .as_ref()
+        .is_some_and(|numbers| !numbers.time_zone_known);
+    let zone = if unknown { "unknown time zone" } else { "" };
+    joined([age.unwrap_or_default(), zone.to_owned(), words.to_owned()])
+}
+
+/// What has to be said beside a sum: its age, and what is not in it.
+pub(super) fn sum_remark(content: &Content) -> String {
+    let sum = content.sum();
+    let age = sum
+        .filter(|sum| content.is_stale(sum.measured_at))
+        .map(|sum| ago(sum.measured_at, content.now));
+    let missing = content.total().partly();
+    let unknown = content
+        .rows
+        .iter()
+        .filter_map(|row| row.numbers.as_ref())
+        .filter(|numbers| !numbers.time_zone_known)
+        .count();
+    let zones = (unknown > 0).then(|| counted(unknown, "unknown time zone", "unknown time zones"));
+    // Where PostHog cannot be reached at all, that says enough.
+    let partly = content.summed && content.state == State::Partly;
+    let unlisted = (partly && !content.failures.is_empty()).then(|| {
+        let parts = content.failures.len();
+        format!("{} not listed", counted(parts, "part", "parts"))
+    });
+    let words = match content.state {
+        State::Partly if missing.is_some() || unlisted.is_some() => "",
+        state => state.words(),
+    };
+    joined([
+        age.unwrap_or_default(),
+        missing.unwrap_or_default(),
+        unlisted.unwrap_or_default(),
+        zones.unwrap_or_default(),
+        words.to_owned(),
+    ])
+}
+
+/// The sentence with its full stop.
+pub(super) fn sentence(content: &Content) -> Option<String> {
+    let sentence = content.sentence.as_deref()?.trim();
+    let stop = if sentence.ends_with(['.', '!', '?', '…']) {
+        ""
+    } else {
+        "."
+    };
+    (!sentence.is_empty()).then(|| format!("{}{stop}", plain(sentence)))
+}
+
+/// Where no number can be shown: `PocketHog: signed out`.
+pub(super) fn placeholder(content: &Content) -> String {
+    let words = match content.state.words() {
+        "" => "no numbers yet",
+        words => words,
+    };
+    format!("PocketHog: {words}")
+}
+
+/// A line for a program that reads markup. What is ours goes in as it is; everything else is made harmless and
+/// escaped on its way in, so that nothing can be forgotten.
+#[derive(Clone, Debug)]
+pub(super) struct Marked {
+    line: String,
+    escape: fn(&str) -> String,
+}
+
+impl Marked {
+    /// An empty line for the program whose escapes these are.
+    pub(super) fn new(escape: fn(&str) -> String) -> Self {
+        Self {
+            line: String::new(),
+            escape,
+        }
+    }
+
+    /// Markup of our own.
+    pub(super) fn own(mut self, markup: &'static str) -> Self {
+        self.line.push_str(markup);
+        self
+    }
+
+    /// Anything else.
+    pub(super) fn text(mut self, text: impl AsRef<str>) -> Self {
+        let text = plain(text.as_ref());
+        self.line.push_str(&(self.escape)(&text));
+        self
+    }
+
+    /// Another line behind this one.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        self.line.push_str(&other.line);
+        self
+    }
+
+    /// The line, without a line feed.
+    pub(super) fn line(self) -> String {
+        self.line
+    }
+}
+
+/// A name for a narrow place.
+pub(super) fn short_name(name: &str, columns: usize) -> String {
+    let name = plain(name).into_owned();
+    let wide = |letter: char| letter.width().unwrap_or(0);
+    if name.chars().map(wide).sum::<usize>() <= columns {
+        return name;
+    }
+    let mut left = columns.saturating_sub(1);
+    let kept: String = name
+        .chars()
+        .take_while(|&letter| {
+            let fits = wide(letter) <= left;
+            left = left.saturating_sub(wide(letter));
+            fits
+        })
+        .collect();
+    format!("{}…", kept.trim_end())
+}
+
+fn joined<const N: usize>(parts: [String; N]) -> String {
+    let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    said.join(" · ")
+}
+
+/// One word for a POSIX shell.
+pub fn shell_quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-=:,+@".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_markup_stays_markup() {
+        let line = Marked::new(|text| text.replace('<', "&lt;"));
+        let line = line
+            .own("<b>")
+            .text("a<b>\x1b[31m\nb\u{202e}c\u{7}")
+            .own("</b>");
+        assert_eq!(line.line(), "<b>a&lt;b>[31m bc</b>");
+    }
+
+    #[test]
+    fn a_long_name_fits_a_narrow_place() {
+        assert_eq!(short_name("Acorn Market", 12), "Acorn Market");
+        assert_eq!(short_name("Acorn Market", 8), "Acorn M…");
+        assert_eq!(short_name("猫カフェ予約", 7), "猫カフ…");
+    }
+}

@@ -1,0 +1,69 @@
+//! Sentences that more than one surface says, free of markup.
+
+use sign_in_with_posthog::{Connection, EndReason};
+
+use crate::format::counted;
+use pockethog_core::key_swap::Outcome;
+use pockethog_core::project::Project;
+
+/// Projects that are named before the rest is counted.
+const MOST_NAMES: usize = 5;
+
+/// What became of the API key of somebody who has signed in, and what it means, in one to three sentences.
+pub fn key_swap(outcome: &Outcome, new: &Connection) -> String {
+    match outcome {
+        Outcome::Replaced => format!(
+            "You are signed in to {}, and your API key is no longer used. It is removed from this device after a day. You can delete it in PostHog’s settings too.",
+            new.host.name()
+        ),
+        Outcome::Ended(reason, left) => {
+            let why = match reason {
+                EndReason::ApiKeyRejected => "PostHog does not accept your API key any more",
+                _ => "Your API key can no longer be read on this device",
+            };
+            let then = if left.is_empty() {
+                "so it was taken off the list".to_owned()
+            } else {
+                format!(
+                    "and it stays in the list for {} that only it reached: {}",
+                    counted(left.len(), "project", "projects"),
+                    names(left)
+                )
+            };
+            format!("You are signed in to {}. {why}, {then}.", new.host.name())
+        }
+        Outcome::KeptFor(left) => format!(
+            "You are signed in as {}, who does not reach {} of your API key: {}. The key is kept for {}.",
+            new.account.label(),
+            counted(left.len(), "project", "projects"),
+            names(left),
+            if left.len() == 1 { "it" } else { "them" },
+        ),
+        Outcome::NotListed => "You are signed in. PostHog could not list your projects just now, so your API key is kept.".to_owned(),
+        Outcome::NotKnown(failure) => format!(
+            "You are signed in. Your API key is kept, because PostHog does not say all that it reaches. {}: {}.",
+            failure.what,
+            failure.reason.trim_end_matches('.')
+        ),
+        Outcome::NotHandedOver(error) => format!(
+            "You are signed in, and your API key is kept, because its projects could not be handed over: {error}."
+        ),
+        Outcome::NotRemoved(error) => format!(
+            "You are signed in. The API key could not be taken off the list: {error}."
+        ),
+    }
+}
+
+fn names(projects: &[Project]) -> String {
+    let mut names: Vec<&str> = projects
+        .iter()
+        .take(MOST_NAMES)
+        .map(|project| project.name.as_str())
+        .collect();
+    let more = projects.len().saturating_sub(MOST_NAMES);
+    let rest = format!("{more} more");
+    if more > 0 {
+        names.push(&rest);
+    }
+    names.join(", ")
+}
