@@ -7,6 +7,7 @@
 pub mod access;
 pub mod accounts;
 pub mod age;
+pub mod annotations;
 pub mod conversions;
 pub mod demo_home;
 pub mod discovery;
@@ -14,7 +15,6 @@ pub mod folders;
 pub mod http;
 pub mod key_swap;
 pub mod live;
-pub mod notes;
 pub mod overview;
 pub mod preferences;
 pub mod private_files;

@@ -35,8 +35,8 @@ pub use database::set_aside_before;
 pub use unkept::Unkept;
 
 use crate::age;
+use crate::annotations::Notes;
 use crate::discovery::{Cause, Failure};
-use crate::notes::Notes;
 use crate::overview::{Breakdowns, Glance, Period, Range, Today};
 use crate::project::ProjectKey;
 

@@ -7,6 +7,7 @@
 //! about it is left with [`State::say`] and shown on the next page, so that no address carries words.
 
 mod access;
+mod annotations;
 mod answer;
 mod assets;
 mod banner;
@@ -20,7 +21,6 @@ mod home;
 mod launch;
 mod listener;
 mod mount;
-mod notes;
 mod persistent;
 mod project;
 mod proof;
@@ -49,7 +49,7 @@ pub fn router(state: &Arc<State>) -> Router {
         .merge(sign_in::routes())
         .merge(project::routes())
         .merge(card::routes())
-        .merge(notes::routes())
+        .merge(annotations::routes())
         .merge(chooser::routes())
         .merge(settings::routes())
         .merge(connections::routes())

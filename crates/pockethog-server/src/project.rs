@@ -26,8 +26,8 @@ use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::View;
 use pockethog_views::colours;
+use pockethog_views::pages::annotations::{NoteDialog, SavedNote};
 use pockethog_views::pages::layout::{Notice, Tone};
-use pockethog_views::pages::notes::{NoteDialog, SavedNote};
 use pockethog_views::pages::project::{self, ProjectPage};
 use pockethog_views::pages::{Shell, project_path};
 

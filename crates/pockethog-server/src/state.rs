@@ -9,13 +9,13 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 use url::Url;
 
 use super::access::Access;
+use super::annotations::Deleted;
 use super::answer::sentence;
 use super::guard::Admitted;
 use super::handshake::Keyholder;
 use super::launch::LaunchError;
 use super::listener::Clients;
 use super::mount::Mount;
-use super::notes::Deleted;
 use super::persistent::Persistent;
 use super::proof::PageKeys;
 use super::sign_in::Waiting;

@@ -9,9 +9,9 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::access;
+use crate::annotations::{self, Notes};
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::live::due::{Due, Policy};
-use crate::notes::{self, Notes};
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
 use crate::preferences::Preferences;
 use crate::program::Program;
@@ -144,7 +144,7 @@ pub async fn notes<B: Bearer>(
     project: &Project,
     now: Timestamp,
 ) -> Result<Notes, ReadError> {
-    Ok(notes::read(client, project.key.id, now).await?)
+    Ok(annotations::read(client, project.key.id, now).await?)
 }
 
 /// Stores what Discovery found, as [`access::keep_list`] does, by a new look at the list of Connections.

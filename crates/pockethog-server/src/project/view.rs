@@ -11,15 +11,15 @@ use crate::answer::sentence;
 use crate::{PageError, State};
 use pockethog_core::access;
 use pockethog_core::age;
+use pockethog_core::annotations::Notes;
 use pockethog_core::live::{Board, Status};
-use pockethog_core::notes::Notes;
 use pockethog_core::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
 use pockethog_core::preferences::Preferences;
 use pockethog_core::project::ProjectKey;
 use pockethog_core::snapshot::{Snapshots, Trouble, View};
 use pockethog_views::format::ago;
+use pockethog_views::pages::annotations::{NoteAccess, Remedy};
 use pockethog_views::pages::layout::{Notice, Tone};
-use pockethog_views::pages::notes::{NoteAccess, Remedy};
 use pockethog_views::pages::project::{ProjectPage, Sibling};
 use pockethog_views::pages::{Shell, StatusLine, project_path};
 
@@ -283,7 +283,7 @@ mod tests {
     };
 
     use super::*;
-    use pockethog_core::notes::Note;
+    use pockethog_core::annotations::Note;
     use pockethog_core::project::Project;
 
     fn located(scopes: &str) -> Located {

@@ -4,6 +4,7 @@
 //! ranges and settings are links and forms. The Content-Security-Policy allows styles, scripts and
 //! typefaces from `/assets/` alone, so no element carries a `style` or an event attribute.
 
+pub mod annotations;
 pub mod api_key;
 mod card_menu;
 pub mod chooser;
@@ -12,7 +13,6 @@ pub mod home;
 pub mod icons;
 pub mod layout;
 pub mod message;
-pub mod notes;
 pub mod order;
 pub mod project;
 mod rest;

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
+use super::annotations::{self, NoteAccess, NoteDialog, NotePanel, Remedy, SavedNote, shortened};
 use super::home::change_badge;
 use super::layout::{Notice, Shell, Tone, avatar};
-use super::notes::{self, NoteAccess, NoteDialog, NotePanel, Remedy, SavedNote, shortened};
 use super::settings::preference_form;
 use super::{icons, project_path, rest};
 use crate::charts::{AreaChart, Marker};
 use crate::format::{self, grouped};
-use pockethog_core::notes::Note;
+use pockethog_core::annotations::Note;
 use pockethog_core::overview::{
     Breakdown, Breakdowns, Change, ConversionFigure, Period, Point, Range, share_tone,
 };
@@ -138,7 +138,7 @@ pub fn render(view: &ProjectPage) -> Markup {
                     (preferences(view))
                 }
             }
-            (notes::dialogs(&view.panel()))
+            (annotations::dialogs(&view.panel()))
         },
     )
 }
@@ -216,7 +216,7 @@ fn without_numbers(view: &ProjectPage) -> Markup {
         div.empty-box {
             h2 { "Numbers are not shown" }
             p { "The permission to read them (query:read) was not given. The project and its notes are here." }
-            (notes::missing(&view.panel(), ""))
+            (annotations::missing(&view.panel(), ""))
         }
         (notes_alone(view))
     }
@@ -227,7 +227,7 @@ fn notes_alone(view: &ProjectPage) -> Markup {
     html! {
         section.card.panel.chart-panel aria-label="Notes" {
             div.panel-head { h2 { "Notes" } }
-            (notes::list(&view.panel()))
+            (annotations::list(&view.panel()))
         }
     }
 }
@@ -396,7 +396,7 @@ fn chart(view: &ProjectPage, period: &Period) -> Markup {
                 number: place + 1,
                 at: across(&starts, note.at)?,
                 text: shortened(&note.text),
-                when: notes::when(note, &view.zone),
+                when: annotations::when(note, &view.zone),
             })
         })
         .collect();
@@ -428,7 +428,7 @@ fn chart(view: &ProjectPage, period: &Period) -> Markup {
                     markers: &markers,
                 }.render())
             }
-            (notes::list(&view.panel()))
+            (annotations::list(&view.panel()))
             (table(view, period, &places))
         }
     }

@@ -11,9 +11,9 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
+use pockethog_core::annotations::Note;
 use pockethog_core::conversions::{Suggestion, Suggestions};
 use pockethog_core::live::Status;
-use pockethog_core::notes::Note;
 use pockethog_core::overview::Change;
 use pockethog_core::overview::{
     self, Axis, Breakdown, Breakdowns, ConversionFigure, Counts, Curve, Period, Point, Range, Row,
@@ -21,6 +21,7 @@ use pockethog_core::overview::{
 use pockethog_core::preferences::{Mode, ProjectPreferences, Scheme};
 use pockethog_core::project::ProjectKey;
 use pockethog_views::format::minute;
+use pockethog_views::pages::annotations::{NoteAccess, NoteDialog, Remedy};
 use pockethog_views::pages::api_key::{self, ApiKey};
 use pockethog_views::pages::chooser::{self, Chooser};
 use pockethog_views::pages::connections::{self, ConnectionCard, Connections};
@@ -28,7 +29,6 @@ use pockethog_views::pages::home::{
     self, BestMover, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble,
 };
 use pockethog_views::pages::message;
-use pockethog_views::pages::notes::{NoteAccess, NoteDialog, Remedy};
 use pockethog_views::pages::order::{ProjectLine, ProjectList};
 use pockethog_views::pages::project::{self, ProjectPage, Sibling};
 use pockethog_views::pages::settings::{self, Settings};

@@ -15,7 +15,7 @@ use super::patience::Patience;
 use super::select::Target;
 use super::table::{self, Cell, Column};
 use super::text::cut;
-use pockethog_core::notes::{self, ChangeError, Draft, Note};
+use pockethog_core::annotations::{self, ChangeError, Draft, Note};
 use pockethog_core::overview::time_zone;
 use pockethog_core::program::Program;
 use pockethog_views::format::date_time;
@@ -253,7 +253,7 @@ async fn add(program: &Program, console: &Console, add: &Add) -> Result<Exit, Cl
     let draft =
         Draft::parse(&text, &date.to_string(), &time, &zone, now).map_err(CliError::usage)?;
     let progress = Progress::new("Adding the annotation …");
-    let adding = notes::add(&target.client, target.project.key.id, &draft);
+    let adding = annotations::add(&target.client, target.project.key.id, &draft);
     let note = console
         .watch_in_time(&progress, adding)
         .await?
@@ -310,7 +310,7 @@ async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit,
     let draft = Draft::parse(&text, &day, &time, &zone, now).map_err(CliError::usage)?;
     let version = edit.if_version.as_ref().unwrap_or(&note.version);
     let progress = Progress::new("Changing the annotation …");
-    let changing = notes::edit(&target.client, project, edit.id, version, &draft, &zone);
+    let changing = annotations::edit(&target.client, project, edit.id, version, &draft, &zone);
     let note = console
         .watch_in_time(&progress, changing)
         .await?
@@ -338,7 +338,7 @@ async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result
     let target = Target::find(program, console, &delete.project).await?;
     let key = target.project.key.to_string();
     let progress = Progress::new("Deleting the annotation …");
-    let deleting = notes::delete(&target.client, target.project.key.id, delete.id);
+    let deleting = annotations::delete(&target.client, target.project.key.id, delete.id);
     let note = console
         .watch_in_time(&progress, deleting)
         .await?
@@ -371,7 +371,7 @@ async fn restore(
     let target = Target::find(program, console, &restore.project).await?;
     let project = target.project.key.id;
     let progress = Progress::new("Bringing the annotation back …");
-    let restoring = notes::bring_back(&target.client, project, restore.id);
+    let restoring = annotations::bring_back(&target.client, project, restore.id);
     let note = console
         .watch_in_time(&progress, restoring)
         .await?

@@ -5,10 +5,10 @@
 #[path = "../server/desk.rs"]
 mod desk;
 
+mod annotations;
 mod banner;
 mod connections;
 mod conversions;
-mod notes;
 mod place;
 mod preferences;
 mod project;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use demo_posthog::{Consent, Project};
-use pockethog_core::notes::Notes;
+use pockethog_core::annotations::Notes;
 use pockethog_core::project::ProjectKey;
 use pockethog_core::snapshot::View;
 

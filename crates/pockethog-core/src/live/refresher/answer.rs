@@ -8,10 +8,10 @@ use posthog_api::{BearerError, Error};
 use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::plan::Job;
+use crate::annotations::Notes;
 use crate::discovery::{Cause, Discovery, discover};
 use crate::live::Live;
 use crate::live::refresh::{self, ReadError};
-use crate::notes::Notes;
 use crate::overview::{Breakdowns, Period, Today};
 use crate::preferences::Preferences;
 use crate::project::Project;

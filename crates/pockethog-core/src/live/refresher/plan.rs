@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::Interest;
+use crate::annotations::Notes;
 use crate::live::due::Policy;
 use crate::live::{Board, Change, Live, StoredError, lock};
-use crate::notes::Notes;
 use crate::overview::{Breakdowns, Period, Range, Today};
 use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};

@@ -8,7 +8,7 @@ use posthog_api::annotations::LONGEST_CONTENT;
 
 use super::{encoded, icons, project_path};
 use crate::format;
-use pockethog_core::notes::Note;
+use pockethog_core::annotations::Note;
 use pockethog_core::overview::Range;
 use pockethog_core::project::ProjectKey;
 

@@ -19,13 +19,13 @@ use super::guard::Admitted;
 use super::project::{Located, address, locate, range_of, view};
 use super::state::lock;
 use super::{NotFound, PageError, State, page, see_other};
+use pockethog_core::annotations::{self, ChangeError, Draft, Note, Notes};
 use pockethog_core::live::Change;
-use pockethog_core::notes::{self, ChangeError, Draft, Note, Notes};
 use pockethog_core::overview::Range;
 use pockethog_core::project::ProjectKey;
 use pockethog_core::snapshot::View;
+use pockethog_views::pages::annotations::NoteDialog;
 use pockethog_views::pages::layout::{Notice, Tone};
-use pockethog_views::pages::notes::NoteDialog;
 use pockethog_views::pages::project;
 
 /// Deleted notes whose text is remembered, for the sentence beside “Undo”.
@@ -132,7 +132,7 @@ async fn add(
         }
     };
     let client = state.live().program().client(&located.connection);
-    match notes::add(&client, located.project.key.id, &draft).await {
+    match annotations::add(&client, located.project.key.id, &draft).await {
         Ok(note) => {
             saved(&state, &located, &draft, Some(note)).await;
             Ok(see_other(&format!(
@@ -180,7 +180,7 @@ async fn edit(
     };
     let client = state.live().program().client(&located.connection);
     let key = located.project.key.clone();
-    let changed = notes::edit(&client, key.id, id, &typed.version, &draft, &zone).await;
+    let changed = annotations::edit(&client, key.id, id, &typed.version, &draft, &zone).await;
     let (status, dialog) = match changed {
         Ok(note) => {
             saved(&state, &located, &draft, Some(note)).await;
@@ -221,7 +221,7 @@ async fn delete(
     let range = typed.range();
     let client = state.live().program().client(&located.connection);
     let key = located.project.key.clone();
-    match notes::delete(&client, key.id, id).await {
+    match annotations::delete(&client, key.id, id).await {
         Ok(Some(note)) => {
             store(&state, &key, id, None).await;
             state.deleted_notes().put(key.clone(), note);
@@ -254,7 +254,7 @@ async fn undo(
     let key = &located.project.key;
     let back = address(key, typed.range());
     let client = state.live().program().client(&located.connection);
-    match notes::bring_back(&client, key.id, id).await {
+    match annotations::bring_back(&client, key.id, id).await {
         Ok(note) => {
             state.deleted_notes().take(key, id);
             store(&state, key, id, note).await;
