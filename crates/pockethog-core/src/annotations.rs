@@ -1,39 +1,38 @@
-//! Notes on the time line of a project, which PostHog calls annotations.
+//! Annotations on the time line of a project.
 //!
-//! A note is read with a version, and written only while that version stands: PostHog takes the last
+//! An annotation is read with a version, and written only while that version stands: PostHog takes the last
 //! writer's word, so the comparison is ours. Days and times are those of the project's time zone.
-//! Notes of a whole organization are left alone: changing one moves it to the project in the address.
+//! Annotations of a whole organization are left alone: changing one moves it to the project in the address.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 use posthog_api::annotations::LONGEST_CONTENT;
-use posthog_api::{
-    Annotation, AnnotationChange, AnnotationScope, Bearer, Client, Error, NewAnnotation,
-};
+use posthog_api::{AnnotationChange, AnnotationScope, Bearer, Client, Error, NewAnnotation};
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::age;
 
-/// Days back that notes are read for: the longest range of the project page, and a few.
+/// Days back that annotations are read for: the longest range of the project page, and a few.
 const DAYS_BACK: i64 = 100;
 
-/// Days ahead that a note may lie. A release can be planned; a typing error is years away.
+/// Days ahead that an annotation may lie. A release can be planned; a typing error is years away.
 const DAYS_AHEAD: i64 = 366;
 
-/// The notes of a project around now.
+/// The annotations of a project around now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notes {
+pub struct Annotations {
     /// When PostHog was asked.
     pub measured_at: Timestamp,
-    /// The notes, oldest first.
-    pub notes: Vec<Note>,
+    /// The annotations, oldest first.
+    #[serde(rename = "notes")]
+    pub annotations: Vec<Annotation>,
 }
 
-/// A note.
+/// An annotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
+pub struct Annotation {
     /// Its number at PostHog.
     pub id: u64,
     /// Its text.
@@ -44,26 +43,27 @@ pub struct Note {
     pub author: Option<String>,
     /// True where it belongs to the whole organization.
     pub organization_wide: bool,
-    /// Changes whenever the note is changed, here or elsewhere.
+    /// Changes whenever the annotation is changed, here or elsewhere.
     pub version: String,
 }
 
-impl Notes {
-    /// Takes in at `now` what has become of the note `id`: changed, new, or gone.
-    pub fn put(&mut self, id: u64, note: Option<Note>, now: Timestamp) {
-        self.notes.retain(|known| known.id != id);
-        self.notes.extend(note);
-        self.notes.sort_by_key(|note| (note.at, note.id));
+impl Annotations {
+    /// Takes in at `now` what has become of the annotation `id`: changed, new, or gone.
+    pub fn put(&mut self, id: u64, annotation: Option<Annotation>, now: Timestamp) {
+        self.annotations.retain(|known| known.id != id);
+        self.annotations.extend(annotation);
+        self.annotations
+            .sort_by_key(|annotation| (annotation.at, annotation.id));
         self.measured_at = age::trusted(self.measured_at, now).map_or(now, |at| at.max(now));
     }
 }
 
-impl Note {
-    /// The note that an annotation is. `None` where it marks no instant.
-    pub fn from_annotation(annotation: &Annotation) -> Option<Self> {
+impl Annotation {
+    /// An annotation as PostHog's API describes it. `None` if it marks no instant.
+    pub fn from_posthog(annotation: &posthog_api::Annotation) -> Option<Self> {
         let at = annotation.date_marker?;
         let text = annotation.content.clone().unwrap_or_default();
-        // Old servers do not tell when a note was changed; then what it says is its version.
+        // Old servers do not tell when an annotation was changed; then what it says is its version.
         let version = annotation
             .updated_at
             .map_or_else(|| hash(&format!("{at}\n{text}")), |at| at.to_string());
@@ -98,11 +98,11 @@ pub struct Draft {
     pub text: String,
     /// The instant it marks.
     pub at: Timestamp,
-    /// The time as typed, where the zone's clocks leave it out that day and the note was moved.
+    /// The time as typed, where the zone's clocks leave it out that day and the annotation was moved.
     pub moved_from: Option<DateTime>,
 }
 
-/// Why a note cannot be saved as it was written.
+/// Why an annotation cannot be saved as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DraftError {
@@ -181,8 +181,8 @@ impl Draft {
         })
     }
 
-    fn as_note(&self, id: u64) -> Note {
-        Note {
+    fn as_annotation(&self, id: u64) -> Annotation {
+        Annotation {
             id,
             text: self.text.clone(),
             at: self.at,
@@ -206,7 +206,7 @@ impl Draft {
     }
 }
 
-/// Why a note was not changed.
+/// Why an annotation was not changed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChangeError {
@@ -215,7 +215,7 @@ pub enum ChangeError {
     Api(#[from] Error),
     /// Somebody else changed it since it was read.
     #[error("somebody changed this note meanwhile")]
-    Conflict(Box<Note>),
+    Conflict(Box<Annotation>),
     /// It is not there any more.
     #[error("this note was deleted meanwhile")]
     Gone,
@@ -226,7 +226,7 @@ pub enum ChangeError {
     OrganizationWide,
 }
 
-/// The notes of a project from a hundred days ago to a year ahead, organization-wide ones included.
+/// The annotations of a project from a hundred days ago to a year ahead, organization-wide ones included.
 ///
 /// # Errors
 ///
@@ -235,18 +235,18 @@ pub async fn read<B: Bearer>(
     client: &Client<B>,
     project: u64,
     now: Timestamp,
-) -> Result<Notes, Error> {
+) -> Result<Annotations, Error> {
     let at = |days: i64| now.saturating_add((days * 24).hours()).unwrap_or(now);
     let found = client
         .annotations(project, at(-DAYS_BACK), at(DAYS_AHEAD + 1))
         .await?;
-    Ok(Notes {
+    Ok(Annotations {
         measured_at: now,
-        notes: found.iter().filter_map(Note::from_annotation).collect(),
+        annotations: found.iter().filter_map(Annotation::from_posthog).collect(),
     })
 }
 
-/// Adds a note to one project, and returns it as it stands there.
+/// Adds an annotation to one project, and returns it as it stands there.
 ///
 /// # Errors
 ///
@@ -255,16 +255,16 @@ pub async fn add<B: Bearer>(
     client: &Client<B>,
     project: u64,
     draft: &Draft,
-) -> Result<Note, Error> {
+) -> Result<Annotation, Error> {
     let new = NewAnnotation {
         content: draft.text.clone(),
         date_marker: draft.at,
     };
     let made = client.create_annotation(project, &new).await?;
-    Ok(Note::from_annotation(&made).unwrap_or_else(|| draft.as_note(made.id)))
+    Ok(Annotation::from_posthog(&made).unwrap_or_else(|| draft.as_annotation(made.id)))
 }
 
-/// Changes a note that is still at `version`, and returns it as it stands then. Its instant is kept to
+/// Changes an annotation that is still at `version`, and returns it as it stands then. Its instant is kept to
 /// the second where day and time stay the same.
 ///
 /// # Errors
@@ -277,12 +277,12 @@ pub async fn edit<B: Bearer>(
     version: &str,
     draft: &Draft,
     zone: &TimeZone,
-) -> Result<Note, ChangeError> {
+) -> Result<Annotation, ChangeError> {
     let now = current(client, project, id).await?;
     if now.version != version {
         return Err(ChangeError::Conflict(Box::new(now)));
     }
-    let wanted = Note {
+    let wanted = Annotation {
         at: draft.at,
         ..now.clone()
     };
@@ -295,10 +295,10 @@ pub async fn edit<B: Bearer>(
         return Ok(now);
     }
     let changed = client.change_annotation(project, id, &change).await?;
-    Ok(Note::from_annotation(&changed).unwrap_or(wanted))
+    Ok(Annotation::from_posthog(&changed).unwrap_or(wanted))
 }
 
-/// Deletes a note and returns it, for [`bring_back`]. One that is gone already is no error: `None`.
+/// Deletes an annotation and returns it, for [`bring_back`]. One that is gone already is no error: `None`.
 ///
 /// # Errors
 ///
@@ -307,18 +307,18 @@ pub async fn delete<B: Bearer>(
     client: &Client<B>,
     project: u64,
     id: u64,
-) -> Result<Option<Note>, ChangeError> {
-    let note = match current(client, project, id).await {
+) -> Result<Option<Annotation>, ChangeError> {
+    let annotation = match current(client, project, id).await {
         Err(ChangeError::Gone) => return Ok(None),
         found => found?,
     };
     client
         .change_annotation(project, id, &deleted(true))
         .await?;
-    Ok(Some(note))
+    Ok(Some(annotation))
 }
 
-/// Takes a deletion back, and returns the note as it stands then.
+/// Takes a deletion back, and returns the annotation as it stands then.
 ///
 /// # Errors
 ///
@@ -327,19 +327,19 @@ pub async fn bring_back<B: Bearer>(
     client: &Client<B>,
     project: u64,
     id: u64,
-) -> Result<Option<Note>, Error> {
+) -> Result<Option<Annotation>, Error> {
     let back = client
         .change_annotation(project, id, &deleted(false))
         .await?;
-    Ok(Note::from_annotation(&back))
+    Ok(Annotation::from_posthog(&back))
 }
 
-/// The note as it stands at PostHog, where it may be changed from here.
+/// The annotation as it stands at PostHog, where it may be changed from here.
 async fn current<B: Bearer>(
     client: &Client<B>,
     project: u64,
     id: u64,
-) -> Result<Note, ChangeError> {
+) -> Result<Annotation, ChangeError> {
     let annotation = match client.annotation(project, id).await {
         Err(Error::NotFound(_)) => return Err(ChangeError::Gone),
         found => found?,
@@ -347,7 +347,7 @@ async fn current<B: Bearer>(
     match annotation.scope {
         _ if annotation.deleted => Err(ChangeError::Gone),
         AnnotationScope::Organization => Err(ChangeError::OrganizationWide),
-        _ => Note::from_annotation(&annotation).ok_or(ChangeError::Gone),
+        _ => Annotation::from_posthog(&annotation).ok_or(ChangeError::Gone),
     }
 }
 
@@ -454,14 +454,14 @@ mod tests {
 
     #[test]
     fn without_a_date_of_change_the_content_is_the_version() {
-        let note = |content: &str| {
+        let annotation = |content: &str| {
             let annotation = serde_json::from_value(serde_json::json!({
                 "id": 1, "content": content, "date_marker": "2026-02-05T00:00:00Z", "scope": "project"
             }))
             .unwrap();
-            Note::from_annotation(&annotation).unwrap()
+            Annotation::from_posthog(&annotation).unwrap()
         };
-        assert_eq!(note("a").version, note("a").version);
-        assert_ne!(note("a").version, note("b").version);
+        assert_eq!(annotation("a").version, annotation("a").version);
+        assert_ne!(annotation("a").version, annotation("b").version);
     }
 }

@@ -35,7 +35,7 @@ pub use database::set_aside_before;
 pub use unkept::Unkept;
 
 use crate::age;
-use crate::annotations::Notes;
+use crate::annotations::Annotations;
 use crate::discovery::{Cause, Failure};
 use crate::overview::{Breakdowns, Glance, Period, Range, Today};
 use crate::project::ProjectKey;
@@ -146,8 +146,8 @@ pub enum View {
     Period(Range),
     /// [`Breakdowns`].
     Breakdowns(Range),
-    /// [`Notes`].
-    Notes,
+    /// [`Annotations`].
+    Annotations,
 }
 
 impl View {
@@ -156,7 +156,7 @@ impl View {
             Self::Today => "today".to_owned(),
             Self::Period(range) => format!("period {}", range.name()),
             Self::Breakdowns(range) => format!("breakdowns {}", range.name()),
-            Self::Notes => "notes".to_owned(),
+            Self::Annotations => "notes".to_owned(),
         }
     }
 }
@@ -199,13 +199,13 @@ impl Viewed for Breakdowns {
     }
 }
 
-impl Viewed for Notes {
+impl Viewed for Annotations {
     fn measured_at(&self) -> Timestamp {
         self.measured_at
     }
 
     fn view(&self) -> View {
-        View::Notes
+        View::Annotations
     }
 }
 

@@ -1,4 +1,4 @@
-//! Annotations: adding, editing, deleting, bringing back. What was typed is never lost: where a note
+//! Annotations: adding, editing, deleting, bringing back. What was typed is never lost: where an annotation
 //! cannot be saved, the answer is the page with the form as it was and the reason.
 
 use std::collections::VecDeque;
@@ -19,23 +19,23 @@ use super::guard::Admitted;
 use super::project::{Located, address, locate, range_of, view};
 use super::state::lock;
 use super::{NotFound, PageError, State, page, see_other};
-use pockethog_core::annotations::{self, ChangeError, Draft, Note, Notes};
+use pockethog_core::annotations::{self, Annotation, Annotations, ChangeError, Draft};
 use pockethog_core::live::Change;
 use pockethog_core::overview::Range;
 use pockethog_core::project::ProjectKey;
 use pockethog_core::snapshot::View;
-use pockethog_views::pages::annotations::NoteDialog;
+use pockethog_views::pages::annotations::AnnotationDialog;
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::project;
 
-/// Deleted notes whose text is remembered, for the sentence beside “Undo”.
+/// Deleted annotations whose text is remembered, for the sentence beside “Undo”.
 const MOST_DELETED: usize = 32;
 
 /// Notes that were deleted lately, with their texts.
 #[derive(Debug, Default)]
-pub struct Deleted(Mutex<VecDeque<(ProjectKey, Note)>>);
+pub struct Deleted(Mutex<VecDeque<(ProjectKey, Annotation)>>);
 
-/// What becomes of notes.
+/// What becomes of annotations.
 pub fn routes() -> Router<Arc<State>> {
     Router::new()
         .route("/project/{host}/{id}/annotations", post(add))
@@ -48,31 +48,33 @@ pub fn routes() -> Router<Arc<State>> {
 }
 
 impl Deleted {
-    /// The text of a note that was deleted lately.
+    /// The text of an annotation that was deleted lately.
     pub fn text(&self, key: &ProjectKey, id: u64) -> Option<String> {
         let deleted = lock(&self.0);
-        let found = deleted.iter().find(|(of, note)| of == key && note.id == id);
-        found.map(|(_, note)| note.text.clone())
+        let found = deleted
+            .iter()
+            .find(|(of, annotation)| of == key && annotation.id == id);
+        found.map(|(_, annotation)| annotation.text.clone())
     }
 
-    fn put(&self, key: ProjectKey, note: Note) {
+    fn put(&self, key: ProjectKey, annotation: Annotation) {
         let mut deleted = lock(&self.0);
         if deleted.len() >= MOST_DELETED {
             deleted.pop_front();
         }
-        deleted.push_back((key, note));
+        deleted.push_back((key, annotation));
     }
 
-    fn take(&self, key: &ProjectKey, id: u64) -> Option<Note> {
+    fn take(&self, key: &ProjectKey, id: u64) -> Option<Annotation> {
         let mut deleted = lock(&self.0);
         let place = deleted
             .iter()
-            .position(|(of, note)| of == key && note.id == id)?;
-        deleted.remove(place).map(|(_, note)| note)
+            .position(|(of, annotation)| of == key && annotation.id == id)?;
+        deleted.remove(place).map(|(_, annotation)| annotation)
     }
 }
 
-/// A note as it was typed.
+/// An annotation as it was typed.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Typed {
@@ -88,8 +90,8 @@ impl Typed {
         range_of(&self.range)
     }
 
-    fn dialog(self, id: Option<u64>, error: String) -> NoteDialog {
-        NoteDialog {
+    fn dialog(self, id: Option<u64>, error: String) -> AnnotationDialog {
+        AnnotationDialog {
             id,
             version: self.version,
             text: self.text,
@@ -133,8 +135,8 @@ async fn add(
     };
     let client = state.live().program().client(&located.connection);
     match annotations::add(&client, located.project.key.id, &draft).await {
-        Ok(note) => {
-            saved(&state, &located, &draft, Some(note)).await;
+        Ok(annotation) => {
+            saved(&state, &located, &draft, Some(annotation)).await;
             Ok(see_other(&format!(
                 "{}&saved=new",
                 address(&located.project.key, range)
@@ -182,8 +184,8 @@ async fn edit(
     let key = located.project.key.clone();
     let changed = annotations::edit(&client, key.id, id, &typed.version, &draft, &zone).await;
     let (status, dialog) = match changed {
-        Ok(note) => {
-            saved(&state, &located, &draft, Some(note)).await;
+        Ok(annotation) => {
+            saved(&state, &located, &draft, Some(annotation)).await;
             return Ok(see_other(&format!("{}&saved={id}", address(&key, range))));
         }
         Err(ChangeError::Conflict(theirs)) => {
@@ -222,9 +224,9 @@ async fn delete(
     let client = state.live().program().client(&located.connection);
     let key = located.project.key.clone();
     match annotations::delete(&client, key.id, id).await {
-        Ok(Some(note)) => {
+        Ok(Some(annotation)) => {
             store(&state, &key, id, None).await;
-            state.deleted_notes().put(key.clone(), note);
+            state.deleted_annotations().put(key.clone(), annotation);
             Ok(see_other(&format!("{}&deleted={id}", address(&key, range))))
         }
         Ok(None) => {
@@ -255,9 +257,9 @@ async fn undo(
     let back = address(key, typed.range());
     let client = state.live().program().client(&located.connection);
     match annotations::bring_back(&client, key.id, id).await {
-        Ok(note) => {
-            state.deleted_notes().take(key, id);
-            store(&state, key, id, note).await;
+        Ok(annotation) => {
+            state.deleted_annotations().take(key, id);
+            store(&state, key, id, annotation).await;
             Ok(see_other(&format!("{back}&restored={id}")))
         }
         Err(error) => {
@@ -281,7 +283,7 @@ async fn refuse(
     located: Located,
     range: Range,
     status: StatusCode,
-    dialog: NoteDialog,
+    dialog: AnnotationDialog,
 ) -> Result<Response, PageError> {
     state
         .blocking(move |state| {
@@ -293,31 +295,36 @@ async fn refuse(
 }
 
 /// Shows what was saved, and says what a person would not expect of it.
-async fn saved(state: &Arc<State>, located: &Located, draft: &Draft, note: Option<Note>) {
+async fn saved(
+    state: &Arc<State>,
+    located: &Located,
+    draft: &Draft,
+    annotation: Option<Annotation>,
+) {
     let zone = located.zone();
     if let Some(remark) = draft.remark(&zone) {
         say(state, Tone::Plain, remark);
     }
-    let id = note.as_ref().map_or(0, |note| note.id);
-    store(state, &located.project.key, id, note).await;
+    let id = annotation.as_ref().map_or(0, |annotation| annotation.id);
+    store(state, &located.project.key, id, annotation).await;
 }
 
-/// Puts a note into the Snapshot, or takes it out, without asking for all of them again.
-async fn store(state: &Arc<State>, key: &ProjectKey, id: u64, note: Option<Note>) {
+/// Puts an annotation into the Snapshot, or takes it out, without asking for all of them again.
+async fn store(state: &Arc<State>, key: &ProjectKey, id: u64, annotation: Option<Annotation>) {
     let key = key.clone();
     state
         .blocking(move |state| {
             let mut snapshots = state.live().snapshots();
-            let known: Option<Notes> = snapshots.view(&key, View::Notes).ok().flatten();
+            let known: Option<Annotations> = snapshots.view(&key, View::Annotations).ok().flatten();
             let Some(mut known) = known else {
                 return;
             };
-            known.put(id, note, Timestamp::now());
+            known.put(id, annotation, Timestamp::now());
             if let Err(error) = snapshots.put(&key, &known) {
                 tracing::warn!(%error, "a note will be shown after the next refresh");
             }
             drop(snapshots);
-            state.live().announce(Change::Notes(key));
+            state.live().announce(Change::Annotations(key));
         })
         .await;
     state.live().refresher().hurry();

@@ -49,7 +49,7 @@ use super::{State, assets};
 use pockethog_views::pages::Shell;
 use pockethog_views::pages::message::Message;
 
-/// Longest body that is read, in bytes. A note may have 8,192 characters, percent-encoded twelve bytes each.
+/// Longest body that is read, in bytes. An annotation may have 8,192 characters, percent-encoded twelve bytes each.
 const LONGEST_BODY: usize = 256 * 1024;
 
 /// Longest address that is read, in bytes.

@@ -26,7 +26,7 @@ use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::View;
 use pockethog_views::colours;
-use pockethog_views::pages::annotations::{NoteDialog, SavedNote};
+use pockethog_views::pages::annotations::{AnnotationDialog, SavedAnnotation};
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::project::{self, ProjectPage};
 use pockethog_views::pages::{Shell, project_path};
@@ -51,7 +51,8 @@ pub(super) struct Located {
 #[serde(default)]
 struct Asked {
     range: String,
-    note: String,
+    #[serde(rename = "note")]
+    annotation: String,
     deleted: String,
     restored: String,
     saved: String,
@@ -139,40 +140,41 @@ async fn show(
     state
         .blocking(move |state| {
             let mut view = view(state, &located, range, state.shell())?;
-            view.dialog = asked_dialog(&view, &asked.note);
+            view.dialog = asked_dialog(&view, &asked.annotation);
             view.saved = match asked.saved.parse() {
-                Ok(id) => Some(SavedNote::Changed(id)),
-                Err(_) => (asked.saved == "new").then_some(SavedNote::Added),
+                Ok(id) => Some(SavedAnnotation::Changed(id)),
+                Err(_) => (asked.saved == "new").then_some(SavedAnnotation::Added),
             };
             view.deleted = asked
                 .deleted
                 .parse()
                 .ok()
-                .and_then(|id| Some((id, state.deleted_notes().text(&view.key, id)?)));
-            view.restored = asked
-                .restored
-                .parse()
-                .is_ok_and(|id: u64| view.notes.iter().any(|note| note.id == id));
+                .and_then(|id| Some((id, state.deleted_annotations().text(&view.key, id)?)));
+            view.restored = asked.restored.parse().is_ok_and(|id: u64| {
+                view.annotations
+                    .iter()
+                    .any(|annotation| annotation.id == id)
+            });
             Ok(page(project::render(&view)))
         })
         .await
 }
 
-/// The form that an address asks for: `new`, or the number of a note that can be changed here.
-fn asked_dialog(view: &ProjectPage, note: &str) -> Option<NoteDialog> {
-    if note == "new" {
+/// The form that an address asks for: `new`, or the number of an annotation that can be changed here.
+fn asked_dialog(view: &ProjectPage, annotation: &str) -> Option<AnnotationDialog> {
+    if annotation == "new" {
         let local = Timestamp::now().to_zoned_datetime(view.zone.clone());
-        return Some(NoteDialog {
+        return Some(AnnotationDialog {
             date: local.strftime("%Y-%m-%d").to_string(),
             time: local.strftime("%H:%M").to_string(),
-            ..NoteDialog::default()
+            ..AnnotationDialog::default()
         });
     }
-    let id: u64 = note.parse().ok()?;
-    view.notes
+    let id: u64 = annotation.parse().ok()?;
+    view.annotations
         .iter()
-        .find(|note| note.id == id && !note.organization_wide)
-        .map(|note| NoteDialog::of(note, &view.zone))
+        .find(|annotation| annotation.id == id && !annotation.organization_wide)
+        .map(|annotation| AnnotationDialog::of(annotation, &view.zone))
 }
 
 /// There is no such project, or it is not known yet.
@@ -223,12 +225,13 @@ fn parts(
     let touched = |view: View| all || changes.contains(&Change::View(key.clone(), view));
     let numbers = touched(View::Period(range));
     let lists = touched(View::Breakdowns(range)) || numbers;
-    let notes = touched(View::Notes) || changes.contains(&Change::Notes(key.clone()));
+    let annotations =
+        touched(View::Annotations) || changes.contains(&Change::Annotations(key.clone()));
     let online = touched(View::Today);
     let ended = changes
         .iter()
         .any(|change| matches!(change, Change::SignedOut(_)));
-    if !(numbers || lists || notes || online || ended || changes.contains(&Change::Status)) {
+    if !(numbers || lists || annotations || online || ended || changes.contains(&Change::Status)) {
         return Ok(Vec::new());
     }
     let located = locate(state, path)?;
@@ -243,7 +246,7 @@ fn parts(
     };
     let view = view(state, &located, range, Shell::default())?;
     let mut parts = Vec::new();
-    if numbers || notes {
+    if numbers || annotations {
         parts.push(part("numbers", &project::render_numbers(&view)));
     }
     if lists {

@@ -46,7 +46,7 @@ pub struct State {
     /// The range of the project page that was looked at last.
     last_range: Mutex<Range>,
     attempts: Waiting,
-    deleted_notes: Deleted,
+    deleted_annotations: Deleted,
 }
 
 impl State {
@@ -78,7 +78,7 @@ impl State {
             welcome: Mutex::new(None),
             last_range: Mutex::default(),
             attempts: Waiting::default(),
-            deleted_notes: Deleted::default(),
+            deleted_annotations: Deleted::default(),
         }))
     }
 
@@ -157,8 +157,8 @@ impl State {
     }
 
     /// Notes that were deleted lately, to be brought back.
-    pub fn deleted_notes(&self) -> &Deleted {
-        &self.deleted_notes
+    pub fn deleted_annotations(&self) -> &Deleted {
+        &self.deleted_annotations
     }
 
     /// Says something on the next page that is shown: what became of a form.

@@ -13,7 +13,7 @@ pub enum Change {
     /// A view of a project: fresh numbers, or a reason why not.
     View(ProjectKey, View),
     /// The annotations of a project were changed here.
-    Notes(ProjectKey),
+    Annotations(ProjectKey),
     /// How many projects have been read.
     Progress {
         /// Read so far.

@@ -9,7 +9,7 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::access;
-use crate::annotations::{self, Notes};
+use crate::annotations::{self, Annotations};
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::live::due::{Due, Policy};
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
@@ -134,16 +134,16 @@ pub async fn breakdowns<B: Bearer>(
     Ok(Breakdowns::from_rows(range, now, &rows)?)
 }
 
-/// The notes of a project, by one request.
+/// The annotations of a project, by one request.
 ///
 /// # Errors
 ///
 /// See [`ReadError`].
-pub async fn notes<B: Bearer>(
+pub async fn annotations<B: Bearer>(
     client: &Client<B>,
     project: &Project,
     now: Timestamp,
-) -> Result<Notes, ReadError> {
+) -> Result<Annotations, ReadError> {
     Ok(annotations::read(client, project.key.id, now).await?)
 }
 

@@ -9,7 +9,7 @@ use super::content::{self, Content, Numbers, Row, State};
 use super::{Asked, Request, Which};
 use crate::access;
 use crate::age;
-use crate::annotations::Notes;
+use crate::annotations::Annotations;
 use crate::live::due::Policy;
 use crate::preferences::{Preferences, Scheme};
 use crate::project::{Project, ProjectKey};
@@ -51,7 +51,7 @@ struct Known {
     numbers: HashMap<ProjectKey, Numbers>,
     troubles: HashMap<ProjectKey, Trouble>,
     /// Of the only project.
-    notes: Vec<Timestamp>,
+    annotations: Vec<Timestamp>,
     discoveries: HashMap<ConnectionId, KnownDiscovery>,
 }
 
@@ -85,9 +85,12 @@ impl Known {
             }
         }
         if let [project] = known.chosen.as_slice() {
-            let notes: Option<Notes> = snapshots.view(&project.key, View::Notes)?;
-            let notes = notes.into_iter().flat_map(|notes| notes.notes);
-            known.notes = notes.map(|note| note.at).collect();
+            let annotations: Option<Annotations> =
+                snapshots.view(&project.key, View::Annotations)?;
+            let annotations = annotations
+                .into_iter()
+                .flat_map(|annotations| annotations.annotations);
+            known.annotations = annotations.map(|annotation| annotation.at).collect();
         }
         Ok(known)
     }
@@ -214,7 +217,7 @@ impl Known {
                 format!("{base}/project/{}/web", project.key.id)
             }),
             due: ended.is_none() && is_due,
-            notes: std::mem::take(&mut self.notes),
+            annotations: std::mem::take(&mut self.annotations),
             numbers,
             trouble,
             ended,

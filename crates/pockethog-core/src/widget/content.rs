@@ -61,8 +61,8 @@ pub struct Row {
     pub trouble: Option<Trouble>,
     /// Why its Connection has ended.
     pub ended: Option<EndReason>,
-    /// The instants of its notes, as last read; only where it is the only project.
-    pub notes: Vec<Timestamp>,
+    /// The instants of its annotations, as last read; only where it is the only project.
+    pub annotations: Vec<Timestamp>,
     /// How it stands.
     pub state: State,
     /// Whether PostHog should be asked for it.

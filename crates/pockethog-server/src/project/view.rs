@@ -11,14 +11,14 @@ use crate::answer::sentence;
 use crate::{PageError, State};
 use pockethog_core::access;
 use pockethog_core::age;
-use pockethog_core::annotations::Notes;
+use pockethog_core::annotations::Annotations;
 use pockethog_core::live::{Board, Status};
 use pockethog_core::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
 use pockethog_core::preferences::Preferences;
 use pockethog_core::project::ProjectKey;
 use pockethog_core::snapshot::{Snapshots, Trouble, View};
 use pockethog_views::format::ago;
-use pockethog_views::pages::annotations::{NoteAccess, Remedy};
+use pockethog_views::pages::annotations::{AnnotationAccess, Remedy};
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::project::{ProjectPage, Sibling};
 use pockethog_views::pages::{Shell, StatusLine, project_path};
@@ -84,9 +84,9 @@ struct Known {
     today: Option<Today>,
     period: Option<Period>,
     breakdowns: Option<Breakdowns>,
-    notes: Option<Notes>,
+    annotations: Option<Annotations>,
     trouble: Option<Trouble>,
-    note_trouble: Option<Trouble>,
+    annotation_trouble: Option<Trouble>,
 }
 
 impl Known {
@@ -97,9 +97,9 @@ impl Known {
             today: snapshots.view(key, View::Today)?,
             period: snapshots.view(key, View::Period(range))?,
             breakdowns: snapshots.view(key, View::Breakdowns(range))?,
-            notes: snapshots.view(key, View::Notes)?,
+            annotations: snapshots.view(key, View::Annotations)?,
             trouble: of_numbers.or(of_lists),
-            note_trouble: snapshots.trouble(key, View::Notes)?,
+            annotation_trouble: snapshots.trouble(key, View::Annotations)?,
         })
     }
 }
@@ -119,16 +119,19 @@ fn assemble(
     } = located;
     let clock = DayClock::new(&project.time_zone, now);
     let first = Window::new(range, &clock).from();
-    let note_access = if located.may("annotation:write") {
-        NoteAccess::Write
+    let annotation_access = if located.may("annotation:write") {
+        AnnotationAccess::Write
     } else if located.may("annotation:read") {
-        NoteAccess::ReadOnly
+        AnnotationAccess::ReadOnly
     } else {
-        NoteAccess::Missing
+        AnnotationAccess::Missing
     };
-    let notes = match &known.notes {
-        Some(notes) if note_access != NoteAccess::Missing => {
-            let shown = notes.notes.iter().filter(|note| note.at >= first);
+    let annotations = match &known.annotations {
+        Some(annotations) if annotation_access != AnnotationAccess::Missing => {
+            let shown = annotations
+                .annotations
+                .iter()
+                .filter(|annotation| annotation.at >= first);
             shown.cloned().collect()
         }
         _ => Vec::new(),
@@ -155,10 +158,10 @@ fn assemble(
             .as_ref()
             .map(|trouble| with_age(&trouble.reason, measured, now)),
     };
-    let note_trouble = known
-        .note_trouble
+    let annotation_trouble = known
+        .annotation_trouble
         .as_ref()
-        .filter(|_| note_access != NoteAccess::Missing)
+        .filter(|_| annotation_access != AnnotationAccess::Missing)
         .map(|trouble| {
             format!(
                 "Notes could not be read again: {}",
@@ -210,9 +213,9 @@ fn assemble(
         breakdowns: known.breakdowns.clone(),
         trouble,
         empty: project.has_events == Some(false),
-        notes,
-        note_access,
-        note_trouble,
+        annotations,
+        annotation_access,
+        annotation_trouble,
         dialog: None,
         saved: None,
         deleted: None,
@@ -283,7 +286,7 @@ mod tests {
     };
 
     use super::*;
-    use pockethog_core::annotations::Note;
+    use pockethog_core::annotations::Annotation;
     use pockethog_core::project::Project;
 
     fn located(scopes: &str) -> Located {
@@ -342,8 +345,8 @@ mod tests {
         )
     }
 
-    fn note(id: u64, at: &str) -> Note {
-        Note {
+    fn annotation(id: u64, at: &str) -> Annotation {
+        Annotation {
             id,
             text: "Launch".into(),
             at: at.parse().unwrap(),
@@ -354,31 +357,48 @@ mod tests {
     }
 
     #[test]
-    fn only_notes_of_the_range_and_planned_ones_are_shown() {
+    fn only_annotations_of_the_range_and_planned_ones_are_shown() {
         let known = Known {
-            notes: Some(Notes {
+            annotations: Some(Annotations {
                 measured_at: now(),
-                notes: vec![
-                    note(1, "2026-11-17T22:59:00Z"),
-                    note(2, "2026-11-17T23:00:00Z"),
-                    note(3, "2026-12-24T00:00:00Z"),
+                annotations: vec![
+                    annotation(1, "2026-11-17T22:59:00Z"),
+                    annotation(2, "2026-11-17T23:00:00Z"),
+                    annotation(3, "2026-12-24T00:00:00Z"),
                 ],
             }),
             ..Known::default()
         };
         let page = assembled(&located("annotation:write query:read"), &known);
-        let ids: Vec<u64> = page.notes.iter().map(|note| note.id).collect();
+        let ids: Vec<u64> = page
+            .annotations
+            .iter()
+            .map(|annotation| annotation.id)
+            .collect();
         assert_eq!(ids, [2, 3]);
-        assert!(assembled(&located("query:read"), &known).notes.is_empty());
+        assert!(
+            assembled(&located("query:read"), &known)
+                .annotations
+                .is_empty()
+        );
     }
 
     #[test]
     fn each_scope_switches_off_exactly_what_it_covers() {
         let page = |scopes| assembled(&located(scopes), &Known::default());
         assert!(!page("annotation:read").may_query);
-        assert_eq!(page("annotation:read").note_access, NoteAccess::ReadOnly);
-        assert_eq!(page("annotation:write").note_access, NoteAccess::Write);
-        assert_eq!(page("query:read").note_access, NoteAccess::Missing);
+        assert_eq!(
+            page("annotation:read").annotation_access,
+            AnnotationAccess::ReadOnly
+        );
+        assert_eq!(
+            page("annotation:write").annotation_access,
+            AnnotationAccess::Write
+        );
+        assert_eq!(
+            page("query:read").annotation_access,
+            AnnotationAccess::Missing
+        );
         assert!(page("query:read").may_query);
     }
 

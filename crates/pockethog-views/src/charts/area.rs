@@ -85,12 +85,12 @@ impl AreaChart<'_> {
                         @for (nth, (place, name)) in self.axis.iter().enumerate() {
                             text.alternate[nth % 2 == 1] x=(percent(self.across(*place))) y="100%" dy="22" text-anchor=(if *place == 0 { "start" } else { "middle" }) { (name) }
                         }
-                        // Each note has its line on its own day, even if its number shares a place with others.
+                        // Each annotation has its line on its own day, even if its number shares a place with others.
                         @for marker in self.markers.iter().filter(|marker| (0.0..=1.0).contains(&marker.at)) {
                             line.stem x1=(percent(marker.at)) x2=(percent(marker.at)) y1="0" y2="100%" {}
                         }
                         @for cluster in clustered(self.markers, MARKER_ROOM) {
-                            svg.marker x=(percent(cluster.at)) y="0" data-notes=(notes(&cluster.markers)) {
+                            svg.marker x=(percent(cluster.at)) y="0" data-notes=(annotations(&cluster.markers)) {
                                 @let wide = cluster.markers.len() > 1;
                                 rect x=(if wide { "-18" } else { "-10" }) y="-12" rx="10" height="20" width=(if wide { "36" } else { "20" }) {}
                                 text y="2" text-anchor="middle" { (cluster.label()) }
@@ -157,12 +157,12 @@ fn percent(share: f64) -> String {
     format!("{}%", short(share * 100.0))
 }
 
-fn notes(markers: &[Marker]) -> String {
-    let notes: Vec<_> = markers
+fn annotations(markers: &[Marker]) -> String {
+    let annotations: Vec<_> = markers
         .iter()
         .map(|marker| (&marker.text, &marker.when))
         .collect();
-    serde_json::to_string(&notes).unwrap_or_default()
+    serde_json::to_string(&annotations).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_in_a_note_is_text() {
+    fn markup_in_an_annotation_is_text() {
         let places = ["a".to_owned(), "b".to_owned()];
         let chart = AreaChart {
             id: "c",

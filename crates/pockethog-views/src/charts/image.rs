@@ -26,7 +26,7 @@ const PAD: f64 = 20.0;
 pub enum Size {
     /// 200 × 200: name, number, change, curve.
     Small,
-    /// 420 × 240: also the comparison, notes and dates.
+    /// 420 × 240: also the comparison, annotations and dates.
     #[default]
     Medium,
     /// 420 × 420: also more projects below.
@@ -58,8 +58,8 @@ pub struct WidgetImage {
     pub running: bool,
     /// The dashed comparison, place by place; empty for none. The small size has no room for it.
     pub before: Vec<u64>,
-    /// Notes, from 0 at the first point to 1 at the last.
-    pub notes: Vec<f64>,
+    /// Annotations, from 0 at the first point to 1 at the last.
+    pub annotations: Vec<f64>,
     /// Names of places below the curve.
     pub axis: Vec<(usize, String)>,
     /// More projects, with number and change; the large size shows the first five, and how many there are besides.
@@ -189,8 +189,8 @@ impl WidgetImage {
                     (self.explanation(palette, 104.0, 380.0, 6))
                 }
             }
-            @for note in self.notes.iter().filter(|note| (0.0..=1.0).contains(*note)) {
-                @let x = short(PAD + note * 380.0);
+            @for annotation in self.annotations.iter().filter(|annotation| (0.0..=1.0).contains(*annotation)) {
+                @let x = short(PAD + annotation * 380.0);
                 line x1=(x) x2=(x) y1="102" y2="204" stroke=(palette.muted) stroke-dasharray="2.5 2.5" {}
                 circle cx=(x) cy="96" r="3.5" fill=(palette.muted) {}
             }
@@ -439,7 +439,7 @@ mod tests {
             figure: Figure::Number("125,686".to_owned(), Some(Change::between(1219, 1000))),
             values: vec![30, 50, 40, 60],
             before: vec![20, 30, 35, 40],
-            notes: vec![0.5],
+            annotations: vec![0.5],
             axis: vec![(0, "21 Nov".to_owned()), (3, "24 Nov".to_owned())],
             rows: vec![(
                 "Quillcast".to_owned(),

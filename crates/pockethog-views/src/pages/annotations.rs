@@ -1,4 +1,4 @@
-//! Notes on the chart: PostHog calls them annotations. The list below the chart, and the forms to add,
+//! Annotations on the chart. The list below the chart, and the forms to add,
 //! change and delete one.
 
 use jiff::Timestamp;
@@ -8,13 +8,13 @@ use posthog_api::annotations::LONGEST_CONTENT;
 
 use super::{encoded, icons, project_path};
 use crate::format;
-use pockethog_core::annotations::Note;
+use pockethog_core::annotations::Annotation;
 use pockethog_core::overview::Range;
 use pockethog_core::project::ProjectKey;
 
-/// What may be done with notes.
+/// What may be done with annotations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NoteAccess {
+pub enum AnnotationAccess {
     /// Read and write.
     #[default]
     Write,
@@ -34,16 +34,16 @@ pub enum Remedy {
     NewKey,
 }
 
-/// The note that was just saved: the browser need not keep its text any longer.
+/// The annotation that was just saved: the browser need not keep its text any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SavedNote {
+pub enum SavedAnnotation {
     /// One that was added. Its form had no number yet.
     Added,
-    /// The note with this number, which was changed.
+    /// The annotation with this number, which was changed.
     Changed(u64),
 }
 
-impl SavedNote {
+impl SavedAnnotation {
     fn id(self) -> Option<u64> {
         match self {
             Self::Added => None,
@@ -52,10 +52,10 @@ impl SavedNote {
     }
 }
 
-/// What the list of notes and its forms are drawn from.
+/// What the list of annotations and its forms are drawn from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NotePanel<'a> {
-    /// Whose notes.
+pub(super) struct AnnotationPanel<'a> {
+    /// Whose annotations.
     pub(super) key: &'a ProjectKey,
     /// The range of the page, which stays the same when a form is sent.
     pub(super) range: Range,
@@ -63,10 +63,10 @@ pub(super) struct NotePanel<'a> {
     pub(super) zone: &'a TimeZone,
     /// When the page is made.
     pub(super) now: Timestamp,
-    /// Notes of the range, oldest first.
-    pub(super) notes: &'a [Note],
+    /// Annotations of the range, oldest first.
+    pub(super) annotations: &'a [Annotation],
     /// What may be done with them.
-    pub(super) access: NoteAccess,
+    pub(super) access: AnnotationAccess,
     /// How a permission that is missing can be given.
     pub(super) remedy: Remedy,
     /// The Connection that reads them, as addresses name it.
@@ -74,17 +74,17 @@ pub(super) struct NotePanel<'a> {
     /// Why they are not fresh: one sentence.
     pub(super) trouble: Option<&'a str>,
     /// The form that is open.
-    pub(super) dialog: Option<&'a NoteDialog>,
-    /// The note that was just saved.
-    pub(super) saved: Option<SavedNote>,
+    pub(super) dialog: Option<&'a AnnotationDialog>,
+    /// The annotation that was just saved.
+    pub(super) saved: Option<SavedAnnotation>,
 }
 
 /// The form that is open when the page is delivered: after a link without script, or after a refusal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NoteDialog {
-    /// The note that is changed; none where one is added.
+pub struct AnnotationDialog {
+    /// The annotation that is changed; none where one is added.
     pub id: Option<u64>,
-    /// The version of the note that was read.
+    /// The version of the annotation that was read.
     pub version: String,
     /// The text as typed.
     pub text: String,
@@ -94,25 +94,25 @@ pub struct NoteDialog {
     pub time: String,
     /// Why it was not saved: one sentence.
     pub error: Option<String>,
-    /// The note as somebody else has changed it meanwhile.
-    pub theirs: Option<Note>,
+    /// The annotation as somebody else has changed it meanwhile.
+    pub theirs: Option<Annotation>,
 }
 
-impl NoteAccess {
-    /// True where a note can be added.
+impl AnnotationAccess {
+    /// True where an annotation can be added.
     pub fn may_write(self) -> bool {
         self == Self::Write
     }
 }
 
-impl NoteDialog {
-    /// The form to change a note.
-    pub fn of(note: &Note, zone: &TimeZone) -> Self {
-        let (date, time) = note.day_and_time(zone);
+impl AnnotationDialog {
+    /// The form to change an annotation.
+    pub fn of(annotation: &Annotation, zone: &TimeZone) -> Self {
+        let (date, time) = annotation.day_and_time(zone);
         Self {
-            id: Some(note.id),
-            version: note.version.clone(),
-            text: note.text.clone(),
+            id: Some(annotation.id),
+            version: annotation.version.clone(),
+            text: annotation.text.clone(),
             date,
             time,
             ..Self::default()
@@ -120,22 +120,22 @@ impl NoteDialog {
     }
 
     /// What the script keeps a text under that is being written.
-    fn kept_as(&self, view: &NotePanel<'_>) -> String {
+    fn kept_as(&self, view: &AnnotationPanel<'_>) -> String {
         kept_as(view, self.id)
     }
 }
 
 /// `Thu 5 Nov · Marek`.
-pub(super) fn when(note: &Note, zone: &TimeZone) -> String {
-    let day = format::weekday(note.at, zone);
-    match &note.author {
+pub(super) fn when(annotation: &Annotation, zone: &TimeZone) -> String {
+    let day = format::weekday(annotation.at, zone);
+    match &annotation.author {
         Some(author) => format!("{day} · {author}"),
         None => day,
     }
 }
 
 /// The list below the chart.
-pub(super) fn list(view: &NotePanel<'_>) -> Markup {
+pub(super) fn list(view: &AnnotationPanel<'_>) -> Markup {
     let address = |query: &str| {
         format!(
             "{}?range={}&{query}",
@@ -143,30 +143,33 @@ pub(super) fn list(view: &NotePanel<'_>) -> Markup {
             view.range.name()
         )
     };
-    let any_organization_wide = view.notes.iter().any(|note| note.organization_wide);
+    let any_organization_wide = view
+        .annotations
+        .iter()
+        .any(|annotation| annotation.organization_wide);
     html! {
         div.notes #notes {
-            @if !view.notes.is_empty() {
+            @if !view.annotations.is_empty() {
                 ol {
-                    @for (place, note) in view.notes.iter().enumerate() {
+                    @for (place, annotation) in view.annotations.iter().enumerate() {
                         li {
                             span.pin aria-hidden="true" { (place + 1) }
                             span.note {
-                                (text(note))
-                                @if note.organization_wide { " " span.badge title="For the whole organization" { "Org" } }
+                                (text(annotation))
+                                @if annotation.organization_wide { " " span.badge title="For the whole organization" { "Org" } }
                             }
-                            time.muted datetime=(note.at) title=(format::date_time(note.at, view.zone)) { (format::day(note.at, view.zone)) }
-                            @if view.access.may_write() && !note.organization_wide {
-                                a.edit href=(address(&format!("note={}", note.id))) data-dialog={ "note-" (note.id) } aria-label={ "Edit note " (place + 1) } { "Edit" }
+                            time.muted datetime=(annotation.at) title=(format::date_time(annotation.at, view.zone)) { (format::day(annotation.at, view.zone)) }
+                            @if view.access.may_write() && !annotation.organization_wide {
+                                a.edit href=(address(&format!("note={}", annotation.id))) data-dialog={ "note-" (annotation.id) } aria-label={ "Edit note " (place + 1) } { "Edit" }
                             }
                         }
                     }
                 }
             }
             @match view.access {
-                NoteAccess::Write => a.link.add href=(address("note=new")) data-dialog="add-note" { (icons::plus()) "Add note" },
-                NoteAccess::ReadOnly => (missing(view, "Notes can be read but not written: the permission to write annotations (annotation:write) was not given.")),
-                NoteAccess::Missing => (missing(view, "Notes are not shown: the permission to read annotations (annotation:read) was not given.")),
+                AnnotationAccess::Write => a.link.add href=(address("note=new")) data-dialog="add-note" { (icons::plus()) "Add note" },
+                AnnotationAccess::ReadOnly => (missing(view, "Notes can be read but not written: the permission to write annotations (annotation:write) was not given.")),
+                AnnotationAccess::Missing => (missing(view, "Notes are not shown: the permission to read annotations (annotation:read) was not given.")),
             }
             @if view.access.may_write() && any_organization_wide {
                 p.muted.aside { "Notes marked Org belong to the whole organization. They are changed in PostHog, where they keep their place." }
@@ -177,37 +180,37 @@ pub(super) fn list(view: &NotePanel<'_>) -> Markup {
 }
 
 /// The first line; the rest unfolds.
-fn text(note: &Note) -> Markup {
-    let short = shortened(&note.text);
+fn text(annotation: &Annotation) -> Markup {
+    let short = shortened(&annotation.text);
     html! {
-        @if short == note.text { bdi { (short) } }
-        @else { details { summary { bdi { (short) } } p.whole { bdi { (note.text) } } } }
+        @if short == annotation.text { bdi { (short) } }
+        @else { details { summary { bdi { (short) } } p.whole { bdi { (annotation.text) } } } }
     }
 }
 
 /// The forms. Without script, the one that is asked for by address is open.
-pub(super) fn dialogs(view: &NotePanel<'_>) -> Markup {
+pub(super) fn dialogs(view: &AnnotationPanel<'_>) -> Markup {
     if !view.access.may_write() {
         return html! {};
     }
     let open = view.dialog;
     let is_open = |id: Option<u64>| open.is_some_and(|dialog| dialog.id == id);
-    let new = NoteDialog {
+    let new = AnnotationDialog {
         date: format::date_value(view.now, view.zone),
         time: "12:00".to_owned(),
-        ..NoteDialog::default()
+        ..AnnotationDialog::default()
     };
     html! {
         @if let Some(saved) = view.saved { span hidden data-saved=(kept_as(view, saved.id())) {} }
         @if let Some(open) = open { (dialog(view, open, true)) }
         @if !is_open(None) { (dialog(view, &new, false)) }
-        @for note in view.notes.iter().filter(|note| !note.organization_wide && !is_open(Some(note.id))) {
-            (dialog(view, &NoteDialog::of(note, view.zone), false))
+        @for annotation in view.annotations.iter().filter(|annotation| !annotation.organization_wide && !is_open(Some(annotation.id))) {
+            (dialog(view, &AnnotationDialog::of(annotation, view.zone), false))
         }
     }
 }
 
-fn dialog(view: &NotePanel<'_>, form: &NoteDialog, open: bool) -> Markup {
+fn dialog(view: &AnnotationPanel<'_>, form: &AnnotationDialog, open: bool) -> Markup {
     let project = project_path(view.key);
     let element = element(form.id);
     let action = match form.id {
@@ -267,12 +270,12 @@ fn element(id: Option<u64>) -> String {
     id.map_or_else(|| "add-note".to_owned(), |id| format!("note-{id}"))
 }
 
-fn kept_as(view: &NotePanel<'_>, id: Option<u64>) -> String {
+fn kept_as(view: &AnnotationPanel<'_>, id: Option<u64>) -> String {
     format!("{}/{}", view.key, element(id))
 }
 
 /// Says what is missing, and leads to where it can be given.
-pub(super) fn missing(view: &NotePanel<'_>, text: &str) -> Markup {
+pub(super) fn missing(view: &AnnotationPanel<'_>, text: &str) -> Markup {
     html! {
         div.missing {
             p.muted { (text) }
@@ -291,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_note_is_shortened_by_characters() {
+    fn a_long_annotation_is_shortened_by_characters() {
         assert_eq!(shortened("Launch\nwith details"), "Launch");
         assert_eq!(shortened(&"ü".repeat(200)).chars().count(), 80);
     }

@@ -1,17 +1,19 @@
-//! A project: figures, the chart with its notes, lists, conversions, preferences.
+//! A project: figures, the chart with its annotations, lists, conversions, preferences.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
-use super::annotations::{self, NoteAccess, NoteDialog, NotePanel, Remedy, SavedNote, shortened};
+use super::annotations::{
+    self, AnnotationAccess, AnnotationDialog, AnnotationPanel, Remedy, SavedAnnotation, shortened,
+};
 use super::home::change_badge;
 use super::layout::{Notice, Shell, Tone, avatar};
 use super::settings::preference_form;
 use super::{icons, project_path, rest};
 use crate::charts::{AreaChart, Marker};
 use crate::format::{self, grouped};
-use pockethog_core::annotations::Note;
+use pockethog_core::annotations::Annotation;
 use pockethog_core::overview::{
     Breakdown, Breakdowns, Change, ConversionFigure, Period, Point, Range, share_tone,
 };
@@ -61,20 +63,20 @@ pub struct ProjectPage {
     pub trouble: Option<String>,
     /// True where no event ever arrived.
     pub empty: bool,
-    /// Notes of the range, oldest first.
-    pub notes: Vec<Note>,
-    /// What may be done with notes.
-    pub note_access: NoteAccess,
-    /// Why the notes are not fresh: one sentence.
-    pub note_trouble: Option<String>,
-    /// The note that is being written, where a form has to be open.
-    pub dialog: Option<NoteDialog>,
-    /// The note that was just saved, `None` within for one that was added: its text need not be kept
+    /// Annotations of the range, oldest first.
+    pub annotations: Vec<Annotation>,
+    /// What may be done with annotations.
+    pub annotation_access: AnnotationAccess,
+    /// Why the annotations are not fresh: one sentence.
+    pub annotation_trouble: Option<String>,
+    /// The annotation that is being written, where a form has to be open.
+    pub dialog: Option<AnnotationDialog>,
+    /// The annotation that was just saved, `None` within for one that was added: its text need not be kept
     /// for another try.
-    pub saved: Option<SavedNote>,
-    /// The note that was just deleted: its number and text.
+    pub saved: Option<SavedAnnotation>,
+    /// The annotation that was just deleted: its number and text.
     pub deleted: Option<(u64, String)>,
-    /// True where a deleted note was just brought back.
+    /// True where a deleted annotation was just brought back.
     pub restored: bool,
 }
 
@@ -98,18 +100,18 @@ impl ProjectPage {
             .unwrap_or(&self.original_name)
     }
 
-    /// What the notes beside the numbers need.
-    fn panel(&self) -> NotePanel<'_> {
-        NotePanel {
+    /// What the annotations beside the numbers need.
+    fn panel(&self) -> AnnotationPanel<'_> {
+        AnnotationPanel {
             key: &self.key,
             range: self.range,
             zone: &self.zone,
             now: self.now,
-            notes: &self.notes,
-            access: self.note_access,
+            annotations: &self.annotations,
+            access: self.annotation_access,
             remedy: self.remedy,
             connection: &self.connection,
-            trouble: self.note_trouble.as_deref(),
+            trouble: self.annotation_trouble.as_deref(),
             dialog: self.dialog.as_ref(),
             saved: self.saved,
         }
@@ -176,7 +178,7 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
                     (figure("Sessions", period.sessions, period.sessions_before))
                     (fourth(period))
                 }
-                @if silent { (notes_alone(view)) } @else { (chart(view, period)) }
+                @if silent { (annotations_alone(view)) } @else { (chart(view, period)) }
             } @else if let Some(trouble) = &view.trouble {
                 div.empty-box {
                     h2 { "No numbers so far" }
@@ -184,7 +186,7 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
                     // Those of another range may be there.
                     (ranges(view))
                 }
-                (notes_alone(view))
+                (annotations_alone(view))
             } @else {
                 div.figures-row aria-hidden="true" {
                     @for label in ["Visitors", "Pageviews", "Sessions", "Conversion"] {
@@ -218,12 +220,12 @@ fn without_numbers(view: &ProjectPage) -> Markup {
             p { "The permission to read them (query:read) was not given. The project and its notes are here." }
             (annotations::missing(&view.panel(), ""))
         }
-        (notes_alone(view))
+        (annotations_alone(view))
     }
 }
 
-/// The notes where there is no chart for them.
-fn notes_alone(view: &ProjectPage) -> Markup {
+/// The annotations where there is no chart for them.
+fn annotations_alone(view: &ProjectPage) -> Markup {
     html! {
         section.card.panel.chart-panel aria-label="Notes" {
             div.panel-head { h2 { "Notes" } }
@@ -388,15 +390,15 @@ fn chart(view: &ProjectPage, period: &Period) -> Markup {
     };
     let starts: Vec<Timestamp> = period.points.iter().map(|point| point.start).collect();
     let markers: Vec<Marker> = view
-        .notes
+        .annotations
         .iter()
         .enumerate()
-        .filter_map(|(place, note)| {
+        .filter_map(|(place, annotation)| {
             Some(Marker {
                 number: place + 1,
-                at: across(&starts, note.at)?,
-                text: shortened(&note.text),
-                when: annotations::when(note, &view.zone),
+                at: across(&starts, annotation.at)?,
+                text: shortened(&annotation.text),
+                when: annotations::when(annotation, &view.zone),
             })
         })
         .collect();
@@ -414,7 +416,7 @@ fn chart(view: &ProjectPage, period: &Period) -> Markup {
                 }
                 (ranges(view))
             }
-            div.large data-dates=[view.note_access.may_write().then(|| serde_json::to_string(&dates).unwrap_or_default())] {
+            div.large data-dates=[view.annotation_access.may_write().then(|| serde_json::to_string(&dates).unwrap_or_default())] {
                 (AreaChart {
                     id: "visitors",
                     label: &format!("Unique visitors, {during}, beside the period before. The table below has the numbers."),
@@ -651,7 +653,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_lies_on_the_day_that_holds_it() {
+    fn an_annotation_lies_on_the_day_that_holds_it() {
         let day = |day: i64| Timestamp::from_second(day * 86_400).unwrap();
         let starts = [day(1), day(2), day(3)];
         let at = |seconds| across(&starts, Timestamp::from_second(seconds).unwrap());

@@ -138,14 +138,14 @@ fn curve(image: &mut WidgetImage, content: &Content, sum: &Numbers) {
     };
     if let [row] = content.rows.as_slice() {
         let places: Vec<Timestamp> = longest.iter().map(|point| point.start).collect();
-        // The places of yesterday name the hours; the notes are those of today.
+        // The places of yesterday name the hours; the annotations are those of today.
         let start = sum.points.first().map(|point| point.start);
         if let (Some(start), Some(first), Some(last)) = (start, places.first(), places.last()) {
             let whole = last.duration_since(*first).as_secs_f64();
-            image.notes = row
-                .notes
+            image.annotations = row
+                .annotations
                 .iter()
-                .map(|note| note.duration_since(start).as_secs_f64() / whole.max(1.0))
+                .map(|annotation| annotation.duration_since(start).as_secs_f64() / whole.max(1.0))
                 .filter(|place| (0.0..=1.0).contains(place))
                 .collect();
         }

@@ -87,7 +87,7 @@ pub(super) fn row(id: u64, name: &str, state: State, numbers: Option<Numbers>) -
         },
         name: name.to_owned(),
         address: Some(format!("https://us.posthog.com/project/{id}/web")),
-        notes: Vec::new(),
+        annotations: Vec::new(),
         numbers,
         trouble: (!reason.is_empty()).then(|| Trouble {
             at: before(1),

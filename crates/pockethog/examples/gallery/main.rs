@@ -84,7 +84,7 @@ fn widgets(folder: &Path) -> io::Result<()> {
             running: true,
             values: visitors(&month.points),
             before: visitors(&month.points_before),
-            notes: vec![0.17, 0.38, 0.83],
+            annotations: vec![0.17, 0.38, 0.83],
             axis: [(5, "30 Oct"), (13, "7 Nov"), (21, "15 Nov"), (29, "23 Nov")]
                 .map(|(place, name)| (place, name.to_owned()))
                 .to_vec(),

@@ -11,7 +11,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
-use pockethog_core::annotations::Note;
+use pockethog_core::annotations::Annotation;
 use pockethog_core::conversions::{Suggestion, Suggestions};
 use pockethog_core::live::Status;
 use pockethog_core::overview::Change;
@@ -21,7 +21,7 @@ use pockethog_core::overview::{
 use pockethog_core::preferences::{Mode, ProjectPreferences, Scheme};
 use pockethog_core::project::ProjectKey;
 use pockethog_views::format::minute;
-use pockethog_views::pages::annotations::{NoteAccess, NoteDialog, Remedy};
+use pockethog_views::pages::annotations::{AnnotationAccess, AnnotationDialog, Remedy};
 use pockethog_views::pages::api_key::{self, ApiKey};
 use pockethog_views::pages::chooser::{self, Chooser};
 use pockethog_views::pages::connections::{self, ConnectionCard, Connections};
@@ -232,7 +232,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
                 view.period = Some(period(Range::Day, 24));
                 view.period.as_mut().expect("just made").conversions.clear();
                 view.preferences.conversions.clear();
-                view.notes.clear();
+                view.annotations.clear();
             }),
         ),
         (
@@ -240,7 +240,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
             with(&|view| {
                 view.range = Range::Quarter;
                 view.period = Some(period(Range::Quarter, 90));
-                view.notes = (0..9).map(|place| note(place, "A note among many", (9 - place as i64) * 4)).collect();
+                view.annotations = (0..9).map(|place| annotation(place, "A note among many", (9 - place as i64) * 4)).collect();
             }),
         ),
         (
@@ -256,7 +256,7 @@ fn projects() -> Vec<(&'static str, Markup)> {
             with(&|view| {
                 view.trouble = Some("PostHog is busy; these are the numbers from 12 min ago.".to_owned());
                 view.shell.status = Some(status(Status::Busy(Some(before(12)))));
-                view.note_access = NoteAccess::ReadOnly;
+                view.annotation_access = AnnotationAccess::ReadOnly;
                 if let Some(period) = &mut view.period {
                     period.time_zone_known = false;
                     "UTC+02:00".clone_into(&mut period.time_zone);
@@ -268,8 +268,8 @@ fn projects() -> Vec<(&'static str, Markup)> {
             "project-empty",
             with(&|view| {
                 view.empty = true;
-                view.note_access = NoteAccess::Missing;
-                view.notes.clear();
+                view.annotation_access = AnnotationAccess::Missing;
+                view.annotations.clear();
                 view.online = None;
                 view.preferences.conversions.clear();
                 let mut period = period(Range::Month, 30);
@@ -293,26 +293,26 @@ fn projects() -> Vec<(&'static str, Markup)> {
         (
             "project-note",
             with(&|view| {
-                view.dialog = Some(NoteDialog {
+                view.dialog = Some(AnnotationDialog {
                     id: None,
                     text: "Launch on the front page <b>today</b>".to_owned(),
                     date: "2026-11-05".to_owned(),
                     time: "14:30".to_owned(),
                     error: Some("The note was not saved, and your text is kept here. PostHog could not be reached.".to_owned()),
-                    ..NoteDialog::default()
+                    ..AnnotationDialog::default()
                 });
             }),
         ),
         (
             "project-conflict",
             with(&|view| {
-                let mut theirs = view.notes[2].clone();
+                let mut theirs = view.annotations[2].clone();
                 "Release 2.14.1, with the fix".clone_into(&mut theirs.text);
-                view.dialog = Some(NoteDialog {
+                view.dialog = Some(AnnotationDialog {
                     text: "Release 2.14 and the new pricing".to_owned(),
                     error: Some("Somebody changed this note meanwhile. Nothing was saved so far: keep theirs, or save yours over it.".to_owned()),
                     theirs: Some(theirs),
-                    ..NoteDialog::of(&view.notes[2], &view.zone)
+                    ..AnnotationDialog::of(&view.annotations[2], &view.zone)
                 });
             }),
         ),
@@ -331,9 +331,9 @@ fn projects() -> Vec<(&'static str, Markup)> {
                 view.breakdowns = None;
                 view.trouble = Some("PostHog could not be reached.".to_owned());
                 view.shell.status = Some(status(Status::Offline(None)));
-                view.note_trouble = Some("Notes could not be read again: PostHog could not be reached.".to_owned());
+                view.annotation_trouble = Some("Notes could not be read again: PostHog could not be reached.".to_owned());
                 view.remedy = Remedy::NewKey;
-                view.note_access = NoteAccess::ReadOnly;
+                view.annotation_access = AnnotationAccess::ReadOnly;
             }),
         ),
         (
@@ -593,8 +593,8 @@ pub fn period(range: Range, places: i64) -> Period {
     }
 }
 
-fn note(id: u64, text: &str, days_ago: i64) -> Note {
-    Note {
+fn annotation(id: u64, text: &str, days_ago: i64) -> Annotation {
+    Annotation {
         id,
         text: text.to_owned(),
         at: Timestamp::from_second(now().as_second() - days_ago * 86_400).expect("an instant"),
@@ -690,13 +690,13 @@ fn usual_project() -> ProjectPage {
         }),
         trouble: None,
         empty: false,
-        notes: vec![
-            note(1, "Pricing page A/B test starts", 24),
-            note(2, "Launch on the front page", 18),
-            note(3, "Release 2.14", 5),
+        annotations: vec![
+            annotation(1, "Pricing page A/B test starts", 24),
+            annotation(2, "Launch on the front page", 18),
+            annotation(3, "Release 2.14", 5),
         ],
-        note_access: NoteAccess::Write,
-        note_trouble: None,
+        annotation_access: AnnotationAccess::Write,
+        annotation_trouble: None,
         dialog: None,
         saved: None,
         deleted: None,

@@ -1,4 +1,4 @@
-//! `pockethog annotations`: read, add, change, delete and bring back the notes on a project's time line.
+//! `pockethog annotations`: read, add, change, delete and bring back the annotations on a project's time line.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -15,7 +15,7 @@ use super::patience::Patience;
 use super::select::Target;
 use super::table::{self, Cell, Column};
 use super::text::cut;
-use pockethog_core::annotations::{self, ChangeError, Draft, Note};
+use pockethog_core::annotations::{self, Annotation, ChangeError, Draft};
 use pockethog_core::overview::time_zone;
 use pockethog_core::program::Program;
 use pockethog_views::format::date_time;
@@ -196,22 +196,28 @@ async fn list(program: &Program, console: &Console, list: &List) -> Result<Exit,
         .watch_in_time(&progress, reading)
         .await?
         .map_err(|error| target.refused(&error))?;
-    let notes: Vec<Note> = found
+    let annotations: Vec<Annotation> = found
         .iter()
-        .filter_map(Note::from_annotation)
-        .filter(|note| note.at < end)
+        .filter_map(Annotation::from_posthog)
+        .filter(|annotation| annotation.at < end)
         .collect();
     if console.is_json() {
-        let values: Vec<Value> = notes.iter().map(|note| describe(note, &zone)).collect();
+        let values: Vec<Value> = annotations
+            .iter()
+            .map(|annotation| describe(annotation, &zone))
+            .collect();
         console.document(&json!({
             "project": target.project.key.to_string(),
             "time_zone": target.project.time_zone,
             "annotations": values,
         }));
-    } else if notes.is_empty() {
+    } else if annotations.is_empty() {
         console.say(format!("No annotation from {since} to {until}."));
     } else {
-        let rows: Vec<Vec<Cell>> = notes.iter().map(|note| row(note, &zone)).collect();
+        let rows: Vec<Vec<Cell>> = annotations
+            .iter()
+            .map(|annotation| row(annotation, &zone))
+            .collect();
         let columns = [
             Column::number("Number"),
             Column::whole("When"),
@@ -223,17 +229,17 @@ async fn list(program: &Program, console: &Console, list: &List) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-fn row(note: &Note, zone: &TimeZone) -> Vec<Cell> {
-    let who = match (&note.author, note.organization_wide) {
+fn row(annotation: &Annotation, zone: &TimeZone) -> Vec<Cell> {
+    let who = match (&annotation.author, annotation.organization_wide) {
         (Some(author), true) => format!("{author} · organization"),
         (Some(author), false) => author.clone(),
         (None, true) => "organization".to_owned(),
         (None, false) => "–".to_owned(),
     };
     vec![
-        Cell::styled(Style::Accent, note.id.to_string()),
-        Cell::new(date_time(note.at, zone)),
-        Cell::styled(Style::Strong, &note.text),
+        Cell::styled(Style::Accent, annotation.id.to_string()),
+        Cell::new(date_time(annotation.at, zone)),
+        Cell::styled(Style::Strong, &annotation.text),
         Cell::styled(Style::Faint, who),
     ]
 }
@@ -254,7 +260,7 @@ async fn add(program: &Program, console: &Console, add: &Add) -> Result<Exit, Cl
         Draft::parse(&text, &date.to_string(), &time, &zone, now).map_err(CliError::usage)?;
     let progress = Progress::new("Adding the annotation …");
     let adding = annotations::add(&target.client, target.project.key.id, &draft);
-    let note = console
+    let annotation = console
         .watch_in_time(&progress, adding)
         .await?
         .map_err(|error| target.refused(&error))?;
@@ -264,14 +270,14 @@ async fn add(program: &Program, console: &Console, add: &Add) -> Result<Exit, Cl
     if console.is_json() {
         console.document(&json!({
             "project": target.project.key.to_string(),
-            "added": describe(&note, &zone),
+            "added": describe(&annotation, &zone),
         }));
     } else {
         console.line(format!(
             "Added {} to {}, at {}.",
-            note.id,
+            annotation.id,
             target.name,
-            date_time(note.at, &zone)
+            date_time(annotation.at, &zone)
         ));
     }
     Ok(Exit::Done)
@@ -287,9 +293,9 @@ async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit,
         .watch_in_time(&progress, target.client.annotation(project, edit.id))
         .await?
         .map_err(|error| refused(&target, edit.id, ChangeError::Api(error), None))?;
-    let note = Note::from_annotation(&annotation)
+    let annotation = Annotation::from_posthog(&annotation)
         .ok_or_else(|| CliError::failed(format!("annotation {} marks no time", edit.id)))?;
-    if note.organization_wide {
+    if annotation.organization_wide {
         return Err(refused(
             &target,
             edit.id,
@@ -299,19 +305,19 @@ async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit,
     }
     let text = match typed {
         Some(text) => text,
-        None if edit.when.is_given() => note.text.clone(),
-        None => editor::edit_text("annotation", &note.text)?,
+        None if edit.when.is_given() => annotation.text.clone(),
+        None => editor::edit_text("annotation", &annotation.text)?,
     };
     let now = Timestamp::now();
-    let (day, time) = note.day_and_time(&zone);
+    let (day, time) = annotation.day_and_time(&zone);
     let today = now.to_zoned_datetime(zone.clone()).date();
     let day = edit.when.date(today)?.map_or(day, |day| day.to_string());
     let time = edit.when.time.clone().unwrap_or(time);
     let draft = Draft::parse(&text, &day, &time, &zone, now).map_err(CliError::usage)?;
-    let version = edit.if_version.as_ref().unwrap_or(&note.version);
+    let version = edit.if_version.as_ref().unwrap_or(&annotation.version);
     let progress = Progress::new("Changing the annotation …");
     let changing = annotations::edit(&target.client, project, edit.id, version, &draft, &zone);
-    let note = console
+    let annotation = console
         .watch_in_time(&progress, changing)
         .await?
         .map_err(|error| refused(&target, edit.id, error, Some(&draft.text)))?;
@@ -321,14 +327,14 @@ async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit,
     if console.is_json() {
         console.document(&json!({
             "project": target.project.key.to_string(),
-            "changed": describe(&note, &zone),
+            "changed": describe(&annotation, &zone),
         }));
     } else {
         console.line(format!(
             "Changed {} of {}, at {}.",
-            note.id,
+            annotation.id,
             target.name,
-            date_time(note.at, &zone)
+            date_time(annotation.at, &zone)
         ));
     }
     Ok(Exit::Done)
@@ -339,24 +345,24 @@ async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result
     let key = target.project.key.to_string();
     let progress = Progress::new("Deleting the annotation …");
     let deleting = annotations::delete(&target.client, target.project.key.id, delete.id);
-    let note = console
+    let annotation = console
         .watch_in_time(&progress, deleting)
         .await?
-        .and_then(|note| note.ok_or(ChangeError::Gone))
+        .and_then(|annotation| annotation.ok_or(ChangeError::Gone))
         .map_err(|error| refused(&target, delete.id, error, None))?;
     let undo = format!("pockethog annotations restore {key} {}", delete.id);
     if console.is_json() {
         console.document(&json!({
             "project": key,
-            "deleted": describe(&note, &zone(console, &target)),
+            "deleted": describe(&annotation, &zone(console, &target)),
             "undo": undo,
         }));
     } else {
         console.line(format!(
             "Deleted {} of {}: {}",
-            note.id,
+            annotation.id,
             target.name,
-            cut(&note.text, 60)
+            cut(&annotation.text, 60)
         ));
         console.say(format!("`{undo}` brings it back."));
     }
@@ -372,14 +378,14 @@ async fn restore(
     let project = target.project.key.id;
     let progress = Progress::new("Bringing the annotation back …");
     let restoring = annotations::bring_back(&target.client, project, restore.id);
-    let note = console
+    let annotation = console
         .watch_in_time(&progress, restoring)
         .await?
         .map_err(|error| refused(&target, restore.id, ChangeError::Api(error), None))?;
     if console.is_json() {
         console.document(&json!({
             "project": target.project.key.to_string(),
-            "restored": note.as_ref().map(|note| describe(note, &zone(console, &target))),
+            "restored": annotation.as_ref().map(|annotation| describe(annotation, &zone(console, &target))),
         }));
     } else {
         console.line(format!("Annotation {} is back.", restore.id));
@@ -472,20 +478,20 @@ fn refused(target: &Target, id: u64, error: ChangeError, draft: Option<&str>) ->
     }
 }
 
-/// A note with its lines, each behind a bar, so that none of them looks like one of ours.
+/// An annotation with its lines, each behind a bar, so that none of them looks like one of ours.
 fn quoted(text: &str) -> Text {
     text.lines().map(|line| format!("  | {line}")).collect()
 }
 
 /// An annotation in JSON; field names are documented in docs/cli.md.
-fn describe(note: &Note, zone: &TimeZone) -> Value {
+fn describe(annotation: &Annotation, zone: &TimeZone) -> Value {
     json!({
-        "id": note.id,
-        "at": local(note.at, zone),
-        "text": note.text,
-        "author": note.author,
-        "scope": if note.organization_wide { "organization" } else { "project" },
-        "version": note.version,
+        "id": annotation.id,
+        "at": local(annotation.at, zone),
+        "text": annotation.text,
+        "author": annotation.author,
+        "scope": if annotation.organization_wide { "organization" } else { "project" },
+        "version": annotation.version,
     })
 }
 

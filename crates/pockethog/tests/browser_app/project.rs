@@ -1,4 +1,4 @@
-//! The project page: ranges, read-out, table, notes, conversions.
+//! The project page: ranges, read-out, table, annotations, conversions.
 
 use demo_posthog::{Endpoint, Failure, Fault, Project, When};
 use jiff::Timestamp;
@@ -22,21 +22,21 @@ pub async fn on_the_page() -> (Harness, Project) {
     (harness, project)
 }
 
-/// Opens the form for a new note, types, and sends it.
-async fn add_note(harness: &Harness, text: &str) {
+/// Opens the form for a new annotation, types, and sends it.
+async fn add_annotation(harness: &Harness, text: &str) {
     harness.browser.click("a.add[data-dialog=add-note]").await;
     harness.browser.fill("#add-note textarea", text).await;
     harness.browser.click("#add-note button.primary").await;
 }
 
-/// The texts of a project's notes at PostHog that are not deleted.
+/// The texts of a project's annotations at PostHog that are not deleted.
 pub fn notes_at_posthog(harness: &Harness, project: &Project) -> Vec<String> {
     harness
         .us()
         .annotations(project.id)
         .into_iter()
-        .filter(|note| !note.deleted)
-        .filter_map(|note| note.content)
+        .filter(|annotation| !annotation.deleted)
+        .filter_map(|annotation| annotation.content)
         .collect()
 }
 
@@ -125,7 +125,7 @@ async fn the_pointer_reads_the_numbers_of_its_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_click_on_a_day_starts_a_note_of_that_day() {
+async fn a_click_on_a_day_starts_an_annotation_of_that_day() {
     let (harness, project) = on_the_page().await;
     let (x, y) = place_of_day(&harness, 20).await;
     harness.browser.click_at(x, y).await;
@@ -142,15 +142,15 @@ async fn a_click_on_a_day_starts_a_note_of_that_day() {
     harness.browser.click("#add-note button.primary").await;
     harness.browser.shows("Campaign starts").await;
     harness.browser.find(".chart-panel .marker").await;
-    let note = harness
+    let annotation = harness
         .us()
         .annotations(project.id)
         .into_iter()
-        .find(|note| note.content.as_deref() == Some("Campaign starts"))
+        .find(|annotation| annotation.content.as_deref() == Some("Campaign starts"))
         .expect("it is at PostHog");
-    assert_eq!(note.scope, "project");
+    assert_eq!(annotation.scope, "project");
     let zone = jiff::tz::TimeZone::get(&project.time_zone).unwrap();
-    let day = note
+    let day = annotation
         .date_marker
         .unwrap()
         .to_zoned_datetime(zone)
@@ -161,9 +161,9 @@ async fn a_click_on_a_day_starts_a_note_of_that_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_note_is_edited_deleted_and_brought_back() {
+async fn an_annotation_is_edited_deleted_and_brought_back() {
     let (harness, project) = on_the_page().await;
-    add_note(&harness, "First words").await;
+    add_annotation(&harness, "First words").await;
     harness.browser.shows("First words").await;
     let draft = "return document.querySelector('#add-note textarea').value";
     let draft = harness.browser.run(draft, vec![]).await;
@@ -193,17 +193,17 @@ async fn a_note_is_edited_deleted_and_brought_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn markup_in_a_note_is_text() {
+async fn markup_in_an_annotation_is_text() {
     let (harness, _) = on_the_page().await;
     let text = "<img src=x onerror=\"document.title='run'\"><b>bold</b>";
-    add_note(&harness, text).await;
+    add_annotation(&harness, text).await;
     harness.browser.shows(text).await;
     assert!(!harness.browser.has(".notes img, .notes b, .tip img").await);
     harness.browser.finish_without_errors().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_note_that_is_too_long_is_explained_and_kept() {
+async fn an_annotation_that_is_too_long_is_explained_and_kept() {
     let (harness, project) = on_the_page().await;
     harness.browser.click("a.add[data-dialog=add-note]").await;
     // The field stops at the limit; what arrives without the field has to meet the same limit.
@@ -228,7 +228,7 @@ async fn a_note_that_is_too_long_is_explained_and_kept() {
     assert!(
         notes_at_posthog(&harness, &project)
             .iter()
-            .all(|note| note.len() < 8000)
+            .all(|annotation| annotation.len() < 8000)
     );
     harness.browser.finish().await;
 }
@@ -242,7 +242,7 @@ async fn a_connection_lost_while_saving_loses_no_text() {
         what: Fault::Drop,
         when: When::Before,
     });
-    add_note(&harness, "Words that must not be lost").await;
+    add_annotation(&harness, "Words that must not be lost").await;
     harness.browser.find("dialog[open] [role=alert]").await;
     let kept = harness
         .browser

@@ -105,7 +105,7 @@ async fn two_projects_are_all_that_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_narrowed_scope_switches_off_writing_notes_and_nothing_else() {
+async fn a_narrowed_scope_switches_off_writing_annotations_and_nothing_else() {
     let harness = Harness::start().await;
     let project = harness.quiet()[0].clone();
     let allow = Allow {

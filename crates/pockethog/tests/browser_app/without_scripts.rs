@@ -42,7 +42,7 @@ async fn everything_is_links_and_forms() {
     assert!(
         noted
             .iter()
-            .any(|note| note.content.as_deref() == Some("Written without scripts"))
+            .any(|annotation| annotation.content.as_deref() == Some("Written without scripts"))
     );
 
     harness.go("/settings").await;

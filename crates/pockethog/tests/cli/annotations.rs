@@ -35,10 +35,10 @@ async fn an_annotation_lives_and_comes_back() {
     let listed = harness.run(&list).await.ended(0).json();
     insta::assert_snapshot!("annotations", shape(&listed));
     let of = |listed: &serde_json::Value| {
-        let notes = listed["annotations"].as_array().unwrap().clone();
-        notes
+        let annotations = listed["annotations"].as_array().unwrap().clone();
+        annotations
             .into_iter()
-            .find(|note| note["id"] == added["added"]["id"])
+            .find(|annotation| annotation["id"] == added["added"]["id"])
     };
     assert_eq!(of(&listed).unwrap()["text"], "Version 2 is out");
 

@@ -1,4 +1,4 @@
-//! Notes: added, changed, deleted, brought back; and what was typed is never lost.
+//! Annotations: added, changed, deleted, brought back; and what was typed is never lost.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use reqwest::StatusCode;
 
 use crate::desk::{Desk, location};
-use crate::place::{first, form, notes, page_until, path, signed_in, value};
+use crate::place::{annotations, first, form, page_until, path, signed_in, value};
 
 /// A day in the demo's last month, in the project's time zone.
 fn yesterday(desk: &Desk) -> String {
@@ -29,9 +29,9 @@ async fn add(desk: &Desk, text: &str, date: &str) -> reqwest::Response {
     desk.app.post(&path, &fields).await
 }
 
-/// Adds a note and returns its number.
+/// Adds an annotation and returns its number.
 async fn added(desk: &Desk, text: &str) -> u64 {
-    notes(desk).await;
+    annotations(desk).await;
     let answer = add(desk, text, &yesterday(desk)).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     at_posthog(desk, text).unwrap().id
@@ -42,22 +42,22 @@ fn at_posthog(desk: &Desk, text: &str) -> Option<demo_posthog::Annotation> {
         .us()
         .annotations(first(desk).id)
         .into_iter()
-        .find(|note| note.content.as_deref() == Some(text))
+        .find(|annotation| annotation.content.as_deref() == Some(text))
 }
 
 #[tokio::test]
-async fn a_note_is_added_at_the_time_of_the_project() {
+async fn an_annotation_is_added_at_the_time_of_the_project() {
     let desk = signed_in(&Consent::default()).await;
-    notes(&desk).await;
+    annotations(&desk).await;
     let date = yesterday(&desk);
     let answer = add(&desk, "Launch\r\nof <b>everything</b>", &date).await;
     assert_eq!(
         location(&answer),
         format!("{}?range=30d&saved=new", path(&first(&desk)))
     );
-    let note = at_posthog(&desk, "Launch\nof <b>everything</b>").unwrap();
-    assert_eq!(note.scope, "project");
-    let local = note
+    let annotation = at_posthog(&desk, "Launch\nof <b>everything</b>").unwrap();
+    assert_eq!(annotation.scope, "project");
+    let local = annotation
         .date_marker
         .unwrap()
         .to_zoned_datetime(TimeZone::get(&first(&desk).time_zone).unwrap());
@@ -74,7 +74,7 @@ async fn a_note_is_added_at_the_time_of_the_project() {
 }
 
 #[tokio::test]
-async fn a_note_that_cannot_be_saved_keeps_its_text() {
+async fn an_annotation_that_cannot_be_saved_keeps_its_text() {
     let desk = signed_in(&Consent::default()).await;
     let long = "ü".repeat(8193);
     let now = yesterday(&desk);
@@ -137,7 +137,7 @@ async fn an_edit_is_saved_while_nobody_was_faster() {
     let after = at_posthog(&desk, "Launch party").unwrap();
     assert_eq!((after.id, after.date_marker), (id, before.date_marker));
 
-    // The form is older than the note now.
+    // The form is older than the annotation now.
     let answer = desk.app.post(&to, &fields).await;
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     let page = answer.text().await.unwrap();
@@ -149,7 +149,7 @@ async fn an_edit_is_saved_while_nobody_was_faster() {
 }
 
 #[tokio::test]
-async fn a_note_deleted_meanwhile_can_be_added_anew() {
+async fn an_annotation_deleted_meanwhile_can_be_added_anew() {
     let desk = signed_in(&Consent::default()).await;
     let id = added(&desk, "Launch").await;
     let to = format!("{}/annotations/{id}", path(&first(&desk)));
@@ -227,16 +227,20 @@ async fn what_was_not_granted_is_explained_and_nothing_fails() {
 }
 
 #[tokio::test]
-async fn a_note_of_the_organization_is_shown_and_not_changed_here() {
+async fn an_annotation_of_the_organization_is_shown_and_not_changed_here() {
     let desk = signed_in(&Consent::default()).await;
-    let known = notes(&desk).await;
-    let Some(note) = known.notes.iter().find(|note| note.organization_wide) else {
+    let known = annotations(&desk).await;
+    let Some(annotation) = known
+        .annotations
+        .iter()
+        .find(|annotation| annotation.organization_wide)
+    else {
         panic!("the demo has a note of the whole organization");
     };
-    let to = format!("{}/annotations/{}", path(&first(&desk)), note.id);
-    let (date, time) = note.day_and_time(&TimeZone::UTC);
+    let to = format!("{}/annotations/{}", path(&first(&desk)), annotation.id);
+    let (date, time) = annotation.day_and_time(&TimeZone::UTC);
     let fields = [
-        ("version", &*note.version),
+        ("version", &*annotation.version),
         ("text", "Mine"),
         ("date", &*date),
         ("time", &*time),
@@ -246,5 +250,5 @@ async fn a_note_of_the_organization_is_shown_and_not_changed_here() {
     let page = answer.text().await.unwrap();
     assert!(page.contains("belongs to the whole organization"), "{page}");
     assert!(at_posthog(&desk, "Mine").is_none());
-    assert!(Timestamp::now() > note.at);
+    assert!(Timestamp::now() > annotation.at);
 }

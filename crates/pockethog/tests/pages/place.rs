@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use demo_posthog::{Consent, Project};
-use pockethog_core::annotations::Notes;
+use pockethog_core::annotations::Annotations;
 use pockethog_core::project::ProjectKey;
 use pockethog_core::snapshot::View;
 
@@ -59,8 +59,8 @@ pub async fn page_until(desk: &Desk, query: &str, enough: impl Fn(&str) -> bool)
     tokio::time::timeout(PATIENCE, reading).await.unwrap()
 }
 
-/// Waits until the notes have been read, and returns them.
-pub async fn notes(desk: &Desk) -> Notes {
+/// Waits until the annotations have been read, and returns them.
+pub async fn annotations(desk: &Desk) -> Annotations {
     let key = key(&first(desk));
     let mut stream = desk
         .app
@@ -68,12 +68,12 @@ pub async fn notes(desk: &Desk) -> Notes {
         .await;
     let reading = async {
         loop {
-            let known: Option<Notes> = desk
+            let known: Option<Annotations> = desk
                 .app
                 .state
                 .live()
                 .snapshots()
-                .view(&key, View::Notes)
+                .view(&key, View::Annotations)
                 .unwrap();
             if let Some(known) = known {
                 return known;

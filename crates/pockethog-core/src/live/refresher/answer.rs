@@ -8,7 +8,7 @@ use posthog_api::{BearerError, Error};
 use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::plan::Job;
-use crate::annotations::Notes;
+use crate::annotations::Annotations;
 use crate::discovery::{Cause, Discovery, discover};
 use crate::live::Live;
 use crate::live::refresh::{self, ReadError};
@@ -31,7 +31,7 @@ pub(super) enum Answer {
     Today(Box<Today>),
     Period(Box<Period>),
     Breakdowns(Box<Breakdowns>),
-    Notes(Box<Notes>),
+    Annotations(Box<Annotations>),
     Failed(ReadError),
 }
 
@@ -61,9 +61,9 @@ pub(super) async fn ask(
                 View::Breakdowns(range) => refresh::breakdowns(&client, project, range, now)
                     .await
                     .map(|breakdowns| Answer::Breakdowns(Box::new(breakdowns))),
-                View::Notes => refresh::notes(&client, project, now)
+                View::Annotations => refresh::annotations(&client, project, now)
                     .await
-                    .map(|notes| Answer::Notes(Box::new(notes))),
+                    .map(|annotations| Answer::Annotations(Box::new(annotations))),
             };
             read.unwrap_or_else(Answer::Failed)
         }
@@ -117,7 +117,7 @@ fn keep(
         Answer::Today(today) => snapshots.put(key, &**today),
         Answer::Period(period) => snapshots.put(key, &**period),
         Answer::Breakdowns(breakdowns) => snapshots.put(key, &**breakdowns),
-        Answer::Notes(notes) => snapshots.put(key, &**notes),
+        Answer::Annotations(annotations) => snapshots.put(key, &**annotations),
         Answer::Failed(error) => snapshots.put_trouble(key, *view, &error.trouble(now)),
         Answer::Nothing | Answer::Found(_) => Ok(()),
     }
@@ -169,7 +169,7 @@ pub(super) fn judge(answer: &Answer) -> Verdict {
                 _ => Verdict::Answered,
             }
         }
-        Answer::Today(_) | Answer::Period(_) | Answer::Breakdowns(_) | Answer::Notes(_) => {
+        Answer::Today(_) | Answer::Period(_) | Answer::Breakdowns(_) | Answer::Annotations(_) => {
             Verdict::Answered
         }
         Answer::Failed(ReadError::Api(error)) => match error {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::Interest;
-use crate::annotations::Notes;
+use crate::annotations::Annotations;
 use crate::live::due::Policy;
 use crate::live::{Board, Change, Live, StoredError, lock};
 use crate::overview::{Breakdowns, Period, Range, Today};
@@ -165,7 +165,7 @@ fn plan_of(
 fn views_of(range: Range) -> [View; 4] {
     [
         View::Period(range),
-        View::Notes,
+        View::Annotations,
         View::Breakdowns(range),
         View::Today,
     ]
@@ -300,7 +300,7 @@ impl Maker<'_> {
         };
         let policy = self.policy_of(&project.connection).with_max_age(cadence);
         let mut due = policy.view(measured, trouble, connection);
-        if view != View::Notes {
+        if view != View::Annotations {
             let client = self.live.program().client(connection);
             let rest = client
                 .rate_limiter()
@@ -349,7 +349,7 @@ impl Maker<'_> {
 fn scope_of(view: View) -> &'static str {
     match view {
         View::Today | View::Period(_) | View::Breakdowns(_) => "query:read",
-        View::Notes => "annotation:read",
+        View::Annotations => "annotation:read",
     }
 }
 
@@ -377,7 +377,7 @@ fn measured_at(
             counted.eq(chosen.iter()).then_some(period.measured_at)
         }
         View::Breakdowns(_) => of::<Breakdowns>(snapshots, key, view),
-        View::Notes => of::<Notes>(snapshots, key, view),
+        View::Annotations => of::<Annotations>(snapshots, key, view),
     }
 }
 
