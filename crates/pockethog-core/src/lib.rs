@@ -21,6 +21,5 @@ pub mod private_files;
 pub mod program;
 pub mod project;
 pub mod proxy;
-pub mod report;
 pub mod snapshot;
 pub mod widget;

@@ -14,6 +14,7 @@
 
 mod copy;
 mod database;
+mod open;
 mod projects;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -8,5 +8,6 @@ pub mod format;
 pub mod numerals;
 pub mod pages;
 pub mod plain;
+pub mod report;
 pub mod widgets;
 pub mod wording;

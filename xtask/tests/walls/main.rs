@@ -77,8 +77,6 @@ const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
             "cli::widget",
         ],
     ),
-    ("pockethog-core", &["overview::rows", "overview::today"]),
-    ("pockethog-views", &["pages::card_menu", "pages::home"]),
     (
         "pockethog-server",
         &[
@@ -98,7 +96,6 @@ const KNOWN_CIRCLES: &[(&str, &[&str])] = &[
             "state",
         ],
     ),
-    ("pockethog-core", &["snapshot::database", "snapshot::store"]),
 ];
 
 /// Dependencies that are still to be removed, as the test words them.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::buckets::{Days, as_cut};
 use super::hogql::{VIEWS, between, instant};
-use super::rows::{RowsError, Table};
-use super::today::{empty, epoch, fill};
+use super::rows::{RowsError, Table, epoch};
+use super::today::{empty, fill};
 use super::window::{DayClock, Range, Window};
 use super::{Counts, Point};
 

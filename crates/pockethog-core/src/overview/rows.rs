@@ -4,8 +4,6 @@ use jiff::Timestamp;
 use posthog_api::Rows;
 use serde_json::Value;
 
-use super::today::epoch;
-
 /// Why rows could not be read as numbers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -94,6 +92,14 @@ impl<const N: usize> Record<'_, N> {
 )]
 fn whole(number: f64) -> Option<u64> {
     ((0.0..9.0e15).contains(&number) && number.fract() == 0.0).then_some(number as u64)
+}
+
+/// The instant of a bucket, which PostHog counts in Unix seconds.
+pub(super) fn epoch(seconds: u64) -> Timestamp {
+    i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| Timestamp::from_second(seconds).ok())
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]

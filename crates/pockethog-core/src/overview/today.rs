@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::buckets::{Days, hours};
 use super::hogql::{VIEWS, between, instant};
-use super::rows::{RowsError, Table};
+use super::rows::{RowsError, Table, epoch};
 use super::window::DayClock;
 use super::{Counts, Point};
 
@@ -181,13 +181,6 @@ pub(super) fn fill(points: &mut [Point], at: Timestamp, counts: Counts) {
         point.visitors = point.visitors.saturating_add(counts.visitors);
         point.pageviews = point.pageviews.saturating_add(counts.pageviews);
     }
-}
-
-pub(super) fn epoch(seconds: u64) -> Timestamp {
-    i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| Timestamp::from_second(seconds).ok())
-        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn minutes_before(at: Timestamp, minutes: i64) -> Timestamp {

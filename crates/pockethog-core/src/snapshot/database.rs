@@ -9,8 +9,6 @@ use jiff::Timestamp;
 use rusqlite::{Connection as Database, ErrorCode, OpenFlags};
 use url::Url;
 
-use super::store::{Aside, Store};
-use super::{SnapshotError, Snapshots};
 use crate::private_files::{
     PrivateError, check_owner, identity, keep_private, make_file, make_folder,
 };
@@ -19,7 +17,7 @@ use crate::private_files::{
 const VERSION: i64 = 1;
 
 /// How long a writer waits for another.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a reader waits. Writers do not block it, but for the moment in which the last of them leaves.
 const READER_PATIENCE: Duration = Duration::from_millis(500);
@@ -41,83 +39,11 @@ const LARGEST: u64 = 1 << 30;
 /// The files of SQLite beside the database itself.
 const SIDES: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-impl Snapshots {
-    /// Opens the database, making it if there is none and setting a useless one aside. If it cannot be kept on
-    /// this device, numbers are held in memory, beginning with what can be read: [`Snapshots::remarks`] says why.
-    ///
-    /// # Errors
-    ///
-    /// The database in memory cannot be opened.
-    pub fn open(path: &Path) -> Result<Self, SnapshotError> {
-        Self::open_within(path, PATIENCE)
-    }
-
-    /// As [`Snapshots::open`]; waits no longer for a lock of another program.
-    ///
-    /// # Errors
-    ///
-    /// As [`Snapshots::open`].
-    pub fn open_within(path: &Path, patience: Duration) -> Result<Self, SnapshotError> {
-        Self::of(path, Store::open(path, patience.min(PATIENCE)))
-    }
-
-    /// Snapshots that end with the program.
-    ///
-    /// # Errors
-    ///
-    /// No memory.
-    pub fn in_memory() -> Result<Self, SnapshotError> {
-        Self::of(Path::new(":memory:"), Store::in_memory())
-    }
-
-    /// Lets `read` see the database without making or changing one: for a short process that shows what is
-    /// there. It gets `None` if there is none of this version that can be read; a broken one is set aside.
-    ///
-    /// Most often nobody has the file open, and then it is read as it is: the file that SQLite shares
-    /// with other processes costs more to make than everything is to read, and needs a folder that can be
-    /// written to. If the file changed meanwhile, `read` is called again with all the locks.
-    pub fn look<T>(path: &Path, read: impl Fn(Option<&Self>) -> T) -> T {
-        if misplaced(path).is_some()
-            || path
-                .parent()
-                .is_some_and(|folder| check_owner(folder).is_err())
-        {
-            return read(None);
-        }
-        // SQLite's other files are beside the file itself, not beside a link to it.
-        let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        if let Some(rest) = Rest::of(&file)
-            && let Ok(Some(database)) = open_at_rest(&file)
-            && let Ok(snapshots) = Self::of(path, Ok(Store::looking(database)))
-        {
-            let answer = read(Some(&snapshots));
-            if Rest::of(&file) == Some(rest) && !snapshots.met_broken() {
-                return answer;
-            }
-        }
-        let known = identity(path);
-        let (opened, locked) = match open_to_read(&file) {
-            Err(error) if is_broken(&error) => {
-                set_aside_unless_replaced(path, known);
-                (Ok(None), true)
-            }
-            // Without the locks it is still better than nothing.
-            Err(_) => (open_at_rest(&file), false),
-            opened => (opened, true),
-        };
-        let snapshots = opened.ok().flatten();
-        let snapshots =
-            snapshots.and_then(|database| Self::of(path, Ok(Store::looking(database))).ok());
-        let answer = read(snapshots.as_ref());
-        if snapshots.is_some_and(|snapshots| snapshots.met_broken()) {
-            // Without the locks, a healthy file that is being written to looks broken too.
-            if locked {
-                set_aside_unless_replaced(path, known);
-            }
-            return read(None);
-        }
-        answer
-    }
+/// A database that was moved away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Aside {
+    pub(super) to: PathBuf,
+    pub(super) why: String,
 }
 
 /// Makes the folder and the files private, and sets aside what is in the way: something that is no file, or a
@@ -143,7 +69,7 @@ pub(super) fn prepare(path: &Path) -> Result<Option<Aside>, PrivateError> {
 }
 
 /// Why the file, or one beside it, cannot be ours.
-fn misplaced(path: &Path) -> Option<String> {
+pub(super) fn misplaced(path: &Path) -> Option<String> {
     let sides = SIDES.map(|side| PathBuf::from(beside(path, side)));
     std::iter::once(path)
         .chain(sides.iter().map(PathBuf::as_path))
@@ -198,7 +124,7 @@ pub(super) fn open_at_rest(path: &Path) -> rusqlite::Result<Option<Database>> {
     read_only(Path::new(address.as_str()), OpenFlags::SQLITE_OPEN_URI)
 }
 
-fn open_to_read(path: &Path) -> rusqlite::Result<Option<Database>> {
+pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Option<Database>> {
     if !path.exists() {
         return Ok(None);
     }
@@ -218,14 +144,14 @@ fn read_only(path: &Path, flags: OpenFlags) -> rusqlite::Result<Option<Database>
 
 /// A database that nobody writes to: when it was changed last, and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Rest {
+pub(super) struct Rest {
     changed: SystemTime,
     length: u64,
 }
 
 impl Rest {
     /// `None` where somebody may be writing, or there is no file.
-    fn of(path: &Path) -> Option<Self> {
+    pub(super) fn of(path: &Path) -> Option<Self> {
         let holds = |suffix| fs::metadata(beside(path, suffix)).is_ok_and(|side| side.len() > 0);
         if holds("-wal") || holds("-journal") {
             return None;
@@ -330,7 +256,9 @@ pub fn set_aside_before(path: &Path) -> Vec<PathBuf> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::samples::{breakdowns, connection, discovery, ids, project};
+    use super::super::store::Store;
     use super::super::{Breakdowns, Range, View};
+    use super::super::{SnapshotError, Snapshots};
     use super::*;
 
     /// The numbers of a project, if there are any.

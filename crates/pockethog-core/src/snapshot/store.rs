@@ -4,14 +4,15 @@
 //! that cannot be locked or written is replaced by one in memory, which begins with what can be read, and which
 //! goes back to the disk once that works.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection as Database;
 
 use super::copy::copy;
 use super::database::{
-    is_broken, open_at_rest, open_in_memory, open_to_write, prepare, set_aside_unless_replaced,
+    Aside, is_broken, open_at_rest, open_in_memory, open_to_write, prepare,
+    set_aside_unless_replaced,
 };
 use super::unkept::Unkept;
 use crate::private_files::{PrivateError, identity};
@@ -21,13 +22,6 @@ const RETURN: Duration = Duration::from_secs(30);
 
 /// How long that may wait for a lock: pages wait too.
 const RETURN_PATIENCE: Duration = Duration::from_millis(100);
-
-/// A database that was moved away.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Aside {
-    pub(super) to: PathBuf,
-    pub(super) why: String,
-}
 
 #[derive(Debug)]
 pub(super) struct Store {

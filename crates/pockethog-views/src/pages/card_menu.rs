@@ -2,30 +2,29 @@
 
 use maud::{Markup, html};
 
-use super::home::Card;
 use super::{icons, project_path};
 use pockethog_core::project::ProjectKey;
 
 /// The small menu of a card: forms behind a summary, so that it works by finger, by keyboard and without
 /// scripts. `back` is the page to return to.
-pub fn render(card: &Card, back: &str) -> Markup {
-    let path = format!("{}/card", project_path(&card.key));
+pub fn render(key: &ProjectKey, name: &str, is_favourite: bool, back: &str) -> Markup {
+    let path = format!("{}/card", project_path(key));
     html! {
         // One name for all, so that opening one closes the others.
         details.menu name="card-menu" {
-            summary title="Favourite, rename, hide" { (icons::more()) span.hidden-label { "Change " bdi { (card.name) } } }
+            summary title="Favourite, rename, hide" { (icons::more()) span.hidden-label { "Change " bdi { (name) } } }
             div.menu-items {
                 form method="post" action=(path) {
                     input type="hidden" name="back" value=(back);
-                    button type="submit" name="change" value=(if card.favourite { "unfavour" } else { "favour" }) {
-                        (icons::star()) (if card.favourite { "No longer a favourite" } else { "Favourite, shown first" })
+                    button type="submit" name="change" value=(if is_favourite { "unfavour" } else { "favour" }) {
+                        (icons::star()) (if is_favourite { "No longer a favourite" } else { "Favourite, shown first" })
                     }
                     button type="submit" name="change" value="hide" { (icons::minus()) "Hide" }
                 }
                 form.rename method="post" action=(path) {
                     input type="hidden" name="back" value=(back);
                     input type="hidden" name="change" value="rename";
-                    input type="text" name="name" value=(card.name) aria-label={ "Name of " (card.name) " on this device" } maxlength="200" autocomplete="off" dir="auto";
+                    input type="text" name="name" value=(name) aria-label={ "Name of " (name) " on this device" } maxlength="200" autocomplete="off" dir="auto";
                     button.button.small type="submit" { "Rename" }
                 }
             }

@@ -418,7 +418,7 @@ pub fn render_card(card: &Card, back: Option<&str>) -> Markup {
                     bdi title=(card.subtitle) { (card.subtitle) }
                 }
             }
-            @if let Some(back) = back { (card_menu::render(card, back)) }
+            @if let Some(back) = back { (card_menu::render(&card.key, &card.name, card.favourite, back)) }
             @match &card.numbers {
                 Numbers::Loading => {
                     p.number { span.bone { "0,000" } span.hidden-label { "Loading" } }

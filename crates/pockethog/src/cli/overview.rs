@@ -24,10 +24,10 @@ use pockethog_core::overview::{Change, Counts, Part, Period, Range, Today, Total
 use pockethog_core::preferences::Preferences;
 use pockethog_core::program::Program;
 use pockethog_core::project::Project;
-use pockethog_core::report::{self, Entry};
 use pockethog_core::snapshot::{Snapshots, Trouble, View};
 use pockethog_views::charts::blocks;
 use pockethog_views::format::{ago, arrow, counted, grouped};
+use pockethog_views::report::{self, Entry};
 
 /// More projects than this are a table.
 const MOST_CARDS: usize = 24;

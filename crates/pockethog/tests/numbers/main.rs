@@ -12,7 +12,7 @@ use pockethog_core::overview::{
     Axis, Breakdown, Breakdowns, DayClock, Part, Period, Point, Range, Today, Total, Window,
     change_percent,
 };
-use pockethog_core::report;
+use pockethog_views::report;
 use posthog_api::{Bearer, BearerError, Client, HogQl, Limits, RateLimiter, Rows, Token};
 use reckoning::{Hour, Reckoning, Span, Tally, hour, local};
 

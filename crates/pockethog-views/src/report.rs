@@ -5,10 +5,10 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::overview::{Counts, Period, Point, Today, Total, change_percent, time_zone};
-use crate::preferences::Preferences;
-use crate::project::Project;
-use crate::snapshot::Trouble;
+use pockethog_core::overview::{Counts, Period, Point, Today, Total, change_percent, time_zone};
+use pockethog_core::preferences::Preferences;
+use pockethog_core::project::Project;
+use pockethog_core::snapshot::Trouble;
 
 /// A project with its numbers, or the reason why it has none. Borrows everything and makes each instant's
 /// text only when it is written: a thousand projects have a hundred thousand of them.
