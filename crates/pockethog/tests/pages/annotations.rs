@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use reqwest::StatusCode;
 
-use crate::desk::{Desk, location};
+use crate::harness::{Desk, location};
 use crate::place::{annotations, first, form, page_until, path, signed_in, value};
 
 /// A day in the demo's last month, in the project's time zone.

@@ -5,7 +5,7 @@
 use demo_posthog::{ApiKeyOptions, Consent, Reach};
 use sign_in_with_posthog::{Connection, CredentialKind};
 
-use crate::desk::{Desk, location};
+use crate::harness::{Desk, location};
 use crate::place::{first, key, known};
 
 const BANNER: &str = "You use an API key for";

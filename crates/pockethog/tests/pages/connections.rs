@@ -5,13 +5,13 @@
 use demo_posthog::{Consent, Reach};
 use reqwest::StatusCode;
 
-use crate::desk::location;
+use crate::harness::location;
 use crate::place::{first, key, signed_in};
 
 #[tokio::test]
 async fn each_connection_tells_who_where_and_what_is_missing() {
     let only = {
-        let desk = crate::desk::Desk::new().await;
+        let desk = crate::harness::Desk::new().await;
         first(&desk).id
     };
     let consent = Consent {

@@ -5,7 +5,7 @@
 use demo_posthog::{Consent, Endpoint, Failure, Fault, When};
 use reqwest::StatusCode;
 
-use crate::desk::location;
+use crate::harness::location;
 use crate::place::{first, key, page_until, path, signed_in};
 
 #[tokio::test]

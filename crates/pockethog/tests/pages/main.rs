@@ -2,8 +2,8 @@
 //! conversions, settings, connections, and the way over from an API key.
 
 #[allow(dead_code, reason = "the page server's own tests use the rest")]
-#[path = "../server/desk.rs"]
-mod desk;
+#[path = "../server/harness.rs"]
+mod harness;
 
 mod annotations;
 mod banner;

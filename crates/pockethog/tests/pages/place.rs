@@ -7,7 +7,7 @@ use pockethog_core::annotations::Annotations;
 use pockethog_core::project::ProjectKey;
 use pockethog_core::snapshot::View;
 
-use crate::desk::{Desk, PATIENCE};
+use crate::harness::{Desk, PATIENCE};
 
 /// The first project of US Cloud.
 pub fn first(desk: &Desk) -> Project {

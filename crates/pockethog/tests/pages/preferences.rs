@@ -6,7 +6,7 @@ use demo_posthog::{Consent, Size};
 use pockethog_core::preferences::{Mode, Scheme};
 use reqwest::StatusCode;
 
-use crate::desk::{App, Desk, location};
+use crate::harness::{App, Desk, location};
 use crate::place::signed_in;
 
 async fn import(app: &App, text: &str) -> String {

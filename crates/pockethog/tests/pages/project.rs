@@ -5,7 +5,7 @@
 use demo_posthog::{Consent, Endpoint, Failure, Fault, When};
 use reqwest::StatusCode;
 
-use crate::desk::App;
+use crate::harness::App;
 use crate::place::{first, key, page_until, path, signed_in};
 
 fn has_numbers(page: &str) -> bool {
@@ -117,7 +117,7 @@ async fn what_is_chosen_about_a_project_is_kept_and_shown() {
         .post(&format!("{}/preferences", path(&project)), &fields)
         .await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert_eq!(crate::desk::location(&answer), "/", "never to another site");
+    assert_eq!(crate::harness::location(&answer), "/", "never to another site");
     let page = desk.app.text(&path(&project)).await;
     assert!(page.contains("data-scheme=\"plum\""), "{page}");
     assert!(page.contains("The &lt;shop&gt;"), "{page}");

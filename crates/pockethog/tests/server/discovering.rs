@@ -7,7 +7,7 @@ use pockethog_core::discovery::{Discovery, discover};
 use secrecy::SecretString;
 use sign_in_with_posthog::{Connection, Reach, Region};
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 
 async fn add(desk: &Desk, options: ApiKeyOptions) -> Connection {
     let key = desk.demo.us().create_api_key(options);

@@ -9,7 +9,7 @@ use reqwest::{Method, StatusCode};
 use sign_in_with_posthog::Peer;
 use tokio::io::AsyncWriteExt;
 
-use crate::desk::{App, Desk};
+use crate::harness::{App, Desk};
 
 #[tokio::test]
 async fn without_the_cookie_a_page_says_how_to_open_pockethog_and_nothing_else() {
@@ -52,7 +52,7 @@ async fn the_opened_address_becomes_a_cookie_and_is_cleaned() {
     let desk = Desk::new().await;
     let address = desk.app.another_address().await;
     let answer = desk.app.browser.get(&address).send().await.unwrap();
-    assert_eq!(crate::desk::location(&answer), "/");
+    assert_eq!(crate::harness::location(&answer), "/");
     let cookie = answer.headers()[SET_COOKIE].to_str().unwrap();
     assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"));
     let secret = address.rsplit('/').next().unwrap();
@@ -295,7 +295,7 @@ async fn pages_are_below_a_path_that_no_other_server_of_the_machine_knows() {
     let answer = root("none").await.unwrap();
     if Peer::is_known_here() {
         assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
-        assert_eq!(crate::desk::location(&answer), "/settings");
+        assert_eq!(crate::harness::location(&answer), "/settings");
     } else {
         assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     }

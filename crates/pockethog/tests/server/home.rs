@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use pockethog_core::folders::Folders;
 use pockethog_core::snapshot::Snapshots;
 
-use crate::desk::{App, Desk};
+use crate::harness::{App, Desk};
 
 const LIVE: &str = "data-state=\"live\"";
 

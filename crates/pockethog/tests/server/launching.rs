@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::desk::{Desk, browser, open};
+use crate::harness::{Desk, browser, open};
 
 const NOWHERE: &str = "http://127.0.0.1:9";
 

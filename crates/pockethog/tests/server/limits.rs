@@ -8,7 +8,7 @@ use demo_posthog::{ApiKeyOptions, Endpoint, Failure, Fault, ReadBudget, Size, Wh
 use secrecy::SecretString;
 use sign_in_with_posthog::Region;
 
-use crate::desk::Desk;
+use crate::harness::Desk;
 
 /// Signs in at US Cloud by an API key.
 async fn add_key(desk: &Desk) {
@@ -36,7 +36,7 @@ async fn fresh_numbers_are_not_asked_for_again_by_the_next_app() {
         .home_until(|page| page.contains("data-state=\"live\""))
         .await;
     let (us, eu) = (desk.demo.us().address(), desk.demo.eu().address());
-    let next = crate::desk::App::start;
+    let next = crate::harness::App::start;
     let ended = std::mem::replace(
         &mut desk.app,
         next(tempfile::tempdir().unwrap().path(), us, eu).await,

@@ -1,6 +1,6 @@
 //! The app's page server over HTTP, against the embedded PostHog.
 
-mod desk;
+mod harness;
 mod discovering;
 mod guards;
 mod home;

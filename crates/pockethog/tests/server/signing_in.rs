@@ -5,7 +5,7 @@
 use demo_posthog::{ApiKeyOptions, Consent, Endpoint, Reach};
 use reqwest::StatusCode;
 
-use crate::desk::{Desk, location};
+use crate::harness::{Desk, location};
 
 /// The names of projects on the home page.
 fn shows(page: &str, name: &str) -> bool {
@@ -182,7 +182,7 @@ async fn an_unreachable_posthog_is_told_on_the_sign_in_screen() {
     let desk = Desk::new().await;
     let closed = format!("http://{}", test_support::unused_address());
     let home = tempfile::tempdir().unwrap();
-    let app = crate::desk::App::start(home.path(), &closed, desk.demo.eu().address()).await;
+    let app = crate::harness::App::start(home.path(), &closed, desk.demo.eu().address()).await;
     let begun = app.post("/sign-in/us", &[]).await;
     assert_eq!(location(&begun), "/sign-in");
     let page = app.text("/sign-in").await;
@@ -251,7 +251,7 @@ async fn a_self_hosted_posthog_that_offers_the_browser_is_signed_in_at_with_it()
     desk.demo.eu().play_self_hosted();
     let home = tempfile::tempdir().unwrap();
     let us = desk.demo.us().address();
-    let app = crate::desk::App::start(home.path(), us, "http://127.0.0.1:9").await;
+    let app = crate::harness::App::start(home.path(), us, "http://127.0.0.1:9").await;
     let address = desk.demo.eu().address();
     let begun = app.post("/sign-in/host", &[("address", address)]).await;
     let authorize = app.leads_to(&begun).await;
@@ -368,7 +368,7 @@ async fn a_self_hosted_posthog_that_cannot_register_says_so_in_the_form() {
     desk.demo.eu().play_self_hosted();
     let home = tempfile::tempdir().unwrap();
     let us = desk.demo.us().address();
-    let app = crate::desk::App::start(home.path(), us, "http://127.0.0.1:9").await;
+    let app = crate::harness::App::start(home.path(), us, "http://127.0.0.1:9").await;
     desk.demo.eu().fail_next(demo_posthog::Failure {
         endpoint: Endpoint::Registration,
         times: 1,

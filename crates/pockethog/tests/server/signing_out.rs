@@ -8,7 +8,7 @@ use pockethog_core::live::Change;
 use pockethog_core::live::refresh::keep_discovery;
 use pockethog_core::project::ProjectKey;
 
-use crate::desk::{Desk, location};
+use crate::harness::{Desk, location};
 
 #[tokio::test]
 async fn a_revoked_session_leads_to_the_sign_in_screen_and_back_with_everything_kept() {
