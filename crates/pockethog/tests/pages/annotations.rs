@@ -7,65 +7,71 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use reqwest::StatusCode;
 
-use crate::harness::{Desk, location};
+use crate::harness::{Harness, location};
 use crate::place::{annotations, first, form, page_until, path, signed_in, value};
 
 /// A day in the demo's last month, in the project's time zone.
-fn yesterday(desk: &Desk) -> String {
-    let zone = TimeZone::get(&first(desk).time_zone).unwrap();
-    let yesterday = desk.demo.us().now().saturating_add((-24).hours()).unwrap();
+fn yesterday(harness: &Harness) -> String {
+    let zone = TimeZone::get(&first(harness).time_zone).unwrap();
+    let yesterday = harness
+        .demo
+        .us()
+        .now()
+        .saturating_add((-24).hours())
+        .unwrap();
     let local = yesterday.to_zoned_datetime(zone);
     local.strftime("%Y-%m-%d").to_string()
 }
 
-async fn add(desk: &Desk, text: &str, date: &str) -> reqwest::Response {
-    let path = format!("{}/annotations", path(&first(desk)));
+async fn add(harness: &Harness, text: &str, date: &str) -> reqwest::Response {
+    let path = format!("{}/annotations", path(&first(harness)));
     let fields = [
         ("range", "30d"),
         ("text", text),
         ("date", date),
         ("time", "14:30"),
     ];
-    desk.app.post(&path, &fields).await
+    harness.app.post(&path, &fields).await
 }
 
 /// Adds an annotation and returns its number.
-async fn added(desk: &Desk, text: &str) -> u64 {
-    annotations(desk).await;
-    let answer = add(desk, text, &yesterday(desk)).await;
+async fn added(harness: &Harness, text: &str) -> u64 {
+    annotations(harness).await;
+    let answer = add(harness, text, &yesterday(harness)).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    at_posthog(desk, text).unwrap().id
+    at_posthog(harness, text).unwrap().id
 }
 
-fn at_posthog(desk: &Desk, text: &str) -> Option<demo_posthog::Annotation> {
-    desk.demo
+fn at_posthog(harness: &Harness, text: &str) -> Option<demo_posthog::Annotation> {
+    harness
+        .demo
         .us()
-        .annotations(first(desk).id)
+        .annotations(first(harness).id)
         .into_iter()
         .find(|annotation| annotation.content.as_deref() == Some(text))
 }
 
 #[tokio::test]
 async fn an_annotation_is_added_at_the_time_of_the_project() {
-    let desk = signed_in(&Consent::default()).await;
-    annotations(&desk).await;
-    let date = yesterday(&desk);
-    let answer = add(&desk, "Launch\r\nof <b>everything</b>", &date).await;
+    let harness = signed_in(&Consent::default()).await;
+    annotations(&harness).await;
+    let date = yesterday(&harness);
+    let answer = add(&harness, "Launch\r\nof <b>everything</b>", &date).await;
     assert_eq!(
         location(&answer),
-        format!("{}?range=30d&saved=new", path(&first(&desk)))
+        format!("{}?range=30d&saved=new", path(&first(&harness)))
     );
-    let annotation = at_posthog(&desk, "Launch\nof <b>everything</b>").unwrap();
+    let annotation = at_posthog(&harness, "Launch\nof <b>everything</b>").unwrap();
     assert_eq!(annotation.scope, "project");
     let local = annotation
         .date_marker
         .unwrap()
-        .to_zoned_datetime(TimeZone::get(&first(&desk).time_zone).unwrap());
+        .to_zoned_datetime(TimeZone::get(&first(&harness).time_zone).unwrap());
     assert_eq!(
         local.strftime("%F %H:%M").to_string(),
         format!("{date} 14:30")
     );
-    let page = page_until(&desk, "range=30d&saved=new", |page| {
+    let page = page_until(&harness, "range=30d&saved=new", |page| {
         page.contains("Show as table")
     })
     .await;
@@ -75,16 +81,16 @@ async fn an_annotation_is_added_at_the_time_of_the_project() {
 
 #[tokio::test]
 async fn an_annotation_that_cannot_be_saved_keeps_its_text() {
-    let desk = signed_in(&Consent::default()).await;
+    let harness = signed_in(&Consent::default()).await;
     let long = "ü".repeat(8193);
-    let now = yesterday(&desk);
+    let now = yesterday(&harness);
     for (text, date, reason) in [
         ("  ", now.as_str(), "needs a text"),
         (long.as_str(), now.as_str(), "8193 characters"),
         ("Someday", "2206-01-01", "more than a year ahead"),
         ("Someday", "soon", "is not a day"),
     ] {
-        let answer = add(&desk, text, date).await;
+        let answer = add(&harness, text, date).await;
         assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
         let page = answer.text().await.unwrap();
         let form = form(&page, "add-note");
@@ -95,14 +101,14 @@ async fn an_annotation_that_cannot_be_saved_keeps_its_text() {
 
 #[tokio::test]
 async fn a_connection_lost_while_saving_keeps_the_text() {
-    let desk = signed_in(&Consent::default()).await;
-    desk.demo.us().fail_next(Failure {
+    let harness = signed_in(&Consent::default()).await;
+    harness.demo.us().fail_next(Failure {
         endpoint: Endpoint::Annotations,
         times: 100,
         what: Fault::Html502,
         when: When::Before,
     });
-    let answer = add(&desk, "Launch & more", &yesterday(&desk)).await;
+    let answer = add(&harness, "Launch & more", &yesterday(&harness)).await;
     assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
     let page = answer.text().await.unwrap();
     let form = form(&page, "add-note");
@@ -115,10 +121,10 @@ async fn a_connection_lost_while_saving_keeps_the_text() {
 
 #[tokio::test]
 async fn an_edit_is_saved_while_nobody_was_faster() {
-    let desk = signed_in(&Consent::default()).await;
-    let id = added(&desk, "Launch").await;
-    let before = at_posthog(&desk, "Launch").unwrap();
-    let page = page_until(&desk, &format!("range=30d&note={id}"), |page| {
+    let harness = signed_in(&Consent::default()).await;
+    let id = added(&harness, "Launch").await;
+    let before = at_posthog(&harness, "Launch").unwrap();
+    let page = page_until(&harness, &format!("range=30d&note={id}"), |page| {
         page.contains("Show as table")
     })
     .await;
@@ -131,14 +137,14 @@ async fn an_edit_is_saved_while_nobody_was_faster() {
         ("date", value(form, "date")),
         ("time", value(form, "time")),
     ];
-    let to = format!("{}/annotations/{id}", path(&first(&desk)));
-    let answer = desk.app.post(&to, &fields).await;
+    let to = format!("{}/annotations/{id}", path(&first(&harness)));
+    let answer = harness.app.post(&to, &fields).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    let after = at_posthog(&desk, "Launch party").unwrap();
+    let after = at_posthog(&harness, "Launch party").unwrap();
     assert_eq!((after.id, after.date_marker), (id, before.date_marker));
 
     // The form is older than the annotation now.
-    let answer = desk.app.post(&to, &fields).await;
+    let answer = harness.app.post(&to, &fields).await;
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     let page = answer.text().await.unwrap();
     assert!(
@@ -150,20 +156,21 @@ async fn an_edit_is_saved_while_nobody_was_faster() {
 
 #[tokio::test]
 async fn an_annotation_deleted_meanwhile_can_be_added_anew() {
-    let desk = signed_in(&Consent::default()).await;
-    let id = added(&desk, "Launch").await;
-    let to = format!("{}/annotations/{id}", path(&first(&desk)));
-    desk.app
+    let harness = signed_in(&Consent::default()).await;
+    let id = added(&harness, "Launch").await;
+    let to = format!("{}/annotations/{id}", path(&first(&harness)));
+    harness
+        .app
         .post(&format!("{to}/delete"), &[("range", "30d")])
         .await;
-    let date = yesterday(&desk);
+    let date = yesterday(&harness);
     let fields = [
         ("version", "x"),
         ("text", "Launch party"),
         ("date", &*date),
         ("time", "09:00"),
     ];
-    let answer = desk.app.post(&to, &fields).await;
+    let answer = harness.app.post(&to, &fields).await;
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     let page = answer.text().await.unwrap();
     let form = form(&page, "add-note");
@@ -175,35 +182,35 @@ async fn an_annotation_deleted_meanwhile_can_be_added_anew() {
 
 #[tokio::test]
 async fn a_deletion_can_be_taken_back() {
-    let desk = signed_in(&Consent::default()).await;
-    let id = added(&desk, "Launch").await;
-    let to = format!("{}/annotations/{id}", path(&first(&desk)));
-    let answer = desk
+    let harness = signed_in(&Consent::default()).await;
+    let id = added(&harness, "Launch").await;
+    let to = format!("{}/annotations/{id}", path(&first(&harness)));
+    let answer = harness
         .app
         .post(&format!("{to}/delete"), &[("range", "7d")])
         .await;
     let back = location(&answer);
     assert_eq!(
         back,
-        format!("{}?range=7d&deleted={id}", path(&first(&desk)))
+        format!("{}?range=7d&deleted={id}", path(&first(&harness)))
     );
-    assert!(at_posthog(&desk, "Launch").unwrap().deleted);
-    let page = desk.app.text(&back).await;
+    assert!(at_posthog(&harness, "Launch").unwrap().deleted);
+    let page = harness.app.text(&back).await;
     assert!(
         page.contains("Deleted “") && page.contains("Undo"),
         "{page}"
     );
-    let answer = desk
+    let answer = harness
         .app
         .post(&format!("{to}/undo"), &[("range", "7d")])
         .await;
-    assert!(!at_posthog(&desk, "Launch").unwrap().deleted);
+    assert!(!at_posthog(&harness, "Launch").unwrap().deleted);
     // It is said in the window where it was undone, and in no other, even if that one is faster.
-    let other = format!("{}?range=7d", path(&first(&desk)));
-    assert!(!desk.app.text(&other).await.contains("The note is back."));
-    let page = desk.app.text(&location(&answer)).await;
+    let other = format!("{}?range=7d", path(&first(&harness)));
+    assert!(!harness.app.text(&other).await.contains("The note is back."));
+    let page = harness.app.text(&location(&answer)).await;
     assert!(page.contains("The note is back."), "{page}");
-    page_until(&desk, "range=7d", |page| page.contains("Launch")).await;
+    page_until(&harness, "range=7d", |page| page.contains("Launch")).await;
 }
 
 #[tokio::test]
@@ -218,8 +225,8 @@ async fn what_was_not_granted_is_explained_and_nothing_fails() {
             scopes: Some(&scopes),
             ..Consent::default()
         };
-        let desk = signed_in(&consent).await;
-        let page = page_until(&desk, "range=30d", |page| page.contains("Show as table")).await;
+        let harness = signed_in(&consent).await;
+        let page = page_until(&harness, "range=30d", |page| page.contains("Show as table")).await;
         assert!(page.contains(sentence), "{page}");
         assert!(page.contains("Give permission"), "{page}");
         assert!(!page.contains("id=\"add-note\""), "{page}");
@@ -228,8 +235,8 @@ async fn what_was_not_granted_is_explained_and_nothing_fails() {
 
 #[tokio::test]
 async fn an_annotation_of_the_organization_is_shown_and_not_changed_here() {
-    let desk = signed_in(&Consent::default()).await;
-    let known = annotations(&desk).await;
+    let harness = signed_in(&Consent::default()).await;
+    let known = annotations(&harness).await;
     let Some(annotation) = known
         .annotations
         .iter()
@@ -237,7 +244,7 @@ async fn an_annotation_of_the_organization_is_shown_and_not_changed_here() {
     else {
         panic!("the demo has a note of the whole organization");
     };
-    let to = format!("{}/annotations/{}", path(&first(&desk)), annotation.id);
+    let to = format!("{}/annotations/{}", path(&first(&harness)), annotation.id);
     let (date, time) = annotation.day_and_time(&TimeZone::UTC);
     let fields = [
         ("version", &*annotation.version),
@@ -245,10 +252,10 @@ async fn an_annotation_of_the_organization_is_shown_and_not_changed_here() {
         ("date", &*date),
         ("time", &*time),
     ];
-    let answer = desk.app.post(&to, &fields).await;
+    let answer = harness.app.post(&to, &fields).await;
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     let page = answer.text().await.unwrap();
     assert!(page.contains("belongs to the whole organization"), "{page}");
-    assert!(at_posthog(&desk, "Mine").is_none());
+    assert!(at_posthog(&harness, "Mine").is_none());
     assert!(Timestamp::now() > annotation.at);
 }

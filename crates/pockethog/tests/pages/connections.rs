@@ -11,24 +11,24 @@ use crate::place::{first, key, signed_in};
 #[tokio::test]
 async fn each_connection_tells_who_where_and_what_is_missing() {
     let only = {
-        let desk = crate::harness::Desk::new().await;
-        first(&desk).id
+        let harness = crate::harness::Harness::new().await;
+        first(&harness).id
     };
     let consent = Consent {
         scopes: Some("project:read query:read"),
         reach: Reach::Projects(vec![only]),
         ..Consent::default()
     };
-    let desk = signed_in(&consent).await;
-    desk.sign_in("eu", &Consent::default()).await;
-    let page = desk.app.text("/connections").await;
+    let harness = signed_in(&consent).await;
+    harness.sign_in("eu", &Consent::default()).await;
+    let page = harness.app.text("/connections").await;
     assert!(
         page.contains("US Cloud") && page.contains("EU Cloud"),
         "{page}"
     );
     assert!(page.contains("Ada Lovelace"), "{page}");
     assert!(
-        page.contains(&format!("1 project: {}", first(&desk).name)),
+        page.contains(&format!("1 project: {}", first(&harness).name)),
         "{page}"
     );
     assert!(page.contains("Everything you may see"), "{page}");
@@ -38,22 +38,26 @@ async fn each_connection_tells_who_where_and_what_is_missing() {
 
 #[tokio::test]
 async fn signing_out_keeps_what_was_chosen_and_ends_on_the_sign_in_screen() {
-    let desk = signed_in(&Consent::default()).await;
-    let key = key(&first(&desk));
-    desk.app
+    let harness = signed_in(&Consent::default()).await;
+    let key = key(&first(&harness));
+    harness
+        .app
         .state
         .live()
         .prefer(|preferences| preferences.project_mut(&key).favourite = true)
         .unwrap();
-    let id = desk.app.state.live().connections().unwrap()[0].id.clone();
-    let answer = desk
+    let id = harness.app.state.live().connections().unwrap()[0]
+        .id
+        .clone();
+    let answer = harness
         .app
         .post(&format!("/connections/{id}/sign-out"), &[])
         .await;
     assert_eq!(location(&answer), "/");
-    assert!(!desk.app.state.live().connections().unwrap()[0].is_active());
+    assert!(!harness.app.state.live().connections().unwrap()[0].is_active());
     assert!(
-        desk.app
+        harness
+            .app
             .state
             .live()
             .preferences()
@@ -62,41 +66,46 @@ async fn signing_out_keeps_what_was_chosen_and_ends_on_the_sign_in_screen() {
             .favourite
     );
 
-    let page = desk.app.text("/connections").await;
+    let page = harness.app.text("/connections").await;
     assert!(page.contains("You signed out on this device."), "{page}");
-    let begun = desk
+    let begun = harness
         .app
         .post(&format!("/connections/{id}/sign-in"), &[])
         .await;
-    let back = desk
+    let back = harness
         .demo
         .us()
-        .consent(&desk.app.leads_to(&begun).await, &Consent::default());
-    assert_eq!(location(&desk.app.follow(&back).await), "/");
-    let connections = desk.app.state.live().connections().unwrap();
+        .consent(&harness.app.leads_to(&begun).await, &Consent::default());
+    assert_eq!(location(&harness.app.follow(&back).await), "/");
+    let connections = harness.app.state.live().connections().unwrap();
     assert!(connections.len() == 1 && connections[0].is_active());
 }
 
 #[tokio::test]
 async fn a_connection_that_was_signed_out_can_be_taken_off_the_list() {
-    let desk = signed_in(&Consent::default()).await;
-    let id = desk.app.state.live().connections().unwrap()[0].id.clone();
-    desk.app
+    let harness = signed_in(&Consent::default()).await;
+    let id = harness.app.state.live().connections().unwrap()[0]
+        .id
+        .clone();
+    harness
+        .app
         .post(&format!("/connections/{id}/remove"), &[])
         .await;
     assert_eq!(
-        desk.app.state.live().connections().unwrap().len(),
+        harness.app.state.live().connections().unwrap().len(),
         1,
         "not while it is in use"
     );
-    desk.app
+    harness
+        .app
         .post(&format!("/connections/{id}/sign-out"), &[])
         .await;
-    desk.app
+    harness
+        .app
         .post(&format!("/connections/{id}/remove"), &[])
         .await;
-    assert!(desk.app.state.live().connections().unwrap().is_empty());
-    let answer = desk
+    assert!(harness.app.state.live().connections().unwrap().is_empty());
+    let answer = harness
         .app
         .post(&format!("/connections/{id}/sign-in"), &[])
         .await;

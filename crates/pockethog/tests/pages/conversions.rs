@@ -10,9 +10,9 @@ use crate::place::{first, key, page_until, path, signed_in};
 
 #[tokio::test]
 async fn events_are_suggested_with_their_volume_and_counted_once_chosen() {
-    let desk = signed_in(&Consent::default()).await;
-    let to = format!("{}/conversions", path(&first(&desk)));
-    let page = desk.app.text(&to).await;
+    let harness = signed_in(&Consent::default()).await;
+    let to = format!("{}/conversions", path(&first(&harness)));
+    let page = harness.app.text(&to).await;
     assert!(page.contains(" in 30 days"), "{page}");
     let own = page.find("name=\"event\" value=\"").unwrap();
     let event = &page[own + 20..];
@@ -22,17 +22,17 @@ async fn events_are_suggested_with_their_volume_and_counted_once_chosen() {
         "the project's own come first: {event}"
     );
 
-    let answer = desk
+    let answer = harness
         .app
         .post(&to, &[("chosen", "1"), ("event", &event), ("event", "")])
         .await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    let (preferences, _) = desk.app.state.live().preferences();
+    let (preferences, _) = harness.app.state.live().preferences();
     assert_eq!(
-        preferences.project(&key(&first(&desk))).conversions,
+        preferences.project(&key(&first(&harness))).conversions,
         [event]
     );
-    page_until(&desk, "range=30d", |page| {
+    page_until(&harness, "range=30d", |page| {
         page.contains(" people</span>") || page.contains(" person</span>")
     })
     .await;
@@ -40,43 +40,43 @@ async fn events_are_suggested_with_their_volume_and_counted_once_chosen() {
 
 #[tokio::test]
 async fn the_range_is_there_after_choosing_events_and_from_the_home_page() {
-    let desk = signed_in(&Consent::default()).await;
-    let project = path(&first(&desk));
-    let page = desk.app.text(&format!("{project}?range=7d")).await;
+    let harness = signed_in(&Consent::default()).await;
+    let project = path(&first(&harness));
+    let page = harness.app.text(&format!("{project}?range=7d")).await;
     let to = format!("{project}/conversions?range=7d");
     assert!(page.contains(&format!("href=\"{to}\"")), "{page}");
     // Another window looks at another range meanwhile.
-    desk.app.text(&format!("{project}?range=90d")).await;
-    let page = desk.app.text(&to).await;
+    harness.app.text(&format!("{project}?range=90d")).await;
+    let page = harness.app.text(&to).await;
     assert!(page.contains("name=\"range\" value=\"7d\""), "{page}");
     assert!(
         page.contains(&format!("href=\"{project}?range=7d\"")),
         "{page}"
     );
-    let answer = desk
+    let answer = harness
         .app
         .post(&to, &[("chosen", "1"), ("range", "7d"), ("event", "paid")])
         .await;
     assert_eq!(location(&answer), format!("{project}?range=7d"));
     // The cards of the home page lead to a project and say nothing of a range.
-    let page = desk.app.text(&project).await;
+    let page = harness.app.text(&project).await;
     assert!(page.contains("aria-current=\"true\">90d"), "{page}");
 }
 
 #[tokio::test]
 async fn a_search_keeps_what_is_ticked_and_stores_nothing() {
-    let desk = signed_in(&Consent::default()).await;
-    let to = format!("{}/conversions", path(&first(&desk)));
-    let page = desk
+    let harness = signed_in(&Consent::default()).await;
+    let to = format!("{}/conversions", path(&first(&harness)));
+    let page = harness
         .app
         .text(&format!("{to}?chosen=1&event=my%20event&search=zzzz"))
         .await;
     assert!(page.contains("value=\"my event\" checked"), "{page}");
     assert!(page.contains("No other event matches."), "{page}");
-    let (preferences, _) = desk.app.state.live().preferences();
+    let (preferences, _) = harness.app.state.live().preferences();
     assert!(
         preferences
-            .project(&key(&first(&desk)))
+            .project(&key(&first(&harness)))
             .conversions
             .is_empty()
     );
@@ -88,32 +88,36 @@ async fn without_event_definitions_a_name_can_be_typed() {
         scopes: Some("organization:read project:read query:read annotation:read"),
         ..Consent::default()
     };
-    let desk = signed_in(&consent).await;
-    desk.demo.us().reset_counters();
-    let page = desk
+    let harness = signed_in(&consent).await;
+    harness.demo.us().reset_counters();
+    let page = harness
         .app
-        .text(&format!("{}/conversions", path(&first(&desk))))
+        .text(&format!("{}/conversions", path(&first(&harness))))
         .await;
     assert!(page.contains("event_definition:read"), "{page}");
     assert!(page.contains("type=\"text\" name=\"event\""), "{page}");
     assert_eq!(
-        desk.demo.us().counters().count(Endpoint::EventDefinitions),
+        harness
+            .demo
+            .us()
+            .counters()
+            .count(Endpoint::EventDefinitions),
         0
     );
 }
 
 #[tokio::test]
 async fn a_list_that_cannot_be_read_is_explained() {
-    let desk = signed_in(&Consent::default()).await;
-    desk.demo.us().fail_next(Failure {
+    let harness = signed_in(&Consent::default()).await;
+    harness.demo.us().fail_next(Failure {
         endpoint: Endpoint::EventDefinitions,
         times: 100,
         what: Fault::Html502,
         when: When::Before,
     });
-    let page = desk
+    let page = harness
         .app
-        .text(&format!("{}/conversions", path(&first(&desk))))
+        .text(&format!("{}/conversions", path(&first(&harness))))
         .await;
     assert!(page.contains("Events cannot be suggested"), "{page}");
     assert!(page.contains("type=\"text\" name=\"event\""), "{page}");
@@ -121,12 +125,12 @@ async fn a_list_that_cannot_be_read_is_explained() {
 
 #[tokio::test]
 async fn more_events_than_are_shown_are_refused_and_stay_ticked() {
-    let desk = signed_in(&Consent::default()).await;
-    let to = format!("{}/conversions", path(&first(&desk)));
+    let harness = signed_in(&Consent::default()).await;
+    let to = format!("{}/conversions", path(&first(&harness)));
     let names: Vec<String> = (0..11).map(|n| format!("event {n}")).collect();
     let mut fields = vec![("chosen", "1")];
     fields.extend(names.iter().map(|name| ("event", name.as_str())));
-    let answer = desk.app.post(&to, &fields).await;
+    let answer = harness.app.post(&to, &fields).await;
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let page = answer.text().await.unwrap();
     assert!(page.contains("value=\"event 10\" checked"), "{page}");

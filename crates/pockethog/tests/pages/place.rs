@@ -7,11 +7,11 @@ use pockethog_core::annotations::Annotations;
 use pockethog_core::project::ProjectKey;
 use pockethog_core::snapshot::View;
 
-use crate::harness::{Desk, PATIENCE};
+use crate::harness::{Harness, PATIENCE};
 
 /// The first project of US Cloud.
-pub fn first(desk: &Desk) -> Project {
-    desk.demo.us().world().projects[0].clone()
+pub fn first(harness: &Harness) -> Project {
+    harness.demo.us().world().projects[0].clone()
 }
 
 pub fn path(project: &Project) -> String {
@@ -26,30 +26,30 @@ pub fn key(project: &Project) -> ProjectKey {
 }
 
 /// Signs in at US Cloud with `consent` and waits until the projects are known.
-pub async fn signed_in(consent: &Consent<'_>) -> Desk {
-    let desk = Desk::new().await;
-    desk.sign_in("us", consent).await;
-    known(&desk).await;
-    desk
+pub async fn signed_in(consent: &Consent<'_>) -> Harness {
+    let harness = Harness::new().await;
+    harness.sign_in("us", consent).await;
+    known(&harness).await;
+    harness
 }
 
 /// Waits until the projects are known.
-pub async fn known(desk: &Desk) {
-    let name = first(desk).name;
-    desk.app.home_until(|page| page.contains(&name)).await;
+pub async fn known(harness: &Harness) {
+    let name = first(harness).name;
+    harness.app.home_until(|page| page.contains(&name)).await;
 }
 
 /// The project's page as soon as `enough` says so about it.
-pub async fn page_until(desk: &Desk, query: &str, enough: impl Fn(&str) -> bool) -> String {
-    let path = path(&first(desk));
+pub async fn page_until(harness: &Harness, query: &str, enough: impl Fn(&str) -> bool) -> String {
+    let path = path(&first(harness));
     let range = query
         .split('&')
         .find(|field| field.starts_with("range="))
         .unwrap_or("range=30d");
-    let mut stream = desk.app.stream(&format!("{path}/events?{range}")).await;
+    let mut stream = harness.app.stream(&format!("{path}/events?{range}")).await;
     let reading = async {
         loop {
-            let page = desk.app.text(&format!("{path}?{query}")).await;
+            let page = harness.app.text(&format!("{path}?{query}")).await;
             if enough(&page) {
                 return page;
             }
@@ -60,15 +60,15 @@ pub async fn page_until(desk: &Desk, query: &str, enough: impl Fn(&str) -> bool)
 }
 
 /// Waits until the annotations have been read, and returns them.
-pub async fn annotations(desk: &Desk) -> Annotations {
-    let key = key(&first(desk));
-    let mut stream = desk
+pub async fn annotations(harness: &Harness) -> Annotations {
+    let key = key(&first(harness));
+    let mut stream = harness
         .app
-        .stream(&format!("{}/events", path(&first(desk))))
+        .stream(&format!("{}/events", path(&first(harness))))
         .await;
     let reading = async {
         loop {
-            let known: Option<Annotations> = desk
+            let known: Option<Annotations> = harness
                 .app
                 .state
                 .live()

@@ -6,7 +6,7 @@ use demo_posthog::{Consent, Size};
 use pockethog_core::preferences::{Mode, Scheme};
 use reqwest::StatusCode;
 
-use crate::harness::{App, Desk, location};
+use crate::harness::{App, Harness, location};
 use crate::place::signed_in;
 
 async fn import(app: &App, text: &str) -> String {
@@ -27,8 +27,8 @@ async fn import(app: &App, text: &str) -> String {
 
 #[tokio::test]
 async fn a_form_changes_what_it_names_and_keeps_comments() {
-    let desk = Desk::new().await;
-    let file = desk.app.state.live().program().folders.preferences();
+    let harness = Harness::new().await;
+    let file = harness.app.state.live().program().folders.preferences();
     std::fs::write(&file, "# mine\nmode = \"light\" # by day\n").unwrap();
     let fields = [
         ("mode", "dark"),
@@ -36,7 +36,7 @@ async fn a_form_changes_what_it_names_and_keeps_comments() {
         ("refresh", "5m"),
         ("week_starts_on", "sunday"),
     ];
-    let answer = desk.app.post("/settings", &fields).await;
+    let answer = harness.app.post("/settings", &fields).await;
     assert_eq!(location(&answer), "/settings");
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(
@@ -44,35 +44,36 @@ async fn a_form_changes_what_it_names_and_keeps_comments() {
         "{text}"
     );
     assert!(text.contains("refresh = \"5m\""), "{text}");
-    let page = desk.app.text("/settings").await;
+    let page = harness.app.text("/settings").await;
     assert!(page.contains("data-mode=\"dark\"") && page.contains("data-scheme=\"lagoon\""));
 }
 
 #[tokio::test]
 async fn a_broken_file_is_named_with_its_line_and_never_written_over() {
-    let desk = Desk::new().await;
-    let file = desk.app.state.live().program().folders.preferences();
+    let harness = Harness::new().await;
+    let file = harness.app.state.live().program().folders.preferences();
     let text = "mode = \"dark\"\nscheme = lava\n";
     std::fs::write(&file, text).unwrap();
-    let page = desk.app.text("/settings").await;
+    let page = harness.app.text("/settings").await;
     assert!(
         page.contains("line 2") && page.contains("disabled"),
         "{page}"
     );
-    desk.app.post("/settings", &[("mode", "light")]).await;
-    desk.app
+    harness.app.post("/settings", &[("mode", "light")]).await;
+    harness
+        .app
         .post("/settings/order", &[("key", "us/1"), ("move", "up")])
         .await;
-    let page = import(&desk.app, "mode = \"light\"\n").await;
+    let page = import(&harness.app, "mode = \"light\"\n").await;
     assert!(page.contains("has to be mended first"), "{page}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
 }
 
 #[tokio::test]
 async fn what_could_not_be_saved_stays_chosen() {
-    let desk = signed_in(&Consent::default()).await;
-    let project = format!("/project/us/{}", desk.demo.us().world().projects[0].id);
-    let file = desk.app.state.live().program().folders.preferences();
+    let harness = signed_in(&Consent::default()).await;
+    let project = format!("/project/us/{}", harness.demo.us().world().projects[0].id);
+    let file = harness.app.state.live().program().folders.preferences();
     std::fs::write(&file, "mode = \n").unwrap();
     let fields = [
         ("mode", "dark"),
@@ -80,7 +81,7 @@ async fn what_could_not_be_saved_stays_chosen() {
         ("refresh", "15m"),
         ("week_starts_on", "sunday"),
     ];
-    let answer = desk.app.post("/settings", &fields).await;
+    let answer = harness.app.post("/settings", &fields).await;
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     let page = answer.text().await.unwrap();
     assert_eq!(page.matches("Not saved.").count(), 1, "{page}");
@@ -104,7 +105,7 @@ async fn what_could_not_be_saved_stays_chosen() {
         ("scheme", "fern"),
         ("favourite", "1"),
     ];
-    let answer = desk
+    let answer = harness
         .app
         .post(&format!("{project}/preferences"), &fields)
         .await;
@@ -124,15 +125,15 @@ async fn what_could_not_be_saved_stays_chosen() {
 
 #[tokio::test]
 async fn a_value_that_this_version_does_not_know_is_named_and_survives_a_change() {
-    let desk = Desk::new().await;
-    let file = desk.app.state.live().program().folders.preferences();
+    let harness = Harness::new().await;
+    let file = harness.app.state.live().program().folders.preferences();
     std::fs::write(&file, "mode = \"dark\"\nscheme = \"lava\"\n").unwrap();
-    let page = desk.app.text("/settings").await;
+    let page = harness.app.text("/settings").await;
     assert!(
         page.contains("line 2") && page.contains("data-mode=\"dark\""),
         "{page}"
     );
-    desk.app.post("/settings", &[("mode", "light")]).await;
+    harness.app.post("/settings", &[("mode", "light")]).await;
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(
         text.contains("mode = \"light\"") && text.contains("lava"),
@@ -142,11 +143,11 @@ async fn a_value_that_this_version_does_not_know_is_named_and_survives_a_change(
 
 #[tokio::test]
 async fn what_is_exported_can_be_imported() {
-    let desk = Desk::new().await;
-    let file = desk.app.state.live().program().folders.preferences();
+    let harness = Harness::new().await;
+    let file = harness.app.state.live().program().folders.preferences();
     let text = "# mine\nmode = \"dark\"\n";
     std::fs::write(&file, text).unwrap();
-    let exported = desk.app.get("/settings/export").await;
+    let exported = harness.app.get("/settings/export").await;
     assert!(
         exported.headers()["content-disposition"]
             .to_str()
@@ -155,82 +156,87 @@ async fn what_is_exported_can_be_imported() {
     );
     let exported = exported.text().await.unwrap();
     assert_eq!(exported, text);
-    let page = import(&desk.app, "scheme = \"plum\"\n").await;
+    let page = import(&harness.app, "scheme = \"plum\"\n").await;
     assert!(page.contains("Imported."), "{page}");
-    assert_eq!(desk.app.state.live().preferences().0.scheme, Scheme::Plum);
-    import(&desk.app, &exported).await;
-    assert_eq!(desk.app.state.live().preferences().0.mode, Mode::Dark);
+    assert_eq!(
+        harness.app.state.live().preferences().0.scheme,
+        Scheme::Plum
+    );
+    import(&harness.app, &exported).await;
+    assert_eq!(harness.app.state.live().preferences().0.mode, Mode::Dark);
 }
 
 #[tokio::test]
 async fn an_import_that_is_not_understood_is_refused_with_its_line() {
-    let desk = Desk::new().await;
-    let page = import(&desk.app, "mode = \"dark\"\n\nnonsense = <b>\n").await;
+    let harness = Harness::new().await;
+    let page = import(&harness.app, "mode = \"dark\"\n\nnonsense = <b>\n").await;
     assert!(
         page.contains("Not saved. The imported file, line 3"),
         "{page}"
     );
     assert!(!page.contains("<b>\n"), "{page}");
-    assert_eq!(desk.app.state.live().preferences().0.mode, Mode::Auto);
+    assert_eq!(harness.app.state.live().preferences().0.mode, Mode::Auto);
 }
 
 #[tokio::test]
 async fn projects_are_ordered_beside_each_other_and_by_place() {
-    let desk = signed_in(&Consent::default()).await;
-    let keys = |desk: &Desk| desk.app.state.live().preferences().0.order;
-    let projects = &desk.demo.us().world().projects;
+    let harness = signed_in(&Consent::default()).await;
+    let keys = |harness: &Harness| harness.app.state.live().preferences().0.order;
+    let projects = &harness.demo.us().world().projects;
     let key = |nth: usize| format!("us/{}", projects[nth].id);
     let [a, b, c] = [key(0), key(1), key(2)];
     let order = async |fields: &[(&str, &str)]| {
-        let answer = desk.app.post("/settings/order", fields).await;
+        let answer = harness.app.post("/settings/order", fields).await;
         location(&answer)
     };
     order(&[("key", &*c), ("before", &*a)]).await;
-    assert_eq!(keys(&desk)[..3], [c.clone(), a.clone(), b.clone()]);
-    assert_eq!(keys(&desk).len(), projects.len());
+    assert_eq!(keys(&harness)[..3], [c.clone(), a.clone(), b.clone()]);
+    assert_eq!(keys(&harness).len(), projects.len());
     order(&[("key", &*c), ("after", &*a)]).await;
-    assert_eq!(keys(&desk)[..3], [a.clone(), c.clone(), b.clone()]);
+    assert_eq!(keys(&harness)[..3], [a.clone(), c.clone(), b.clone()]);
     let shown = order(&[("key", &*b), ("place", "1")]).await;
-    assert_eq!(keys(&desk)[..3], [b.clone(), a, c]);
+    assert_eq!(keys(&harness)[..3], [b.clone(), a, c]);
     // The answer leads to where the project stands now, with the focus on what moved it.
-    let page = desk.app.text(&shown).await;
+    let page = harness.app.text(&shown).await;
     assert!(page.contains(&format!("data-key=\"{b}\"")), "{page}");
-    let before = keys(&desk);
+    let before = keys(&harness);
     let shown = order(&[("key", &*b), ("place", "first")]).await;
     assert!(
-        desk.app
+        harness
+            .app
             .text(&shown)
             .await
             .contains("a whole number, 1 for the first")
     );
-    assert_eq!(keys(&desk), before);
+    assert_eq!(keys(&harness), before);
 }
 
 #[tokio::test]
 async fn many_projects_are_searched_and_paged_and_a_move_counts_in_the_whole_list() {
-    let desk = Desk::with(Size::Large {
+    let harness = Harness::with(Size::Large {
         organizations: 2,
         projects_each: 35,
     })
     .await;
-    desk.sign_in("us", &Consent::default()).await;
-    let projects = &desk.demo.us().world().projects;
+    harness.sign_in("us", &Consent::default()).await;
+    let projects = &harness.demo.us().world().projects;
     let last = projects.last().unwrap();
-    desk.app
+    harness
+        .app
         .home_until(|page| page.contains("70 projects"))
         .await;
     let shown = |page: &str| page.matches("<li data-key").count();
-    let first_page = desk.app.text("/settings").await;
+    let first_page = harness.app.text("/settings").await;
     assert_eq!(shown(&first_page), 50);
     assert!(
         first_page.contains("Page 1 of 2") && !first_page.contains(&last.name),
         "{first_page}"
     );
-    assert_eq!(shown(&desk.app.text("/settings?page=1").await), 20);
-    let found = desk.app.text("/settings?filter=site+106").await;
+    assert_eq!(shown(&harness.app.text("/settings?page=1").await), 20);
+    let found = harness.app.text("/settings?filter=site+106").await;
     assert_eq!(shown(&found), 10);
     assert!(found.contains("10 of 70 projects"), "{found}");
-    let none = desk.app.text("/settings?filter=zebra").await;
+    let none = harness.app.text("/settings?filter=zebra").await;
     assert!(none.contains("No project matches"), "{none}");
 
     let (moved, passed) = (format!("us/{}", last.id), format!("us/{}", projects[60].id));
@@ -239,11 +245,11 @@ async fn many_projects_are_searched_and_paged_and_a_move_counts_in_the_whole_lis
         ("before", &*passed),
         ("filter", "site 10"),
     ];
-    let answer = desk.app.post("/settings/order", &fields).await;
-    let order = desk.app.state.live().preferences().0.order;
+    let answer = harness.app.post("/settings/order", &fields).await;
+    let order = harness.app.state.live().preferences().0.order;
     let place = order.iter().position(|key| *key == moved).unwrap();
     assert_eq!(order[place + 1], passed);
-    let page = desk.app.text(&location(&answer)).await;
+    let page = harness.app.text(&location(&answer)).await;
     assert!(page.contains(&format!("data-key=\"{moved}\"")), "{page}");
     assert!(page.contains("value=\"site 10\""), "the search stays");
 }

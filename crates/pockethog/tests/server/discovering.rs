@@ -7,18 +7,18 @@ use pockethog_core::discovery::{Discovery, discover};
 use secrecy::SecretString;
 use sign_in_with_posthog::{Connection, Reach, Region};
 
-use crate::harness::Desk;
+use crate::harness::Harness;
 
-async fn add(desk: &Desk, options: ApiKeyOptions) -> Connection {
-    let key = desk.demo.us().create_api_key(options);
-    let program = desk.app.state.live().program();
+async fn add(harness: &Harness, options: ApiKeyOptions) -> Connection {
+    let key = harness.demo.us().create_api_key(options);
+    let program = harness.app.state.live().program();
     let host = program.clouds.host(Region::Us);
     let key = SecretString::from(key);
     program.sign_in.add_api_key(host, &key).await.unwrap()
 }
 
-async fn found(desk: &Desk, connection: &Connection) -> Discovery {
-    let program = desk.app.state.live().program();
+async fn found(harness: &Harness, connection: &Connection) -> Discovery {
+    let program = harness.app.state.live().program();
     discover(&program.client(connection), connection).await
 }
 
@@ -30,8 +30,8 @@ fn ids(found: &Discovery) -> Vec<u64> {
 
 #[tokio::test]
 async fn a_key_that_was_limited_to_projects_later_is_asked_what_it_reaches() {
-    let desk = Desk::new().await;
-    let world = desk.demo.us().world().clone();
+    let harness = Harness::new().await;
+    let world = harness.demo.us().world().clone();
     let wanted: Vec<u64> = world
         .projects
         .iter()
@@ -39,7 +39,7 @@ async fn a_key_that_was_limited_to_projects_later_is_asked_what_it_reaches() {
         .map(|known| known.id)
         .collect();
     let mut connection = add(
-        &desk,
+        &harness,
         ApiKeyOptions {
             scoped_teams: wanted.clone(),
             ..ApiKeyOptions::default()
@@ -48,15 +48,15 @@ async fn a_key_that_was_limited_to_projects_later_is_asked_what_it_reaches() {
     .await;
     // As it was stored before.
     connection.grant.reach = Reach::All;
-    let found = found(&desk, &connection).await;
+    let found = found(&harness, &connection).await;
     assert_eq!(ids(&found), wanted);
     assert!(found.failures.is_empty(), "{:?}", found.failures);
 }
 
 #[tokio::test]
 async fn the_current_organization_of_the_web_app_does_not_matter() {
-    let desk = Desk::new().await;
-    let us = desk.demo.us();
+    let harness = Harness::new().await;
+    let us = harness.demo.us();
     let [first, second] = &us.world().organizations[..] else {
         panic!("two organizations");
     };
@@ -69,26 +69,26 @@ async fn the_current_organization_of_the_web_app_does_not_matter() {
         .collect();
     us.open_organization(1, &first.id);
     let mut connection = add(
-        &desk,
+        &harness,
         ApiKeyOptions {
             scoped_organizations: vec![second.id.clone()],
             ..ApiKeyOptions::default()
         },
     )
     .await;
-    let by_organization = found(&desk, &connection).await;
+    let by_organization = found(&harness, &connection).await;
     assert_eq!(ids(&by_organization), of_second);
     // Single projects as well, whether their organization was heard of or not.
     connection.grant.reach = Reach::Projects(of_second.clone());
-    let one_by_one = found(&desk, &connection).await;
+    let one_by_one = found(&harness, &connection).await;
     assert_eq!(ids(&one_by_one), of_second);
     assert!(one_by_one.failures.is_empty(), "{:?}", one_by_one.failures);
 }
 
 #[tokio::test]
 async fn an_organization_that_was_left_is_named_and_not_just_empty() {
-    let desk = Desk::with(Size::Standard).await;
-    let us = desk.demo.us();
+    let harness = Harness::with(Size::Standard).await;
+    let us = harness.demo.us();
     let foreign = us
         .world()
         .organizations
@@ -98,7 +98,7 @@ async fn an_organization_that_was_left_is_named_and_not_just_empty() {
         panic!("person 2 belongs to every organization");
     };
     let connection = add(
-        &desk,
+        &harness,
         ApiKeyOptions {
             person: 2,
             scoped_organizations: vec![foreign.id.clone()],
@@ -106,7 +106,7 @@ async fn an_organization_that_was_left_is_named_and_not_just_empty() {
         },
     )
     .await;
-    let found = found(&desk, &connection).await;
+    let found = found(&harness, &connection).await;
     assert!(found.projects.is_empty());
     let [failure] = &found.failures[..] else {
         panic!("{:?}", found.failures);
@@ -116,11 +116,11 @@ async fn an_organization_that_was_left_is_named_and_not_just_empty() {
 
 #[tokio::test]
 async fn an_organization_that_wants_verified_domains_is_named_with_what_to_do() {
-    let desk = Desk::new().await;
-    let us = desk.demo.us();
+    let harness = Harness::new().await;
+    let us = harness.demo.us();
     us.require_verified_domain(&us.world().organizations[1].id);
-    let connection = add(&desk, ApiKeyOptions::default()).await;
-    let found = found(&desk, &connection).await;
+    let connection = add(&harness, ApiKeyOptions::default()).await;
+    let found = found(&harness, &connection).await;
     assert!(!found.projects.is_empty(), "the other one is there");
     let [failure] = &found.failures[..] else {
         panic!("{:?}", found.failures);
@@ -134,11 +134,11 @@ async fn an_organization_that_wants_verified_domains_is_named_with_what_to_do() 
 
 #[tokio::test]
 async fn an_old_servers_refusal_of_a_key_that_asks_about_itself_ends_nothing() {
-    let desk = Desk::new().await;
-    let us = desk.demo.us();
+    let harness = Harness::new().await;
+    let us = harness.demo.us();
     let wanted = us.world().projects[0].id;
     let mut connection = add(
-        &desk,
+        &harness,
         ApiKeyOptions {
             scoped_teams: vec![wanted],
             ..ApiKeyOptions::default()
@@ -147,10 +147,10 @@ async fn an_old_servers_refusal_of_a_key_that_asks_about_itself_ends_nothing() {
     .await;
     connection.grant.reach = Reach::All;
     us.change_behaviour(|behaviour| behaviour.keys_cannot_ask = Some(401));
-    let found = found(&desk, &connection).await;
+    let found = found(&harness, &connection).await;
     assert!(found.projects.is_empty());
     assert!(found.failures[0].reason.contains("single projects"));
     assert!(us.counters().count(Endpoint::CurrentApiKey) > 0);
-    let known = desk.app.state.live().connections().unwrap();
+    let known = harness.app.state.live().connections().unwrap();
     assert!(known.iter().all(Connection::is_active), "{known:?}");
 }

@@ -9,16 +9,16 @@ use reqwest::{Method, StatusCode};
 use sign_in_with_posthog::Peer;
 use tokio::io::AsyncWriteExt;
 
-use crate::harness::{App, Desk};
+use crate::harness::{App, Harness};
 
 #[tokio::test]
 async fn without_the_cookie_a_page_says_how_to_open_pockethog_and_nothing_else() {
-    let desk = Desk::signed_in().await;
-    let project = &desk.demo.us().world().projects[0].name;
-    desk.app.home_until(|page| page.contains(project)).await;
+    let harness = Harness::signed_in().await;
+    let project = &harness.demo.us().world().projects[0].name;
+    harness.app.home_until(|page| page.contains(project)).await;
     for path in ["/", "/settings", "/events/home", "/api-key", "/nowhere"] {
-        let address = desk.app.address(path);
-        let answer = desk.app.browser.get(address).send().await.unwrap();
+        let address = harness.app.address(path);
+        let answer = harness.app.browser.get(address).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
         let text = answer.text().await.unwrap();
         assert!(text.contains("Run pockethog"), "{text}");
@@ -28,17 +28,17 @@ async fn without_the_cookie_a_page_says_how_to_open_pockethog_and_nothing_else()
 
 #[tokio::test]
 async fn a_cookie_of_another_value_opens_nothing() {
-    let desk = Desk::new().await;
-    let (name, _) = desk.app.cookie.split_once('=').unwrap();
+    let harness = Harness::new().await;
+    let (name, _) = harness.app.cookie.split_once('=').unwrap();
     for cookie in [
         format!("{name}="),
         format!("{name}=AAAA"),
-        desk.app.cookie.replacen("pockethog", "pockethog2", 1),
+        harness.app.cookie.replacen("pockethog", "pockethog2", 1),
     ] {
-        let answer = desk
+        let answer = harness
             .app
             .browser
-            .get(desk.app.address("/"))
+            .get(harness.app.address("/"))
             .header("cookie", &cookie)
             .send()
             .await
@@ -49,31 +49,31 @@ async fn a_cookie_of_another_value_opens_nothing() {
 
 #[tokio::test]
 async fn the_opened_address_becomes_a_cookie_and_is_cleaned() {
-    let desk = Desk::new().await;
-    let address = desk.app.another_address().await;
-    let answer = desk.app.browser.get(&address).send().await.unwrap();
+    let harness = Harness::new().await;
+    let address = harness.app.another_address().await;
+    let answer = harness.app.browser.get(&address).send().await.unwrap();
     assert_eq!(crate::harness::location(&answer), "/");
     let cookie = answer.headers()[SET_COOKIE].to_str().unwrap();
     assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"));
     let secret = address.rsplit('/').next().unwrap();
     assert!(!cookie.contains(secret), "the cookie is another secret");
-    let wrong = format!("{}/open/{}", desk.app.origin, "A".repeat(secret.len()));
-    let answer = desk.app.browser.get(wrong).send().await.unwrap();
+    let wrong = format!("{}/open/{}", harness.app.origin, "A".repeat(secret.len()));
+    let answer = harness.app.browser.get(wrong).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     assert!(!answer.headers().contains_key(SET_COOKIE));
 }
 
 #[tokio::test]
 async fn a_foreign_host_name_is_turned_away_whatever_it_asks() {
-    let desk = Desk::new().await;
-    let port = desk.app.state.port();
+    let harness = Harness::new().await;
+    let port = harness.app.state.port();
     for host in [
         format!("evil.example:{port}"),
         "127.0.0.1".to_owned(),
         format!("127.0.0.1:{}", port ^ 1),
     ] {
         for path in ["/", "/assets/app.js", "/callback?code=a&state=b"] {
-            let answer = desk
+            let answer = harness
                 .app
                 .request(Method::GET, path)
                 .header(HOST, &host)
@@ -87,36 +87,37 @@ async fn a_foreign_host_name_is_turned_away_whatever_it_asks() {
 
 #[tokio::test]
 async fn a_forward_with_another_number_says_which_number_to_forward() {
-    let desk = Desk::new().await;
-    let port = desk.app.state.port();
+    let harness = Harness::new().await;
+    let port = harness.app.state.port();
     for host in [
         format!("127.0.0.1:{}", port ^ 1),
         format!("localhost:{}", port ^ 1),
     ] {
-        let answer = desk.app.request(Method::GET, "/").header(HOST, &host);
+        let answer = harness.app.request(Method::GET, "/").header(HOST, &host);
         let text = answer.send().await.unwrap().text().await.unwrap();
         let advice = format!("ssh -L {port}:127.0.0.1:{port}");
         assert!(text.contains(&advice), "{text}");
-        assert!(!text.contains(&desk.app.mount), "{text}");
+        assert!(!text.contains(&harness.app.mount), "{text}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_without_cookie_make_room_and_the_owners_stream_stays() {
-    let desk = Desk::signed_in().await;
-    let mut stream = desk.app.stream("/events/home").await;
+    let harness = Harness::signed_in().await;
+    let mut stream = harness.app.stream("/events/home").await;
     stream.next().await;
     // More than there may be, which ask and never read.
     let mut idle = Vec::new();
     for _ in 0..300 {
-        let address = ("127.0.0.1", desk.app.state.port());
+        let address = ("127.0.0.1", harness.app.state.port());
         let mut one = tokio::net::TcpStream::connect(address).await.unwrap();
         one.write_all(b"GET /nothing HTTP/1.1\r\n").await.ok();
         idle.push(one);
     }
-    let page = desk.app.get("/settings").await;
+    let page = harness.app.get("/settings").await;
     assert_eq!(page.status(), StatusCode::OK);
-    desk.app
+    harness
+        .app
         .state
         .live()
         .announce(pockethog_core::live::Change::Status);
@@ -125,8 +126,8 @@ async fn connections_without_cookie_make_room_and_the_owners_stream_stays() {
 
 #[tokio::test]
 async fn a_form_of_another_site_changes_nothing() {
-    let desk = Desk::new().await;
-    let own = desk.app.origin.clone();
+    let harness = Harness::new().await;
+    let own = harness.app.origin.clone();
     let attacks = [
         [("sec-fetch-site", "cross-site"), ("origin", own.as_str())],
         [("sec-fetch-site", "same-site"), ("origin", own.as_str())],
@@ -134,15 +135,15 @@ async fn a_form_of_another_site_changes_nothing() {
         [("x-none", ""), ("origin", "null")],
     ];
     for headers in attacks {
-        let mut request = desk.app.request(Method::POST, "/sign-in/us");
+        let mut request = harness.app.request(Method::POST, "/sign-in/us");
         for (name, value) in headers {
             request = request.header(name, value);
         }
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{headers:?}");
     }
-    assert_eq!(desk.demo.us().counters().count(Endpoint::Any), 0);
-    let answer = desk
+    assert_eq!(harness.demo.us().counters().count(Endpoint::Any), 0);
+    let answer = harness
         .app
         .request(Method::POST, "/sign-in/us")
         .header(ORIGIN, &own)
@@ -155,19 +156,19 @@ async fn a_form_of_another_site_changes_nothing() {
 
 #[tokio::test]
 async fn reading_never_begins_a_sign_in() {
-    let desk = Desk::new().await;
+    let harness = Harness::new().await;
     for path in ["/sign-in/us", "/sign-in/eu", "/sign-in/host"] {
-        let answer = desk.app.get(path).await;
+        let answer = harness.app.get(path).await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
     }
-    assert_eq!(desk.demo.us().counters().count(Endpoint::Any), 0);
+    assert_eq!(harness.demo.us().counters().count(Endpoint::Any), 0);
 }
 
 #[tokio::test]
 async fn every_answer_carries_the_strict_headers() {
-    let desk = Desk::new().await;
+    let harness = Harness::new().await;
     for path in ["/", "/nowhere", "/assets/style.css", "/callback?x=1"] {
-        let answer = desk.app.get(path).await;
+        let answer = harness.app.get(path).await;
         let header = |name: &str| {
             let value = answer.headers().get(name);
             value.map_or("", |value| value.to_str().unwrap()).to_owned()
@@ -191,14 +192,14 @@ async fn every_answer_carries_the_strict_headers() {
         assert_eq!(header("referrer-policy"), "same-origin");
         assert!(!header("cache-control").is_empty());
     }
-    let page = desk.app.get("/").await;
+    let page = harness.app.get("/").await;
     assert_eq!(page.headers()["cache-control"], "no-store");
 }
 
 #[tokio::test]
 async fn a_browser_keeps_the_typeface_and_asks_for_nothing_else_of_it() {
-    let desk = Desk::new().await;
-    let style = desk.app.text("/assets/style.css").await;
+    let harness = Harness::new().await;
+    let style = harness.app.text("/assets/style.css").await;
     let files: Vec<&str> = style
         .split("url(")
         .skip(1)
@@ -206,7 +207,7 @@ async fn a_browser_keeps_the_typeface_and_asks_for_nothing_else_of_it() {
         .collect();
     assert_eq!(files.len(), 3, "{files:?}");
     for file in &files {
-        let answer = desk.app.get(&format!("/assets/{file}")).await;
+        let answer = harness.app.get(&format!("/assets/{file}")).await;
         assert_eq!(answer.status(), StatusCode::OK, "{file}");
         assert_eq!(answer.headers()["content-type"], "font/woff2");
         let kept = &answer.headers()["cache-control"];
@@ -214,7 +215,7 @@ async fn a_browser_keeps_the_typeface_and_asks_for_nothing_else_of_it() {
         // It is compressed as it is.
         assert!(!answer.headers().contains_key("content-encoding"));
     }
-    let page = desk.app.text("/").await;
+    let page = harness.app.text("/").await;
     let preload = format!(
         "as=\"font\" type=\"font/woff2\" crossorigin href=\"/assets/{}\"",
         files[0]
@@ -224,14 +225,14 @@ async fn a_browser_keeps_the_typeface_and_asks_for_nothing_else_of_it() {
 
 #[tokio::test]
 async fn what_is_too_long_is_not_read() {
-    let desk = Desk::new().await;
-    let answer = desk
+    let harness = Harness::new().await;
+    let answer = harness
         .app
         .get(&format!("/?filter={}", "a".repeat(20_000)))
         .await;
     assert_eq!(answer.status(), StatusCode::URI_TOO_LONG);
     let long = "a".repeat(300 * 1024);
-    let answer = desk
+    let answer = harness
         .app
         .post("/api-key", &[("address", "us"), ("key", &long)])
         .await;
@@ -240,16 +241,16 @@ async fn what_is_too_long_is_not_read() {
 
 #[tokio::test]
 async fn pages_are_below_a_path_that_no_other_server_of_the_machine_knows() {
-    let desk = Desk::signed_in().await;
-    let address = desk.app.another_address().await;
-    let answer = desk.app.browser.get(address).send().await.unwrap();
+    let harness = Harness::signed_in().await;
+    let address = harness.app.another_address().await;
+    let answer = harness.app.browser.get(address).send().await.unwrap();
     let cookie = answer.headers()[SET_COOKIE].to_str().unwrap().to_owned();
-    assert!(desk.app.mount.len() > 20, "{}", desk.app.mount);
+    assert!(harness.app.mount.len() > 20, "{}", harness.app.mount);
     assert!(
-        cookie.contains(&format!("; Path={};", desk.app.mount)),
+        cookie.contains(&format!("; Path={};", harness.app.mount)),
         "other ports of 127.0.0.1 get no cookie with another path: {cookie}"
     );
-    let home = desk
+    let home = harness
         .app
         .home_until(|page| page.contains("id=\"cards\""))
         .await;
@@ -263,33 +264,33 @@ async fn pages_are_below_a_path_that_no_other_server_of_the_machine_knows() {
         "/sign-in",
         &project,
     ] {
-        let page = desk.app.get(path).await.text().await.unwrap();
+        let page = harness.app.get(path).await.text().await.unwrap();
         // What a form sends back to us is no address that a browser follows.
         let page = page.replace(" value=\"/", "");
         for link in page.split("=\"").skip(1) {
             let elsewhere = !link.starts_with('/') || link.starts_with("/assets/");
             assert!(
-                elsewhere || link.starts_with(&desk.app.mount),
+                elsewhere || link.starts_with(&harness.app.mount),
                 "{path}: {link:.80}"
             );
         }
     }
-    let mut stream = desk.app.get("/events/home").await;
+    let mut stream = harness.app.get("/events/home").await;
     let first = stream.chunk().await.unwrap().unwrap();
     assert!(!String::from_utf8_lossy(&first).contains("href=\\\"/project"));
     // At the root there is no page, cookie or not.
     let root = |site: &'static str| {
-        let asked = desk
+        let asked = harness
             .app
             .browser
-            .get(format!("{}/settings", desk.app.origin));
-        let asked = asked.header("cookie", &desk.app.cookie);
+            .get(format!("{}/settings", harness.app.origin));
+        let asked = asked.header("cookie", &harness.app.cookie);
         asked.header("sec-fetch-site", site).send()
     };
     for site in ["cross-site", "same-site"] {
         let answer = root(site).await.unwrap();
         assert_eq!(answer.status(), StatusCode::FORBIDDEN);
-        assert!(!answer.text().await.unwrap().contains(&desk.app.mount));
+        assert!(!answer.text().await.unwrap().contains(&harness.app.mount));
     }
     // A person who types the address is led on, if the system says that it is the owner.
     let answer = root("none").await.unwrap();
@@ -303,21 +304,21 @@ async fn pages_are_below_a_path_that_no_other_server_of_the_machine_knows() {
 
 #[tokio::test]
 async fn addresses_stay_the_same_from_run_to_run() {
-    let mut desk = Desk::new().await;
-    let before = desk.app.mount.clone();
-    let (us, eu) = (desk.demo.us().address(), desk.demo.eu().address());
+    let mut harness = Harness::new().await;
+    let before = harness.app.mount.clone();
+    let (us, eu) = (harness.demo.us().address(), harness.demo.eu().address());
     let elsewhere = tempfile::tempdir().unwrap();
     let other = App::start(elsewhere.path(), us, eu).await;
     assert_ne!(other.mount, before, "every home has its own");
-    std::mem::replace(&mut desk.app, other).end().await;
-    let again = App::start(desk.home.path(), us, eu).await;
+    std::mem::replace(&mut harness.app, other).end().await;
+    let again = App::start(harness.home.path(), us, eu).await;
     assert_eq!(again.mount, before);
 }
 
 #[tokio::test]
 async fn a_stranger_sees_no_account_and_takes_no_notice_away() {
-    let desk = Desk::signed_in().await;
-    let saved = desk.app.post("/settings", &[("mode", "dark")]).await;
+    let harness = Harness::signed_in().await;
+    let saved = harness.app.post("/settings", &[("mode", "dark")]).await;
     assert_eq!(saved.status(), StatusCode::SEE_OTHER);
     for path in [
         "/",
@@ -334,8 +335,8 @@ async fn a_stranger_sees_no_account_and_takes_no_notice_away() {
         "/settings",
         "/nowhere",
     ] {
-        for start in [desk.app.origin.clone(), desk.app.address("")] {
-            let stranger = desk.app.browser.get(format!("{start}{path}"));
+        for start in [harness.app.origin.clone(), harness.app.address("")] {
+            let stranger = harness.app.browser.get(format!("{start}{path}"));
             let stranger = stranger.header("sec-fetch-site", "none");
             let text = stranger.send().await.unwrap().text().await.unwrap();
             assert!(!text.contains("Lovelace"), "{path}: {text}");
@@ -346,32 +347,32 @@ async fn a_stranger_sees_no_account_and_takes_no_notice_away() {
             assert!(!text.contains("/~"), "{path}: {text}");
         }
     }
-    let settings = desk.app.text("/settings").await;
+    let settings = harness.app.text("/settings").await;
     assert!(settings.contains("Saved") && settings.contains("Lovelace"));
 }
 
 #[tokio::test]
 async fn what_only_looks_at_an_opened_address_does_not_use_it_up() {
-    let desk = Desk::new().await;
-    let address = desk.app.another_address().await;
-    let head = desk.app.browser.head(&address).send().await.unwrap();
+    let harness = Harness::new().await;
+    let address = harness.app.another_address().await;
+    let head = harness.app.browser.head(&address).send().await.unwrap();
     assert_eq!(head.status(), StatusCode::FORBIDDEN);
-    let ahead = desk.app.browser.get(&address);
+    let ahead = harness.app.browser.get(&address);
     let ahead = ahead.header("sec-purpose", "prefetch").send().await;
     assert_eq!(ahead.unwrap().status(), StatusCode::FORBIDDEN);
-    let opened = desk.app.browser.get(&address).send().await.unwrap();
+    let opened = harness.app.browser.get(&address).send().await.unwrap();
     assert_eq!(opened.status(), StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
 async fn a_cookie_outlives_the_app_where_the_system_says_whose_the_browser_is() {
-    let mut desk = Desk::signed_in().await;
-    let (us, eu) = (desk.demo.us().address(), desk.demo.eu().address());
-    let (cookie, before) = (desk.app.cookie.clone(), desk.app.address("/settings"));
+    let mut harness = Harness::signed_in().await;
+    let (us, eu) = (harness.demo.us().address(), harness.demo.eu().address());
+    let (cookie, before) = (harness.app.cookie.clone(), harness.app.address("/settings"));
     let elsewhere = tempfile::tempdir().unwrap();
     let other = App::start(elsewhere.path(), us, eu).await;
-    std::mem::replace(&mut desk.app, other).end().await;
-    let again = App::start(desk.home.path(), us, eu).await;
+    std::mem::replace(&mut harness.app, other).end().await;
+    let again = App::start(harness.home.path(), us, eu).await;
     assert_eq!(again.address("/settings") == before, Peer::is_known_here());
     let bookmark = again.browser.get(again.address("/settings"));
     let answer = bookmark.header("cookie", &cookie).send().await.unwrap();
@@ -380,14 +381,14 @@ async fn a_cookie_outlives_the_app_where_the_system_says_whose_the_browser_is() 
 
 #[tokio::test]
 async fn what_a_script_shows_comes_with_a_proof_for_its_page() {
-    let desk = Desk::signed_in().await;
-    let page = desk.app.get("/settings").await.text().await.unwrap();
+    let harness = Harness::signed_in().await;
+    let page = harness.app.get("/settings").await.text().await.unwrap();
     let attribute = |page: &str, name: &str| {
         let value = page.split(&format!("data-{name}=\"")).nth(1).unwrap();
         value.split('"').next().unwrap().to_owned()
     };
     let (name, key) = (attribute(&page, "page"), attribute(&page, "key"));
-    let other = desk.app.get("/settings").await.text().await.unwrap();
+    let other = harness.app.get("/settings").await.text().await.unwrap();
     assert_ne!(attribute(&other, "key"), key, "every page has its own");
     // As the script reckons.
     let proof = |parts: &[&str]| {
@@ -399,7 +400,7 @@ async fn what_a_script_shows_comes_with_a_proof_for_its_page() {
         }
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, &message))
     };
-    let asked = desk.app.request(Method::GET, "/settings?filter=a");
+    let asked = harness.app.request(Method::GET, "/settings?filter=a");
     let asked = asked.header("x-pockethog-page", &name);
     let answer = asked.header("x-pockethog-nonce", "once").send().await;
     let answer = answer.unwrap();
@@ -409,7 +410,7 @@ async fn what_a_script_shows_comes_with_a_proof_for_its_page() {
         .to_owned();
     let text = answer.text().await.unwrap();
     assert_eq!(given, proof(&["answer", "once", &text]));
-    let mut stream = desk
+    let mut stream = harness
         .app
         .get(&format!("/events/home?page={name}&nonce=once"))
         .await;
@@ -473,26 +474,26 @@ mod another_user {
             eprintln!("only the superuser can act as another user: not tried");
             return;
         }
-        let desk = Desk::signed_in().await;
-        let port = desk.app.state.port();
-        let fresh = desk.app.another_address().await;
-        let code = fresh.strip_prefix(&desk.app.origin).unwrap().to_owned();
+        let harness = Harness::signed_in().await;
+        let port = harness.app.state.port();
+        let fresh = harness.app.another_address().await;
+        let code = fresh.strip_prefix(&harness.app.origin).unwrap().to_owned();
         for path in [
             code,
-            format!("{}/", desk.app.mount),
+            format!("{}/", harness.app.mount),
             "/".to_owned(),
             "/running?nonce=a".to_owned(),
             "/callback?x=1".to_owned(),
         ] {
-            let cookie = desk.app.cookie.clone();
+            let cookie = harness.app.cookie.clone();
             let asked = tokio::task::spawn_blocking(move || ask_as_stranger(port, &path, &cookie));
             let answer = asked.await.unwrap();
             let refused = answer.starts_with("HTTP/1.1 403") || answer.is_empty();
             assert!(refused && answer.len() < 300, "{answer}");
-            assert!(!answer.contains("Lovelace") && !answer.contains(&desk.app.mount));
+            assert!(!answer.contains("Lovelace") && !answer.contains(&harness.app.mount));
         }
         // And the code is as good as before for its owner.
-        let opened = desk.app.browser.get(&fresh).send().await.unwrap();
+        let opened = harness.app.browser.get(&fresh).send().await.unwrap();
         assert_eq!(opened.status(), StatusCode::SEE_OTHER);
     }
 }

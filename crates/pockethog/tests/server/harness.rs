@@ -27,13 +27,13 @@ const FEW_EVENTS: Size = Size::Large {
 };
 
 /// An app and its surroundings.
-pub struct Desk {
+pub struct Harness {
     pub demo: Demo,
     pub home: TempDir,
     pub app: App,
 }
 
-impl Desk {
+impl Harness {
     pub async fn new() -> Self {
         Self::with(FEW_EVENTS).await
     }
@@ -52,10 +52,10 @@ impl Desk {
 
     /// Signs in at US Cloud and is on the home page.
     pub async fn signed_in() -> Self {
-        let desk = Self::new().await;
-        let end = desk.sign_in("us", &Consent::default()).await;
+        let harness = Self::new().await;
+        let end = harness.sign_in("us", &Consent::default()).await;
         assert_eq!(location(&end), "/");
-        desk
+        harness
     }
 
     pub fn region(&self, region: &str) -> &Instance {

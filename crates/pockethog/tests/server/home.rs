@@ -10,16 +10,16 @@ use jiff::{SignedDuration, Timestamp};
 use pockethog_core::folders::Folders;
 use pockethog_core::snapshot::Snapshots;
 
-use crate::harness::{App, Desk};
+use crate::harness::{App, Harness};
 
 const LIVE: &str = "data-state=\"live\"";
 
 #[tokio::test]
 async fn numbers_stream_in_as_they_arrive() {
-    let desk = Desk::signed_in().await;
+    let harness = Harness::signed_in().await;
     // Far longer than changes are gathered, so that the list of projects is told before the numbers.
-    desk.demo.us().set_latency(Duration::from_millis(500));
-    let mut stream = desk.app.stream("/events/home").await;
+    harness.demo.us().set_latency(Duration::from_millis(500));
+    let mut stream = harness.app.stream("/events/home").await;
     let mut told = Vec::new();
     while !told.last().is_some_and(|(name, data): &(String, String)| {
         name == "status" && data.contains("\"live\"")
@@ -31,23 +31,23 @@ async fn numbers_stream_in_as_they_arrive() {
             .position(|(name, data)| name == "part" && data.contains(text))
             .unwrap()
     };
-    let list = part(&desk.demo.us().world().projects[0].name);
+    let list = part(&harness.demo.us().world().projects[0].name);
     assert!(list < part("visitors today"), "{told:?}");
     assert!(told.iter().any(|(name, _)| name == "progress"), "{told:?}");
 }
 
 #[tokio::test]
 async fn an_organization_that_is_refused_is_named_and_the_rest_is_there() {
-    let desk = Desk::new().await;
-    let world = desk.demo.us().world();
+    let harness = Harness::new().await;
+    let world = harness.demo.us().world();
     let refused = world.organizations[1].clone();
-    desk.demo.us().forbid_organization(&refused.id);
-    desk.sign_in("us", &Consent::default()).await;
+    harness.demo.us().forbid_organization(&refused.id);
+    harness.sign_in("us", &Consent::default()).await;
     let (there, gone): (Vec<_>, Vec<_>) = world
         .projects
         .iter()
         .partition(|project| project.organization != refused.id);
-    let page = desk
+    let page = harness
         .app
         .home_until(|page| page.contains(&there[0].name) && page.contains(LIVE))
         .await;
@@ -60,29 +60,29 @@ async fn an_organization_that_is_refused_is_named_and_the_rest_is_there() {
 
 #[tokio::test]
 async fn a_sign_in_that_reaches_no_project_is_told_so_and_not_left_waiting() {
-    let desk = Desk::with(Size::Large {
+    let harness = Harness::with(Size::Large {
         organizations: 1,
         projects_each: 0,
     })
     .await;
-    desk.sign_in("us", &Consent::default()).await;
-    let page = desk
+    harness.sign_in("us", &Consent::default()).await;
+    let page = harness
         .app
         .home_until(|page| page.contains("No projects granted"))
         .await;
     assert!(page.contains("href=\"/connections\""), "{page}");
     assert!(!page.contains("class=\"bone\""), "nothing is on its way");
-    let connections = desk.app.text("/connections").await;
+    let connections = harness.app.text("/connections").await;
     assert!(connections.contains("0 projects"), "{connections}");
 }
 
 #[tokio::test]
 async fn a_project_that_fails_is_named_on_its_card_and_the_rest_is_there() {
-    let desk = Desk::new().await;
-    let project = desk.demo.us().world().projects[0].clone();
-    desk.demo.us().fail_project(project.id, 500);
-    desk.sign_in("us", &Consent::default()).await;
-    let page = desk
+    let harness = Harness::new().await;
+    let project = harness.demo.us().world().projects[0].clone();
+    harness.demo.us().fail_project(project.id, 500);
+    harness.sign_in("us", &Consent::default()).await;
+    let page = harness
         .app
         .home_until(|page| page.contains("PostHog failed (500)") && page.contains("visitors today"))
         .await;
@@ -91,9 +91,9 @@ async fn a_project_that_fails_is_named_on_its_card_and_the_rest_is_there() {
 
 #[tokio::test]
 async fn offline_the_page_opens_with_the_last_numbers_and_their_age() {
-    let desk = Desk::signed_in().await;
-    desk.app.home_until(|page| page.contains(LIVE)).await;
-    let Desk { demo, home, app } = desk;
+    let harness = Harness::signed_in().await;
+    harness.app.home_until(|page| page.contains(LIVE)).await;
+    let Harness { demo, home, app } = harness;
     let (us, eu) = (
         demo.us().address().to_owned(),
         demo.eu().address().to_owned(),
@@ -135,9 +135,9 @@ fn move_snapshots(home: &Path, by: SignedDuration) {
 
 #[tokio::test]
 async fn what_was_read_under_a_clock_that_was_ahead_is_asked_once_and_replaced() {
-    let desk = Desk::signed_in().await;
-    desk.app.home_until(|page| page.contains(LIVE)).await;
-    let Desk { demo, home, app } = desk;
+    let harness = Harness::signed_in().await;
+    harness.app.home_until(|page| page.contains(LIVE)).await;
+    let Harness { demo, home, app } = harness;
     app.end().await;
     move_snapshots(home.path(), SignedDuration::from_hours(1));
     demo.us().reset_counters();
@@ -166,18 +166,18 @@ async fn what_was_read_under_a_clock_that_was_ahead_is_asked_once_and_replaced()
 
 #[tokio::test]
 async fn a_connection_that_heals_is_told() {
-    let desk = Desk::signed_in().await;
-    desk.demo.us().fail_next(Failure {
+    let harness = Harness::signed_in().await;
+    harness.demo.us().fail_next(Failure {
         endpoint: Endpoint::Query,
         times: 200,
         what: Fault::Drop,
         when: When::Before,
     });
-    let mut stream = desk.app.stream("/events/home").await;
+    let mut stream = harness.app.stream("/events/home").await;
     stream
         .until(|name, data| name == "status" && data.contains("\"offline\""))
         .await;
-    desk.demo.us().heal();
+    harness.demo.us().heal();
     stream
         .until(|name, data| name == "status" && data.contains("\"live\""))
         .await;
@@ -185,13 +185,13 @@ async fn a_connection_that_heals_is_told() {
 
 #[tokio::test]
 async fn sorting_filtering_and_paging_are_links_that_work_without_scripts() {
-    let desk = Desk::signed_in().await;
-    desk.app.home_until(|page| page.contains(LIVE)).await;
-    let project = &desk.demo.us().world().projects[0];
-    let page = desk.app.text(&format!("/?filter={}", project.id)).await;
+    let harness = Harness::signed_in().await;
+    harness.app.home_until(|page| page.contains(LIVE)).await;
+    let project = &harness.demo.us().world().projects[0];
+    let page = harness.app.text(&format!("/?filter={}", project.id)).await;
     assert!(page.contains(&project.name), "{page}");
     assert_eq!(page.matches("<li class=\"card project\"").count(), 1);
-    let by_name = desk.app.text("/?sort=name").await;
+    let by_name = harness.app.text("/?sort=name").await;
     assert!(by_name.contains("http-equiv=\"refresh\""), "{by_name}");
     let mut names: Vec<&str> = by_name
         .split("<h3>")

@@ -10,20 +10,20 @@ use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{Desk, browser, open};
+use crate::harness::{Harness, browser, open};
 
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 #[tokio::test]
 async fn a_second_one_opens_the_one_that_runs_by_an_address_of_its_own() {
-    let desk = Desk::new().await;
+    let harness = Harness::new().await;
     let [one, other] = [
-        desk.app.another_address().await,
-        desk.app.another_address().await,
+        harness.app.another_address().await,
+        harness.app.another_address().await,
     ];
     assert_ne!(one, other);
     for address in [one, other] {
-        assert_ne!(address, desk.app.open_address);
+        assert_ne!(address, harness.app.open_address);
         let opened = browser().get(&address).send().await.unwrap();
         assert_eq!(opened.status(), StatusCode::SEE_OTHER);
         assert!(opened.headers().contains_key(SET_COOKIE));
@@ -85,8 +85,8 @@ async fn whoever_listens_where_an_app_was_killed_is_not_opened_and_learns_nothin
 
 #[tokio::test]
 async fn a_request_for_a_code_without_the_key_is_refused() {
-    let desk = Desk::new().await;
-    let address = format!("{}/running", desk.app.origin);
+    let harness = Harness::new().await;
+    let address = format!("{}/running", harness.app.origin);
     let asked = browser().get(format!("{address}?nonce=AAAA")).send();
     let proof: serde_json::Value = asked.await.unwrap().json().await.unwrap();
     assert!(proof["proof"].is_string());
@@ -104,8 +104,8 @@ async fn a_request_for_a_code_without_the_key_is_refused() {
 
 #[tokio::test]
 async fn a_code_that_is_asked_for_without_end_is_bounded() {
-    let desk = Desk::new().await;
-    let second = open(desk.home.path(), NOWHERE, NOWHERE);
+    let harness = Harness::new().await;
+    let second = open(harness.home.path(), NOWHERE, NOWHERE);
     let Launch::Running(app) = launch(Arc::new(second), 0).await.unwrap() else {
         panic!("two of them run");
     };
@@ -135,8 +135,8 @@ async fn the_port_is_the_same_at_every_start_while_it_is_free() {
 
 #[tokio::test]
 async fn the_note_is_private_and_goes_with_the_app() {
-    let desk = Desk::new().await;
-    let note = desk.app.state.live().program().folders.running();
+    let harness = Harness::new().await;
+    let note = harness.app.state.live().program().folders.running();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -144,8 +144,8 @@ async fn the_note_is_private_and_goes_with_the_app() {
         assert_eq!(mode & 0o777, 0o600);
     }
     // An open stream does not keep it from ending.
-    let _stream = desk.app.stream("/events/home").await;
-    desk.app.end().await;
+    let _stream = harness.app.stream("/events/home").await;
+    harness.app.end().await;
     assert!(!note.exists());
 }
 

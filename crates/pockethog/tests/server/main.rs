@@ -1,8 +1,8 @@
 //! The app's page server over HTTP, against the embedded PostHog.
 
-mod harness;
 mod discovering;
 mod guards;
+mod harness;
 mod home;
 mod launching;
 mod limits;

@@ -5,7 +5,7 @@
 use demo_posthog::{ApiKeyOptions, Consent, Endpoint, Reach};
 use reqwest::StatusCode;
 
-use crate::harness::{Desk, location};
+use crate::harness::{Harness, location};
 
 /// The names of projects on the home page.
 fn shows(page: &str, name: &str) -> bool {
@@ -17,21 +17,24 @@ fn shows(page: &str, name: &str) -> bool {
 }
 
 /// Waits until exactly these projects are on the home page.
-async fn shows_exactly(desk: &Desk, wanted: &dyn Fn(u64, &str) -> bool) {
-    let projects = &desk.demo.us().world().projects;
+async fn shows_exactly(harness: &Harness, wanted: &dyn Fn(u64, &str) -> bool) {
+    let projects = &harness.demo.us().world().projects;
     let as_wanted = |page: &str| {
         projects
             .iter()
             .all(|project| shows(page, &project.name) == wanted(project.id, &project.organization))
     };
-    desk.app.home_until(as_wanted).await;
+    harness.app.home_until(as_wanted).await;
 }
 
 #[tokio::test]
 async fn each_button_names_the_address_that_will_be_asked() {
-    let desk = Desk::new().await;
-    let page = desk.app.text("/").await;
-    for (name, posthog) in [("US Cloud", desk.demo.us()), ("EU Cloud", desk.demo.eu())] {
+    let harness = Harness::new().await;
+    let page = harness.app.text("/").await;
+    for (name, posthog) in [
+        ("US Cloud", harness.demo.us()),
+        ("EU Cloud", harness.demo.eu()),
+    ] {
         let address = posthog.address().trim_start_matches("http://");
         assert!(
             page.contains(&format!(
@@ -40,17 +43,18 @@ async fn each_button_names_the_address_that_will_be_asked() {
             "{page}"
         );
     }
-    let form = desk.app.text("/api-key").await;
-    assert!(form.contains(&format!("value=\"{}\"", desk.demo.us().address())));
+    let form = harness.app.text("/api-key").await;
+    assert!(form.contains(&format!("value=\"{}\"", harness.demo.us().address())));
     assert!(!page.contains("posthog.com") && !form.contains("posthog.com"));
 }
 
 #[tokio::test]
 async fn all_projects_come_with_access_to_all() {
-    let desk = Desk::signed_in().await;
-    shows_exactly(&desk, &|_, _| true).await;
+    let harness = Harness::signed_in().await;
+    shows_exactly(&harness, &|_, _| true).await;
     assert!(
-        desk.app
+        harness
+            .app
             .text("/")
             .await
             .contains("Connected as Ada Lovelace")
@@ -59,74 +63,77 @@ async fn all_projects_come_with_access_to_all() {
 
 #[tokio::test]
 async fn only_the_projects_of_the_chosen_organization_come() {
-    let desk = Desk::new().await;
-    let organization = desk.demo.us().world().organizations[0].id.clone();
+    let harness = Harness::new().await;
+    let organization = harness.demo.us().world().organizations[0].id.clone();
     let consent = Consent {
         reach: Reach::Organizations(vec![organization.clone()]),
         ..Consent::default()
     };
-    assert_eq!(location(&desk.sign_in("us", &consent).await), "/");
-    shows_exactly(&desk, &|_, of| of == organization).await;
+    assert_eq!(location(&harness.sign_in("us", &consent).await), "/");
+    shows_exactly(&harness, &|_, of| of == organization).await;
 }
 
 #[tokio::test]
 async fn only_the_chosen_projects_come() {
-    let desk = Desk::new().await;
-    let projects = &desk.demo.us().world().projects;
+    let harness = Harness::new().await;
+    let projects = &harness.demo.us().world().projects;
     let chosen = vec![projects[0].id, projects[2].id];
     let consent = Consent {
         reach: Reach::Projects(chosen.clone()),
         ..Consent::default()
     };
-    assert_eq!(location(&desk.sign_in("us", &consent).await), "/");
-    shows_exactly(&desk, &|id, _| chosen.contains(&id)).await;
+    assert_eq!(location(&harness.sign_in("us", &consent).await), "/");
+    shows_exactly(&harness, &|id, _| chosen.contains(&id)).await;
 }
 
 #[tokio::test]
 async fn the_redirect_does_not_wait_for_projects() {
-    let desk = Desk::new().await;
-    let end = desk.sign_in("us", &Consent::default()).await;
+    let harness = Harness::new().await;
+    let end = harness.sign_in("us", &Consent::default()).await;
     assert_eq!(end.status(), StatusCode::SEE_OTHER);
-    assert_eq!(desk.demo.us().counters().count(Endpoint::Organizations), 0);
+    assert_eq!(
+        harness.demo.us().counters().count(Endpoint::Organizations),
+        0
+    );
 }
 
 #[tokio::test]
 async fn without_query_read_the_projects_are_listed_and_a_sentence_says_why_no_numbers() {
-    let desk = Desk::new().await;
+    let harness = Harness::new().await;
     let consent = Consent {
         scopes: Some("organization:read project:read event_definition:read annotation:read"),
         ..Consent::default()
     };
-    desk.sign_in("us", &consent).await;
-    shows_exactly(&desk, &|_, _| true).await;
-    let page = desk.app.text("/").await;
+    harness.sign_in("us", &consent).await;
+    shows_exactly(&harness, &|_, _| true).await;
+    let page = harness.app.text("/").await;
     assert!(page.contains("query:read was not granted"), "{page}");
-    assert_eq!(desk.demo.us().counters().count(Endpoint::Query), 0);
+    assert_eq!(harness.demo.us().counters().count(Endpoint::Query), 0);
 }
 
 #[tokio::test]
 async fn a_denied_consent_ends_on_the_sign_in_screen_with_one_sentence() {
-    let desk = Desk::new().await;
+    let harness = Harness::new().await;
     let consent = Consent {
         deny: true,
         ..Consent::default()
     };
-    let end = desk.sign_in("us", &consent).await;
+    let end = harness.sign_in("us", &consent).await;
     assert_eq!(location(&end), "/sign-in");
-    let page = desk.app.text("/sign-in").await;
+    let page = harness.app.text("/sign-in").await;
     assert!(page.contains("Access was denied"), "{page}");
-    let again = desk.app.text("/sign-in").await;
+    let again = harness.app.text("/sign-in").await;
     assert!(!again.contains("Access was denied"), "it is said once");
 }
 
 #[tokio::test]
 async fn r2_a_wrong_state_changes_nothing_and_the_right_one_still_ends_well() {
-    let desk = Desk::new().await;
-    let begun = desk.app.post("/sign-in/us", &[]).await;
-    let back = desk
+    let harness = Harness::new().await;
+    let begun = harness.app.post("/sign-in/us", &[]).await;
+    let back = harness
         .demo
         .us()
-        .consent(&desk.app.leads_to(&begun).await, &Consent::default());
+        .consent(&harness.app.leads_to(&begun).await, &Consent::default());
     for forged in [
         "/callback?code=stolen&state=forged",
         "/callback?code=stolen",
@@ -135,54 +142,58 @@ async fn r2_a_wrong_state_changes_nothing_and_the_right_one_still_ends_well() {
         "/callback?code=a&error=b&state=c",
         "/callback",
     ] {
-        let answer = desk.app.get(forged).await;
+        let answer = harness.app.get(forged).await;
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{forged}");
         let text = answer.text().await.unwrap();
         assert!(!text.contains("stolen") && !text.contains("forged"));
     }
-    assert_eq!(desk.demo.us().counters().count(Endpoint::Token), 0);
-    assert_eq!(location(&desk.app.follow(&back).await), "/");
-    let again = desk.app.follow(&back).await;
+    assert_eq!(harness.demo.us().counters().count(Endpoint::Token), 0);
+    assert_eq!(location(&harness.app.follow(&back).await), "/");
+    let again = harness.app.follow(&back).await;
     assert_eq!(again.status(), StatusCode::BAD_REQUEST, "rule R6");
 }
 
 #[tokio::test]
 async fn both_regions_wait_at_once_and_end_in_any_order() {
-    let desk = Desk::new().await;
-    let us = desk.app.post("/sign-in/us", &[]).await;
-    let us = desk.app.leads_to(&us).await;
-    let eu = desk.app.post("/sign-in/eu", &[]).await;
-    let eu = desk.app.leads_to(&eu).await;
-    let back_eu = desk.demo.eu().consent(&eu, &Consent::default());
-    let back_us = desk.demo.us().consent(&us, &Consent::default());
-    assert_eq!(location(&desk.app.follow(&back_eu).await), "/");
-    assert_eq!(location(&desk.app.follow(&back_us).await), "/");
+    let harness = Harness::new().await;
+    let us = harness.app.post("/sign-in/us", &[]).await;
+    let us = harness.app.leads_to(&us).await;
+    let eu = harness.app.post("/sign-in/eu", &[]).await;
+    let eu = harness.app.leads_to(&eu).await;
+    let back_eu = harness.demo.eu().consent(&eu, &Consent::default());
+    let back_us = harness.demo.us().consent(&us, &Consent::default());
+    assert_eq!(location(&harness.app.follow(&back_eu).await), "/");
+    assert_eq!(location(&harness.app.follow(&back_us).await), "/");
     let of = |world: &demo_posthog::World| world.projects[0].name.clone();
-    let (in_us, in_eu) = (of(desk.demo.us().world()), of(desk.demo.eu().world()));
-    desk.app
+    let (in_us, in_eu) = (of(harness.demo.us().world()), of(harness.demo.eu().world()));
+    harness
+        .app
         .home_until(|page| shows(page, &in_us) && shows(page, &in_eu))
         .await;
 }
 
 #[tokio::test]
 async fn the_e_mail_address_is_shown_where_it_was_asked_for() {
-    let desk = Desk::new().await;
-    let begun = desk.app.post("/sign-in/us", &[("with_email", "1")]).await;
-    let address = desk.app.leads_to(&begun).await;
+    let harness = Harness::new().await;
+    let begun = harness
+        .app
+        .post("/sign-in/us", &[("with_email", "1")])
+        .await;
+    let address = harness.app.leads_to(&begun).await;
     assert!(address.contains("email"), "{address}");
-    let back = desk.demo.us().consent(&address, &Consent::default());
-    desk.app.follow(&back).await;
-    let email = &desk.demo.us().world().people[0].email;
-    let page = desk.app.text("/").await;
+    let back = harness.demo.us().consent(&address, &Consent::default());
+    harness.app.follow(&back).await;
+    let email = &harness.demo.us().world().people[0].email;
+    let page = harness.app.text("/").await;
     assert!(page.contains(&format!("Connected as {email}")), "{page}");
 }
 
 #[tokio::test]
 async fn an_unreachable_posthog_is_told_on_the_sign_in_screen() {
-    let desk = Desk::new().await;
+    let harness = Harness::new().await;
     let closed = format!("http://{}", test_support::unused_address());
     let home = tempfile::tempdir().unwrap();
-    let app = crate::harness::App::start(home.path(), &closed, desk.demo.eu().address()).await;
+    let app = crate::harness::App::start(home.path(), &closed, harness.demo.eu().address()).await;
     let begun = app.post("/sign-in/us", &[]).await;
     assert_eq!(location(&begun), "/sign-in");
     let page = app.text("/sign-in").await;
@@ -194,29 +205,29 @@ async fn an_unreachable_posthog_is_told_on_the_sign_in_screen() {
 
 #[tokio::test]
 async fn an_api_key_with_blanks_around_it_is_taken() {
-    let desk = Desk::new().await;
-    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
+    let harness = Harness::new().await;
+    let key = harness.demo.us().create_api_key(ApiKeyOptions::default());
     let typed = format!("  {key}\n");
-    let address = format!(" {} ", desk.demo.us().address());
-    let end = desk
+    let address = format!(" {} ", harness.demo.us().address());
+    let end = harness
         .app
         .post("/api-key", &[("address", &address), ("key", &typed)])
         .await;
     assert_eq!(location(&end), "/", "no key in the address");
-    shows_exactly(&desk, &|_, _| true).await;
-    let page = desk.app.text("/").await;
+    shows_exactly(&harness, &|_, _| true).await;
+    let page = harness.app.text("/").await;
     assert!(page.contains("You use an API key for US Cloud"), "{page}");
 }
 
 #[tokio::test]
 async fn an_api_key_that_is_not_taken_is_explained_and_never_shown_again() {
-    let desk = Desk::new().await;
-    let us = desk.demo.us().address();
-    let weak = desk.demo.us().create_api_key(ApiKeyOptions {
+    let harness = Harness::new().await;
+    let us = harness.demo.us().address();
+    let weak = harness.demo.us().create_api_key(ApiKeyOptions {
         scopes: "project:read annotation:read".to_owned(),
         ..ApiKeyOptions::default()
     });
-    let of_eu = desk.demo.eu().create_api_key(ApiKeyOptions::default());
+    let of_eu = harness.demo.eu().create_api_key(ApiKeyOptions::default());
     for (address, key, sentence) in [
         (us, "phx_wrong", "does not accept this API key"),
         (us, of_eu.as_str(), "belongs to another region"),
@@ -232,7 +243,7 @@ async fn an_api_key_that_is_not_taken_is_explained_and_never_shown_again() {
             "without what follows",
         ),
     ] {
-        let answer = desk
+        let answer = harness
             .app
             .post("/api-key", &[("address", address), ("key", key)])
             .await;
@@ -242,28 +253,28 @@ async fn an_api_key_that_is_not_taken_is_explained_and_never_shown_again() {
         let key = key.trim();
         assert!(key.is_empty() || !page.contains(key), "the key is shown");
     }
-    assert!(desk.app.state.live().connections().unwrap().is_empty());
+    assert!(harness.app.state.live().connections().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_self_hosted_posthog_that_offers_the_browser_is_signed_in_at_with_it() {
-    let desk = Desk::new().await;
-    desk.demo.eu().play_self_hosted();
+    let harness = Harness::new().await;
+    harness.demo.eu().play_self_hosted();
     let home = tempfile::tempdir().unwrap();
-    let us = desk.demo.us().address();
+    let us = harness.demo.us().address();
     let app = crate::harness::App::start(home.path(), us, "http://127.0.0.1:9").await;
-    let address = desk.demo.eu().address();
+    let address = harness.demo.eu().address();
     let begun = app.post("/sign-in/host", &[("address", address)]).await;
     let authorize = app.leads_to(&begun).await;
-    let back = desk.demo.eu().consent(&authorize, &Consent::default());
+    let back = harness.demo.eu().consent(&authorize, &Consent::default());
     assert_eq!(location(&app.follow(&back).await), "/");
 }
 
 #[tokio::test]
 async fn no_form_leads_anywhere_but_to_the_app_and_the_page_after_it_leads_to_posthog() {
-    let desk = Desk::new().await;
-    let begun = desk.app.post("/sign-in/us", &[]).await;
-    let start = desk.app.get(&location(&begun)).await;
+    let harness = Harness::new().await;
+    let begun = harness.app.post("/sign-in/us", &[]).await;
+    let start = harness.app.get(&location(&begun)).await;
     for answer in [&begun, &start] {
         let policy = answer.headers()["content-security-policy"]
             .to_str()
@@ -273,68 +284,75 @@ async fn no_form_leads_anywhere_but_to_the_app_and_the_page_after_it_leads_to_po
     }
     let page = start.text().await.unwrap();
     assert!(page.contains("Continue to PostHog"), "{page}");
-    let address = desk.app.leads_to(&begun).await;
-    assert!(address.starts_with(desk.demo.us().address()), "{address}");
+    let address = harness.app.leads_to(&begun).await;
+    assert!(
+        address.starts_with(harness.demo.us().address()),
+        "{address}"
+    );
 }
 
 #[tokio::test]
 async fn another_browser_with_the_right_answer_changes_nothing() {
-    let desk = Desk::new().await;
-    let begun = desk.app.post("/sign-in/us", &[]).await;
-    let address = desk.app.leads_to(&begun).await;
-    let theirs = desk.demo.us().consent(&address, &Consent::default());
+    let harness = Harness::new().await;
+    let begun = harness.app.post("/sign-in/us", &[]).await;
+    let address = harness.app.leads_to(&begun).await;
+    let theirs = harness.demo.us().consent(&address, &Consent::default());
     let state = theirs.split_once("state=").unwrap().1;
-    let denied = desk
+    let denied = harness
         .app
         .address(&format!("/callback?error=access_denied&state={state}"));
-    let app_cookie = desk.app.cookie.clone();
+    let app_cookie = harness.app.cookie.clone();
     for cookies in ["", "sign-in-guess=1", &app_cookie] {
         for answer in [&theirs, &denied] {
-            let request = desk.app.browser.get(answer).header("cookie", cookies);
+            let request = harness.app.browser.get(answer).header("cookie", cookies);
             let answer = request.send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{cookies}");
             let page = answer.text().await.unwrap();
             assert!(page.contains("did not begin the sign-in"), "{page}");
         }
     }
-    assert!(desk.app.state.live().connections().unwrap().is_empty());
-    assert_eq!(desk.demo.us().counters().count(Endpoint::Token), 0);
+    assert!(harness.app.state.live().connections().unwrap().is_empty());
+    assert_eq!(harness.demo.us().counters().count(Endpoint::Token), 0);
     // The browser that began still ends it.
-    assert_eq!(location(&desk.app.follow(&theirs).await), "/");
+    assert_eq!(location(&harness.app.follow(&theirs).await), "/");
 }
 
 #[tokio::test]
 async fn the_start_of_a_sign_in_needs_the_cookie_of_the_app_and_serves_while_it_waits() {
-    let desk = Desk::new().await;
-    let begun = desk.app.post("/sign-in/us", &[]).await;
+    let harness = Harness::new().await;
+    let begun = harness.app.post("/sign-in/us", &[]).await;
     let path = location(&begun);
-    let stranger = desk.app.browser.get(desk.app.address(&path));
+    let stranger = harness.app.browser.get(harness.app.address(&path));
     let stranger = stranger.send().await.unwrap();
     assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
-    desk.app.state.say(pockethog_views::pages::layout::Notice {
-        text: "Something to know.".to_owned(),
-        ..Default::default()
-    });
+    harness
+        .app
+        .state
+        .say(pockethog_views::pages::layout::Notice {
+            text: "Something to know.".to_owned(),
+            ..Default::default()
+        });
     // A reload of the page keeps the sign-in.
-    let first = desk.app.leads_to(&begun).await;
+    let first = harness.app.leads_to(&begun).await;
     // Nobody reads a page that leads on at once.
-    assert!(desk.app.text("/").await.contains("Something to know."));
-    assert_eq!(desk.app.leads_to(&begun).await, first);
-    let back = desk.demo.us().consent(&first, &Consent::default());
-    desk.app.follow(&back).await;
-    let over = desk.app.get(&path).await;
+    assert!(harness.app.text("/").await.contains("Something to know."));
+    assert_eq!(harness.app.leads_to(&begun).await, first);
+    let back = harness.demo.us().consent(&first, &Consent::default());
+    harness.app.follow(&back).await;
+    let over = harness.app.get(&path).await;
     assert_eq!(over.status(), StatusCode::GONE);
     assert!(over.text().await.unwrap().contains("already finished"));
 }
 
 #[tokio::test]
 async fn a_page_for_strangers_shows_nothing_of_the_person_and_swallows_no_notice() {
-    let desk = Desk::signed_in().await;
-    let answer = desk.app.browser.get(desk.app.address("/callback?x"));
+    let harness = Harness::signed_in().await;
+    let answer = harness.app.browser.get(harness.app.address("/callback?x"));
     let page = answer.send().await.unwrap().text().await.unwrap();
     assert!(!page.contains("Ada"), "{page}");
     assert!(
-        desk.app
+        harness
+            .app
             .text("/")
             .await
             .contains("Connected to US Cloud as")
@@ -343,33 +361,41 @@ async fn a_page_for_strangers_shows_nothing_of_the_person_and_swallows_no_notice
 
 #[tokio::test]
 async fn not_me_removes_the_account_and_its_tokens() {
-    let desk = Desk::signed_in().await;
-    let id = desk.app.state.live().connections().unwrap()[0].id.clone();
-    let page = desk.app.text("/").await;
+    let harness = Harness::signed_in().await;
+    let id = harness.app.state.live().connections().unwrap()[0]
+        .id
+        .clone();
+    let page = harness.app.text("/").await;
     let undo = format!("action=\"/sign-in/not-me/{id}\"");
     assert!(
         page.contains("Connected to US Cloud as <b><bdi>Ada Lovelace</bdi></b>"),
         "{page}"
     );
     assert!(page.contains(&undo), "{page}");
-    assert!(!desk.app.text("/").await.contains(&undo), "it is said once");
-    let answer = desk.app.post(&format!("/sign-in/not-me/{id}"), &[]).await;
+    assert!(
+        !harness.app.text("/").await.contains(&undo),
+        "it is said once"
+    );
+    let answer = harness
+        .app
+        .post(&format!("/sign-in/not-me/{id}"), &[])
+        .await;
     assert_eq!(location(&answer), "/sign-in");
-    assert!(desk.app.state.live().connections().unwrap().is_empty());
-    assert!(desk.demo.us().counters().count(Endpoint::Revocation) >= 1);
-    let page = desk.app.text("/sign-in").await;
+    assert!(harness.app.state.live().connections().unwrap().is_empty());
+    assert!(harness.demo.us().counters().count(Endpoint::Revocation) >= 1);
+    let page = harness.app.text("/sign-in").await;
     assert!(page.contains("removed from this device"), "{page}");
-    assert!(!desk.app.text("/").await.contains("<bdi>Ada Lovelace"));
+    assert!(!harness.app.text("/").await.contains("<bdi>Ada Lovelace"));
 }
 
 #[tokio::test]
 async fn a_self_hosted_posthog_that_cannot_register_says_so_in_the_form() {
-    let desk = Desk::new().await;
-    desk.demo.eu().play_self_hosted();
+    let harness = Harness::new().await;
+    harness.demo.eu().play_self_hosted();
     let home = tempfile::tempdir().unwrap();
-    let us = desk.demo.us().address();
+    let us = harness.demo.us().address();
     let app = crate::harness::App::start(home.path(), us, "http://127.0.0.1:9").await;
-    desk.demo.eu().fail_next(demo_posthog::Failure {
+    harness.demo.eu().fail_next(demo_posthog::Failure {
         endpoint: Endpoint::Registration,
         times: 1,
         what: demo_posthog::Fault::Status {
@@ -380,7 +406,7 @@ async fn a_self_hosted_posthog_that_cannot_register_says_so_in_the_form() {
         },
         when: demo_posthog::When::Before,
     });
-    let address = desk.demo.eu().address();
+    let address = harness.demo.eu().address();
     let answer = app.post("/sign-in/host", &[("address", address)]).await;
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let page = answer.text().await.unwrap();

@@ -8,36 +8,38 @@ use pockethog_core::live::Change;
 use pockethog_core::live::refresh::keep_discovery;
 use pockethog_core::project::ProjectKey;
 
-use crate::harness::{Desk, location};
+use crate::harness::{Harness, location};
 
 #[tokio::test]
 async fn a_revoked_session_leads_to_the_sign_in_screen_and_back_with_everything_kept() {
-    let desk = Desk::signed_in().await;
-    let name = desk.demo.us().world().projects[0].name.clone();
-    desk.app
+    let harness = Harness::signed_in().await;
+    let name = harness.demo.us().world().projects[0].name.clone();
+    harness
+        .app
         .home_until(|page| page.contains(&name) && page.contains("data-state=\"live\""))
         .await;
-    let key = desk.app.state.live().board().unwrap().projects[0]
+    let key = harness.app.state.live().board().unwrap().projects[0]
         .key
         .clone();
-    desk.app
+    harness
+        .app
         .state
         .live()
         .prefer(|preferences| preferences.project_mut(&key).favourite = true)
         .unwrap();
 
-    let mut stream = desk.app.stream("/events/home").await;
-    desk.demo.us().revoke_all();
+    let mut stream = harness.app.stream("/events/home").await;
+    harness.demo.us().revoke_all();
     let client = {
-        let connection = &desk.app.state.live().connections().unwrap()[0];
-        desk.app.state.live().program().client(connection)
+        let connection = &harness.app.state.live().connections().unwrap()[0];
+        harness.app.state.live().program().client(connection)
     };
     client.projects().await.unwrap_err();
-    desk.app.state.live().refresher().hurry();
+    harness.app.state.live().refresher().hurry();
     stream
         .until(|name, data| name == "status" && data.contains("signed-out"))
         .await;
-    let page = desk.app.text("/").await;
+    let page = harness.app.text("/").await;
     assert!(page.contains("revoked or has expired"), "{page}");
     assert!(page.contains("Sign in with US Cloud"));
     // The last numbers stay in sight, in grey.
@@ -46,89 +48,92 @@ async fn a_revoked_session_leads_to_the_sign_in_screen_and_back_with_everything_
         "{page}"
     );
 
-    let end = desk.sign_in("us", &Consent::default()).await;
+    let end = harness.sign_in("us", &Consent::default()).await;
     assert_eq!(location(&end), "/");
-    let page = desk.app.text("/").await;
+    let page = harness.app.text("/").await;
     assert!(page.contains("visitors today"), "numbers are there at once");
     assert!(page.contains("title=\"Favourite\""), "{page}");
 }
 
 #[tokio::test]
 async fn an_api_key_takes_over_what_a_revoked_sign_in_has_left() {
-    let desk = Desk::signed_in().await;
-    let name = desk.demo.us().world().projects[0].name.clone();
-    desk.app
+    let harness = Harness::signed_in().await;
+    let name = harness.demo.us().world().projects[0].name.clone();
+    harness
+        .app
         .home_until(|page| page.contains(&name) && page.contains("data-state=\"live\""))
         .await;
-    desk.demo.us().revoke_all();
-    let revoked = desk.app.state.live().connections().unwrap().remove(0);
-    let client = desk.app.state.live().program().client(&revoked);
+    harness.demo.us().revoke_all();
+    let revoked = harness.app.state.live().connections().unwrap().remove(0);
+    let client = harness.app.state.live().program().client(&revoked);
     client.projects().await.unwrap_err();
-    let key = desk.demo.us().create_api_key(ApiKeyOptions::default());
-    let fields = [("address", desk.demo.us().address()), ("key", &key)];
-    assert_eq!(location(&desk.app.post("/api-key", &fields).await), "/");
-    let page = desk.app.home_until(|page| page.contains(&name)).await;
+    let key = harness.demo.us().create_api_key(ApiKeyOptions::default());
+    let fields = [("address", harness.demo.us().address()), ("key", &key)];
+    assert_eq!(location(&harness.app.post("/api-key", &fields).await), "/");
+    let page = harness.app.home_until(|page| page.contains(&name)).await;
     assert!(page.contains("visitors today"), "numbers are kept");
 }
 
 #[tokio::test]
 async fn a_project_page_leaves_although_its_access_ended_before_its_stream_began() {
-    let desk = Desk::signed_in().await;
-    let project = desk.demo.us().world().projects[0].clone();
-    desk.app
+    let harness = Harness::signed_in().await;
+    let project = harness.demo.us().world().projects[0].clone();
+    harness
+        .app
         .home_until(|page| page.contains(&project.name))
         .await;
     let path = format!("/project/us/{}", project.id);
-    let page = desk.app.text(&path).await;
-    desk.demo.us().revoke_all();
-    let connection = desk.app.state.live().connections().unwrap().remove(0);
-    let client = desk.app.state.live().program().client(&connection);
+    let page = harness.app.text(&path).await;
+    harness.demo.us().revoke_all();
+    let connection = harness.app.state.live().connections().unwrap().remove(0);
+    let client = harness.app.state.live().program().client(&connection);
     client.projects().await.unwrap_err();
     let stream = format!("{path}/events?range=30d&amp;signed_in=1");
     assert!(
         page.contains(&format!("data-stream=\"{stream}\"")),
         "{page}"
     );
-    let mut stream = desk.app.stream(&stream.replace("&amp;", "&")).await;
+    let mut stream = harness.app.stream(&stream.replace("&amp;", "&")).await;
     stream
         .until(|name, data| name == "status" && data.contains("signed-out"))
         .await;
     // Opened afterwards, the page shows what is left, and why it is no more.
-    let page = desk.app.text(&path).await;
+    let page = harness.app.text(&path).await;
     assert!(page.contains("US Cloud is signed out."), "{page}");
     assert!(!page.contains("signed_in=1"), "{page}");
 }
 
 #[tokio::test]
 async fn signing_out_of_one_of_two_leaves_alone_what_the_other_one_shows() {
-    let desk = Desk::signed_in().await;
-    desk.sign_in("eu", &Consent::default()).await;
+    let harness = Harness::signed_in().await;
+    harness.sign_in("eu", &Consent::default()).await;
     let (us, eu) = (
-        desk.demo.us().world().projects[0].clone(),
-        desk.demo.eu().world().projects[0].clone(),
+        harness.demo.us().world().projects[0].clone(),
+        harness.demo.eu().world().projects[0].clone(),
     );
-    desk.app
+    harness
+        .app
         .home_until(|page| page.contains(&us.name) && page.contains(&eu.name))
         .await;
-    let mut home = desk.app.stream("/events/home").await;
-    let mut of_us = desk
+    let mut home = harness.app.stream("/events/home").await;
+    let mut of_us = harness
         .app
         .stream(&format!("/project/us/{}/events?signed_in=1", us.id))
         .await;
-    let mut of_eu = desk
+    let mut of_eu = harness
         .app
         .stream(&format!("/project/eu/{}/events?signed_in=1", eu.id))
         .await;
     for stream in [&mut home, &mut of_us, &mut of_eu] {
         stream.until(|name, _| name == "status").await;
     }
-    let connections = desk.app.state.live().connections().unwrap();
+    let connections = harness.app.state.live().connections().unwrap();
     let id = &connections
         .iter()
         .find(|connection| connection.host.key() == "us")
         .unwrap()
         .id;
-    let answer = desk
+    let answer = harness
         .app
         .post(&format!("/connections/{id}/sign-out"), &[])
         .await;
@@ -146,14 +151,15 @@ async fn signing_out_of_one_of_two_leaves_alone_what_the_other_one_shows() {
         host: "eu".to_owned(),
         id: eu.id,
     };
-    desk.app
+    harness
+        .app
         .state
         .live()
         .prefer(|preferences| {
             preferences.project_mut(&key).conversions = vec!["chosen_afterwards".to_owned()];
         })
         .unwrap();
-    desk.app.state.live().announce(Change::Projects);
+    harness.app.state.live().announce(Change::Projects);
     of_eu
         .until(|name, data| {
             assert!(!led_away(name, data), "this project is still readable");
@@ -164,33 +170,33 @@ async fn signing_out_of_one_of_two_leaves_alone_what_the_other_one_shows() {
 
 #[tokio::test]
 async fn one_of_two_that_ends_is_told_once_and_the_other_stays() {
-    let desk = Desk::signed_in().await;
-    desk.sign_in("eu", &Consent::default()).await;
-    let name = desk.demo.eu().world().projects[0].name.clone();
+    let harness = Harness::signed_in().await;
+    harness.sign_in("eu", &Consent::default()).await;
+    let name = harness.demo.eu().world().projects[0].name.clone();
     // With all numbers: those that never came would not turn old.
     let is_complete = |page: &str| page.contains(&name) && !page.contains("class=\"bone\"");
-    desk.app.home_until(is_complete).await;
-    desk.demo.us().revoke_all();
-    let us = desk.app.state.live().connections().unwrap().remove(0);
-    let client = desk.app.state.live().program().client(&us);
+    harness.app.home_until(is_complete).await;
+    harness.demo.us().revoke_all();
+    let us = harness.app.state.live().connections().unwrap().remove(0);
+    let client = harness.app.state.live().program().client(&us);
     client.projects().await.unwrap_err();
-    let first = desk.app.text("/").await;
+    let first = harness.app.text("/").await;
     assert!(
         first.contains("US Cloud: Your access was revoked"),
         "{first}"
     );
     assert!(first.contains("Back to my projects"));
-    let second = desk.app.text("/").await;
+    let second = harness.app.text("/").await;
     assert!(second.contains(&name) && second.contains("Your access was revoked"));
     // Its projects are still there, in grey and with their age.
-    let ended = desk.demo.us().world().projects[0].clone();
+    let ended = harness.demo.us().world().projects[0].clone();
     assert!(second.contains(&ended.name), "{second}");
     assert!(second.contains("class=\"card project old\""), "{second}");
     assert!(second.contains("Signed out. Numbers from"), "{second}");
-    let page = desk.app.text(&format!("/project/us/{}", ended.id)).await;
+    let page = harness.app.text(&format!("/project/us/{}", ended.id)).await;
     assert!(page.contains("US Cloud is signed out."), "{page}");
     // The same whether a query or the list of projects has found it, and nobody else reads them.
-    let listed = desk
+    let listed = harness
         .app
         .state
         .live()
@@ -202,32 +208,33 @@ async fn one_of_two_that_ends_is_told_once_and_the_other_stays() {
 
 #[tokio::test]
 async fn an_end_that_the_list_of_projects_finds_leaves_everything_in_sight() {
-    let desk = Desk::signed_in().await;
-    desk.sign_in("eu", &Consent::default()).await;
+    let harness = Harness::signed_in().await;
+    harness.sign_in("eu", &Consent::default()).await;
     let (us, eu) = (
-        desk.demo.us().world().projects[0].clone(),
-        desk.demo.eu().world().projects[0].clone(),
+        harness.demo.us().world().projects[0].clone(),
+        harness.demo.eu().world().projects[0].clone(),
     );
-    desk.app
+    harness
+        .app
         .home_until(|page| page.contains(&us.name) && page.contains(&eu.name))
         .await;
-    desk.demo.us().revoke_all();
-    let connections = desk.app.state.live().connections().unwrap();
+    harness.demo.us().revoke_all();
+    let connections = harness.app.state.live().connections().unwrap();
     let ended = connections.iter().find(|known| known.host.key() == "us");
     let ended = ended.unwrap().clone();
-    let program = desk.app.state.live().program();
+    let program = harness.app.state.live().program();
     let found = discover(&program.client(&ended), &ended).await;
     assert!(found.projects.is_empty() && found.failures[0].needs_sign_in);
     keep_discovery(
         program,
-        &mut desk.app.state.live().snapshots(),
+        &mut harness.app.state.live().snapshots(),
         &ended.id,
         &found,
     )
     .unwrap();
-    desk.app.text("/").await;
-    let page = desk.app.text("/").await;
+    harness.app.text("/").await;
+    let page = harness.app.text("/").await;
     assert!(page.contains(&us.name) && page.contains(&eu.name), "{page}");
-    let project = desk.app.get(&format!("/project/us/{}", us.id)).await;
+    let project = harness.app.get(&format!("/project/us/{}", us.id)).await;
     assert_eq!(project.status(), 200);
 }
