@@ -13,22 +13,23 @@ const END: &str = "<!-- end of figures -->";
 /// Builds for release, measures, and puts the tables into the page; prints them where only some parts were
 /// asked for.
 pub(crate) fn run(root: &Path, measured: &[String]) -> Result<(), Failure> {
-    process::run(process::cargo(root).args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "pockethog",
-        "--bin",
-        "pockethog",
-        "--example",
-        "bench",
-    ]))?;
+    for (package, program) in [("pockethog", "pockethog"), ("tools", "bench")] {
+        // One at a time: built together, the program would get what the benchmark asks of their dependencies.
+        process::run(process::cargo(root).args([
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            package,
+            "--bin",
+            program,
+        ]))?;
+    }
     let folder = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |folder| root.join(folder))
         .join("release");
     let tables = process::output(
-        Command::new(folder.join("examples/bench"))
+        Command::new(folder.join("bench"))
             .args(measured)
             .env("POCKETHOG_PROGRAM", folder.join("pockethog")),
     )?;

@@ -27,6 +27,7 @@ const LARGEST_CRATE: usize = 10_000;
 /// From the top down. A crate that does not exist yet has its rules already.
 const FLOORS: &[Floor] = &[
     floor("xtask", 7, &[]),
+    floor("tools", 7, &[]),
     floor("pockethog", 6, &[]),
     floor("pockethog-server", 5, &["clap"]),
     floor("pockethog-terminal", 5, &["axum", "maud"]),
@@ -207,7 +208,7 @@ fn root_files(source: &Path) -> impl Iterator<Item = PathBuf> {
 fn crates() -> impl Iterator<Item = (String, PathBuf)> {
     let folders = std::fs::read_dir(root().join("crates")).unwrap();
     let mut folders: Vec<PathBuf> = folders.map(|entry| entry.unwrap().path()).collect();
-    folders.push(root().join("xtask"));
+    folders.extend(["tools", "xtask"].map(|name| root().join(name)));
     folders.sort();
     let folders = folders
         .into_iter()

@@ -3,9 +3,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "../examples/gallery/screens.rs"]
-mod screens;
-
 use std::sync::Arc;
 
 use axum::Router;
@@ -18,6 +15,7 @@ use serde_json::json;
 use test_support::browser::accessibility::{stops_without_visible_focus, unreadable, violations};
 use test_support::browser::layout::{WIDTHS, misfits};
 use test_support::browser::{self, Browser, Look};
+use tools::screens;
 
 /// What the app's own server sends, so that a page that needs more is noticed.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

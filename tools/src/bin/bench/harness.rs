@@ -21,14 +21,14 @@ use crate::tls::Front;
 const REDIRECT: &str = "http://127.0.0.1:47113/callback";
 
 /// One measuring place.
-pub struct Stage {
+pub struct Harness {
     demo: Demo,
     home: TempDir,
     address: String,
     handshakes: Arc<AtomicUsize>,
 }
 
-impl Stage {
+impl Harness {
     /// A PostHog of this size behind TLS, with nobody signed in.
     pub async fn new(size: Size) -> Result<Self, Box<dyn Error>> {
         let front = Front::bind().await?;
@@ -53,13 +53,13 @@ impl Stage {
     /// So many projects in organizations of up to forty, with somebody signed in to all of them.
     pub async fn of(projects: u32) -> Result<Self, Box<dyn Error>> {
         let organizations = projects.div_ceil(40);
-        let stage = Self::new(Size::Large {
+        let harness = Self::new(Size::Large {
             organizations,
             projects_each: projects.div_ceil(organizations),
         })
         .await?;
-        stage.sign_in(&stage.program()?).await?;
-        Ok(stage)
+        harness.sign_in(&harness.program()?).await?;
+        Ok(harness)
     }
 
     /// The region that everybody is signed in to.
@@ -117,7 +117,7 @@ impl Stage {
         Ok(program.sign_in.complete(&attempt, &response).await?)
     }
 
-    /// The program as a command with this stage around it.
+    /// The program as a command that talks to the embedded PostHog with this home.
     pub fn command(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command

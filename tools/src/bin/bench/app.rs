@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, header};
 
+use crate::harness::Harness;
 use crate::measure::run;
 use crate::processes::LATENCY;
 use crate::report::{Report, megabytes, shown};
-use crate::stage::Stage;
 
 /// How long an idle app is watched.
 const WATCH: Duration = Duration::from_secs(30);
@@ -20,9 +20,9 @@ const WATCH: Duration = Duration::from_secs(30);
 /// The home page from Snapshots, with more and more projects.
 pub async fn pages(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
     for (projects, limit) in [(14, "3 ms"), (500, "15 ms"), (2_000, "50 ms")] {
-        let stage = Stage::of(projects).await?;
-        run(&stage.command(program, &["overview"]))?;
-        let app = App::start(&stage, program).await?;
+        let harness = Harness::of(projects).await?;
+        run(&harness.command(program, &["overview"]))?;
+        let app = App::start(&harness, program).await?;
         let mut times = Vec::new();
         let mut bytes = 0;
         for _ in 0..60 {
@@ -54,22 +54,22 @@ pub async fn pages(program: &Path, report: &mut Report) -> Result<(), Box<dyn Er
 /// From the first look at the page to its last number, for somebody who has just signed in and has 2,000
 /// projects in 50 organizations.
 pub async fn first_dashboard(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
-    let stage = Stage::of(2_000).await?;
+    let harness = Harness::of(2_000).await?;
     // The events of each project are invented when first asked for, which is not the app's time.
-    let overview = stage.command(program, &["overview"]);
+    let overview = harness.command(program, &["overview"]);
     run(&overview)?;
-    Stage::within_one_minute().await;
+    Harness::within_one_minute().await;
     run(&overview)?;
     let mut took = [Duration::ZERO; 2];
     for (took, latency) in took.iter_mut().zip([LATENCY, Duration::ZERO]) {
-        fs::remove_dir_all(&stage.folders().cache)?;
-        let app = App::start(&stage, program).await?;
-        stage.set_latency(latency);
+        fs::remove_dir_all(&harness.folders().cache)?;
+        let app = App::start(&harness, program).await?;
+        harness.set_latency(latency);
         let started = Instant::now();
         app.home().await?;
         app.until_live().await?;
         *took = started.elapsed();
-        stage.set_latency(Duration::ZERO);
+        harness.set_latency(Duration::ZERO);
     }
     // The organizations; their lists, 64 at once; the queries, 200 at once.
     let chain = 1 + 50_u32.div_ceil(64) + 2_000_u32.div_ceil(200);
@@ -84,8 +84,8 @@ pub async fn first_dashboard(program: &Path, report: &mut Report) -> Result<(), 
 
 /// The app after its page was looked at and hidden.
 pub async fn idle(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
-    let stage = Stage::of(14).await?;
-    let app = App::start(&stage, program).await?;
+    let harness = Harness::of(14).await?;
+    let app = App::start(&harness, program).await?;
     app.home().await?;
     // A hidden page closes its stream, so an app whose page is hidden has no stream open.
     let stream = app.get("/events/home").await?;
@@ -117,8 +117,8 @@ struct App {
 }
 
 impl App {
-    async fn start(stage: &Stage, program: &Path) -> Result<Self, Box<dyn Error>> {
-        let mut child = stage
+    async fn start(harness: &Harness, program: &Path) -> Result<Self, Box<dyn Error>> {
+        let mut child = harness
             .command(program, &["--no-browser", "--port", "0"])
             .stdout(Stdio::piped())
             .spawn()?;

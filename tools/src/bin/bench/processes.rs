@@ -9,19 +9,19 @@ use demo_posthog::Size;
 use pockethog_core::live::refresh;
 use pockethog_core::preferences::Preferences;
 
+use crate::harness::Harness;
 use crate::measure::{Middle, run, runs};
 use crate::report::{Report, megabytes, shown};
-use crate::stage::Stage;
 
 /// Added to every answer where a row says so.
 pub const LATENCY: Duration = Duration::from_millis(100);
 
 /// `widget` from fresh numbers.
 pub async fn widgets(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
-    let stage = Stage::of(14).await?;
-    run(&stage.command(program, &["overview"]))?;
+    let harness = Harness::of(14).await?;
+    run(&harness.command(program, &["overview"]))?;
     let nothing = runs(100, 0, &Command::new("true"))?;
-    let text = runs(100, 0, &stage.command(program, &["widget", "--total"]))?;
+    let text = runs(100, 0, &harness.command(program, &["widget", "--total"]))?;
     report.bar(
         "`widget` from a fresh Snapshot, spawn to exit",
         "3 ms",
@@ -33,7 +33,7 @@ pub async fn widgets(program: &Path, report: &mut Report) -> Result<(), Box<dyn 
         ),
     );
     report.bar("… its memory at the peak", "10 MB", megabytes(text.peak));
-    let png = stage.command(program, &["widget", "--total", "--format", "png"]);
+    let png = harness.command(program, &["widget", "--total", "--format", "png"]);
     let png = runs(30, 0, &png)?;
     report.bar("`widget --format png`", "50 ms", spread(&png));
     Ok(())
@@ -41,17 +41,17 @@ pub async fn widgets(program: &Path, report: &mut Report) -> Result<(), Box<dyn 
 
 /// All numbers of twelve projects anew, their list being known.
 pub async fn refreshes(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
-    let stage = Stage::of(12).await?;
-    let overview = stage.command(program, &["overview", "--json"]);
+    let harness = Harness::of(12).await?;
+    let overview = harness.command(program, &["overview", "--json"]);
     run(&overview)?;
-    Stage::within_one_minute().await;
+    Harness::within_one_minute().await;
     let without = runs(9, 0, &overview)?;
-    stage.set_latency(LATENCY);
+    harness.set_latency(LATENCY);
     let with = runs(9, 0, &overview)?;
-    stage.handshakes();
-    stage.queries();
+    harness.handshakes();
+    harness.queries();
     run(&overview)?;
-    let (handshakes, queries) = (stage.handshakes(), stage.queries());
+    let (handshakes, queries) = (harness.handshakes(), harness.queries());
     let added = with.wall.saturating_sub(without.wall);
     report.bar(
         "12 projects, all numbers fresh, 100 ms on every answer",
@@ -78,23 +78,23 @@ pub async fn refreshes(program: &Path, report: &mut Report) -> Result<(), Box<dy
 
 /// From the browser's return to the last number of 2,000 projects in 50 organizations.
 pub async fn sign_in(report: &mut Report) -> Result<(), Box<dyn Error>> {
-    let stage = Stage::new(Size::Large {
+    let harness = Harness::new(Size::Large {
         organizations: 50,
         projects_each: 40,
     })
     .await?;
-    let program = stage.program()?;
+    let program = harness.program()?;
     // The events of each project are invented when first asked for, which is not the program's time.
-    let warm = stage.sign_in(&program).await?;
+    let warm = harness.sign_in(&program).await?;
     everything(&program, std::slice::from_ref(&warm)).await?;
-    Stage::within_one_minute().await;
+    Harness::within_one_minute().await;
     everything(&program, &[warm]).await?;
     let mut took = [Duration::ZERO; 2];
     for (took, latency) in took.iter_mut().zip([LATENCY, Duration::ZERO]) {
-        std::fs::remove_dir_all(&stage.folders().cache)?;
-        stage.set_latency(latency);
+        std::fs::remove_dir_all(&harness.folders().cache)?;
+        harness.set_latency(latency);
         let started = Instant::now();
-        let connection = stage.sign_in(&program).await?;
+        let connection = harness.sign_in(&program).await?;
         everything(&program, &[connection]).await?;
         *took = started.elapsed();
     }
@@ -114,14 +114,14 @@ pub async fn sign_in(report: &mut Report) -> Result<(), Box<dyn Error>> {
 pub async fn growth(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let mut rows = Vec::new();
     for projects in [10, 100, 1_000, 10_000] {
-        let stage = Stage::of(projects).await?;
-        let overview = stage.command(program, &["overview", "--json"]);
+        let harness = Harness::of(projects).await?;
+        let overview = harness.command(program, &["overview", "--json"]);
         run(&overview)?;
-        Stage::within_one_minute().await;
+        Harness::within_one_minute().await;
         let times = if projects > 1_000 { 1 } else { 3 };
         let refresh = runs(times, 0, &overview)?;
-        let total = runs(20, 0, &stage.command(program, &["widget", "--total"]))?;
-        let list = runs(5, 0, &stage.command(program, &["status"]))?;
+        let total = runs(20, 0, &harness.command(program, &["widget", "--total"]))?;
+        let list = runs(5, 0, &harness.command(program, &["status"]))?;
         rows.push(vec![
             projects.to_string(),
             shown(refresh.wall),
@@ -154,18 +154,18 @@ const CROWD_AGE: Duration = Duration::from_secs(30);
 
 /// Many widgets that all find old numbers.
 pub async fn crowd(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
-    let stage = Stage::of(14).await?;
-    run(&stage.command(program, &["overview"]))?;
+    let harness = Harness::of(14).await?;
+    run(&harness.command(program, &["overview"]))?;
     let max_age = format!("{}s", CROWD_AGE.as_secs());
     let mut rows = Vec::new();
     for widgets in [1, 10, 100, 1_000] {
         tokio::time::sleep(CROWD_AGE + Duration::from_secs(1)).await;
-        stage.queries();
+        harness.queries();
         let started = Instant::now();
         let mut children = Vec::with_capacity(widgets);
         for _ in 0..widgets {
             let arguments = ["widget", "--total", "--max-age", max_age.as_str()];
-            children.push(stage.command(program, &arguments).spawn()?);
+            children.push(harness.command(program, &arguments).spawn()?);
         }
         let mut failed = 0;
         for mut child in children {
@@ -174,7 +174,7 @@ pub async fn crowd(program: &Path, report: &mut Report) -> Result<(), Box<dyn Er
         rows.push(vec![
             widgets.to_string(),
             shown(started.elapsed()),
-            stage.queries().to_string(),
+            harness.queries().to_string(),
             failed.to_string(),
         ]);
     }

@@ -5,10 +5,10 @@
 //! both. Whole processes are measured from outside, as the one who waits for them sees it.
 
 mod app;
+mod harness;
 mod measure;
 mod processes;
 mod report;
-mod stage;
 mod tls;
 
 use std::error::Error;
@@ -21,7 +21,7 @@ use report::Report;
 /// Names the program to measure.
 const PROGRAM: &str = "POCKETHOG_PROGRAM";
 
-/// Set in the process that measures, which trusts the certificate of the stage.
+/// Set in the process that measures, which trusts the certificate in front of the embedded PostHog.
 const CERTIFICATE: &str = "SSL_CERT_FILE";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(format!("{PROGRAM} names no program; run `cargo xtask bench`").into());
     };
     if std::env::var_os(tls::FOLDER).is_none() {
-        return trusting_the_stage(&arguments);
+        return trusting_the_certificate(&arguments);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -50,8 +50,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs itself again with a certificate that it trusts and that TLS on the stage uses.
-fn trusting_the_stage(arguments: &[OsString]) -> Result<(), Box<dyn Error>> {
+/// Runs itself again with a certificate that it trusts and that TLS in front of the embedded PostHog uses.
+fn trusting_the_certificate(arguments: &[OsString]) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let certificate = tls::write_certificate(folder.path())?;
     let status = Command::new(std::env::current_exe()?)

@@ -1,8 +1,6 @@
 //! Writes every page in every state, with invented data, as HTML files to the folder given as the
 //! argument, for looking at them in a browser.
 
-mod screens;
-
 use std::path::Path;
 use std::{env, fs, io};
 
@@ -12,6 +10,7 @@ use pockethog_core::preferences::Scheme;
 use pockethog_views::charts::image::{Figure, Size, WidgetImage};
 use pockethog_views::charts::png::png;
 use pockethog_views::pages;
+use tools::screens;
 
 fn main() -> io::Result<()> {
     let folder = env::args().nth(1).unwrap_or_else(|| "gallery".to_owned());
