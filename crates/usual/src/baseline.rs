@@ -54,9 +54,9 @@ pub enum Sensitivity {
 impl Sensitivity {
     fn strictness(self) -> Strictness {
         let (days_per_year, least_deviations) = match self {
-            Self::Calm => (5.0, 4.0),
-            Self::Normal => (15.0, 3.0),
-            Self::Nervous => (40.0, 2.5),
+            Self::Calm => (4.0, 3.5),
+            Self::Normal => (12.0, 2.8),
+            Self::Nervous => (30.0, 2.5),
         };
         Strictness {
             share_of_days: days_per_year / 365.0,

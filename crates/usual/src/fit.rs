@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::range::Range;
 use crate::statistics::{
-    at_deviations, by_chance, chance_deviations, deviations, median, median_of_sorted,
-    median_without, tail,
+    at_deviations, by_chance, chance_deviations, deviations, deviations_at_most, median,
+    median_of_sorted, median_without, sort_few, tail,
 };
 
 /// What is compared with its usual range at the end of each quarter of an hour.
@@ -189,7 +189,7 @@ impl Centres {
                         .unwrap_or(0.0);
                     (value / level, member)
                 }));
-                order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+                sort_few(&mut order);
                 sorted.clear();
                 sorted.extend(order.iter().map(|(value, _)| *value));
                 if is_target {
@@ -343,15 +343,24 @@ fn spreads(pairs: &[(&Slots, Slots)], slots: usize) -> Slots {
 
 /// The largest deviation of a day that lasted two slots, up and down.
 fn farthest(values: &[f64], centre: &[f64], spread: &[f64]) -> (f64, f64) {
-    let mut last: Option<f64> = None;
+    let mut last: Option<(f64, [f64; 3])> = None;
     let (mut up, mut down) = (0.0_f64, 0.0_f64);
-    for ((value, centre), spread) in values.iter().zip(centre).zip(spread) {
-        let now = deviations(*value, *centre, *spread);
-        if let Some(last) = last {
-            up = up.max(now.min(last));
-            down = down.max((-now).min(-last));
+    for ((&value, &centre), &spread) in values.iter().zip(centre).zip(spread) {
+        let now = [value, centre, spread];
+        // Most slots cannot be the farthest, and need no logarithm.
+        let bound = deviations_at_most(value, centre, spread);
+        if let Some((last_bound, last)) = last {
+            let exact =
+                || [now, last].map(|[value, centre, spread]| deviations(value, centre, spread));
+            if bound.min(last_bound) > up {
+                let [now, last] = exact();
+                up = up.max(now.min(last));
+            } else if (-bound).min(-last_bound) > down {
+                let [now, last] = exact();
+                down = down.max((-now).min(-last));
+            }
         }
-        last = Some(now);
+        last = Some((bound, now));
     }
     (up, down)
 }

@@ -5,10 +5,34 @@ pub(crate) fn median_of_sorted(sorted: &[f64]) -> f64 {
     quantile_of_sorted(sorted, 0.5)
 }
 
-/// The middle; 0 if there are no values.
+/// The middle; 0 if there are no values. Their order changes.
 pub(crate) fn median(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    median_of_sorted(values)
+    let half = values.len() / 2;
+    let odd = values.len() % 2 == 1;
+    if values.is_empty() {
+        return 0.0;
+    }
+    let (below, middle, _) = values.select_nth_unstable_by(half, f64::total_cmp);
+    match below.iter().copied().max_by(f64::total_cmp) {
+        Some(below) if !odd => f64::midpoint(below, *middle),
+        _ => *middle,
+    }
+}
+
+/// Sorts a handful of values.
+pub(crate) fn sort_few<T: Copy>(values: &mut [(f64, T)]) {
+    for end in 1..values.len() {
+        let mut at = end;
+        while let Some([before, after]) =
+            at.checked_sub(1).and_then(|from| values.get_mut(from..=at))
+        {
+            if before.0 <= after.0 {
+                break;
+            }
+            std::mem::swap(before, after);
+            at -= 1;
+        }
+    }
 }
 
 /// The value below which a share of the sorted values is, interpolated; 0 if there are none.
@@ -61,10 +85,27 @@ pub(crate) fn by_chance(centre: f64, deviations: f64) -> f64 {
 /// How many standard deviations a count is from its centre if, beyond chance, it varies by the share `spread` of
 /// itself: a count with the variance `m + spread² m²` (negative binomial), stabilised by the inverse hyperbolic sine.
 pub(crate) fn deviations(count: f64, centre: f64, spread: f64) -> f64 {
-    let scaled = |value: f64| spread * (value.max(0.0) + ANSCOMBE).sqrt();
-    let (count, centre) = (scaled(count), scaled(centre));
-    // asinh a − asinh b with a single logarithm.
-    2.0 / spread * ((count + count.hypot(1.0)) / (centre + centre.hypot(1.0))).ln()
+    2.0 / spread * stable_ratio(count, centre, spread).ln()
+}
+
+/// At least as far from 0 as [`deviations`], on the same side, and without the logarithm.
+pub(crate) fn deviations_at_most(count: f64, centre: f64, spread: f64) -> f64 {
+    let ratio = stable_ratio(count, centre, spread);
+    let bound = if ratio > 1.0 {
+        ratio - 1.0
+    } else {
+        1.0 - 1.0 / ratio
+    };
+    2.0 / spread * bound
+}
+
+/// `asinh a − asinh b` is the logarithm of this ratio.
+fn stable_ratio(count: f64, centre: f64, spread: f64) -> f64 {
+    let grown = |value: f64| {
+        let scaled = spread * (value.max(0.0) + ANSCOMBE).sqrt();
+        scaled + (scaled * scaled + 1.0).sqrt()
+    };
+    grown(count) / grown(centre)
 }
 
 /// The count that is `deviations` from the centre: the inverse of [`deviations`].
@@ -121,6 +162,18 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_bound_is_never_nearer_than_the_deviations() {
+        for count in [0.0, 3.0, 70.0, 100.0, 130.0, 5e5] {
+            let exact = deviations(count, 100.0, 0.2);
+            let bound = deviations_at_most(count, 100.0, 0.2);
+            assert!(
+                bound.abs() >= exact.abs() - 1e-12 && bound * exact >= 0.0,
+                "{count}"
+            );
         }
     }
 

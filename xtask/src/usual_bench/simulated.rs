@@ -25,8 +25,7 @@ const NAMES: [&str; NUMBERS] = [
 
 /// Prints all of it to standard error.
 pub(crate) fn run() {
-    eprintln!("Simulated year of {PROJECTS} ordinary projects, seed {SEED}");
-    year();
+    eprintln!("Simulated, seed {SEED}");
     eprintln!("A change of 40 % in {TRIES} tries each, noise of days 2 to 6 %, of hours 2 to 8 %");
     for (size, factor) in [(5000.0, 1.4), (5000.0, 0.6), (500.0, 1.4), (500.0, 0.6)] {
         change(size, factor);
@@ -35,6 +34,8 @@ pub(crate) fn run() {
     for events in [300.0, 3000.0] {
         silence(events);
     }
+    eprintln!("A year of {PROJECTS} ordinary projects");
+    year();
 }
 
 /// Runs `each` for 0 up to `count` on all processors; the result does not depend on how many there are.
