@@ -39,6 +39,14 @@ pub fn name(connection: &Connection) -> String {
     )
 }
 
+/// `US`, `EU` or the host's name.
+pub fn host_label(connection: &Connection) -> String {
+    match connection.host.region() {
+        Some(region) => region.key().to_uppercase(),
+        None => connection.host.name(),
+    }
+}
+
 /// The failure of a Connection that has ended by itself.
 pub fn failure(connection: &Connection) -> Option<Failure> {
     Some(Failure {

@@ -21,5 +21,6 @@ pub mod private_files;
 pub mod program;
 pub mod project;
 pub mod proxy;
+pub mod sentence;
 pub mod snapshot;
 pub mod widget;

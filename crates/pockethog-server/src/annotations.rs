@@ -14,7 +14,6 @@ use posthog_api::Error;
 use posthog_api::error::Forbidden;
 use serde::Deserialize;
 
-use super::answer::sentence;
 use super::guard::Admitted;
 use super::project::{Located, address, locate, range_of, view};
 use super::state::lock;
@@ -23,6 +22,7 @@ use pockethog_core::annotations::{self, Annotation, Annotations, ChangeError, Dr
 use pockethog_core::live::Change;
 use pockethog_core::overview::Range;
 use pockethog_core::project::ProjectKey;
+use pockethog_core::sentence::sentence;
 use pockethog_core::snapshot::View;
 use pockethog_views::pages::annotations::AnnotationDialog;
 use pockethog_views::pages::layout::{Notice, Tone};

@@ -20,22 +20,6 @@ pub fn see_other(path: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, path.to_owned())]).into_response()
 }
 
-/// An error's words as a sentence: with a capital letter and a full stop.
-pub fn sentence(error: impl std::fmt::Display) -> String {
-    let words = error.to_string();
-    let mut letters = words.trim().chars();
-    let mut text: String = letters
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .collect();
-    text.push_str(letters.as_str());
-    if !text.ends_with(['.', '!', '?', ':']) {
-        text.push('.');
-    }
-    text
-}
-
 /// What was asked for is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotFound {

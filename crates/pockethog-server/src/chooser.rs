@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sign_in_with_posthog::ConnectionState;
 
-use super::answer::sentence;
 use super::project::{Located, address, locate};
 use super::{Admitted, NotFound, PageError, State, page, see_other};
 use pockethog_core::conversions::{Suggestions, suggest};
 use pockethog_core::live::Change;
 use pockethog_core::overview::Range;
+use pockethog_core::sentence::sentence;
 use pockethog_core::snapshot::View;
 use pockethog_views::pages::chooser::{self, Chooser};
 

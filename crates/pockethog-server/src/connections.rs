@@ -11,13 +11,13 @@ use sign_in_with_posthog::{
     Connection, ConnectionId, ConnectionState, CredentialKind, Reach, Revocation,
 };
 
-use super::answer::sentence;
 use super::home::unread;
 use super::sign_in::{self, Purpose};
 use super::{Admitted, NotFound, PageError, State, page, see_other};
 use pockethog_core::accounts::{EMAIL_SCOPE, missing_scopes, removal_page};
 use pockethog_core::live::Change;
 use pockethog_core::project::Project;
+use pockethog_core::sentence::{capitalised, sentence};
 use pockethog_views::format::{ago, counted};
 use pockethog_views::pages::connections::{self, ConnectionCard, Connections};
 use pockethog_views::pages::home::Trouble;
@@ -135,14 +135,6 @@ fn with_names(counted: &str, names: &[String]) -> String {
         return counted.to_owned();
     }
     format!("{counted}: {}", names.join(", "))
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
 }
 
 /// Signs in once more: to widen the grant, to come back, or to take the place of an API key.

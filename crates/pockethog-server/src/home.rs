@@ -14,7 +14,7 @@ use maud::Markup;
 use serde::Deserialize;
 use sign_in_with_posthog::{Connection, ConnectionId, CredentialKind};
 
-use super::answer::{PageError, page, sentence};
+use super::answer::{PageError, page};
 use super::events::{self, Part, part};
 use super::guard::Admitted;
 use super::sign_in::sign_in_screen;
@@ -26,6 +26,7 @@ use pockethog_core::live::{Board, Change, Health, Interest, Status};
 use pockethog_core::overview::{self, Glance};
 use pockethog_core::preferences::{Preferences, ProjectPreferences};
 use pockethog_core::project::{Project, ProjectKey};
+use pockethog_core::sentence::sentence;
 use pockethog_core::snapshot::{KnownDiscovery, View};
 use pockethog_views::format::ago;
 use pockethog_views::pages::home::{
@@ -296,7 +297,7 @@ fn view(
                 .clone()
                 .or_else(|| project.organization_name.clone())
                 .unwrap_or_else(|| connection.host.name()),
-            host: several_hosts.then(|| short_name(connection)),
+            host: several_hosts.then(|| access::host_label(connection)),
             favourite: chosen.favourite,
             scheme: chosen.scheme,
             numbers: numbers(
@@ -422,14 +423,6 @@ fn arranged<'a>(
         .collect();
     projects.sort_by_key(|(place, _)| *place);
     projects.into_iter().map(|(_, project)| project).collect()
-}
-
-/// `US`, `EU` or the host.
-fn short_name(connection: &Connection) -> String {
-    match connection.host.region() {
-        Some(region) => region.key().to_uppercase(),
-        None => connection.host.name(),
-    }
 }
 
 fn numbers(

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use axum::Router;
 
 pub use access::{CODE_LIFE, PRINTED_CODE_LIFE};
-pub use answer::{NotFound, PageError, page, see_other, sentence};
+pub use answer::{NotFound, PageError, page, see_other};
 pub use events::{Part, part, stream};
 pub use guard::Admitted;
 pub use launch::{App, Launch, LaunchError, Running, find_running, launch, running};

@@ -14,8 +14,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use sign_in_with_posthog::Connection;
 
-pub(super) use self::view::{host_label, view};
-use super::answer::sentence;
+pub(super) use self::view::view;
 use super::events::{self, Part, part};
 use super::guard::Admitted;
 use super::{NotFound, PageError, State, page, see_other};
@@ -24,6 +23,7 @@ use pockethog_core::live::{Change, Interest};
 use pockethog_core::overview::{DayClock, Range};
 use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_core::project::{Project, ProjectKey};
+use pockethog_core::sentence::sentence;
 use pockethog_core::snapshot::View;
 use pockethog_views::colours;
 use pockethog_views::pages::annotations::{AnnotationDialog, SavedAnnotation};

@@ -12,13 +12,14 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use sign_in_with_posthog::CredentialKind;
 
-use super::answer::sentence;
 use super::guard::Admitted;
-use super::project::{host_label, not_saved, scheme};
+use super::project::{not_saved, scheme};
 use super::{PageError, State, page, see_other, upload};
+use pockethog_core::access;
 use pockethog_core::live::Change;
 use pockethog_core::preferences::{Mode, Preferences, PreferencesError, WeekStart};
 use pockethog_core::project::Project;
+use pockethog_core::sentence::sentence;
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::order::{Control, ProjectLine, ProjectList, moved_path};
 use pockethog_views::pages::settings::{self, Settings};
@@ -66,7 +67,7 @@ fn view(state: &Admitted, asked: Asked) -> Result<Settings, PageError> {
         connections
             .iter()
             .find(|connection| connection.id == project.connection)
-            .map_or_else(|| project.key.host.clone(), host_label)
+            .map_or_else(|| project.key.host.clone(), access::host_label)
     };
     let mut projects = state.live().snapshots().projects()?;
     preferences.sort(&mut projects);

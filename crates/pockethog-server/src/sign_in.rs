@@ -22,7 +22,7 @@ use sign_in_with_posthog::{
 };
 use url::Url;
 
-use super::answer::{PageError, page, said, see_other, sentence};
+use super::answer::{PageError, page, said, see_other};
 use super::banner;
 use super::connections::forget_projects;
 use super::guard::Admitted;
@@ -31,6 +31,7 @@ use super::state::{State, lock};
 use pockethog_core::accounts::EMAIL_SCOPE;
 use pockethog_core::key_swap;
 use pockethog_core::live::Change;
+use pockethog_core::sentence::sentence;
 use pockethog_views::pages::api_key::{self, ApiKey, Fault};
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::message::Message;

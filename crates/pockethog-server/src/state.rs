@@ -10,7 +10,6 @@ use url::Url;
 
 use super::access::Access;
 use super::annotations::Deleted;
-use super::answer::sentence;
 use super::guard::Admitted;
 use super::handshake::Keyholder;
 use super::launch::LaunchError;
@@ -22,6 +21,7 @@ use super::sign_in::Waiting;
 use pockethog_core::live::{Live, blocking};
 use pockethog_core::overview::Range;
 use pockethog_core::program::Program;
+use pockethog_core::sentence::sentence;
 use pockethog_views::format::minute;
 use pockethog_views::pages::Shell;
 use pockethog_views::pages::layout::{Notice, Tone, Welcome};

@@ -13,6 +13,7 @@ use crate::annotations::Annotations;
 use crate::live::due::Policy;
 use crate::preferences::{Preferences, Scheme};
 use crate::project::{Project, ProjectKey};
+use crate::sentence::capitalised;
 use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots, Trouble, View};
 
 /// Puts together what is known.
@@ -327,14 +328,6 @@ fn judge(
         return (State::Partly, Some(format!("{name}: {sentence}")));
     }
     (worst.state, Some(sentence))
-}
-
-fn capitalised(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => String::new(),
-    }
 }
 
 fn active(connections: &[Connection]) -> impl Iterator<Item = &Connection> {

@@ -7,7 +7,6 @@ use jiff::tz::TimeZone;
 use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind};
 
 use super::Located;
-use crate::answer::sentence;
 use crate::{PageError, State};
 use pockethog_core::access;
 use pockethog_core::age;
@@ -16,6 +15,7 @@ use pockethog_core::live::{Board, Status};
 use pockethog_core::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
 use pockethog_core::preferences::Preferences;
 use pockethog_core::project::ProjectKey;
+use pockethog_core::sentence::sentence;
 use pockethog_core::snapshot::{Snapshots, Trouble, View};
 use pockethog_views::format::ago;
 use pockethog_views::pages::annotations::{AnnotationAccess, Remedy};
@@ -189,7 +189,7 @@ fn assemble(
             .clone()
             .or_else(|| project.organization_name.clone())
             .unwrap_or_else(|| connection.host.name()),
-        host: host_label(connection),
+        host: access::host_label(connection),
         connection: connection.id.to_string(),
         preferences: preferences.project(&project.key),
         siblings: Vec::new(),
@@ -229,14 +229,6 @@ fn shown_zone(clock: &DayClock, period: Option<&Period>) -> TimeZone {
         .filter(|period| !period.time_zone_known)
         .and_then(|period| time_zone(&period.time_zone))
         .unwrap_or_else(|| clock.zone().clone())
-}
-
-/// `US`, `EU` or the host's name.
-pub(crate) fn host_label(connection: &Connection) -> String {
-    match connection.host.region() {
-        Some(region) => region.key().to_uppercase(),
-        None => connection.host.name(),
-    }
 }
 
 fn with_age(reason: &str, measured: Option<Timestamp>, now: Timestamp) -> String {
