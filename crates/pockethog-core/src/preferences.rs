@@ -10,18 +10,16 @@ mod lenient;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 use toml_edit::DocumentMut;
 
 use crate::age;
 use crate::folders::Folders;
-use crate::private_files::{PrivateError, open_lock, read_small};
+use crate::private_files::{PrivateError, open_lock, read_small, write_durably};
 use crate::project::{Project, ProjectKey};
 
 pub use lenient::Ignored;
@@ -431,12 +429,7 @@ fn take_turn(path: &Path) -> Result<File, PreferencesError> {
 /// Replaces the file as a whole; a link stays a link.
 fn write(path: &Path, text: &str) -> Result<(), PreferencesError> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    replace(&target, text).map_err(|error| {
-        // The name of the temporary file would only confuse.
-        let source = match error.raw_os_error() {
-            Some(_) => error,
-            None => error.kind().into(),
-        };
+    write_durably(&target, text.as_bytes()).map_err(|source| {
         let path = path.to_owned();
         if path.is_symlink() {
             PreferencesError::Linked {
@@ -448,15 +441,6 @@ fn write(path: &Path, text: &str) -> Result<(), PreferencesError> {
             PreferencesError::Io { path, source }
         }
     })
-}
-
-fn replace(target: &Path, text: &str) -> std::io::Result<()> {
-    let folder = target.parent().unwrap_or_else(|| Path::new("."));
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(target).map_err(|error| error.error)?;
-    Ok(())
 }
 
 fn line_after(before: &str) -> usize {

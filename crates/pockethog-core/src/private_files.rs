@@ -176,18 +176,48 @@ pub fn make_file(path: &Path) -> Result<(), PrivateError> {
     keep_private(path)
 }
 
-/// Writes a file that this user alone can read, whole or not at all.
+/// Replaces a file by one that this user alone can read, as a whole or not at all. After a power failure it may be
+/// empty, which suits what can be written again: [`write_durably`] is for the rest.
 ///
 /// # Errors
 ///
 /// A folder that cannot be written to.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    replace(path, bytes, |_| Ok(()))
+}
+
+/// As [`write_private`], but the bytes are on the disk before the old file goes.
+///
+/// # Errors
+///
+/// A folder that cannot be written to.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, File::sync_all)
+}
+
+fn replace(
+    path: &Path,
+    bytes: &[u8],
+    finish: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
     // A temporary file is made for its owner alone, and keeps that when it is renamed.
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
+    let mut file = NamedTempFile::new_in(folder).map_err(without_path)?;
+    file.write_all(bytes).map_err(without_path)?;
+    finish(file.as_file())?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// An error of a temporary file without the name of that file, which would only confuse.
+pub fn without_path(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(_) => error,
+        None => error.kind().into(),
+    }
 }
 
 fn private_options() -> OpenOptions {

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::{digest, hmac};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// Random bytes of a secret.
@@ -94,11 +95,7 @@ impl Digest {
 impl PartialEq for Digest {
     /// Takes the same time wherever the two differ.
     fn eq(&self, other: &Self) -> bool {
-        self.0
-            .iter()
-            .zip(&other.0)
-            .fold(0, |difference, (a, b)| difference | (a ^ b))
-            == 0
+        self.0.ct_eq(&other.0).into()
     }
 }
 

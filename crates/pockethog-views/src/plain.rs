@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use unicode_width::UnicodeWidthStr;
+
 /// The text in one line, without control characters, direction marks and characters that cannot be seen.
 ///
 /// Line ends and tabs become blanks. Emoji stay whole: a joiner or a variation selector is kept between or
@@ -31,6 +33,26 @@ pub fn plain(text: &str) -> Cow<'_, str> {
         last = Some(letter);
     }
     Cow::Owned(kept)
+}
+
+/// A harmless line of at most `width` columns. One that is longer ends in `…`.
+pub fn cut(text: &str, width: usize) -> String {
+    let text = plain(text);
+    if text.width() <= width {
+        return text.into_owned();
+    }
+    let mut kept = String::new();
+    for letter in text.chars() {
+        kept.push(letter);
+        if kept.width() + 1 > width {
+            kept.pop();
+            break;
+        }
+    }
+    // An emoji that was cut loses what joined it to the rest.
+    let whole = kept.trim_end_matches(is_hidden).trim_end().len();
+    kept.truncate(whole);
+    kept + "…"
 }
 
 /// Whether a character steers what shows it, or cannot be seen: controls, Unicode's `Bidi_Control`,
@@ -114,6 +136,14 @@ mod tests {
         ] {
             assert_eq!(plain(text), shown, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_by_columns() {
+        assert_eq!(cut("Acorn Market", 12), "Acorn Market");
+        assert_eq!(cut("Acorn Market", 8), "Acorn M…");
+        assert_eq!(cut("Acorn Market", 7), "Acorn…");
+        assert_eq!(cut("猫カフェ予約", 7), "猫カフ…");
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use reqwest::header::DATE;
 use serde::Serialize;
 use sign_in_with_posthog::{Connection, ConnectionState, Host, Region, VaultBackend, VaultError};
@@ -14,7 +13,7 @@ use pockethog_core::accounts;
 use pockethog_core::age;
 use pockethog_core::folders::Folders;
 use pockethog_core::preferences::Preferences;
-use pockethog_core::private_files::{check_owner, other_owner, quoted, read_small};
+use pockethog_core::private_files::{check_owner, other_owner, quoted, read_small, without_path};
 use pockethog_core::program::{Program, StartError};
 use pockethog_core::snapshot::{Snapshots, set_aside_before};
 use pockethog_server::find_running;
@@ -201,11 +200,7 @@ fn try_to_write(folder: &Path) -> std::io::Result<()> {
             file.write_all(&[0; 4096])?;
             file.as_file().sync_all()
         });
-    // The name of the file would only confuse.
-    written.map_err(|error| match error.raw_os_error() {
-        Some(_) => error,
-        None => error.kind().into(),
-    })
+    written.map_err(without_path)
 }
 
 #[cfg(unix)]
@@ -543,17 +538,20 @@ async fn reach(program: &Program, host: &Host) -> Vec<Finding> {
         .headers()
         .get(DATE)
         .and_then(|date| date.to_str().ok())
-        .and_then(http_date);
-    if let (Some(date), Ok(now)) = (date, Timestamp::try_from(now)) {
-        findings.push(clock(&what, now.as_second() - date.as_second()));
+        .and_then(|date| httpdate::parse_http_date(date).ok());
+    if let Some(date) = date {
+        findings.push(clock(&what, seconds(now) - seconds(date)));
     }
     findings
 }
 
-/// `Date` of an answer, RFC 9110 section 5.6.7.
-fn http_date(text: &str) -> Option<Timestamp> {
-    let date = rfc2822::DateTimeParser::new().parse_timestamp(text.replace("GMT", "+0000"));
-    date.ok()
+/// Unix seconds, negative before 1970.
+fn seconds(time: SystemTime) -> i64 {
+    let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => seconds(since),
+        Err(before) => -seconds(before.duration()),
+    }
 }
 
 /// `ahead`: seconds by which this device's clock is ahead of the Host's.
@@ -630,9 +628,9 @@ mod tests {
 
     #[test]
     fn the_date_of_an_answer_is_read() {
-        let date = http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        assert_eq!(date.to_string(), "1994-11-06T08:49:37Z");
-        assert_eq!(http_date("yesterday"), None);
+        let date = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        assert_eq!(seconds(date), 784_111_777);
+        assert_eq!(seconds(SystemTime::UNIX_EPOCH - Duration::from_secs(5)), -5);
     }
 
     #[cfg(unix)]

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::SecretString;
+use subtle::ConstantTimeEq;
 
 /// 32 random bytes as 43 characters, the form of a PKCE verifier (RFC 7636, section 4.1).
 pub(crate) fn random() -> SecretString {
@@ -18,12 +19,7 @@ pub(crate) fn random() -> SecretString {
 /// Compares two secrets. The time it takes does not depend on how much of them is equal.
 pub(crate) fn same_secret(one: &str, other: &str) -> bool {
     let hash = |text: &str| digest::digest(&digest::SHA256, text.as_bytes());
-    hash(one)
-        .as_ref()
-        .iter()
-        .zip(hash(other).as_ref())
-        .fold(0, |difference, (a, b)| difference | (a ^ b))
-        == 0
+    hash(one).as_ref().ct_eq(hash(other).as_ref()).into()
 }
 
 /// How a secret is written where it is stored: as the text that it is.

@@ -22,6 +22,15 @@ pub mod typeface;
 
 pub use layout::{Shell, StatusLine};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What is encoded: all but the unreserved characters (RFC 3986 section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// The script of every page, at `/assets/app.js`.
 pub const SCRIPT: &str = include_str!("app.js");
 
@@ -68,16 +77,9 @@ pub fn element_id(prefix: &str, key: &pockethog_core::project::ProjectKey) -> St
     format!("{prefix}-{host}-{}", key.id)
 }
 
-/// Percent-encoding of a path segment or query value (RFC 3986 section 2.3: only unreserved stay).
+/// Percent-encoding of a path segment or query value.
 pub fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 //! tmux expands what a `#(…)` program prints once more, so a `#` in a name is doubled: `##[` prints `#[`
 //! and `##{` prints `#{`.
 
-use super::words::{Marked, change, figure, placeholder, remark, sentence, short_name, sum_remark};
+use super::words::{Marked, change, figure, placeholder, remark, sentence, sum_remark};
 use crate::format::arrow;
+use crate::plain::cut;
 use pockethog_core::overview::Change;
 use pockethog_core::widget::{Content, Numbers, Row, State};
 
@@ -50,7 +51,7 @@ fn shown(content: &Content) -> Marked {
 }
 
 fn item(name: &str, numbers: Option<&Numbers>, remark: &str) -> Marked {
-    let line = line().text(short_name(name, NAME)).own(" ");
+    let line = line().text(cut(name, NAME)).own(" ");
     let line = match numbers {
         Some(numbers) => {
             let figure = line.own("#[bold]").text(figure(numbers));

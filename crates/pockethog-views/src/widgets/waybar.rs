@@ -6,10 +6,9 @@
 
 use serde_json::json;
 
-use super::words::{
-    Marked, change, figure, placeholder, remark, sentence, short_name, sum_remark, trend,
-};
+use super::words::{Marked, change, figure, placeholder, remark, sentence, sum_remark, trend};
 use crate::format;
+use crate::plain::cut;
 use pockethog_core::widget::{Content, Numbers, State};
 
 /// Columns of a name in the bar.
@@ -51,11 +50,7 @@ fn bar(content: &Content, sum: Option<&Numbers>) -> String {
         .take(IN_BAR)
         .map(|row| match &row.numbers {
             Some(numbers) => item(&row.name, numbers, &remark(content, row)),
-            None => format!(
-                "{} – ({})",
-                short_name(&row.name, NAME),
-                remark(content, row)
-            ),
+            None => format!("{} – ({})", cut(&row.name, NAME), remark(content, row)),
         })
         .collect();
     let more = content.rows.len().saturating_sub(IN_BAR);
@@ -74,7 +69,7 @@ fn item(name: &str, numbers: &Numbers, remark: &str) -> String {
         format!(" ({remark})")
     };
     let (figure, arrow) = (figure(numbers), format::arrow(change(numbers)));
-    format!("{} {figure} {arrow}{remark}", short_name(name, NAME))
+    format!("{} {figure} {arrow}{remark}", cut(name, NAME))
 }
 
 fn tooltip(content: &Content, sum: Option<&Numbers>) -> String {

@@ -1,7 +1,5 @@
 //! The pieces of text that every format is made of.
 
-use unicode_width::UnicodeWidthChar;
-
 use crate::format::{self, ago, counted};
 use crate::plain::plain;
 use pockethog_core::overview::Change;
@@ -140,25 +138,6 @@ impl Marked {
     }
 }
 
-/// A name for a narrow place.
-pub(super) fn short_name(name: &str, columns: usize) -> String {
-    let name = plain(name).into_owned();
-    let wide = |letter: char| letter.width().unwrap_or(0);
-    if name.chars().map(wide).sum::<usize>() <= columns {
-        return name;
-    }
-    let mut left = columns.saturating_sub(1);
-    let kept: String = name
-        .chars()
-        .take_while(|&letter| {
-            let fits = wide(letter) <= left;
-            left = left.saturating_sub(wide(letter));
-            fits
-        })
-        .collect();
-    format!("{}…", kept.trim_end())
-}
-
 fn joined<const N: usize>(parts: [String; N]) -> String {
     let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     said.join(" · ")
@@ -185,12 +164,5 @@ mod tests {
             .text("a<b>\x1b[31m\nb\u{202e}c\u{7}")
             .own("</b>");
         assert_eq!(line.line(), "<b>a&lt;b>[31m bc</b>");
-    }
-
-    #[test]
-    fn a_long_name_fits_a_narrow_place() {
-        assert_eq!(short_name("Acorn Market", 12), "Acorn Market");
-        assert_eq!(short_name("Acorn Market", 8), "Acorn M…");
-        assert_eq!(short_name("猫カフェ予約", 7), "猫カフ…");
     }
 }

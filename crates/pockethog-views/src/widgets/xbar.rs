@@ -7,11 +7,9 @@
 //! These programs show an error sign in place of the output where a program fails, so this format never
 //! ends with an error.
 
-use super::words::{
-    change, figure, placeholder, remark, sentence, shell_quoted, short_name, sum_remark,
-};
+use super::words::{change, figure, placeholder, remark, sentence, shell_quoted, sum_remark};
 use crate::format::{ago, arrow};
-use crate::plain::plain;
+use crate::plain::{cut, plain};
 use pockethog_core::widget::{Content, Numbers};
 
 /// Columns of a name in the menu bar.
@@ -109,13 +107,13 @@ fn bar(content: &Content, sum: Option<&Numbers>) -> String {
     };
     if content.summed || content.rows.len() > IN_BAR {
         let remark = sum_remark(content);
-        return entry(&short_name(&content.title, NAME), Some(sum), &remark);
+        return entry(&cut(&content.title, NAME), Some(sum), &remark);
     }
     let items: Vec<String> = content
         .rows
         .iter()
         .map(|row| {
-            let name = short_name(&row.name, NAME);
+            let name = cut(&row.name, NAME);
             entry(&name, row.numbers.as_ref(), &remark(content, row))
         })
         .collect();

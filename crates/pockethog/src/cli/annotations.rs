@@ -14,11 +14,11 @@ use super::editor;
 use super::patience::Patience;
 use super::select::Target;
 use super::table::{self, Cell, Column};
-use super::text::cut;
 use pockethog_core::annotations::{self, Annotation, ChangeError, Draft};
 use pockethog_core::overview::time_zone;
 use pockethog_core::program::Program;
 use pockethog_views::format::date_time;
+use pockethog_views::plain::cut;
 
 /// Days back that are listed where nothing else is asked for.
 const DAYS_BACK: i64 = 90;

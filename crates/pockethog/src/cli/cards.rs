@@ -3,7 +3,8 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::console::{Console, Style, Text};
-use super::text::{cut, left, right};
+use super::text::{left, right};
+use pockethog_views::plain::cut;
 
 /// Rows of a curve.
 const ROWS: usize = 2;

@@ -14,11 +14,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::json::write_document;
-use super::text::cut;
 pub use super::text::{Style, Text};
 use pockethog_core::discovery::{Cause, Failure};
 use pockethog_core::preferences::PreferencesError;
 use pockethog_core::snapshot::Snapshots;
+use pockethog_views::plain::cut;
 use pockethog_views::plain::plain;
 
 /// How long PostHog is waited for in one run, all requests together, unless `--timeout` says otherwise. With what

@@ -5,10 +5,12 @@
 //! its own. Only the console turns a style into a terminal's codes.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
+use anstyle::{Ansi256Color, AnsiColor};
 use unicode_width::UnicodeWidthStr;
 
-use pockethog_views::plain::{is_hidden, plain};
+use pockethog_views::plain::{cut, plain};
 
 /// How a piece of text is set off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,14 +117,9 @@ impl Text {
                 shown.push('\n');
             }
             for Piece { text, style } in line {
-                match style.filter(|_| colour && !text.is_empty()) {
-                    Some(style) => {
-                        shown.push_str(style.code());
-                        shown.push_str(text);
-                        shown.push_str("\x1b[0m");
-                    }
-                    None => shown.push_str(text),
-                }
+                let style = style.filter(|_| colour && !text.is_empty());
+                let style = style.map(Style::of_terminal).unwrap_or_default();
+                write!(shown, "{style}{text}{style:#}").ok();
             }
         }
         shown
@@ -136,13 +133,13 @@ impl Text {
 }
 
 impl Style {
-    fn code(self) -> &'static str {
+    fn of_terminal(self) -> anstyle::Style {
         match self {
-            Self::Strong => "\x1b[1m",
-            Self::Faint => "\x1b[2m",
-            Self::Good => "\x1b[32m",
-            Self::Bad => "\x1b[31m",
-            Self::Accent => "\x1b[38;5;209m",
+            Self::Strong => anstyle::Style::new().bold(),
+            Self::Faint => anstyle::Style::new().dimmed(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Bad => AnsiColor::Red.on_default(),
+            Self::Accent => Ansi256Color(209).on_default(),
         }
     }
 }
@@ -196,26 +193,6 @@ pub fn right(text: &str, width: usize) -> String {
     let text = cut(text, width);
     let fill = width.saturating_sub(text.width());
     format!("{}{text}", " ".repeat(fill))
-}
-
-/// A harmless line of at most `width` columns.
-pub fn cut(text: &str, width: usize) -> String {
-    let text = plain(text);
-    if text.width() <= width {
-        return text.into_owned();
-    }
-    let mut kept = String::new();
-    for letter in text.chars() {
-        kept.push(letter);
-        if kept.width() + 1 > width {
-            kept.pop();
-            break;
-        }
-    }
-    // An emoji that was cut loses what joined it to the rest.
-    let whole = kept.trim_end_matches(is_hidden).len();
-    kept.truncate(whole);
-    kept + "…"
 }
 
 fn columns(line: &[Piece]) -> usize {
@@ -300,7 +277,7 @@ mod tests {
             Text::styled(Style::Bad, HOSTILE).rendered(true),
             "\x1b[31ma[31mb cd e\x1b[0m"
         );
-        assert_eq!(cut(HOSTILE, 8), "a[31mb …");
+        assert_eq!(cut(HOSTILE, 8), "a[31mb…");
         let two = Text::from("one").below(HOSTILE);
         assert_eq!(two.rendered(false), "one\na[31mb cd e");
     }

@@ -15,6 +15,7 @@ use pockethog_core::demo_home;
 use pockethog_core::folders::{self, Folders};
 use pockethog_core::overview::Range;
 use pockethog_core::preferences::{Mode, Preferences, Scheme};
+use pockethog_core::private_files::write_private;
 use pockethog_core::widget::{self, Content, Request, State, Which};
 use pockethog_views::charts::image::Size;
 use pockethog_views::widgets::{self, MenuHost};
@@ -156,7 +157,7 @@ pub fn run(console: &Console, arguments: &Widget) -> Result<Exit, CliError> {
     );
     let bytes = arguments.rendered(format, &shown.content, &shown.preferences)?;
     if let Some(path) = &arguments.output {
-        replace(path, &bytes)
+        write_image(path, &bytes)
             .map_err(|error| CliError::failed(format!("{}: {error}", path.display())))?;
     } else {
         // A reader that went away is no error.
@@ -381,17 +382,12 @@ fn text_of(path: &Path) -> Result<String, InstallError> {
     text.ok_or_else(|| InstallError::NotText(path.to_owned()))
 }
 
-/// Replaces the file as a whole: whoever reads it never meets half an image.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+/// Replaces the image as a whole: whoever reads it never meets half of one.
+fn write_image(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    write_private(path, bytes)
 }
 
 fn scheme(name: &str) -> Result<Scheme, String> {
