@@ -48,7 +48,7 @@ fn sign_ins() -> Vec<(&'static str, Markup)> {
         (
             "sign-in-reason",
             sign_in::render(&SignIn {
-                reason: Some("EU Cloud: Your access was revoked or has expired. Sign in again to go on. Your projects, favourites and colours are kept.".to_owned()),
+                reason: Some("EU Cloud: Your access was revoked or has expired. Sign in again to continue. Your projects, favourites and colours are kept.".to_owned()),
                 may_cancel: true,
                 ..first_screen()
             }),
@@ -134,7 +134,7 @@ fn homes() -> Vec<(&'static str, Markup)> {
                 view.troubles = vec![
                     Trouble {
                         what: "EU Cloud".to_owned(),
-                        reason: "PostHog asks to slow down, for 30 seconds.".to_owned(),
+                        reason: "PostHog asked us to slow down, for 30 seconds.".to_owned(),
                         action: None,
                     },
                     Trouble {

@@ -45,7 +45,7 @@ pub enum ChoiceError {
     Address(#[from] HostError),
     /// This is a demo, and it is not one of the demo's.
     #[error(
-        "a demo signs in at its own PostHogs alone, which are us, eu and {0}; for a real one, start PocketHog without the demo"
+        "a demo can only sign in to its own PostHogs, which are us, eu and {0}; to sign in to a real one, start PocketHog without the demo"
     )]
     NotTheDemos(String),
 }

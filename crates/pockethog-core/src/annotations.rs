@@ -107,7 +107,7 @@ pub struct Draft {
 #[non_exhaustive]
 pub enum DraftError {
     /// No text.
-    #[error("A note needs a text.")]
+    #[error("An annotation needs a text.")]
     Empty,
     /// More than a year ahead.
     #[error("{day} is more than a year ahead. Is the year right?")]
@@ -128,7 +128,7 @@ pub enum DraftError {
         time: String,
     },
     /// PostHog does not take it.
-    #[error("The text has {length} characters; PostHog takes {LONGEST_CONTENT}.")]
+    #[error("The text has {length} characters; PostHog allows at most {LONGEST_CONTENT}.")]
     TooLong {
         /// Its length in characters.
         length: usize,
@@ -197,7 +197,7 @@ impl Draft {
         let typed = self.moved_from?;
         let saved = self.at.to_zoned_datetime(zone.clone());
         Some(format!(
-            "{} does not exist on {} in {}, where the clocks are put forward; the note is at {}.",
+            "{} does not exist on {} in {}, because the clocks go forward; the annotation is at {}.",
             typed.strftime("%H:%M"),
             typed.strftime("%-d %b"),
             zone.iana_name().unwrap_or("UTC"),
@@ -217,12 +217,10 @@ pub enum ChangeError {
     #[error("somebody changed this note meanwhile")]
     Conflict(Box<Annotation>),
     /// It is not there any more.
-    #[error("this note was deleted meanwhile")]
+    #[error("this annotation has been deleted in the meantime")]
     Gone,
     /// It belongs to the whole organization.
-    #[error(
-        "this note belongs to the whole organization; change it in PostHog, where it keeps its place"
-    )]
+    #[error("this annotation belongs to the whole organization; change it in PostHog")]
     OrganizationWide,
 }
 
@@ -404,8 +402,8 @@ mod tests {
         assert_eq!(draft.at.to_string(), "2026-03-29T01:30:00Z");
         assert_eq!(
             draft.remark(&zone).unwrap(),
-            "02:30 does not exist on 29 Mar in Europe/Berlin, where the clocks are put forward; \
-             the note is at 03:30."
+            "02:30 does not exist on 29 Mar in Europe/Berlin, because the clocks go forward; \
+             the annotation is at 03:30."
         );
     }
 

@@ -67,8 +67,8 @@ pub struct Addresses {
 pub enum DemoHomeError {
     /// The demo has ended.
     #[error(
-        "{} is the home of a demo that has ended, and everything in it is invented. \
-         `POCKETHOG_HOME={} pockethog demo` starts the demo again; without POCKETHOG_HOME your own sign-ins are used",
+        "{} is the home of a demo that has ended, and everything in it is invented. To start the demo again, \
+         run `POCKETHOG_HOME={} pockethog demo`; to use your own sign-ins, unset POCKETHOG_HOME",
         .0.display(), quoted(.0)
     )]
     Ended(PathBuf),
@@ -77,13 +77,13 @@ pub enum DemoHomeError {
     Starting(PathBuf),
     /// The folder is in use for something else.
     #[error(
-        "POCKETHOG_HOME is {}, which is not the demo’s: it would mix invented data with yours. \
-         Unset it, or name an empty folder",
+        "POCKETHOG_HOME is {}, which already has files that are not from a demo, and the demo would mix \
+         invented data with them. Unset it, or name an empty folder",
         .0.display()
     )]
     NotTheDemos(PathBuf),
     /// The folder cannot be used.
-    #[error("{}: {source}; set POCKETHOG_HOME to a folder that PocketHog may write to, or to none", path.display())]
+    #[error("{}: {source}; unset POCKETHOG_HOME, or set it to a folder that PocketHog can write to", path.display())]
     Unusable {
         /// The folder or file.
         path: PathBuf,
@@ -91,10 +91,10 @@ pub enum DemoHomeError {
         source: io::Error,
     },
     /// No temporary folder can be made.
-    #[error("no temporary folder can be made: {0}")]
+    #[error("a temporary folder could not be created: {0}")]
     Temporary(#[source] io::Error),
     /// The mark names no addresses.
-    #[error("the addresses of the demo are not usable: {0}")]
+    #[error("the addresses of the demo are not valid: {0}")]
     Address(#[from] HostError),
     /// It belongs to another user, or is refused by the system.
     #[error(transparent)]

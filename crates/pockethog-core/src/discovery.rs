@@ -164,7 +164,7 @@ async fn organizations<B: Bearer>(client: &Client<B>, ids: &[String], found: &mu
             found.failures.push(Failure {
                 what: format!("Projects of organization {id}"),
                 reason:
-                    "the account does not belong to this organization any more, or it was deleted"
+                    "the account is no longer a member of this organization, or the organization was deleted"
                         .to_owned(),
                 transient: false,
                 needs_sign_in: false,

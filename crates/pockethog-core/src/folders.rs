@@ -106,5 +106,5 @@ pub fn home_from_environment() -> Option<PathBuf> {
 
 /// The user has no home folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no home folder; set {HOME_VARIABLE} to a folder that PocketHog may use")]
+#[error("there is no home folder; set {HOME_VARIABLE} to a folder that PocketHog can use")]
 pub struct NoHome;

@@ -185,7 +185,7 @@ impl Banner {
 #[non_exhaustive]
 pub enum PreferencesError {
     /// The file cannot be understood. Defaults are in use; the file stays as it is.
-    #[error("{}, line {line}: {what}; defaults are in use until it is mended", path.display())]
+    #[error("{}, line {line}: {what}; defaults are used until this is fixed", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -195,7 +195,7 @@ pub enum PreferencesError {
         what: String,
     },
     /// Some of the file cannot be understood. The rest is in force; the file stays as it is.
-    #[error("{}, {}; the rest is in force", path.display(), lenient::listed(ignored))]
+    #[error("{}, {}; all other preferences apply", path.display(), lenient::listed(ignored))]
     Partly {
         /// The file.
         path: PathBuf,
@@ -277,7 +277,7 @@ impl Preferences {
             PreferencesError::Invalid {
                 path: path.to_owned(),
                 line: line_after(&String::from_utf8_lossy(before)),
-                what: "this is no text in UTF-8".to_owned(),
+                what: "this is not UTF-8 text".to_owned(),
             }
         })
     }
@@ -418,7 +418,7 @@ fn take_turn(path: &Path) -> Result<File, PreferencesError> {
                 std::thread::sleep(LOCK_POLL);
             }
             Err(TryLockError::WouldBlock) => {
-                let held = std::io::Error::other("another program has held it for too long");
+                let held = std::io::Error::other("another program has kept it locked for too long");
                 return Err(io_error(&name, held));
             }
             Err(TryLockError::Error(source)) => return Err(io_error(&name, source)),
@@ -516,7 +516,7 @@ mod tests {
         let problem = problem
             .to_string()
             .replace(&path.display().to_string(), "FILE");
-        insta::assert_snapshot!(problem, @r#"FILE, line 2: scheme: unknown variant `rainbow`, expected one of `ember`, `fern`, `graphite`, `lagoon`, `plum`; line 3: there is no preference `sound`; line 4: order: invalid type: integer `7`, expected a sequence; line 7: hidden: invalid type: string "yes", expected a boolean; line 9: there is no preference `icon`; and 2 more; the rest is in force"#);
+        insta::assert_snapshot!(problem, @r#"FILE, line 2: scheme: unknown variant `rainbow`, expected one of `ember`, `fern`, `graphite`, `lagoon`, `plum`; line 3: there is no preference `sound`; line 4: order: invalid type: integer `7`, expected a sequence; line 7: hidden: invalid type: string "yes", expected a boolean; line 9: there is no preference `icon`; and 2 more; all other preferences apply"#);
 
         // Someone may have meant something: it stays whatever else changes.
         Preferences::update(&path, |preferences| {
@@ -566,7 +566,7 @@ mod tests {
         std::fs::write(&path, b"mode = \"dark\"\n# caf\xe9\n").unwrap();
         let problem = Preferences::load(&path).1.unwrap().to_string();
         assert!(
-            problem.contains("line 2: this is no text in UTF-8"),
+            problem.contains("line 2: this is not UTF-8 text"),
             "{problem}"
         );
     }

@@ -70,11 +70,11 @@ impl PrivateError {
 
 fn remedy(path: &Path, me: &str) -> String {
     if me == "root" {
-        return "run it as that user, or with `sudo -H`, and if POCKETHOG_HOME is set, with a folder of root in it"
+        return "run it as that user, or with `sudo -H`; if POCKETHOG_HOME is set, it must name a folder of root"
             .to_owned();
     }
     format!(
-        "`sudo chown -R {me} {}` gives it back, or set POCKETHOG_HOME to a folder of your own",
+        "`sudo chown -R {me} {}` gives it back to you, or set POCKETHOG_HOME to a folder of your own",
         quoted(path)
     )
 }
@@ -91,7 +91,7 @@ fn remedy_of_device(path: &Path, me: &str) -> String {
         );
     }
     format!(
-        "`sudo chown -R {me} {}` gives it back, or set {variable} to a folder of your own",
+        "`sudo chown -R {me} {}` gives it back to you, or set {variable} to a folder of your own",
         quoted(path)
     )
 }

@@ -36,7 +36,7 @@ pub enum StartError {
     #[error("POCKETHOG_US_URL or POCKETHOG_EU_URL: {0}")]
     Cloud(#[from] HostError),
     /// The folder cannot be written to.
-    #[error("{0}; set POCKETHOG_HOME to a folder that PocketHog may write to")]
+    #[error("{0}; set POCKETHOG_HOME to a folder that PocketHog can write to")]
     Folder(#[from] OpenError),
     /// The operating system's certificates cannot be loaded.
     #[error("the HTTP client could not be set up: {0}")]

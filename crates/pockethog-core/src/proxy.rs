@@ -25,8 +25,8 @@ const NOT_UNDERSTOOD: &str = "not-understood.invalid";
 /// A variable that names no proxy.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "the variable {variable} is not understood: it has to name a proxy, as in socks5h://localhost:1080 \
-     or http://proxy.example:3128"
+    "the value of {variable} is not the address of a proxy; write it as socks5h://localhost:1080 or \
+     http://proxy.example:3128"
 )]
 pub struct NotUnderstood {
     /// Its name, as it is written in the environment.

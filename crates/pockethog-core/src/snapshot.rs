@@ -252,7 +252,7 @@ impl Snapshots {
         let aside = store.aside.as_ref().map(|aside| {
             format!(
                 "the stored numbers in {} could not be used ({}) and were set aside as {}, which can be \
-                 deleted; they are being read again",
+                 deleted; they are being read from PostHog again",
                 self.path.display(),
                 aside.why,
                 aside.to.display()

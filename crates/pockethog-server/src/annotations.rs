@@ -189,7 +189,7 @@ async fn edit(
             return Ok(see_other(&format!("{}&saved={id}", address(&key, range))));
         }
         Err(ChangeError::Conflict(theirs)) => {
-            let error = "Somebody changed this note meanwhile. Nothing was saved so far: keep theirs, or save yours over it.";
+            let error = "Somebody else has changed this annotation in the meantime. Nothing has been saved yet: keep their version, or replace it with yours.";
             let mut dialog = typed.dialog(Some(id), error.to_owned());
             dialog.version.clone_from(&theirs.version);
             store(&state, &key, id, Some((*theirs).clone())).await;
@@ -198,7 +198,7 @@ async fn edit(
         }
         Err(ChangeError::Gone) => {
             store(&state, &key, id, None).await;
-            let error = "This note was deleted meanwhile. Your text is kept here: add it as a new note, or cancel.";
+            let error = "This annotation has been deleted in the meantime. Your text is kept here: add it as a new annotation, or cancel.";
             (StatusCode::CONFLICT, typed.dialog(None, error.to_owned()))
         }
         Err(ChangeError::Api(error)) => {
@@ -231,14 +231,18 @@ async fn delete(
         }
         Ok(None) => {
             store(&state, &key, id, None).await;
-            say(&state, Tone::Plain, "This note had been deleted already.");
+            say(
+                &state,
+                Tone::Plain,
+                "This annotation had already been deleted.",
+            );
             Ok(see_other(&address(&key, range)))
         }
         Err(error) => {
             say(
                 &state,
                 Tone::Bad,
-                format!("The note was not deleted. {}", sentence(error)),
+                format!("The annotation was not deleted. {}", sentence(error)),
             );
             Ok(see_other(&address(&key, range)))
         }
@@ -266,7 +270,7 @@ async fn undo(
             say(
                 &state,
                 Tone::Bad,
-                format!("The note is still deleted. {}", sentence(error)),
+                format!("The annotation was not restored. {}", sentence(error)),
             );
             Ok(see_other(&format!("{back}&deleted={id}")))
         }
@@ -321,7 +325,7 @@ async fn store(state: &Arc<State>, key: &ProjectKey, id: u64, annotation: Option
             };
             known.put(id, annotation, Timestamp::now());
             if let Err(error) = snapshots.put(&key, &known) {
-                tracing::warn!(%error, "a note will be shown after the next refresh");
+                tracing::warn!(%error, "an annotation will be shown after the next refresh");
             }
             drop(snapshots);
             state.live().announce(Change::Annotations(key));
@@ -333,11 +337,11 @@ async fn store(state: &Arc<State>, key: &ProjectKey, id: u64, annotation: Option
 fn not_saved(error: &Error) -> String {
     let why = match error {
         Error::Forbidden(Forbidden::MissingScope(scope)) => {
-            format!("The permission {scope} was not given; give it on the Connections page.")
+            format!("The permission {scope} was not granted; grant it on the Connections page.")
         }
         other => sentence(other),
     };
-    format!("The note was not saved, and your text is kept here. {why}")
+    format!("The annotation was not saved, but your text is kept here. {why}")
 }
 
 fn status_of(error: &Error) -> StatusCode {

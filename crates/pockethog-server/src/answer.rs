@@ -55,7 +55,7 @@ impl NotFound {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let view = Message {
-            title: "This page could not be made".to_owned(),
+            title: "This page could not be shown".to_owned(),
             text: self.to_string(),
             actions: vec![("Try again".to_owned(), "/".to_owned())],
             ..Message::default()

@@ -90,7 +90,7 @@ pub async fn swap(state: &Arc<State>, key: &Connection, new: &Connection) {
     let (tone, action) = match &outcome {
         Outcome::Replaced => (Tone::Good, None),
         Outcome::NotListed => {
-            text.push_str(" Choose “Sign in” in the banner again to replace it.");
+            text.push_str(" To replace it, choose “Sign in” in the banner again.");
             (Tone::Warn, None)
         }
         Outcome::NotHandedOver(_) => (Tone::Warn, None),
@@ -140,7 +140,7 @@ async fn swapped(state: &Arc<State>, key: &Connection, new: &Connection) -> Outc
             })
             .await;
         if let Err(error) = tidied {
-            tracing::warn!(%error, "what the key had found is still listed");
+            tracing::warn!(%error, "the projects of the replaced key are still listed");
         }
     }
     outcome

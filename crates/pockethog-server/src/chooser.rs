@@ -89,7 +89,7 @@ async fn save(
     let events = asked.events.clone().unwrap_or_default();
     if events.len() > MOST_EVENTS {
         let error = format!(
-            "{} events are chosen; a project shows {MOST_EVENTS} at most. Nothing was saved so far.",
+            "You chose {} events; a project can show at most {MOST_EVENTS}. Nothing was saved.",
             events.len()
         );
         let answer = page(draw(&state, &located, asked, Some(error)).await);
@@ -159,13 +159,13 @@ async fn suggestions(
     located: &Located,
     asked: &Asked,
 ) -> Result<Suggestions, String> {
-    const BY_HAND: &str = "Type the event’s name instead.";
+    const BY_HAND: &str = "Type the name of the event instead.";
     if let ConnectionState::Ended(reason) = located.connection.state {
         return Err(format!("{} {BY_HAND}", reason.sentence()));
     }
     if !located.may("event_definition:read") {
         return Err(format!(
-            "Events cannot be suggested: the permission to read event definitions (event_definition:read) was not given. {BY_HAND}"
+            "Events cannot be suggested, because the permission event_definition:read was not granted. {BY_HAND}"
         ));
     }
     let client = state.live().program().client(&located.connection);
@@ -184,7 +184,7 @@ async fn suggestions(
             sentence(error)
         )),
         Err(_) => Err(format!(
-            "PostHog takes too long to list this project’s events. {BY_HAND}"
+            "PostHog took too long to list this project’s events. {BY_HAND}"
         )),
     }
 }

@@ -104,7 +104,7 @@ fn card(
 /// A Reach in words, with the names that are known.
 fn reach(reach: &Reach, projects: &[Project]) -> String {
     match reach {
-        Reach::All => "Everything you may see".to_owned(),
+        Reach::All => "Everything you can see".to_owned(),
         Reach::Organizations(ids) => {
             let names = ids.iter().filter_map(|id| {
                 projects
@@ -187,8 +187,8 @@ async fn sign_out(
     let host = connection.host.name();
     let unrevoked = match revocation {
         Revocation::Failed => format!(
-            " {host} did not confirm that the access was revoked. It may stay valid there until it expires: remove \
-             PocketHog at {}.",
+            " {host} did not confirm that access was revoked, so it may stay valid until it expires. To end it \
+             now, remove PocketHog at {}.",
             removal_page(&connection)
         ),
         Revocation::Done | Revocation::NotNeeded => String::new(),
@@ -250,7 +250,7 @@ pub(super) async fn forget_projects(state: &Arc<State>, id: ConnectionId) {
         .blocking(move |state| state.live().snapshots().forget_connection(&id))
         .await;
     if let Err(error) = forgotten {
-        tracing::warn!(%error, "projects of a connection that ended are still listed");
+        tracing::warn!(%error, "the projects of an ended connection are still listed");
     }
 }
 

@@ -456,11 +456,11 @@ impl Refusal {
             Self::AddressTooLong => (
                 StatusCode::URI_TOO_LONG,
                 "This address is too long",
-                "No address of PocketHog is as long as this one.",
+                "PocketHog has no address that is this long.",
             ),
             Self::ForwardedPort(port) => {
                 let text = format!(
-                    "PocketHog is at port {port}, and this address has another one. Forward the same number at both ends, because PostHog leads back to it: ssh -L {port}:127.0.0.1:{port}. Then open the address that pockethog --no-browser prints."
+                    "PocketHog uses port {port}, but this address has another port. Forward the same port number at both ends, because PostHog sends the browser back to it: ssh -L {port}:127.0.0.1:{port}. Then open the address that pockethog --no-browser prints."
                 );
                 return refusal(
                     StatusCode::MISDIRECTED_REQUEST,
@@ -471,7 +471,7 @@ impl Refusal {
             Self::ForeignHost => (
                 StatusCode::MISDIRECTED_REQUEST,
                 "This is not PocketHog’s address",
-                "PocketHog answers at 127.0.0.1 alone, with the port that it printed.",
+                "PocketHog only answers at 127.0.0.1, on the port that it printed.",
             ),
             Self::ForeignSite => (
                 StatusCode::FORBIDDEN,
@@ -481,22 +481,22 @@ impl Refusal {
             Self::CodeExpired => (
                 StatusCode::FORBIDDEN,
                 "This address has expired",
-                "An address that opens PocketHog is good for a short time and once. Run pockethog again: it opens a new one.",
+                "An address that opens PocketHog works only once and for a short time. Run pockethog again to open a new one.",
             ),
             Self::CodeUsed => (
                 StatusCode::FORBIDDEN,
-                "This address was used already",
-                "An address that opens PocketHog is good once. Run pockethog again: it opens a new one.",
+                "This address has already been used",
+                "An address that opens PocketHog works only once. Run pockethog again to open a new one.",
             ),
             Self::SessionEnded => (
                 StatusCode::FORBIDDEN,
                 "This address was used twice",
-                "Somebody may have opened this address before you. What it had opened was closed. Run pockethog again: it opens a new one.",
+                "Somebody else may have opened this address before you, so that session was ended. Run pockethog again to open a new one.",
             ),
             Self::Locked => (
                 StatusCode::FORBIDDEN,
                 "Open PocketHog from this device",
-                "This page shows your numbers to nobody but you. Run pockethog in a terminal: it opens this page in your browser, or prints the address that does.",
+                "Only you can see this page. Run pockethog in a terminal: it opens this page in your browser, or prints an address that does.",
             ),
         };
         refusal(status, title, text)

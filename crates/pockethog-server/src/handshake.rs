@@ -62,7 +62,7 @@ pub struct Asker {
 }
 
 impl Keyholder {
-    /// For the app at `address`; `None` if the system gives no random numbers.
+    /// For the app at `address`; `None` if the system cannot provide random numbers.
     pub fn new(address: &str) -> Option<Self> {
         Some(Self {
             key: Secret::random()?,

@@ -441,7 +441,8 @@ fn numbers(
         }
         if !connection.grant.scopes.allows("query:read") {
             return Numbers::Unreadable(
-                "Numbers are switched off: query:read was not granted.".to_owned(),
+                "Numbers are not shown, because the permission query:read was not granted."
+                    .to_owned(),
             );
         }
         return match (trouble, health) {
@@ -536,7 +537,8 @@ fn troubles(
         if !connection.grant.scopes.allows("query:read") {
             troubles.push(Trouble {
                 what: connection.host.name(),
-                reason: "Numbers are switched off, because query:read was not granted.".to_owned(),
+                reason: "Numbers are not shown, because the permission query:read was not granted."
+                    .to_owned(),
                 action: Some(("Change access".to_owned(), "/connections".to_owned())),
             });
         }

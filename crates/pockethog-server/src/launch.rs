@@ -50,7 +50,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[non_exhaustive]
 pub enum LaunchError {
     /// Another program has the port.
-    #[error("port {0} is in use by another program; name another one with --port, or none")]
+    #[error(
+        "port {0} is in use by another program; choose another port with --port, or leave --port out"
+    )]
     PortInUse(u16),
     /// The port cannot be used for another reason.
     #[error("port {port} of 127.0.0.1 cannot be used: {source}")]
@@ -61,7 +63,7 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// A file of the app cannot be written.
-    #[error("{}: {source}; set POCKETHOG_HOME to a folder that PocketHog may write to", path.display())]
+    #[error("{}: {source}; set POCKETHOG_HOME to a folder that PocketHog can write to", path.display())]
     File {
         /// Which file.
         path: PathBuf,
@@ -69,13 +71,13 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// The lock belongs to another user, or cannot be opened.
-    #[error("{0}; set POCKETHOG_HOME to a folder that PocketHog may write to")]
+    #[error("{0}; set POCKETHOG_HOME to a folder that PocketHog can write to")]
     Private(#[from] PrivateError),
     /// Another one holds the lock and does not answer.
-    #[error("another pockethog is running and does not answer; end it first ({0})")]
+    #[error("another running PocketHog does not answer; stop it first ({0})")]
     Hangs(String),
     /// The system gives no random numbers.
-    #[error("the system gives no random numbers")]
+    #[error("the system cannot provide random numbers")]
     NoRandomNumbers,
     /// Not even Snapshots in memory can be had.
     #[error(transparent)]
@@ -228,7 +230,7 @@ impl Running {
 async fn tidy(sign_in: SignIn) {
     loop {
         if let Err(error) = sign_in.remove_replaced().await {
-            tracing::warn!(%error, "an API key that was replaced is still stored");
+            tracing::warn!(%error, "a replaced API key is still stored");
         }
         tokio::time::sleep(TIDY_PAUSE).await;
     }

@@ -33,7 +33,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// What another user's program is answered, whatever it asks.
 const NOT_YOURS: &[u8] = b"HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain; charset=utf-8\r\n\
     cache-control: no-store\r\nconnection: close\r\n\r\n\
-    PocketHog answers programs of the user who started it, and no others.\n";
+    PocketHog only answers programs of the user who started it.\n";
 
 /// How long that answer may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -117,7 +117,7 @@ async fn turn_away(mut stream: TcpStream) {
         stream.shutdown().await
     };
     if let Ok(Err(error)) = tokio::time::timeout(FAREWELL, answer).await {
-        tracing::debug!(%error, "another user's program went before it was answered");
+        tracing::debug!(%error, "another user's program disconnected before it got an answer");
     }
 }
 

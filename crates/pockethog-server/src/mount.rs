@@ -41,7 +41,7 @@ const ADDRESSES: [&str; 7] = [
 pub struct Mount(String);
 
 impl Mount {
-    /// A new one; `None` if the system gives no random numbers.
+    /// A new one; `None` if the system cannot provide random numbers.
     pub fn random() -> Option<Self> {
         let mut bytes = [0_u8; BYTES];
         SystemRandom::new().fill(&mut bytes).ok()?;

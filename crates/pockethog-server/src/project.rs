@@ -204,7 +204,7 @@ async fn live(
     let leaves = asked.signed_in.is_some();
     Ok(events::stream(&state, interest, move |state, changes| {
         parts(state, &path, &key, range, leaves, changes).unwrap_or_else(|error| {
-            tracing::warn!(%error, "a project page could not be kept up to date");
+            tracing::warn!(%error, "a project page could not be updated");
             Vec::new()
         })
     }))

@@ -47,7 +47,7 @@ impl PageKeys {
         Self(secret)
     }
 
-    /// For a page that is about to be sent. `None` if the system gives no random numbers: such a page shows
+    /// For a page that is about to be sent. `None` if the system cannot provide random numbers: such a page shows
     /// what it has, and nothing live.
     pub fn new_page(&self) -> Option<PageKey> {
         let name = Secret::random()?.expose().to_owned();

@@ -17,7 +17,7 @@ const BYTES: usize = 32;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// A new one; `None` if the system gives no random numbers.
+    /// A new one; `None` if the system cannot provide random numbers.
     pub fn random() -> Option<Self> {
         let mut bytes = Zeroizing::new([0_u8; BYTES]);
         SystemRandom::new().fill(bytes.as_mut_slice()).ok()?;

@@ -223,7 +223,7 @@ async fn order(
     Form(asked): Form<Move>,
 ) -> Result<Response, PageError> {
     let Some((target, control)) = asked.target() else {
-        state.say(not_saved("A place is a whole number, 1 for the first"));
+        state.say(not_saved("A position is a whole number; 1 is the first"));
         return Ok(see_other("/settings#projects"));
     };
     let back = moved_path(&asked.filter, &asked.key, control);
@@ -318,7 +318,7 @@ async fn import(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: B
     let text = match text {
         Some(Ok(text)) if !text.trim().is_empty() => text,
         Some(Err(_)) => {
-            state.say(not_saved("The file is no text in UTF-8"));
+            state.say(not_saved("The file is not UTF-8 text"));
             return see_other("/settings");
         }
         _ => {
@@ -334,7 +334,7 @@ async fn import(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: B
         Ok(_) => {
             good(
                 &state,
-                "Imported. Names, order, favourites and colours are those of the file.",
+                "Imported. Names, order, favourites and colours now come from the file.",
             );
             state.live().announce(Change::Projects);
             state.live().refresher().hurry();
@@ -342,12 +342,12 @@ async fn import(Extract(state): Extract<Arc<State>>, headers: HeaderMap, body: B
         Err(error) => {
             let words = error.to_string();
             let words = words
-                .strip_suffix("; defaults are in use until it is mended")
+                .strip_suffix("; defaults are used until this is fixed")
                 .unwrap_or(&words);
             let problem = if words.starts_with(IMPORTED) {
                 words.to_owned()
             } else {
-                format!("The file in use has to be mended first: {words}")
+                format!("The current preferences file has to be fixed first: {words}")
             };
             state.say(not_saved(problem));
         }

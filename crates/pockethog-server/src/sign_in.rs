@@ -146,7 +146,7 @@ pub async fn begin(state: &Arc<State>, host: &Host, purpose: Purpose) -> Respons
         Err(error) => {
             say(
                 state,
-                format!("Signing in at {} could not begin: {error}", host.name()),
+                format!("Signing in to {} could not start: {error}", host.name()),
             );
             see_other("/sign-in")
         }
@@ -175,7 +175,7 @@ async fn look_after(state: Weak<State>, attempt: Arc<Attempt>) {
         say(
             &state,
             format!(
-                "{} no longer knew PocketHog on this device, so the sign-in could not end. Sign in again: PocketHog registers again",
+                "{} no longer knew PocketHog on this device, so the sign-in could not be completed. Sign in again, and PocketHog registers again",
                 attempt.host().name()
             ),
         );
@@ -231,7 +231,7 @@ async fn callback(
     let (entry, response) = match found {
         Ok(found) => found,
         Err(error) => {
-            tracing::debug!(%error, "a callback was turned away");
+            tracing::debug!(%error, "a callback was refused");
             return foreign_callback(&error);
         }
     };
@@ -266,7 +266,7 @@ async fn end(state: &Arc<State>, entry: &Entry, response: &AuthorizationResponse
             see_other("/")
         }
         Err(error) => {
-            tracing::info!(%error, "a sign-in did not end well");
+            tracing::info!(%error, "a sign-in failed");
             say(state, error);
             see_other("/sign-in")
         }
@@ -299,7 +299,7 @@ async fn not_me(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> 
     state.say(Notice {
         tone: Tone::Good,
         text: format!(
-            "{} was signed out of {} and removed from this device. If you did not sign in as {0}, somebody else may have answered: sign in again.{}",
+            "{} was signed out of {} and removed from this device. If you did not sign in as {0}, somebody else may have done so. Sign in again.{}",
             connection.account.label(),
             connection.host.name(),
             if keys.is_empty() {
@@ -336,7 +336,7 @@ fn foreign_callback(error: &CallbackError) -> Response {
     let view = Message {
         title: "Nothing has changed".to_owned(),
         text: format!(
-            "{} If you reloaded this page, you may be signed in already: open PocketHog again. If not, start the sign-in again from PocketHog.",
+            "{} If you reloaded this page, you may already be signed in: open PocketHog again. Otherwise start the sign-in again from PocketHog.",
             sentence(error)
         ),
         ..Message::default()

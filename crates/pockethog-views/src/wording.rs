@@ -13,19 +13,19 @@ const MOST_NAMES: usize = 5;
 pub fn key_swap(outcome: &Outcome, new: &Connection) -> String {
     match outcome {
         Outcome::Replaced => format!(
-            "You are signed in to {}, and your API key is no longer used. It is removed from this device after a day. You can delete it in PostHog’s settings too.",
+            "You are signed in to {}, and your API key is no longer used. It will be removed from this device after a day. You can also delete it in PostHog’s settings.",
             new.host.name()
         ),
         Outcome::Ended(reason, left) => {
             let why = match reason {
-                EndReason::ApiKeyRejected => "PostHog does not accept your API key any more",
+                EndReason::ApiKeyRejected => "PostHog no longer accepts your API key",
                 _ => "Your API key can no longer be read on this device",
             };
             let then = if left.is_empty() {
-                "so it was taken off the list".to_owned()
+                "so it was removed from the list".to_owned()
             } else {
                 format!(
-                    "and it stays in the list for {} that only it reached: {}",
+                    "and it stays in the list for {} that only it could read: {}",
                     counted(left.len(), "project", "projects"),
                     names(left)
                 )
@@ -33,7 +33,7 @@ pub fn key_swap(outcome: &Outcome, new: &Connection) -> String {
             format!("You are signed in to {}. {why}, {then}.", new.host.name())
         }
         Outcome::KeptFor(left) => format!(
-            "You are signed in as {}, who does not reach {} of your API key: {}. The key is kept for {}.",
+            "You are signed in as {}, who cannot read {} of your API key: {}. The key is kept for {}.",
             new.account.label(),
             counted(left.len(), "project", "projects"),
             names(left),
@@ -41,15 +41,15 @@ pub fn key_swap(outcome: &Outcome, new: &Connection) -> String {
         ),
         Outcome::NotListed => "You are signed in. PostHog could not list your projects just now, so your API key is kept.".to_owned(),
         Outcome::NotKnown(failure) => format!(
-            "You are signed in. Your API key is kept, because PostHog does not say all that it reaches. {}: {}.",
+            "You are signed in. Your API key is kept, because PostHog does not say everything that it can read. {}: {}.",
             failure.what,
             failure.reason.trim_end_matches('.')
         ),
         Outcome::NotHandedOver(error) => format!(
-            "You are signed in, and your API key is kept, because its projects could not be handed over: {error}."
+            "You are signed in, and your API key is kept, because its projects could not be moved to the sign-in: {error}."
         ),
         Outcome::NotRemoved(error) => format!(
-            "You are signed in. The API key could not be taken off the list: {error}."
+            "You are signed in. The API key could not be removed from the list: {error}."
         ),
     }
 }

@@ -145,9 +145,9 @@ fn proxy() -> Option<Finding> {
 /// Why nothing but the folders could be looked at.
 fn not_opened(error: &StartError) -> Finding {
     let advice = match error {
-        StartError::Demo(_) => "Nothing of it is used meanwhile.",
+        StartError::Demo(_) => "Until then PocketHog uses defaults.",
         StartError::Cloud(_) => "Correct the variable, or unset it.",
-        _ => "Everything else can be looked at once that is mended.",
+        _ => "Once that is fixed, run `pockethog doctor` again to check everything else.",
     };
     Finding::fail("Start", error.to_string(), advice)
 }
@@ -166,24 +166,23 @@ fn folders(folders: &Folders) -> Vec<Finding> {
 fn folder(what: &str, path: &Path, private: bool) -> Finding {
     let shown = path.display();
     if let Err(error) = check_owner(path) {
-        let advice = "PocketHog puts nothing there.";
+        let advice = "PocketHog stores nothing there.";
         return Finding::fail(what, error.to_string(), advice);
     }
     if !path.exists() {
-        return Finding::ok(what, format!("{shown}, not made yet"));
+        return Finding::ok(what, format!("{shown}, not created yet"));
     }
     if let Err(error) = try_to_write(path) {
         return Finding::fail(
             what,
             format!("{shown} cannot be written to: {error}"),
-            "Free some space, give yourself the right to write there, or set POCKETHOG_HOME to another \
-             folder.",
+            "Free some space, give yourself write permission, or set POCKETHOG_HOME to another folder.",
         );
     }
     match mode(path) {
         Some(mode) if private && mode & 0o077 != 0 => Finding::fail(
             what,
-            format!("{shown} can be read by others (mode {mode:03o})"),
+            format!("{shown} can be read by other users (mode {mode:03o})"),
             format!("chmod 700 {}", quoted(path)),
         ),
         Some(mode) => Finding::ok(what, format!("{shown}, mode {mode:03o}")),
@@ -216,7 +215,7 @@ fn mode(_: &Path) -> Option<u32> {
 
 fn preferences(folders: &Folders) -> Finding {
     let path = folders.preferences();
-    let advice = "`pockethog config edit` opens the file.";
+    let advice = "To edit the file, run `pockethog config edit`.";
     match Preferences::load(&path).1 {
         None => Finding::ok("Preferences", path.display().to_string()),
         Some(problem) if problem.is_whole() => {
@@ -287,8 +286,8 @@ async fn running(program: &Program) -> Finding {
     let Some(address) = address else {
         return Finding::warn(
             "App",
-            format!("{} cannot be understood", path.display()),
-            "Delete it; the app writes it again.",
+            format!("{} cannot be read", path.display()),
+            "Delete it; the app creates it again.",
         );
     };
     // Whoever listens there may be another program: the app proves that it wrote the file.
@@ -297,7 +296,7 @@ async fn running(program: &Program) -> Finding {
             "App",
             format!("running at {}", address.origin().ascii_serialization()),
         ),
-        None => Finding::ok("App", "not running; it ended without saying so"),
+        None => Finding::ok("App", "not running; it was killed or has crashed"),
     }
 }
 
@@ -341,10 +340,9 @@ async fn vault(program: &Program) -> Vec<Finding> {
 
 /// What to do about a keychain that holds the sign-ins and cannot be used.
 fn keychain_advice(error: &VaultError) -> String {
-    let to_file =
-        "`pockethog vault move file` then keeps the sign-ins where no keychain is needed.";
-    let gone = "If it is gone for good, `pockethog vault move file --leave-keychain` does without it, and you \
-                sign in again.";
+    let to_file = "To store the sign-ins without a keychain, run `pockethog vault move file`.";
+    let gone = "If the keychain no longer exists, run `pockethog vault move file --leave-keychain` and sign in \
+                again.";
     match error {
         VaultError::KeychainLocked => format!(
             "Unlock it: in the desktop's password manager, or by signing in to the desktop. {to_file} {gone}"
@@ -356,7 +354,7 @@ fn keychain_advice(error: &VaultError) -> String {
                  tmux set-environment -g DBUS_SESSION_BUS_ADDRESS {bus}, for new windows. {to_file}"
             ),
             None => format!(
-                "No desktop session of yours runs on this machine. Where one does, {to_file} {gone}"
+                "You have no desktop session on this machine, which the keychain needs. {to_file} {gone}"
             ),
         },
         _ => format!("Restart it, or sign in to the desktop again. {to_file} {gone}"),
@@ -398,13 +396,13 @@ fn locks(program: &Program) -> Finding {
         Ok(held) if held.is_empty() => Finding::ok("Locks", "none is held"),
         Ok(held) => Finding::warn(
             "Locks",
-            format!("held by another program right now: {}", held.join(", ")),
-            "A refresh or a sign-in takes seconds. One that stays was left by a program that hangs.",
+            format!("in use by another process: {}", held.join(", ")),
+            "A refresh or a sign-in takes seconds. If a lock stays in use for longer, stop the other running PocketHog.",
         ),
         Err(error) => Finding::fail(
             "Locks",
             error.to_string(),
-            "Locks need a folder on a disk of this device.",
+            "Locks need a folder on a local disk.",
         ),
     }
 }
@@ -414,7 +412,7 @@ async fn sign_ins(program: &Program, connections: &[Connection]) -> Vec<Finding>
         return vec![Finding::warn(
             "Sign-ins",
             "nobody is signed in",
-            "`pockethog login us` or `pockethog login eu` signs in.",
+            "To sign in, run `pockethog login us` or `pockethog login eu`.",
         )];
     }
     let mut findings = Vec::with_capacity(connections.len());
@@ -438,11 +436,11 @@ async fn sign_ins(program: &Program, connections: &[Connection]) -> Vec<Finding>
                 Finding::fail(what, error.to_string(), "See “Vault” above.")
             }
             Err(error) => Finding::fail(what, error.to_string(), login),
-            Ok(false) => Finding::fail(what, "its secret is gone from the vault", login),
+            Ok(false) => Finding::fail(what, "its token or key is missing from the Vault", login),
             Ok(true) if !missing.is_empty() => Finding::warn(
                 what,
                 format!("not granted: {}", missing.join(", ")),
-                "What needs them is switched off. Sign in again to grant them.",
+                "Features that need them are switched off. Sign in again to grant them.",
             ),
             Ok(true) => Finding::ok(what, expiry(connection)),
         });
@@ -460,9 +458,9 @@ fn expiry(connection: &Connection) -> String {
             let minutes = (at.as_second() - Timestamp::now().as_second()) / 60;
             match minutes {
                 ..=0 => "the token is due for a refresh".to_owned(),
-                1..120 => format!("the token serves another {minutes} min"),
-                120..2880 => format!("the token serves another {} h", minutes / 60),
-                _ => format!("the token serves another {} days", minutes / 1440),
+                1..120 => format!("the token is valid for another {minutes} min"),
+                120..2880 => format!("the token is valid for another {} h", minutes / 60),
+                _ => format!("the token is valid for another {} days", minutes / 1440),
             }
         }
     }
@@ -524,14 +522,14 @@ async fn reach(program: &Program, host: &Host) -> Vec<Finding> {
         Finding::fail(
             &*what,
             format!("answers with a redirect ({status})"),
-            "Something between this device and PostHog asks for a sign-in of its own: open a page \
-             in the browser first.",
+            "A network between this device and PostHog requires its own sign-in: open any page in the browser \
+             first.",
         )
     } else {
         Finding::warn(
             &*what,
             format!("answers with {status}"),
-            "PostHog is busy or down; it is tried again by itself.",
+            "PostHog is busy or down; PocketHog retries by itself.",
         )
     }];
     let date = answer
@@ -562,11 +560,11 @@ fn clock(host: &str, ahead: i64) -> Finding {
         2.. => format!("{ahead} s ahead of {host}"),
         _ => format!("{} s behind {host}", -ahead),
     };
-    let advice = "Let the system set its clock from the network.";
+    let advice = "Set the system clock from the network.";
     match ahead.abs() {
         0..=CLOCK_WARNING => Finding::ok(what, saw),
         ..=CLOCK_FAILURE => Finding::warn(what, saw, advice),
-        _ => Finding::fail(what, format!("{saw}; signing in does not work"), advice),
+        _ => Finding::fail(what, format!("{saw}; signing in will fail"), advice),
     }
 }
 
@@ -579,19 +577,19 @@ fn unreachable(error: &reqwest::Error) -> (String, &'static str) {
     if error.is_timeout() {
         return (
             "does not answer in time".to_owned(),
-            "Look at the network, the proxy and the firewall.",
+            "Check the network, the proxy and the firewall.",
         );
     }
     if cause.contains("certificate") || cause.contains("Certificate") {
         return (
             format!("its certificate is not trusted: {cause}"),
-            "A proxy that reads along, or a certificate that your system does not know: install \
-             the one of your organization in the system.",
+            "A proxy may be decrypting the connection, or your system does not know the certificate: install \
+             your organization's certificate in the system.",
         );
     }
     (
         format!("cannot be reached: {cause}"),
-        "Look at the network, the proxy and the address.",
+        "Check the network, the proxy and the address.",
     )
 }
 

@@ -60,11 +60,11 @@ pub struct Plan {
 #[non_exhaustive]
 pub enum InstallError {
     /// There is one that says something else.
-    #[error("{} is there already and says something else; move it away first", .0.display())]
+    #[error("{} already exists with other content; move it away first", .0.display())]
     Exists(PathBuf),
     /// A word that the other program's file cannot hold.
     #[error(
-        "{what} holds a control character, which cannot be written into the file of another program"
+        "{what} contains a control character, which cannot be written into another program's file"
     )]
     Control {
         /// Which word.
@@ -72,11 +72,11 @@ pub enum InstallError {
     },
     /// tmux takes a closing parenthesis for the end of the command.
     #[error(
-        "tmux cannot take parentheses that do not pair; name the project by its key, like us/12"
+        "tmux cannot use a name with unbalanced parentheses; name the project by its key, like us/12"
     )]
     Parentheses,
     /// A path that is no text.
-    #[error("the path {} is not UTF-8, and cannot be written into the file of another program", .0.display())]
+    #[error("the path {} is not UTF-8, so it cannot be written into another program's file", .0.display())]
     NotText(PathBuf),
     /// The system said no.
     #[error("{}: {source}", path.display())]
@@ -248,8 +248,8 @@ fn xbar(call: &Call, config: &Path, home: &Path) -> Plan {
     };
     let path = folder.join("pockethog.1m.sh");
     let then = format!(
-        "{} shows what lies in this folder. For SwiftBar, put the file into the folder of plugins that \
-         you chose there.",
+        "{} shows the plugins in this folder. For SwiftBar, put the file into the plugin folder that you chose \
+         there.",
         if cfg!(target_os = "macos") {
             "xbar"
         } else {

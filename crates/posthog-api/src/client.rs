@@ -259,7 +259,7 @@ impl<B: Bearer> Client<B> {
                     let host = url.host_str().unwrap_or("PostHog");
                     let seconds = answer_time.as_secs();
                     let sentence =
-                        format!("{host} did not end its answer within {seconds} seconds");
+                        format!("{host} did not finish its response within {seconds} seconds");
                     return Err(Unreachable::new(sentence).into());
                 }
                 Err(error) if status.is_success() => return Err(Error::from_transport(error)),

@@ -48,7 +48,7 @@ pub enum Error {
     },
     /// The response is not what the API promises: no JSON, other fields, or too long. The text names the place but
     /// not the content, which may be private. Check the address, and whether this PostHog is much older or newer.
-    #[error("PostHog's answer could not be read: {0}")]
+    #[error("PostHog's response could not be read: {0}")]
     BadAnswer(String),
     /// No token could be obtained; see [`BearerError`].
     #[error(transparent)]
@@ -71,7 +71,7 @@ pub enum Error {
     },
     /// 404: it does not exist, or the credential may not know that it exists. Check the number, and list what the
     /// credential reaches.
-    #[error("PostHog does not know it{}", colon(.0))]
+    #[error("PostHog cannot find it{}", colon(.0))]
     NotFound(String),
     /// The queries of a personal API key have read, or nearly, what PostHog lets them read in this project:
     /// refused with 429, or not sent. Other projects have budgets of their own. Wait, or query a shorter range.
@@ -81,14 +81,14 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
     /// 429: too many requests. Wait for `retry_after`.
-    #[error("PostHog asks to slow down{}", wait(*.retry_after))]
+    #[error("PostHog asked us to slow down{}", wait(*.retry_after))]
     RateLimited {
         /// How long PostHog asks to wait; absent if too many queries ran at once.
         retry_after: Option<Duration>,
     },
     /// A redirect to another address. It is never followed, because that would send the token there. Use the
     /// address that PostHog redirects to, if you trust it.
-    #[error("PostHog's address answered with a redirect ({0}), which is not followed")]
+    #[error("PostHog answered with a redirect ({0}), which is not followed")]
     Redirected(u16),
     /// 500 and other server errors. Try again later; if it stays, PostHog's own logs say why.
     #[error("PostHog failed ({status}){}", colon(.detail))]
@@ -108,7 +108,7 @@ pub enum Error {
         detail: String,
     },
     /// 401 although the token was replaced once. The user has to sign in again.
-    #[error("PostHog does not accept the sign-in any more{}", colon(.0))]
+    #[error("PostHog no longer accepts the sign-in{}", colon(.0))]
     Unauthorized(String),
     /// No response: name lookup, connection refused, TLS, or time-out. Check the network, the proxy and the address.
     #[error(transparent)]
@@ -300,10 +300,10 @@ impl fmt::Display for Forbidden {
             }
             Self::ProjectsOnly => f.write_str("the sign-in is for single projects only"),
             Self::VerifiedDomain => f.write_str(
-                "the organization only lets in members with an address of its verified e-mail domains; \
-                 ask one of its admins, or sign in with such an address",
+                "the organization only admits members with an address in its verified e-mail domains; ask one \
+                 of its admins, or sign in with such an address",
             ),
-            Self::OutOfReach(detail) => write!(f, "the sign-in does not reach it: {detail}"),
+            Self::OutOfReach(detail) => write!(f, "the sign-in has no access to it: {detail}"),
             Self::Other(detail) if detail.is_empty() => f.write_str("PostHog does not allow it"),
             Self::Other(detail) => write!(f, "PostHog does not allow it: {detail}"),
         }

@@ -109,7 +109,7 @@ impl<B: Bearer> Client<B> {
             }
             seen.insert(std::mem::replace(&mut call.query, next));
             if seen.contains(&call.query) {
-                return endless("the list leads back to a page that was read already");
+                return endless("the list leads back to a page that has already been read");
             }
         }
         endless("the list has more than 500 pages")

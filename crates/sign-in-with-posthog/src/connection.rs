@@ -184,19 +184,19 @@ impl EndReason {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::ApiKeyRejected => {
-                "PostHog does not accept this API key any more: it was deleted or replaced."
+                "PostHog no longer accepts this API key: it was deleted or replaced."
             }
             Self::Narrowed => {
                 "Your access was narrowed in PostHog. Sign in again to choose what this program may see."
             }
             Self::Outdated => {
-                "The stored sign-in is older than the last one used on this device, as after restoring a backup. Sign in again to go on."
+                "The stored sign-in is older than the last one used on this device, probably because a backup was restored. Sign in again to continue."
             }
             Self::RecordLost => {
                 "The stored sign-in cannot be opened on this device. Sign in again on this device."
             }
             Self::RevokedOrExpired => {
-                "Your access was revoked or has expired. Sign in again to go on."
+                "Your access was revoked or has expired. Sign in again to continue."
             }
             Self::SignedOut => "You signed out on this device.",
         }

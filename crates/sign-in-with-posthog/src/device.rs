@@ -209,5 +209,9 @@ fn on_this_device(mut connections: Vec<Connection>, vault: &Vault) -> Vec<Connec
 
 fn held_too_long(path: &Path) -> FileError {
     let busy = std::io::Error::from(std::io::ErrorKind::TimedOut);
-    FileError::new(path, "another program holds it for too long", busy)
+    FileError::new(
+        path,
+        "another program has kept it locked for too long",
+        busy,
+    )
 }

@@ -65,7 +65,7 @@ pub(crate) fn create_private_folder(folder: &Path) -> Result<(), FileError> {
         let mode = fs::metadata(folder).map(|found| found.permissions().mode() & 0o777);
         if mode.is_ok_and(|mode| mode & 0o077 != 0) {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(|source| {
-                FileError::new(folder, "could not keep others out of the folder", source)
+                FileError::new(folder, "could not close the folder to other users", source)
             })?;
         }
     }

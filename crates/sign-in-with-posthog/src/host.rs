@@ -162,27 +162,25 @@ impl fmt::Display for Host {
 #[non_exhaustive]
 pub enum HostError {
     /// The address is empty.
-    #[error("the address of your PostHog is missing; write it like https://posthog.example.org")]
+    #[error("the address of your PostHog is missing; write it as https://posthog.example.org")]
     Empty,
     /// The text is not an address.
-    #[error("“{0}” is not an address; write it like https://posthog.example.org")]
+    #[error("“{0}” is not an address; write it as https://posthog.example.org")]
     NotAnAddress(String),
     /// `https://` is missing.
     #[error("the address needs its scheme; write https://{0}")]
     NoScheme(String),
     /// The address has a path, a query or a user name.
-    #[error("only the address of your PostHog is needed, without what follows; write {0}")]
+    #[error("only the address of your PostHog is needed, without a path; write {0}")]
     NotAnOrigin(String),
     /// The address at which sign-ins of all regions begin, which is in no region.
     #[error(
-        "oauth.posthog.com only sends people on to their region and has no projects; \
+        "oauth.posthog.com only redirects people to their region and has no projects; \
          write https://us.posthog.com or https://eu.posthog.com"
     )]
     RegionUnknown,
     /// Plain http to another device: everyone on the way could read the key.
-    #[error(
-        "plain http would send your sign-in readable by everyone on the way; write https://{0}"
-    )]
+    #[error("with plain http everyone on the network could read your sign-in; write https://{0}")]
     PlainHttp(String),
 }
 

@@ -34,7 +34,7 @@ pub enum IdTokenError {
     Audience,
     /// `exp` is past.
     #[error(
-        "this device's clock is wrong, or PostHog's is: the sign-in has expired by it already. Set the clock and sign in again"
+        "this device's clock is wrong, or PostHog's is: by this clock the sign-in has already expired. Set the clock and sign in again"
     )]
     Expired,
     /// `iat` is too far from now.
@@ -45,15 +45,14 @@ pub enum IdTokenError {
     /// `iss` is not the Host.
     #[error(
         "PostHog's proof of who signed in names another PostHog. If you host it yourself, its settings \
-         OIDC_ISS_ENDPOINT and SITE_URL have to be the address that you sign in at; until then, use a \
+         OIDC_ISS_ENDPOINT and SITE_URL have to be the address at which you sign in; until then, use a \
          personal API key"
     )]
     Issuer,
     /// `iss` is the Host with http in place of https.
     #[error(
-        "PostHog is reached by https and believes that it is reached by http, so it does not prove who \
-         signed in: behind a proxy it needs the setting IS_BEHIND_PROXY=true (or OIDC_ISS_ENDPOINT). \
-         Until it is set, use a personal API key there"
+        "PostHog does not know that it is reached by https, so it cannot prove who signed in: behind a proxy \
+         it needs the setting IS_BEHIND_PROXY=true (or OIDC_ISS_ENDPOINT). Until then, use a personal API key"
     )]
     IssuerWithoutTls,
     /// It is no JWT.

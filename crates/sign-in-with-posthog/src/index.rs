@@ -28,7 +28,7 @@ pub enum IndexError {
     /// Another process has held the list for ten seconds, where a few milliseconds are usual.
     ///
     /// A retry can succeed. Otherwise the other program has to be ended.
-    #[error("{}: another program holds it for too long", .0.display())]
+    #[error("{}: another program has kept it locked for too long", .0.display())]
     Busy(PathBuf),
     /// The file cannot be understood, for example after it was edited by hand.
     ///

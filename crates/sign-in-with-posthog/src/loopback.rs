@@ -163,7 +163,7 @@ impl LoopbackListener {
                     };
                     // Another user of this machine has no part in the sign-in.
                     if Peer::of(address, remote) == Peer::Other {
-                        tracing::debug!("a connection of another user was turned away");
+                        tracing::debug!("a connection of another user was refused");
                         continue;
                     }
                     let visit = Visit {
@@ -247,10 +247,10 @@ impl Visit {
             }
             Start::Contested => {
                 let page = Page {
-                    title: "This address was opened before".to_owned(),
-                    text: "A sign-in address serves one browser. If that was not you, somebody else on \
-                           this device did it, and gained nothing. Open the address that the terminal \
-                           shows, or start again."
+                    title: "This address has already been opened".to_owned(),
+                    text: "A sign-in address works in one browser only. If you did not open it before, \
+                           somebody else on this device did, and gained nothing. Open the address that the \
+                           terminal shows, or start again."
                         .to_owned(),
                     success: false,
                 };
@@ -268,7 +268,7 @@ impl Visit {
         {
             Ok(()) => {}
             Err(error @ CallbackError::OtherBrowser) => {
-                tracing::debug!(%error, "a callback was turned away");
+                tracing::debug!(%error, "a callback was refused");
                 let page = Page {
                     title: "One more step".to_owned(),
                     text: "This browser did not begin the sign-in. If you did, with the address that is \
@@ -280,7 +280,7 @@ impl Visit {
                 return self.html("400 Bad Request", "", "", &page);
             }
             Err(error) => {
-                tracing::debug!(%error, "a callback was turned away");
+                tracing::debug!(%error, "a callback was refused");
                 return plain("400 Bad Request");
             }
         }

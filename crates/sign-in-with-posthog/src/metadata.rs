@@ -35,7 +35,7 @@ pub enum MetadataError {
     ///
     /// Only the administrator of that PostHog can change it. A personal API key works without.
     #[error(
-        "{host} names a {endpoint} at another address than its own, so signing in there is not safe"
+        "{host} names a {endpoint} at an address that is not its own, so signing in there is not safe"
     )]
     ForeignEndpoint {
         /// The Host.
@@ -68,7 +68,7 @@ pub enum MetadataError {
     /// The metadata names an endpoint with something that is no address.
     ///
     /// The administrator of that PostHog has to repair it. A personal API key works without.
-    #[error("{host} describes its sign-in in a way that cannot be read")]
+    #[error("the description of the sign-in at {host} cannot be read")]
     Unreadable {
         /// The Host.
         host: String,
@@ -92,13 +92,13 @@ pub enum MetadataError {
 fn issuer_mismatch(host: &str, address: &str, issuer: &str, self_hosted: bool) -> String {
     if self_hosted {
         format!(
-            "{host} calls itself {issuer}, so it is not certain who answers there. If {issuer} is its \
-             right address, sign in at that one; if not, its setting SITE_URL has to be {address}. A \
-             personal API key works without"
+            "{host} calls itself {issuer}, so it may not be the server that you meant. If {issuer} is its \
+             correct address, sign in there; if not, its setting SITE_URL has to be {address}. A personal API \
+             key works in both cases"
         )
     } else {
         format!(
-            "{host} calls itself {issuer}, so it is not certain who answers there; nothing was sent"
+            "{host} calls itself {issuer}, so it may not be the server that you meant; nothing was sent"
         )
     }
 }

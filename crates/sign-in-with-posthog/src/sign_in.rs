@@ -162,7 +162,7 @@ impl SignIn {
         self.device.show_ended(id, EndReason::SignedOut).await?;
         // What it had replaced is not left behind either; if this fails, it is tried again later.
         if let Err(error) = self.remove_replaced_that(|known| known.by == *id).await {
-            tracing::warn!(%error, "what this sign-in had replaced is still stored");
+            tracing::warn!(%error, "the sign-in that this one replaced is still stored");
         }
         let Some(Content::Tokens(tokens)) = old else {
             return Ok(Revocation::NotNeeded);

@@ -61,7 +61,7 @@ pub enum TokenError {
     /// The client id is unknown to PostHog, or another setting is wrong. A session is not ended by it.
     ///
     /// Start again; if that fails too, the configured client id has to be corrected.
-    #[error("PostHog refuses this program's request: {error} {description}")]
+    #[error("PostHog refused this program's request: {error} {description}")]
     Configuration {
         /// HTTP status.
         status: u16,
@@ -77,7 +77,7 @@ pub enum TokenError {
     ///
     /// A retry can succeed in another network.
     #[error(
-        "a proxy or a network's sign-in page answered in place of PostHog (status {0}); try again in another network"
+        "a proxy or a network's sign-in page answered instead of PostHog (status {0}); try again on another network"
     )]
     NotPostHog(u16),
     /// There was no response; see there.

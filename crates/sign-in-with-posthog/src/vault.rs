@@ -170,7 +170,7 @@ impl Vault {
             VaultChoice::Auto => match self.keychain(name).probe() {
                 Ok(()) => Ok(VaultBackend::Keychain),
                 Err(error) => {
-                    tracing::info!(%error, "sign-ins are kept in an encrypted file");
+                    tracing::info!(%error, "sign-ins are stored in an encrypted file");
                     *lock(&self.0.passed_over) = Some(error);
                     Ok(VaultBackend::EncryptedFile)
                 }

@@ -224,7 +224,7 @@ fn permissions(authorization: &Authorization, form: &[(String, String)]) -> Mark
             }
             @for row in &rows(authorization) { (permission(row, form)) }
             @if authorization.scopes.iter().any(|scope| scope == "*") {
-                p.mistake { "Everything that you may do yourself." }
+                p.mistake { "Everything that you are allowed to do yourself." }
             }
         }
     }

@@ -62,7 +62,7 @@ pub(super) fn log_in(region: &Region, request: &Request) -> Response {
         .and_then(|id| id.parse().ok())
         .and_then(|id| region.world.person(id));
     let Some(person) = person else {
-        return layout::refusal(region, 400, "There is no such person here.");
+        return layout::refusal(region, 400, "There is no such person.");
     };
     let name = secrets::alphanumeric(32);
     let session = BrowserSession {

@@ -33,7 +33,7 @@ pub(crate) fn answer(region: &Region, request: &Request, route: &Route) -> Respo
         (Route::RevokeApp, "POST") => connected_apps::revoke(region, request),
         (Route::Authorize, "GET") => consent::page(region, request),
         (Route::Authorize, "POST") => consent::decide(region, request),
-        (Route::Unknown, _) => layout::refusal(region, 404, "There is no such page here."),
+        (Route::Unknown, _) => layout::refusal(region, 404, "There is no such page."),
         (Route::Login | Route::Authorize, _) => {
             Response::empty(405).with(header::ALLOW, "GET, POST, HEAD")
         }

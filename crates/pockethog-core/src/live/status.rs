@@ -18,7 +18,7 @@ pub enum Status {
     Updated(Timestamp),
     /// PostHog cannot be reached. When the oldest numbers were measured, if there are any.
     Offline(Option<Timestamp>),
-    /// PostHog asks to slow down. When the oldest numbers were measured, if there are any.
+    /// PostHog asked us to slow down. When the oldest numbers were measured, if there are any.
     Busy(Option<Timestamp>),
     /// None of them could be read, and each says why.
     Unread,

@@ -9,10 +9,10 @@ use serde_json::Value;
 #[non_exhaustive]
 pub enum RowsError {
     /// The answer lacks a column that was asked for.
-    #[error("PostHog's answer has no column {0}")]
+    #[error("PostHog's response has no column {0}")]
     NoColumn(&'static str),
     /// A field holds something else than a whole number from 0.
-    #[error("PostHog's answer has no count in column {0}")]
+    #[error("PostHog's response has no whole number in column {0}")]
     NoCount(&'static str),
 }
 

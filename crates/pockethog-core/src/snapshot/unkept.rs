@@ -19,7 +19,7 @@ impl std::fmt::Display for Unkept {
         let path = self.path.display();
         write!(
             f,
-            "numbers are not kept: {path} {}. {}",
+            "numbers are not stored: {path} {}. {}",
             self.reason, self.remedy
         )
     }
@@ -64,30 +64,30 @@ impl Unkept {
             (_, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => (
                 "is locked by another program".to_owned(),
                 format!(
-                    "End the program that holds it (`fuser {}` names it). A folder on a network drive \
-                     may not be able to unlock: POCKETHOG_HOME names another one.",
+                    "Stop the program that uses it (`fuser {}` names it). On a network drive a lock may stay \
+                     behind: set POCKETHOG_HOME to another folder.",
                     quoted(path)
                 ),
             ),
             (_, Some(ErrorCode::FileLockingProtocolFailed | ErrorCode::NoLargeFileSupport)) => (
                 "is on a drive that cannot lock files".to_owned(),
-                "Set POCKETHOG_HOME to a folder on a disk of this device.".to_owned(),
+                "Set POCKETHOG_HOME to a folder on a local disk.".to_owned(),
             ),
             (_, Some(ErrorCode::DiskFull)) => (
-                "cannot grow: the disk is full".to_owned(),
-                "Free some space; then numbers are kept again.".to_owned(),
+                "cannot be extended: the disk is full".to_owned(),
+                "Free some space, and numbers are stored again.".to_owned(),
             ),
             (Some(owner), _) => (
                 format!("belongs to {owner} and cannot be written ({error})"),
                 format!(
-                    "`sudo chown -R \"$(id -un)\" {}` gives it back.",
+                    "`sudo chown -R \"$(id -un)\" {}` gives it back to you.",
                     quoted(folder)
                 ),
             ),
             (None, Some(ErrorCode::SystemIoFailure)) => (
                 format!("cannot be written ({error})"),
-                "Look whether the disk is full or failing. On a network drive, set POCKETHOG_HOME to a \
-                 folder on a disk of this device."
+                "Check whether the disk is full or failing. On a network drive, set POCKETHOG_HOME to a folder \
+                 on a local disk."
                     .to_owned(),
             ),
             (None, _) => (
@@ -105,7 +105,7 @@ impl Unkept {
 
 fn read_only(folder: &Path) -> String {
     format!(
-        "Look whether {} is read-only, or set POCKETHOG_HOME to a folder that PocketHog may write to.",
+        "Check whether {} is read-only, or set POCKETHOG_HOME to a folder that PocketHog can write to.",
         folder.display()
     )
 }

@@ -283,7 +283,7 @@ fn judge(
             ),
             (None, _) => (
                 State::NoProjects,
-                Some("The sign-in reaches no project.".to_owned()),
+                Some("The sign-in can read no project.".to_owned()),
             ),
         };
     }
@@ -301,7 +301,7 @@ fn judge(
             ),
             _ if all_empty => (
                 State::Empty,
-                Some("No events have arrived in this time.".to_owned()),
+                Some("There were no events in this period.".to_owned()),
             ),
             _ => (State::Fresh, None),
         };
@@ -309,7 +309,9 @@ fn judge(
     let sentence = match (worst.ended, &worst.trouble) {
         (Some(reason), _) => reason.sentence().to_owned(),
         (None, Some(trouble)) => trouble.reason.clone(),
-        (None, None) if worst.state == State::Throttled => "PostHog asks to slow down".to_owned(),
+        (None, None) if worst.state == State::Throttled => {
+            "PostHog asked us to slow down".to_owned()
+        }
         (None, None) if worst.numbers.is_some() => return (worst.state, None),
         (None, None) => "Not read yet.".to_owned(),
     };

@@ -41,7 +41,7 @@ pub enum Which {
     /// The sum over all projects that are not hidden.
     #[default]
     Total,
-    /// The favourites, each by itself.
+    /// The favourites, each on its own.
     Favourites,
     /// These, as a person named them.
     Named(Vec<String>),

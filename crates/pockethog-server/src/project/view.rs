@@ -149,7 +149,7 @@ fn assemble(
                 action: Some(("Connections".to_owned(), "/connections".to_owned())),
             });
             Some(match measured {
-                Some(at) => format!("These are the numbers from {}.", ago(at, now)),
+                Some(at) => format!("The numbers are from {}.", ago(at, now)),
                 None => reason.sentence().to_owned(),
             })
         }
@@ -164,7 +164,7 @@ fn assemble(
         .filter(|_| annotation_access != AnnotationAccess::Missing)
         .map(|trouble| {
             format!(
-                "Notes could not be read again: {}",
+                "Annotations could not be refreshed: {}",
                 sentence(&trouble.reason)
             )
         });
@@ -234,7 +234,7 @@ fn shown_zone(clock: &DayClock, period: Option<&Period>) -> TimeZone {
 fn with_age(reason: &str, measured: Option<Timestamp>, now: Timestamp) -> String {
     let reason = sentence(reason);
     match measured {
-        Some(at) => format!("{reason} These are the numbers from {}.", ago(at, now)),
+        Some(at) => format!("{reason} The numbers are from {}.", ago(at, now)),
         None => reason,
     }
 }

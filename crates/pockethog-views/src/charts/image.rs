@@ -464,7 +464,7 @@ mod tests {
 
     #[test]
     fn a_long_sentence_is_wrapped_and_cut() {
-        let sentence = "Your access was revoked or has expired. Sign in again to go on.";
+        let sentence = "Your access was revoked or has expired. Sign in again to continue.";
         let lines = wrapped(sentence, 160.0, 12.0, 5);
         assert!(lines.iter().all(|line| width(line, 12.0) <= 160.0));
         assert_eq!(lines.join(" "), sentence);

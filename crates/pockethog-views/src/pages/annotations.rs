@@ -172,7 +172,7 @@ pub(super) fn list(view: &AnnotationPanel<'_>) -> Markup {
                 AnnotationAccess::Missing => (missing(view, "Notes are not shown: the permission to read annotations (annotation:read) was not given.")),
             }
             @if view.access.may_write() && any_organization_wide {
-                p.muted.aside { "Notes marked Org belong to the whole organization. They are changed in PostHog, where they keep their place." }
+                p.muted.aside { "Annotations marked Org belong to the whole organization and can only be changed in PostHog." }
             }
             @if let Some(trouble) = view.trouble { p.muted.aside { (trouble) } }
         }
@@ -218,9 +218,9 @@ fn dialog(view: &AnnotationPanel<'_>, form: &AnnotationDialog, open: bool) -> Ma
         None => format!("{project}/annotations"),
     };
     let (title, save) = match (form.id, &form.theirs) {
-        (None, _) => ("Add note", "Add note"),
-        (Some(_), None) => ("Edit note", "Save"),
-        (Some(_), Some(_)) => ("Edit note", "Save mine"),
+        (None, _) => ("Add annotation", "Add annotation"),
+        (Some(_), None) => ("Edit annotation", "Save"),
+        (Some(_), Some(_)) => ("Edit annotation", "Save mine"),
     };
     html! {
         dialog.card #(element) open[open] aria-labelledby={ (element) "-title" } {
@@ -283,7 +283,7 @@ pub(super) fn missing(view: &AnnotationPanel<'_>, text: &str) -> Markup {
                 Remedy::SignIn => form method="post" action={ "/connections/" (encoded(view.connection)) "/sign-in" } {
                     button.button.small type="submit" { "Give permission" }
                 },
-                Remedy::NewKey => a.button.small href="/api-key" { "Enter a key that has it" },
+                Remedy::NewKey => a.button.small href="/api-key" { "Enter a key that has this permission" },
             }
         }
     }

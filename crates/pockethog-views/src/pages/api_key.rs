@@ -52,7 +52,7 @@ pub fn render(view: &ApiKey) -> Markup {
         "narrow",
         &html! {
             h1 { "Use an API key" }
-            p.lead { "For your own PostHog, or if you cannot sign in with the browser." }
+            p.lead { "For a PostHog that you host yourself, or if you cannot sign in with the browser." }
             @if let Some(fault) = &other_fault { (fault.render()) }
             form.card.form method="post" action="/api-key" {
                 label.field { span { "Address of PostHog" }
@@ -65,7 +65,7 @@ pub fn render(view: &ApiKey) -> Markup {
                     @if let Some(fault) = key_fault { span.fault #key-fault role="alert" { (icons::warning()) (fault) } }
                 }
                 details.help {
-                    summary { "Where do I find it?" }
+                    summary { "Where do I find the key?" }
                     p { "In PostHog, open Settings, then Personal API keys, and create a key with these scopes:" }
                     p.scope-list { @for scope in ["organization:read", "project:read", "query:read", "event_definition:read", "annotation:read", "annotation:write"] { code { (scope) } " " } }
                     p { "With " code { "user:read" } " PocketHog can also show your e-mail address. A project key (phc_…) only sends events and cannot be used here." }
@@ -73,7 +73,7 @@ pub fn render(view: &ApiKey) -> Markup {
                 div.actions { a.button href="/" { "Cancel" } button.button.primary type="submit" { "Connect" } }
                 p.quiet { button.link type="submit" formaction="/sign-in/host" formnovalidate { "Sign in with the browser at this address instead" } }
             }
-            p.muted { "The key is stored on this device, in the keychain or encrypted, and is sent to this address alone." }
+            p.muted { "The key is stored on this device, in the keychain or encrypted, and is sent only to this address." }
         },
     )
 }

@@ -287,7 +287,7 @@
         const lines = [el("b", "", now === null ? name : `${now} · ${name}`)];
         if (before !== null) lines.push(el("span", "", then ? `${before} · ${then}, ${chart.dataset.before}` : `${before} ${chart.dataset.before}`));
         if (dates && finger) {
-          const button = el("button", "button small", "Add note");
+          const button = el("button", "button small", "Add annotation");
           button.type = "button";
           button.addEventListener("click", (click) => { click.stopPropagation(); clear(); note(place); });
           lines.push(button);

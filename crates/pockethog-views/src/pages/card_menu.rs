@@ -36,7 +36,7 @@ pub fn render(key: &ProjectKey, name: &str, is_favourite: bool, back: &str) -> M
 pub fn hidden_notice(key: &ProjectKey, name: &str, back: &str) -> Markup {
     html! {
         div.notice.good role="status" data-once="hid" {
-            p { bdi { (name) } " is hidden and no longer counted in the total." }
+            p { bdi { (name) } " is hidden and no longer part of the total." }
             form method="post" action={ (project_path(key)) "/card" } {
                 input type="hidden" name="back" value=(back);
                 button.button.small type="submit" name="change" value="show" { "Undo" }

@@ -41,7 +41,7 @@ pub fn render(view: &Chooser) -> Markup {
     shell.back = Some(project.clone());
     shell.page("narrow", &html! {
         h1 { "Conversions" }
-        p.lead { "Which events count as success in " bdi { (view.name) } "? The rate is people with the event over unique visitors." }
+        p.lead { "Which events count as a success in " bdi { (view.name) } "? The rate is the number of people with the event divided by unique visitors." }
         @if let Some(error) = &view.error { (Notice { tone: Tone::Bad, text: error.clone(), action: None }.render()) }
         // Searching and turning pages carry along what is ticked; only Save stores it.
         form method="get" action=(path) {

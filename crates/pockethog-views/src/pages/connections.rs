@@ -73,17 +73,17 @@ pub fn render(view: &Connections) -> Markup {
 /// A scope in plain words. Scopes that PocketHog does not ask for are named as they are.
 pub fn plain_words(scope: &str) -> &str {
     match scope {
-        "openid" => "Know that it is you",
+        "openid" => "Recognise your account",
         "profile" => "See your name",
         "email" => "See your e-mail address",
         "organization:read" => "List your organizations",
         "project:read" => "List your projects",
         "query:read" => "Read numbers",
         "event_definition:read" => "Suggest conversion events",
-        "annotation:read" => "Read notes",
-        "annotation:write" => "Write notes",
+        "annotation:read" => "Read annotations",
+        "annotation:write" => "Write annotations",
         "user:read" => "See your account",
-        "*" => "Everything that you may do",
+        "*" => "Everything that you are allowed to do",
         _ => scope,
     }
 }
@@ -95,9 +95,9 @@ fn consequence(scope: &str, missing: &[String]) -> &'static str {
         "query:read" => "no numbers are shown",
         "organization:read" | "project:read" => "projects may not be found",
         "event_definition:read" => "events have to be typed by name",
-        "annotation:read" => "notes are not shown",
-        "annotation:write" if also("annotation:read") => "notes cannot be written",
-        "annotation:write" => "notes can be read but not written",
+        "annotation:read" => "annotations are not shown",
+        "annotation:write" if also("annotation:read") => "annotations cannot be written",
+        "annotation:write" => "annotations can be read but not written",
         "profile" | "openid" => "your name is not shown",
         _ => "not used without it",
     }
@@ -110,7 +110,7 @@ fn card(connection: &ConnectionCard) -> Markup {
     } else if connection.missing.is_empty() {
         "Sign in again"
     } else {
-        "Sign in again to give more"
+        "Sign in again to grant more"
     };
     html! {
         section.card.connection aria-label={ (connection.who) ", " (connection.host) } {

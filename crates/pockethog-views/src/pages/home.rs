@@ -439,7 +439,7 @@ pub fn render_card(card: &Card, back: Option<&str>) -> Markup {
                             (icons::warning())
                             span {
                                 @if let Some(zone) = unknown_zone {
-                                    span title="This version of PocketHog does not know the project’s time zone. Its days are those that PostHog cut." { "Unknown time zone, days in " (zone) "." }
+                                    span title="This version of PocketHog does not know the project’s time zone. Days begin when PostHog says." { "Unknown time zone, days in " (zone) "." }
                                     " "
                                 }
                                 @if let Some(stale) = stale { (stale) }
@@ -584,15 +584,15 @@ fn nothing(view: &Home) -> Markup {
                 (icons::logo())
                 @if view.hidden > 0 {
                     h2 { "All projects are hidden" }
-                    p { "Every project that you have is hidden on this page." }
+                    p { "All your projects are hidden on this page." }
                     a.button.primary href="/settings#projects" { "Choose what to show" }
                 } @else if view.troubles.is_empty() {
                     h2 { "No projects granted" }
-                    p { "You are signed in, but the access you gave covers no project. Sign in again and choose organizations or projects on PostHog’s page." }
+                    p { "You are signed in, but did not grant access to any project. Sign in again and choose organizations or projects on PostHog’s page." }
                     a.button.primary href="/connections" { "Change access" }
                 } @else {
                     h2 { "No projects could be read" }
-                    p { "PocketHog tries again by itself. What happened is written above." }
+                    p { "PocketHog retries by itself. The reason is shown above." }
                     a.button href="/connections" { "Connections" }
                 }
             }
@@ -622,7 +622,7 @@ pub fn offline_notice(age: &str) -> Notice {
     Notice {
         tone: Tone::Warn,
         text: format!(
-            "PostHog cannot be reached. These are the numbers from {age}; PocketHog keeps trying."
+            "PostHog cannot be reached. The numbers are from {age}; PocketHog keeps trying."
         ),
         action: None,
     }

@@ -44,7 +44,7 @@ pub fn not_found(shell: Shell) -> Message {
     Message {
         shell,
         title: "There is nothing here".to_owned(),
-        text: "This address leads nowhere. Perhaps a link was cut off on its way.".to_owned(),
+        text: "There is no page at this address. The link may be incomplete.".to_owned(),
         actions: vec![("All projects".to_owned(), "/".to_owned())],
     }
 }
@@ -54,7 +54,7 @@ pub fn unknown_project(shell: Shell) -> Message {
     Message {
         shell,
         title: "No such project".to_owned(),
-        text: "None of your connections reaches this project. It may have been deleted, or the access you gave does not cover it.".to_owned(),
+        text: "None of your accounts can read this project. It may have been deleted, or you did not grant access to it.".to_owned(),
         actions: vec![
             ("All projects".to_owned(), "/".to_owned()),
             ("Change access".to_owned(), "/connections".to_owned()),

@@ -114,8 +114,8 @@ fn rows(list: &ProjectList) -> Markup {
             p.hint role="status" {
                 @if found.len() == all { (counted(all, "project", "projects")) ". " }
                 @else { (grouped_count(found.len())) " of " (counted(all, "project", "projects")) ". " }
-                @if found.is_empty() {} @else if !list.filter.is_empty() { "A move counts in the whole list: the project is put right beside the one that it passes here." }
-                @else if pages > 1 { "The order goes over all pages; type a number to move a project far." }
+                @if found.is_empty() {} @else if !list.filter.is_empty() { "Moving a project changes its place in the whole list: it is placed next to the project that it passes here." }
+                @else if pages > 1 { "The order continues over all pages; type a number to move a project further." }
             }
         }
         @if found.is_empty() {

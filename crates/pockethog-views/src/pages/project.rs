@@ -134,7 +134,7 @@ pub fn render(view: &ProjectPage) -> Markup {
                 div.content {
                     (heading(view))
                     @if let Some((id, text)) = &view.deleted { (undo(view, *id, text)) }
-                    @if view.restored { div.notice.good role="status" { p { "The note is back." } } }
+                    @if view.restored { div.notice.good role="status" { p { "The annotation was restored." } } }
                     (render_numbers(view))
                     (render_lists(view))
                     (preferences(view))
@@ -159,7 +159,7 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
                     (Notice {
                         tone: Tone::Warn,
                         text: format!(
-                            "This version of PocketHog does not know the time zone {} as PostHog does. Hours and days are those that PostHog cut, shown in {}.",
+                            "This version of PocketHog does not know the time zone {} as PostHog does. Hours and days begin when PostHog says, and are shown in {}.",
                             view.zone_name, period.time_zone
                         ),
                         action: None,
@@ -419,7 +419,7 @@ fn chart(view: &ProjectPage, period: &Period) -> Markup {
             div.large data-dates=[view.annotation_access.may_write().then(|| serde_json::to_string(&dates).unwrap_or_default())] {
                 (AreaChart {
                     id: "visitors",
-                    label: &format!("Unique visitors, {during}, beside the period before. The table below has the numbers."),
+                    label: &format!("Unique visitors, {during}, compared with the period before. The table below has the numbers."),
                     values: &visitors(&period.points),
                     running: true,
                     before: &visitors(&period.points_before),
@@ -559,7 +559,7 @@ fn conversions(view: &ProjectPage) -> Markup {
         section.card.panel aria-labelledby="conversions-title" {
             div.panel-head { h2 #conversions-title { "Conversions" } span.muted { "of visitors" } }
             @if view.preferences.conversions.is_empty() {
-                p.muted.none { "Choose the events that count as success, a sign-up or a purchase, and see which share of visitors gets there." }
+                p.muted.none { "Choose events that count as a success, such as a sign-up or a purchase, and see which share of visitors gets there." }
             } @else {
                 @let figures = view.period.as_ref().map_or(&[][..], |period| &period.conversions);
                 ul.conversions {
@@ -597,7 +597,7 @@ fn conversion(period: &Period, figure: &ConversionFigure) -> Markup {
 fn preferences(view: &ProjectPage) -> Markup {
     html! {
         details.card.panel.preferences #preferences open[view.refused.is_some()] {
-            summary { "Name, colours and place of this project" }
+            summary { "Name, colours and position of this project" }
             (preference_form(&view.key, &view.original_name, view.refused.as_ref().unwrap_or(&view.preferences), &format!("{}?range={}", project_path(&view.key), view.range.name())))
         }
     }

@@ -68,7 +68,7 @@ pub fn render_leaving(view: &Leaving) -> Markup {
             div.empty-box.tall {
                 (icons::logo())
                 h1 { "Continue at PostHog" }
-                p { "You sign in at " (view.host) " and choose there what PocketHog may see." }
+                p { "You sign in to " (view.host) " and choose what PocketHog may see." }
                 div.actions {
                     a.button.primary #continue href=(view.address) rel="noreferrer" { "Continue to PostHog" }
                     a.button href="/sign-in" { "Cancel" }
@@ -93,7 +93,7 @@ pub fn render(view: &SignIn) -> Markup {
             div.welcome {
                 div.hero { (icons::logo()) }
                 h1 { "Every project," br; "in your pocket." }
-                p.lead { "Sign in at PostHog in this browser, and see all your projects here. No server in between." }
+                p.lead { "Sign in to PostHog in this browser, and see all your projects here. There is no server in between." }
                 @if let Some(reason) = &reason { (reason.render()) }
                 form.ways method="post" {
                     @for cloud in &view.clouds {

@@ -64,7 +64,7 @@ pub(super) fn row(id: u64, name: &str, state: State, numbers: Option<Numbers>) -
     let connection = ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::OAuth, "a");
     let (reason, cause) = match state {
         State::Offline => ("us.posthog.com could not be reached", Cause::Offline),
-        State::Throttled => ("PostHog asks to slow down for 57 s", Cause::Throttled),
+        State::Throttled => ("PostHog asked us to slow down for 57 s", Cause::Throttled),
         State::Forbidden => (
             "the sign-in does not include the permission query:read",
             Cause::Forbidden,
@@ -183,7 +183,7 @@ pub(super) fn all() -> Vec<(&'static str, Content)> {
             content(
                 one(State::Throttled, acorn(20)),
                 State::Throttled,
-                Some("PostHog asks to slow down for 57 s"),
+                Some("PostHog asked us to slow down for 57 s"),
             ),
         ),
         (
@@ -199,7 +199,7 @@ pub(super) fn all() -> Vec<(&'static str, Content)> {
             content(
                 one(State::Empty, Some(numbers(0, 0, 3))),
                 State::Empty,
-                Some("No events have arrived in this time."),
+                Some("There were no events in this period."),
             ),
         ),
         (
@@ -227,7 +227,7 @@ pub(super) fn all() -> Vec<(&'static str, Content)> {
             content(
                 vec![],
                 State::NoProjects,
-                Some("The sign-in reaches no project."),
+                Some("The sign-in can read no project."),
             ),
         ),
         (

@@ -97,7 +97,7 @@ pub fn xbar(content: &Content, host: MenuHost, program: &str) -> String {
         lines.push(line("", &format!("Measured {age}"), "size=12"));
     }
     lines.push(line("", "Open PocketHog", &host.command(program)));
-    lines.push(line("", "Look again", "refresh=true"));
+    lines.push(line("", "Refresh", "refresh=true"));
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 

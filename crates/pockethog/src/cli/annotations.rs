@@ -36,7 +36,7 @@ Examples:
   pockethog annotations list Acorn
   pockethog annotations add Acorn 'Version 2 is out' --date 2026-11-20 --time 14:30
   pockethog annotations delete Acorn 17
-Days and times are those of the project's time zone."
+Days and times are in the project's time zone."
 )]
 pub struct Annotations {
     #[command(subcommand)]
@@ -54,11 +54,11 @@ enum Command {
     Restore(Restore),
 }
 
-/// List the annotations of a project, those of its organization included.
+/// List the annotations of a project, including those of its organization.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pockethog annotations list Acorn                       the last 90 days and what is to come
+  pockethog annotations list Acorn                       the last 90 days and the future
   pockethog annotations list us/12 --since 2026-01-01 --until 2026-06-30
   pockethog annotations list 12 --since 7d --json
 A DAY is like 2026-11-05, today, yesterday, or 7d for seven days ago.")]
@@ -100,15 +100,15 @@ struct When {
     time: Option<String>,
 }
 
-/// Change the text or the time of an annotation; without options, in your editor.
+/// Change the text or the time of an annotation. Without options, opens your editor.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pockethog annotations edit Acorn 17                         opens $EDITOR
   pockethog annotations edit Acorn 17 --text 'Version 2.0.1 is out'
   pockethog annotations edit us/12 17 --date 2026-11-21 --time 09:00
-Nothing is changed if somebody else changed it meanwhile. --if-version takes the version that
-`annotations list --json` printed, so that this holds for what a script read earlier.")]
+Nothing is changed if somebody else has edited the annotation in the meantime. --if-version also requires
+the version that `annotations list --json` printed, so that a script overwrites no later change.")]
 struct Edit {
     /// A number, a name, part of a name, or a key like us/12.
     project: String,
@@ -119,17 +119,17 @@ struct Edit {
     text: Option<String>,
     #[command(flatten)]
     when: When,
-    /// Only if it is still at this version.
+    /// Change it only if it is still at this version.
     #[arg(long, value_name = "VERSION")]
     if_version: Option<String>,
 }
 
-/// Delete an annotation. It can be brought back.
+/// Delete an annotation. It can be restored.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pockethog annotations delete Acorn 17
-  pockethog annotations restore Acorn 17     brings it back")]
+  pockethog annotations restore Acorn 17     restores it")]
 struct Delete {
     /// A number, a name, part of a name, or a key like us/12.
     project: String,
@@ -137,7 +137,7 @@ struct Delete {
     id: u64,
 }
 
-/// Bring a deleted annotation back.
+/// Restore a deleted annotation.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -364,7 +364,7 @@ async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result
             target.name,
             cut(&annotation.text, 60)
         ));
-        console.say(format!("`{undo}` brings it back."));
+        console.say(format!("To restore it, run `{undo}`."));
     }
     Ok(Exit::Done)
 }
@@ -420,7 +420,7 @@ fn day(typed: &str, today: Date) -> Result<Date, CliError> {
     };
     found.ok_or_else(|| {
         CliError::usage(format!(
-            "“{typed}” is not a day; write it like 2026-11-05, today, yesterday or 7d"
+            "“{typed}” is not a day; write it as 2026-11-05, today, yesterday or 7d"
         ))
     })
 }
@@ -432,7 +432,7 @@ fn text(typed: &str) -> Result<String, CliError> {
     }
     if io::stdin().is_terminal() {
         return Err(CliError::usage(
-            "`-` reads standard input, and nothing is piped in",
+            "`-` reads the text from standard input, but nothing is piped in",
         ));
     }
     let mut text = String::new();
@@ -449,7 +449,7 @@ fn text(typed: &str) -> Result<String, CliError> {
 fn zone(console: &Console, target: &Target) -> TimeZone {
     time_zone(&target.project.time_zone).unwrap_or_else(|| {
         console.say(format!(
-            "The time zone {} is unknown here; times are UTC.",
+            "PocketHog does not know the time zone {}; times are in UTC.",
             target.project.time_zone
         ));
         TimeZone::UTC
@@ -471,8 +471,10 @@ fn refused(target: &Target, id: u64, error: ChangeError, draft: Option<&str>) ->
             if let Some(draft) = draft.filter(|draft| **draft != now.text) {
                 more = more.below("You wrote:").below(quoted(draft));
             }
-            CliError::failed("somebody changed this annotation meanwhile; nothing was changed")
-                .with_details(more, json!({ "version": now.version, "text": now.text }))
+            CliError::failed(
+                "somebody else has changed this annotation in the meantime, so nothing was changed",
+            )
+            .with_details(more, json!({ "version": now.version, "text": now.text }))
         }
         other => CliError::failed(other),
     }

@@ -20,8 +20,8 @@ const LONGEST_KEY: u64 = 4096;
 pub fn read(console: &Console, host: &Host) -> Result<SecretString, CliError> {
     if io::stdin().is_terminal() {
         console.say(format!(
-            "Make a personal API key in {} under Settings, Personal API keys, with at least the \
-             scopes project:read and query:read.",
+            "Create a personal API key in {} under Settings, Personal API keys, with at least the scopes \
+             project:read and query:read.",
             host.name()
         ));
         let key = Zeroizing::new(rpassword::prompt_password("API key (not shown): ")?);
@@ -30,7 +30,7 @@ pub fn read(console: &Console, host: &Host) -> Result<SecretString, CliError> {
     let mut bytes = Zeroizing::new(Vec::new());
     io::stdin().take(LONGEST_KEY).read_to_end(&mut bytes)?;
     let key = decoded(&bytes).ok_or_else(|| {
-        CliError::usage("standard input is not text, neither UTF-8 nor UTF-16, so it holds no key")
+        CliError::usage("standard input is neither UTF-8 nor UTF-16 text, so it contains no key")
     })?;
     Ok(key.as_str().into())
 }

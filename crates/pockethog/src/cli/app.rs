@@ -13,7 +13,7 @@ use pockethog_server::{App, CODE_LIFE, Launch, PRINTED_CODE_LIFE, launch};
 /// How the app is started.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct AppOptions {
-    /// Port of 127.0.0.1 to use; without it, the one of the last start while that is free.
+    /// The port on 127.0.0.1; by default that of the last start, if it is free.
     #[arg(
         long,
         env = "POCKETHOG_PORT",
@@ -62,7 +62,7 @@ pub async fn run(
         Launch::Running(app) => {
             let address = app.open_address(options.code_life()).await?;
             open(console, &address, options);
-            console.say("PocketHog is running already.");
+            console.say("PocketHog is already running.");
             Ok(Exit::Done)
         }
         Launch::New(app) => serve(app, console, options, end).await,
@@ -83,7 +83,7 @@ pub(super) async fn serve(
     // The port is bound, so that a browser which is faster than the first answer waits for it.
     let address = app.open_address(options.code_life())?;
     open(console, &address, options);
-    console.say("PocketHog is running. Press Ctrl-C to end it.");
+    console.say("PocketHog is running. Press Ctrl-C to stop it.");
     app.serve(end).await?;
     Ok(Exit::Done)
 }

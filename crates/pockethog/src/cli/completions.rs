@@ -9,7 +9,7 @@ use clap_mangen::Man;
 use super::Arguments;
 use super::console::{CliError, Console, Exit, Text};
 
-/// Print a script that lets a shell complete commands and options.
+/// Print a script with which a shell completes commands and options.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -38,7 +38,7 @@ enum Command {
     Get(Get),
     Set(Set),
     Unset(Unset),
-    /// Open the preferences in your editor. They are put in place once they make sense.
+    /// Open the preferences in your editor. They are saved once they are valid.
     #[command(after_help = "\
 Examples:
   pockethog config edit
@@ -55,32 +55,32 @@ Examples:
 struct Get {
     /// Which one; all without it.
     key: Option<String>,
-    /// Of this project.
+    /// The project whose preference this is.
     #[arg(long, value_name = "PROJECT", requires = "key")]
     project: Option<String>,
 }
 
-/// Change a preference. Comments in the file stay.
+/// Change a preference. Comments in the file are kept.
 #[derive(Debug, Args)]
 #[command(after_help = KEYS)]
 struct Set {
     /// Which one.
     key: String,
-    /// The new value; several for lists.
+    /// The new value; several for a list.
     #[arg(required = true)]
     value: Vec<String>,
-    /// Of this project.
+    /// The project whose preference this is.
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
 }
 
-/// Put a preference back to what it is by default.
+/// Reset a preference to its default.
 #[derive(Debug, Args)]
 #[command(after_help = KEYS)]
 struct Unset {
     /// Which one.
     key: String,
-    /// Of this project.
+    /// The project whose preference this is.
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
 }
@@ -91,8 +91,8 @@ Preferences:
   scheme          ember, fern, graphite, lagoon or plum
   refresh         30s, 1m, 5m or 15m
   week_starts_on  monday or sunday
-  order           keys of projects in the order they are shown
-  banner          what was said to the sign-in banner; can only be unset
+  order           project keys, in the order in which they are shown
+  banner          your answer to the sign-in banner; can only be unset
 Preferences of one project, with --project:
   name            shown instead of PostHog's name
   favourite       true or false
@@ -276,7 +276,7 @@ fn put(
             "banner" if values.is_none() => preferences.banner.clear(),
             "banner" => {
                 return Err(CliError::usage(
-                    "banner can only be unset; then it shows again",
+                    "banner can only be unset; the banner is then shown again",
                 ));
             }
             _ => return Err(unknown(key, None)),
@@ -290,7 +290,7 @@ fn put(
         "hidden" => chosen.hidden = truth(key, values)?,
         "conversions" => {
             if list().iter().any(|event| event.trim().is_empty()) {
-                return Err(CliError::usage("an event has a name"));
+                return Err(CliError::usage("the name of an event cannot be empty"));
             }
             chosen.conversions = list();
         }
@@ -310,7 +310,7 @@ fn one(key: &str, values: Option<&[String]>) -> Result<Option<String>, CliError>
         None => Ok(None),
         Some([value]) => Ok(Some(value.clone())),
         Some(_) => Err(CliError::usage(format!(
-            "{key} takes one value; put quotes around one that has blanks in it"
+            "{key} takes one value; put quotes around a value that contains spaces"
         ))),
     }
 }
@@ -320,7 +320,7 @@ fn truth(key: &str, values: Option<&[String]>) -> Result<bool, CliError> {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(other) => Err(CliError::usage(format!(
-            "{key} is true or false, not “{other}”"
+            "{key} must be true or false, not “{other}”"
         ))),
     }
 }
@@ -340,7 +340,9 @@ fn choice<T: DeserializeOwned + Serialize + Default>(
             .map_or(choices.as_str(), |(_, choices)| choices)
             .trim_start_matches("one of ")
             .replace('`', "");
-        CliError::usage(format!("{key} cannot be “{value}”; it is one of {choices}"))
+        CliError::usage(format!(
+            "{key} cannot be “{value}”; choose one of {choices}"
+        ))
     })
 }
 
@@ -356,17 +358,17 @@ fn unknown(key: &str, project: Option<&ProjectKey>) -> CliError {
     ];
     CliError::usage(match project {
         None if of_project.contains(&key) => {
-            format!("{key} belongs to a project; say which one with --project")
+            format!("{key} is a preference of a project; name the project with --project")
         }
         Some(_) if of_all.contains(&key) => {
-            format!("{key} belongs to no project; leave --project out")
+            format!("{key} is not a preference of a project; leave out --project")
         }
         None => format!(
-            "there is no preference “{key}”; there are {}",
+            "there is no preference “{key}”; the preferences are {}",
             of_all.join(", ")
         ),
         Some(_) => format!(
-            "a project has no preference “{key}”; it has {}",
+            "a project has no preference “{key}”; its preferences are {}",
             of_project.join(", ")
         ),
     })
@@ -384,9 +386,9 @@ fn load(console: &Console, path: &Path) -> Result<Preferences, CliError> {
 
 fn broken(error: PreferencesError) -> CliError {
     match error {
-        error @ PreferencesError::Invalid { .. } => {
-            CliError::failed(format!("{error}; `pockethog config edit` opens it"))
-        }
+        error @ PreferencesError::Invalid { .. } => CliError::failed(format!(
+            "{error}; to edit the file, run `pockethog config edit`"
+        )),
         error => CliError::failed(error),
     }
 }
@@ -419,17 +421,17 @@ fn edit(console: &Console, path: &Path) -> Result<Exit, CliError> {
     }
     if let Err(error) = Preferences::parse(&text, &copy) {
         return Err(CliError::failed(format!(
-            "{error}. Your text is kept there; the preferences are as they were"
+            "{error}. Your text is kept in that file; the preferences were not changed"
         )));
     }
     if std::fs::read_to_string(path).is_ok_and(|now| now != before) {
         return Err(CliError::failed(format!(
-            "the preferences were changed by another program meanwhile; your text is kept in {}",
+            "another program has changed the preferences in the meantime, so they were not replaced; your text is kept in {}",
             copy.display()
         )));
     }
     std::fs::rename(&copy, &target).map_err(wrong)?;
-    console.say("The preferences are changed.");
+    console.say("The preferences were changed.");
     Ok(Exit::Done)
 }
 

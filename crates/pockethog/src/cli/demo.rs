@@ -26,7 +26,7 @@ const SLOWEST: u64 = 60_000;
 pub struct DemoOptions {
     #[command(flatten)]
     app: AppOptions,
-    /// Milliseconds by which the embedded PostHog delays each answer of its API. Its pages are not delayed.
+    /// Delay each response of the embedded PostHogs' API by this many milliseconds. Their pages are not delayed.
     #[arg(
         long,
         value_name = "MS",
@@ -50,7 +50,7 @@ pub async fn run(console: &Console, options: &DemoOptions) -> Result<Exit, CliEr
             let app = running(&folders).await?;
             let address = app.open_address(options.app.code_life()).await?;
             app::open(console, &address, options.app);
-            console.say("The demo is running already; nothing was changed.");
+            console.say("The demo is already running; nothing was changed.");
             return Ok(Exit::Done);
         }
     };
@@ -60,7 +60,7 @@ pub async fn run(console: &Console, options: &DemoOptions) -> Result<Exit, CliEr
     match launch(Arc::new(program), options.app.port()).await? {
         // Only a program from before there was a mark would run here.
         Launch::Running(_) => Err(CliError::failed(format!(
-            "another pockethog uses {}; end it first",
+            "another running pockethog uses {}; stop it first",
             home.path().display()
         ))),
         Launch::New(app) => {
@@ -124,17 +124,17 @@ impl Embedded {
         let Self { addresses, key, .. } = self;
         let own = &addresses.self_hosted;
         let command = format!("POCKETHOG_HOME={} {}", quoted(home), called_as());
-        console.say("PostHogs with invented data run on this device, and PocketHog on them.");
+        console.say("Three PostHogs with invented data are running on this device, and PocketHog shows them.");
         console.say(
             "Sign in with US Cloud or EU Cloud, log in as one of the sample people, and authorize.",
         );
         console.say_whole(
-            Text::from("Or use an API key: the address of the demo’s self-hosted PostHog and a key for it are")
+            Text::from("Or use an API key. The address of the demo’s self-hosted PostHog and a key for it:")
                 .below("")
                 .below(format!("  {own}"))
                 .below(format!("  {key}"))
                 .below("")
-                .below("In another terminal, this signs in with the key, and this shows the numbers:")
+                .below("In another terminal, the first command signs in with the key, and the second shows the numbers:")
                 .below("")
                 .below(format!("  printf %s {key} | {command} login {own} --api-key"))
                 .below(format!("  {command} overview"))

@@ -10,13 +10,13 @@ use pockethog_core::program::{Program, StartError};
 
 /// Check the installation and suggest fixes.
 ///
-/// Checks the folders and their modes, the preferences, the Snapshots, the keychain, locks, each
-/// sign-in, each PostHog host and the clock. Exits 1 if something fails.
+/// Checks the folders and their modes, the preferences, the stored numbers, the keychain, the locks, each sign-in,
+/// each PostHog host and the clock. Exits 1 if a check fails.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pockethog doctor
-  pockethog doctor --json    for a bug report; it holds no secrets")]
+  pockethog doctor --json    for a bug report; it contains no secrets")]
 pub struct Doctor {}
 
 /// Looks and reports.
@@ -28,7 +28,7 @@ pub async fn run(
     program: &Result<Program, StartError>,
     console: &Console,
 ) -> Result<Exit, CliError> {
-    let progress = Progress::new("Looking at everything …");
+    let progress = Progress::new("Checking the installation …");
     let findings = console.watch(&progress, examine(program)).await;
     let worst = findings.iter().map(|finding| finding.health).max();
     if console.is_json() {

@@ -15,7 +15,7 @@ use pockethog_views::plain::plain;
 pub fn edit_text(what: &str, text: &str) -> Result<String, CliError> {
     if !io::stdin().is_terminal() {
         return Err(CliError::usage(
-            "there is no terminal for an editor; say with options what to change",
+            "there is no terminal for an editor; use options to say what to change",
         ));
     }
     let mut file = tempfile::Builder::new()
@@ -68,7 +68,7 @@ pub fn open(file: &Path) -> Result<(), CliError> {
         .status()
         .map_err(|error| {
             CliError::failed(format!(
-                "the editor {program} could not be started: {error}; EDITOR names another one"
+                "the editor {program} could not be started: {error}; set EDITOR to another editor"
             ))
         })?;
     if status.success() {

@@ -23,7 +23,7 @@ const PAGE: usize = 500;
 /// Definitions that are read at most; projects with more are searched by name.
 const MOST: usize = 5000;
 
-/// List the events of a project with their volumes of 30 days, the busiest first.
+/// List the events of a project with their counts over 30 days, the most frequent first.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -201,7 +201,7 @@ fn print(console: &Console, listed: &[(EventDefinition, Option<u64>)], has_more:
     ];
     table::print(console, &columns, &rows);
     if has_more {
-        console.say("There are more: --limit shows more of them, --search finds some.");
+        console.say("There are more events. Use --limit to show more, or --search to find some.");
     }
 }
 

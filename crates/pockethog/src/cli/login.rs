@@ -28,11 +28,11 @@ use pockethog_views::wording;
 /// How long the lists of projects may take before an API key is kept.
 const SWAP_TIME: Duration = Duration::from_secs(20);
 
-/// Sign in at PostHog in the browser, or with a personal API key.
+/// Sign in to PostHog in the browser, or with a personal API key.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pockethog login                                              asks where
+  pockethog login                                              asks which PostHog
   pockethog login us
   pockethog login eu --no-browser                              over SSH or in a container
   pockethog login https://posthog.example.org --api-key        asks for the key without echo
@@ -47,7 +47,7 @@ pub struct Login {
     /// Print the address instead of opening a browser.
     #[arg(long)]
     no_browser: bool,
-    /// Also ask for your e-mail address, to show it.
+    /// Also ask PostHog for your e-mail address, and show it.
     #[arg(long)]
     with_email: bool,
 }
@@ -61,7 +61,7 @@ pub async fn run(program: &Program, console: &Console, login: &Login) -> Result<
     let host = chosen_host(program, console, login)?;
     let connection = if login.api_key {
         let key = api_key::read(console, &host)?;
-        let progress = Progress::new(format!("Asking {} about the key …", host.name()));
+        let progress = Progress::new(format!("Checking the key with {} …", host.name()));
         let adding = program.sign_in.add_api_key(&host, &key);
         console.watch_in_time(&progress, adding).await??
     } else {
@@ -86,18 +86,21 @@ fn chosen_host(program: &Program, console: &Console, login: &Login) -> Result<Ho
     }
     if console.is_json() || !io::stdin().is_terminal() {
         return Err(CliError::usage(
-            "say where: `pockethog login us`, `pockethog login eu`, or the address of your own PostHog",
+            "say which PostHog to sign in to: `pockethog login us`, `pockethog login eu`, or `pockethog login` with the address of your own",
         ));
     }
-    console
-        .say("Where is your PostHog? Type us or eu for PostHog Cloud, or the address of your own.");
+    console.say(
+        "Which PostHog do you use? Type us or eu for PostHog Cloud, or the address of your own.",
+    );
     for line in io::stdin().lines() {
         match parsed_host(program, &line?) {
             Ok(host) => return Ok(host),
             Err(sentence) => console.say(format!("{sentence}:")),
         }
     }
-    Err(CliError::usage("no host was named; nothing has changed"))
+    Err(CliError::usage(
+        "no PostHog was chosen; nothing has changed",
+    ))
 }
 
 fn parsed_host(program: &Program, typed: &str) -> Result<Host, String> {
@@ -106,8 +109,8 @@ fn parsed_host(program: &Program, typed: &str) -> Result<Host, String> {
         // Somebody means a country, or a region that there is not.
         if !typed.is_empty() && !typed.contains(['.', ':', '/']) {
             format!(
-                "PostHog Cloud has two regions, us and eu, and “{typed}” is neither; your own PostHog \
-                 is named by its address, like https://posthog.example.org"
+                "“{typed}” is neither us nor eu, the two regions of PostHog Cloud; for your own PostHog, type \
+                 its address, like https://posthog.example.org"
             )
         } else {
             error.to_string()
@@ -137,8 +140,8 @@ async fn by_browser(
     let said_contested = async {
         attempt.contested().await;
         console.say(with_address(
-            "Two browsers opened the address that your browser was started with. If you opened only \
-             one, the other was somebody else's on this machine, and it gained nothing. Go on at",
+            "Two browsers opened the address that your browser was started with. If you opened only one, the \
+             other belongs to somebody else on this machine; it gained nothing. Continue at",
             &attempt.printed_start_url(),
         ));
         std::future::pending::<()>().await;
@@ -163,8 +166,9 @@ fn say_where(console: &Console, host: &Host, attempt: &Attempt, opened: bool, ma
     let here = attempt.printed_start_url();
     if opened {
         let name = host.name();
-        let text =
-            format!("Your browser opens {name}. If it does not, open this address on this device:");
+        let text = format!(
+            "{name} should open in your browser. If it does not, open this address on this device:"
+        );
         console.say(with_address(&text, &here));
     } else if may_paste {
         console.say(with_address(
@@ -172,7 +176,7 @@ fn say_where(console: &Console, host: &Host, attempt: &Attempt, opened: bool, ma
             attempt.authorization_url(),
         ));
         console.say(with_address(
-            "Or, in a browser on this device, one that comes back by itself:",
+            "Or open this one in a browser on this device, which comes back by itself:",
             &here,
         ));
     } else {
@@ -224,7 +228,7 @@ async fn replace_keys(
 ) -> Result<Keys, CliError> {
     let mut keys = Keys::default();
     for key in key_swap::keys_at(program, &new.host)? {
-        let progress = Progress::new("Handing the projects of your API key over …");
+        let progress = Progress::new("Moving the projects of your API key to the sign-in …");
         let swapping = swap(program, &key, new);
         let outcome = console.watch(&progress, swapping).await;
         let mut sentence = wording::key_swap(&outcome, new);
@@ -272,10 +276,10 @@ async fn swap(program: &Program, key: &Connection, new: &Connection) -> Outcome 
             key_swap::forget_banner(preferences, key);
         });
         if let Err(error) = key_swap::forget(&mut snapshots, key) {
-            tracing::warn!(%error, "what the key had found is still listed");
+            tracing::warn!(%error, "the projects of the replaced key are still listed");
         }
         if let Err(error) = preferred {
-            tracing::warn!(%error, "the banner of the key is still noted");
+            tracing::warn!(%error, "the answer to the key's banner is still stored");
         }
     }
     outcome
@@ -303,7 +307,7 @@ async fn pasted(console: &Console, attempt: &Attempt) -> AuthorizationResponse {
             .and_then(|response| attempt.accepts(&response).map(|()| response));
         match response {
             Ok(response) => return response,
-            Err(error) => console.say(format!("That is not it: {error}")),
+            Err(error) => console.say(format!("That address does not work: {error}")),
         }
     }
     // No more input; the browser may still come back.
@@ -351,7 +355,7 @@ fn report(console: &Console, connection: &Connection, keys: &Keys) {
     let missing = accounts::missing_scopes(connection);
     if !missing.is_empty() {
         console.say(format!(
-            "Not granted: {}. What needs them is switched off. `pockethog login {}` asks again.",
+            "Not granted: {}. Features that need these permissions are switched off. To grant them, run `pockethog login {}`.",
             missing.join(", "),
             connection.host.key()
         ));

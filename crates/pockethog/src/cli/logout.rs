@@ -11,24 +11,24 @@ use pockethog_core::accounts::removal_page;
 use pockethog_core::key_swap;
 use pockethog_core::program::Program;
 
-/// Sign out: forget the tokens here and revoke them at PostHog.
+/// Sign out: remove the tokens from this device and revoke them at PostHog.
 ///
-/// This device alone is signed out. Preferences and the last numbers stay for the next sign-in.
+/// Only this device is signed out. Preferences and the last numbers are kept for the next sign-in.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pockethog logout
   pockethog logout eu
   pockethog logout --all --json
-  pockethog logout us-0123456789ab --not-me    somebody else answered the sign-in")]
+  pockethog logout us-0123456789ab --not-me    somebody else signed in")]
 pub struct Logout {
     /// `us`, `eu`, an address or a connection; needed if there are several.
     connection: Option<String>,
-    /// Sign out everywhere.
+    /// Sign out of all accounts.
     #[arg(long, conflicts_with = "connection")]
     all: bool,
-    /// Somebody else signed in: also take the account off the list, and use the API key again whose place it has taken
-    /// within the last day.
+    /// Use this if somebody else signed in: it also removes the account from the list, and restores the API key that
+    /// the account has replaced within the last day.
     #[arg(long, requires = "connection")]
     not_me: bool,
 }
@@ -69,8 +69,10 @@ pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Resul
                 .collect();
             let ids: Vec<&str> = active.iter().map(|known| known.id.as_str()).collect();
             let choices = json!({ "choices": ids });
-            return Err(CliError::usage("say which of these, or --all:")
-                .with_details(names.into_iter().collect::<Text>(), choices));
+            return Err(CliError::usage(
+                "several accounts match; name one of these, or use --all:",
+            )
+            .with_details(names.into_iter().collect::<Text>(), choices));
         }
     };
     let hosts: Vec<String> = chosen.iter().map(|known| known.host.name()).collect();
@@ -132,7 +134,7 @@ fn forget_projects(program: &Program, gone: &[&Connection]) {
             .try_for_each(|known| snapshots.forget_connection(&known.id))
     });
     if let Err(error) = forgotten {
-        tracing::warn!(%error, "projects of an account that was removed are still listed");
+        tracing::warn!(%error, "the projects of a removed account are still listed");
     }
 }
 
@@ -157,8 +159,8 @@ fn report(console: &Console, left: &[(&Connection, Revocation)], keys: &[Connect
         console.line(format!("Signed out of {host} as {account}."));
         match left {
             Revocation::Failed => console.say(format!(
-                "{host} did not confirm that the access was revoked. Nothing of it is left on this device, but it may \
-                 stay valid there until it expires. Remove PocketHog at {}",
+                "{host} did not confirm that access was revoked. Nothing is left on this device, but the \
+                 access may stay valid until it expires. To end it now, remove PocketHog at {}",
                 removal_page(known)
             )),
             Revocation::NotNeeded if known.kind == CredentialKind::ApiKey => console.say(format!(

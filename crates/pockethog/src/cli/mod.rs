@@ -69,10 +69,10 @@ enum Command {
     #[command(after_help = "\
 Examples:
   pockethog demo
-  pockethog demo --latency 300                    as slow as a PostHog far away
+  pockethog demo --latency 300                    as slow as a distant PostHog
   pockethog demo --no-browser --port 8123
   POCKETHOG_HOME=~/demo pockethog demo            in a folder of your choice, which is kept
-The demo prints how a command in another terminal uses it, and an API key that it takes.")]
+The demo prints an API key, and the commands that use the demo from another terminal.")]
     Demo(demo::DemoOptions),
     Login(login::Login),
     Logout(logout::Logout),
@@ -97,7 +97,7 @@ Examples:
   pockethog overview --range 7d   the last seven days of every project
   pockethog demo                  try it with invented data
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 4 sign-in needed, 5 done in part.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 4 sign-in needed, 5 partly done.
 PocketHog is an independent client, not affiliated with PostHog, Inc.";
 
 /// Runs the program as its arguments say.
@@ -121,7 +121,7 @@ pub fn run() -> ExitCode {
         }
     };
     if console.time_is_up() && console.can_wait_longer() {
-        console.say("`--timeout 2m` waits longer.");
+        console.say("To wait longer, use for example `--timeout 2m`.");
     }
     exit.into()
 }
@@ -303,7 +303,9 @@ fn start_log(console: &Console) {
                 .with(lines.with_filter(targets))
                 .init();
         }
-        Err(error) => console.say(format!("pockethog: POCKETHOG_LOG names no filter: {error}")),
+        Err(error) => console.say(format!(
+            "pockethog: the value of POCKETHOG_LOG is not a log filter: {error}"
+        )),
     }
 }
 

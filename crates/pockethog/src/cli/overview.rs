@@ -32,7 +32,7 @@ use pockethog_views::report::{self, Entry};
 /// More projects than this are a table.
 const MOST_CARDS: usize = 24;
 
-/// Show the numbers of projects.
+/// Show the numbers of your projects.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -41,10 +41,10 @@ Examples:
   pockethog overview --json | jq .total.visitors
 PROJECT is a number, a name, part of a name, or a key like us/12.")]
 pub struct Overview {
-    /// Projects; all that are not hidden if none is named.
+    /// The projects to show; all that are not hidden by default.
     #[arg(value_name = "PROJECT")]
     projects: Vec<String>,
-    /// The last 24 hours, or 7, 30 or 90 days, against the period before; today without it.
+    /// The last 24 hours, or 7, 30 or 90 days, compared with the period before; today by default.
     #[arg(long, value_name = "RANGE", value_parser = ["24h", "7d", "30d", "90d"])]
     range: Option<String>,
     #[command(flatten)]
@@ -639,8 +639,8 @@ fn print_unknown_zones(console: &Console, lines: &[Line<'_>], preferences: &Pref
             _ => continue,
         };
         console.say(format!(
-            "{}: this version of PocketHog does not know the time zone {} as PostHog does. Its days are those that \
-             PostHog cut, shown in {shown}.",
+            "{}: this version of PocketHog does not know the time zone {} as PostHog does. Days begin when \
+             PostHog says, and times are shown in {shown}.",
             preferences.name_of(line.project),
             line.project.time_zone
         ));

@@ -26,7 +26,7 @@ const LAST_WRITES: Duration = Duration::from_secs(1);
 /// The option of the commands that ask PostHog.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Patience {
-    /// How long to wait for PostHog in all, for example 10s or 2m.
+    /// How long to wait for PostHog in total, for example 10s or 2m.
     #[arg(
         long,
         global = true,
@@ -48,7 +48,7 @@ pub(super) fn in_time(
     let ended = runtime.block_on(work);
     console.flush();
     if let Err(error) = runtime.block_on(program.sign_in.remove_replaced()) {
-        tracing::warn!(%error, "an API key that was replaced is still stored");
+        tracing::warn!(%error, "a replaced API key is still stored");
     }
     after_renewals(&runtime, &program.sign_in);
     if console.time_is_up() {

@@ -18,13 +18,13 @@ use pockethog_core::program::Program;
 use pockethog_core::project::Project;
 use pockethog_core::snapshot::Snapshots;
 
-/// List every project that the sign-ins reach.
+/// List every project that you can read.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pockethog projects
   pockethog projects --json | jq -r '.projects[] | .key + \" \" + .name'
-The key in front, like us/12, names a project in every command.")]
+The key at the start of a line, like us/12, names the project in every command.")]
 pub struct Projects {
     #[command(flatten)]
     pub(super) patience: Patience,
@@ -130,8 +130,8 @@ pub fn nobody(program: &Program) -> CliError {
     let mut hosts: Vec<&str> = connections.iter().map(|known| known.host.key()).collect();
     hosts.dedup();
     let commands = match hosts.as_slice() {
-        [only] => format!("`pockethog login {only}` signs in again."),
-        _ => "`pockethog login us` or `pockethog login eu` signs in.".to_owned(),
+        [only] => format!("To sign in again, run `pockethog login {only}`."),
+        _ => "To sign in, run `pockethog login us` or `pockethog login eu`.".to_owned(),
     };
     CliError::sign_in_needed(format!("{reason} {commands}"))
 }
@@ -170,7 +170,7 @@ pub fn print_remedies(console: &Console, connections: &[Connection]) {
     for connection in connections {
         if connection.ended_by_itself().is_some() {
             let command = access::login_command(connection);
-            console.say(format!("`{command}` signs in again."));
+            console.say(format!("To sign in again, run `{command}`."));
         }
     }
 }

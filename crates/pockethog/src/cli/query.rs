@@ -24,7 +24,7 @@ const LONGEST_QUERY: u64 = 1024 * 1024;
 /// Rows that PostHog returns at most, whatever the LIMIT.
 const MOST_ROWS: usize = 50_000;
 
-/// Ask a project a question in HogQL, PostHog's SQL.
+/// Run a query on a project in HogQL, PostHog's SQL.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,28 +34,28 @@ Examples:
   pockethog query 12 'SELECT count() FROM events WHERE event = {ev}' --set 'ev=signed_up'
   echo 'SELECT 1' | pockethog query Acorn --json
 
---set NAME=VALUE gives the constant for {NAME}. A VALUE of true, false, null or a number is taken as
-such, anything else as text; '--set n=\"12\"', with the double quotes, is the text 12.
+--set NAME=VALUE sets the constant {NAME}. A VALUE of true, false, null or a number keeps its type,
+anything else is text; '--set n=\"12\"', with the double quotes, is the text 12.
 Without a LIMIT, PostHog returns the first 100 rows; it never returns more than 50,000.")]
 pub struct Query {
     /// A number, a name, part of a name, or a key like us/12.
     project: String,
-    /// The query; from standard input if it is absent or `-`.
+    /// The query; read from standard input if it is missing or `-`.
     #[arg(value_name = "HOGQL", conflicts_with = "file")]
     text: Option<String>,
-    /// Read the text from a file.
+    /// Read the query from a file.
     #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The constant for a {placeholder} of the text; may be repeated.
+    /// The constant for a {placeholder} in the query; can be repeated.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = placeholder)]
     values: Vec<(String, Value)>,
     /// Print comma-separated values (RFC 4180), with a line of column names first.
     #[arg(long)]
     csv: bool,
-    /// The same for a spreadsheet: an apostrophe keeps a text from being run as a formula.
+    /// The same for a spreadsheet: an apostrophe prevents text from being run as a formula.
     #[arg(long, conflicts_with = "csv")]
     csv_guard: bool,
-    /// Compute it again instead of taking an answer from PostHog's cache of six hours.
+    /// Compute the result again, even if PostHog has it in its six-hour cache.
     #[arg(long)]
     fresh: bool,
     #[command(flatten)]
@@ -70,13 +70,15 @@ pub struct Query {
 /// with the place in the text, where PostHog tells it.
 pub async fn run(program: &Program, console: &Console, query: &Query) -> Result<Exit, CliError> {
     if (query.csv || query.csv_guard) && console.is_json() {
-        return Err(CliError::usage("CSV and --json exclude each other"));
+        return Err(CliError::usage(
+            "--csv and --csv-guard cannot be used with --json",
+        ));
     }
     let mut ask = HogQl::new("pockethog query", text(query)?);
     ask.fresh = query.fresh;
     for (name, value) in &query.values {
         if ask.values.contains_key(name) {
-            return Err(CliError::usage(format!("{name} is set twice")));
+            return Err(CliError::usage(format!("{name} is set twice; set it once")));
         }
         ask = ask.set(name, value.clone());
     }
@@ -152,8 +154,8 @@ fn placeholder(typed: &str) -> Result<(String, Value), String> {
     };
     if !is_name(name) {
         return Err(format!(
-            "“{name}” is no name of a placeholder; it begins with a letter and goes on with letters, \
-             digits and _"
+            "“{name}” is not the name of a placeholder; a name begins with a letter and continues with \
+             letters, digits and _"
         ));
     }
     let value = match serde_json::from_str(value) {
@@ -171,7 +173,7 @@ async fn explained(console: &Console, target: &Target, query: &HogQl, error: &Er
         }
         _ => return target.refused(error),
     };
-    let progress = Progress::new("Asking PostHog where in the text …");
+    let progress = Progress::new("Asking PostHog where the error is …");
     let checking = target
         .client
         .check_query(target.project.key.id, &query.text);

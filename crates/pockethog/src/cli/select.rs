@@ -58,7 +58,7 @@ impl Target {
             .ok_or_else(gone)?;
         if let Some(reason) = connection.ended_by_itself() {
             return Err(CliError::sign_in_needed(format!(
-                "{} `{}` signs in again.",
+                "{} To sign in again, run `{}`.",
                 reason.sentence(),
                 access::login_command(&connection)
             )));
@@ -76,14 +76,14 @@ impl Target {
         let again = self.connection.host.key();
         if error.needs_sign_in() {
             return CliError::sign_in_needed(format!(
-                "{error}; `pockethog login {again}` signs in again"
+                "{error}; to sign in again, run `pockethog login {again}`"
             ));
         }
         match error {
             Error::Forbidden(Forbidden::MissingScope(scope)) => {
                 CliError::failed(match self.connection.kind {
                     CredentialKind::OAuth => {
-                        format!("{error}; `pockethog login {again}` lets you grant it")
+                        format!("{error}; to grant it, run `pockethog login {again}`")
                     }
                     CredentialKind::ApiKey => format!(
                         "the API key lacks the scope {scope}; edit it in {} under Settings, \
@@ -154,10 +154,10 @@ pub async fn projects(
 #[derive(Debug, thiserror::Error)]
 pub enum NotFound {
     /// There is none.
-    #[error("there is no project “{0}”; `pockethog projects` lists them")]
+    #[error("there is no project “{0}”; to list your projects, run `pockethog projects`")]
     Unknown(String),
     /// There are several; the first ten are named.
-    #[error("“{typed}” fits several: {}{}", choices.join(", "), and_more(*more))]
+    #[error("“{typed}” matches several projects: {}{}", choices.join(", "), and_more(*more))]
     Several {
         /// What was typed.
         typed: String,
@@ -183,7 +183,7 @@ impl NotFound {
         let rest = (more > 0).then(|| format!("  and {more} more"));
         let lines: Text = listed.chain(rest).collect();
         CliError::usage(format!(
-            "“{typed}” fits several; name one by what is in front of it:"
+            "“{typed}” matches several projects; name one by its key:"
         ))
         .with_details(lines, json!({ "choices": choices, "more_choices": more }))
     }

@@ -12,13 +12,13 @@ use pockethog_core::discovery::Failure;
 use pockethog_core::program::Program;
 use pockethog_views::format::counted;
 
-/// Show who is signed in, with what permission, and where things are kept.
+/// Show who is signed in, with which permissions, and where PocketHog stores its files.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pockethog status
   pockethog status --json | jq -r '.connections[].account'
-Exits 4 if nobody is signed in, 5 if one of several sign-ins has ended. `pockethog doctor` checks the rest.")]
+Exits 4 if nobody is signed in, 5 if one of several sign-ins has ended. `pockethog doctor` checks everything else.")]
 pub struct Status {}
 
 /// Shows the status. Exits 4 if nobody is signed in, 5 if one of several sign-ins has ended by itself.
@@ -56,7 +56,9 @@ pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
         console.line("This is a demo: accounts, projects and numbers are invented.");
     }
     if connections.is_empty() {
-        console.line("Nobody is signed in. `pockethog login us` or `pockethog login eu` signs in.");
+        console.line(
+            "Nobody is signed in. To sign in, run `pockethog login us` or `pockethog login eu`.",
+        );
     }
     for connection in &connections {
         print(console, connection);
@@ -65,7 +67,7 @@ pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
         console.line(Text::styled(Style::Bad, problem.to_string()));
     }
     if let Some(vault) = program.sign_in.vault()? {
-        console.line(format!("Sign-ins     kept in {vault}"));
+        console.line(format!("Sign-ins     stored in {vault}"));
     }
     console.line(format!(
         "Preferences  {}",
@@ -136,7 +138,7 @@ fn print(console: &Console, connection: &Connection) {
         console.line(format!("  Not granted: {}", missing.join(", ")));
     }
     let reach = match &connection.grant.reach {
-        Reach::All => "everything you may see".to_owned(),
+        Reach::All => "everything you can see".to_owned(),
         Reach::Organizations(ids) => counted(ids.len(), "organization", "organizations"),
         Reach::Projects(ids) => counted(ids.len(), "project", "projects"),
     };

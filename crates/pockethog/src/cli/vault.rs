@@ -7,15 +7,15 @@ use sign_in_with_posthog::{Connection, ConnectionState, EndReason, VaultBackend}
 use super::console::{CliError, Console, Exit, Progress};
 use pockethog_core::program::Program;
 
-/// Show where the sign-ins are kept, or move them.
+/// Show where the sign-ins are stored, or move them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pockethog vault                  shows where they are kept
+  pockethog vault                  shows where they are stored
   pockethog vault move keychain    into the operating system's keychain
   pockethog vault move file        into a file that only this device can read
   pockethog vault move file --leave-keychain
-                                   the same for a keychain that is gone")]
+                                   the same, if the keychain no longer exists")]
 pub struct Vault {
     #[command(subcommand)]
     command: Option<Command>,
@@ -26,7 +26,7 @@ enum Command {
     Move(Move),
 }
 
-/// Move all sign-ins. Nobody is signed out by it, and running programs follow.
+/// Move all sign-ins. You stay signed in, and running programs use the new place.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,8 +35,8 @@ Examples:
 struct Move {
     /// Where to.
     to: Place,
-    /// With `file`: do not ask the keychain, which is gone or stays out of reach. What it holds is left there,
-    /// and who is signed in by it has to sign in again.
+    /// With `file`: do not use the keychain, because it no longer exists or cannot be reached. The sign-ins in it are
+    /// left there, and you have to sign in again.
     #[arg(long)]
     leave_keychain: bool,
 }
@@ -59,7 +59,7 @@ pub async fn run(program: &Program, console: &Console, vault: &Vault) -> Result<
         if wanted.leave_keychain {
             if wanted.to != Place::File {
                 return Err(CliError::usage(
-                    "--leave-keychain goes with `vault move file`",
+                    "--leave-keychain only works with `vault move file`",
                 ));
             }
             return leave_keychain(program, console).await;
@@ -70,7 +70,7 @@ pub async fn run(program: &Program, console: &Console, vault: &Vault) -> Result<
         };
         if program.is_demo() && target == VaultBackend::Keychain {
             return Err(CliError::usage(
-                "the secrets of a demo stay in its home; nothing of it goes into your keychain",
+                "a demo keeps its secrets in its own folder, never in your keychain",
             ));
         }
         let is_there = program.sign_in.vault()? == Some(target);
@@ -112,10 +112,12 @@ fn show(program: &Program, console: &Console) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     console.line(match backend {
-        Some(backend) => format!("The sign-ins are kept in {backend}."),
-        None => "Nobody has signed in yet. The first sign-in chooses the keychain where it works, \
-                 else an encrypted file."
-            .to_owned(),
+        Some(backend) => format!("The sign-ins are stored in {backend}."),
+        None => {
+            "Nobody has signed in yet. The first sign-in chooses the keychain if it works, and an \
+                 encrypted file otherwise."
+                .to_owned()
+        }
     });
     Ok(Exit::Done)
 }

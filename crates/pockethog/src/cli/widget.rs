@@ -25,8 +25,8 @@ const SCALE: f32 = 2.0;
 
 /// Print a widget for a status bar, a desktop or a script.
 ///
-/// It shows what was read last, at once; numbers older than --max-age are read again first.
-/// It works whether the app runs or not.
+/// It shows the numbers that were read last, and first refreshes those older than --max-age. It works with or without
+/// the app running.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,52 +37,52 @@ Examples:
   pockethog widget --install waybar --write          set Waybar up
 PROJECT is a number, a name, part of a name, or a key like us/12.
 
-Numbers that are old say so, and so does everything that is wrong.
+Old numbers are shown with their age, and problems are named.
 Exit codes of text, json, svg and png: 0 shown; 1 nothing to show; 2 wrong usage, unknown project;
-4 sign-in needed; 5 shown in part or old. waybar, xbar and tmux always end with 0, because bars
-hide or replace what a failing program printed.")]
+4 sign-in needed; 5 partly shown, or old. waybar, xbar and tmux always exit with 0: bars hide or replace
+the output of a failing program.")]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Widget {
-    /// Projects, each by itself; the sum of all if none is named.
+    /// The projects, each on its own; the sum of all by default.
     #[arg(value_name = "PROJECT", conflicts_with_all = ["favourites", "total"])]
     projects: Vec<String>,
-    /// The favourites, each by itself.
+    /// The favourites, each on its own.
     #[arg(long, conflicts_with = "total")]
     favourites: bool,
     /// The sum over all projects that are not hidden.
     #[arg(long)]
     total: bool,
-    /// How to print it; without it, as the ending of --output says (.png, .svg, .json), else as text.
+    /// The format; by default that of the ending of --output (.png, .svg, .json), or text.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-    /// The last 24 hours, or 7, 30 or 90 days, against the period before; today without it.
+    /// The last 24 hours, or 7, 30 or 90 days, compared with the period before; today by default.
     #[arg(long, value_name = "RANGE", value_parser = ["24h", "7d", "30d", "90d"])]
     range: Option<String>,
     /// Size of an image.
     #[arg(long, value_name = "SIZE", value_parser = ["small", "medium", "large"], default_value = "medium")]
     size: String,
-    /// Colour scheme of an image: ember, lagoon, fern, plum, graphite; as in the preferences without it.
+    /// Colour scheme of an image: ember, lagoon, fern, plum or graphite; the preferred one by default.
     #[arg(long, value_name = "SCHEME", value_parser = scheme)]
     scheme: Option<Scheme>,
-    /// Light or dark image; auto is as in the preferences, light if they say auto too.
+    /// Light or dark image; auto uses the preference, or light if that is auto too.
     #[arg(long, value_name = "MODE", value_parser = ["light", "dark", "auto"], default_value = "auto")]
     mode: String,
-    /// Read numbers again if they are older, for example 90s, 15m, 2h.
+    /// Refresh numbers older than this, for example 90s, 15m or 2h.
     #[arg(long, value_name = "AGE", value_parser = duration, default_value = "15m")]
     max_age: Duration,
-    /// How long to wait for PostHog before showing what is known.
+    /// How long to wait for PostHog before showing the last numbers.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     timeout: Duration,
-    /// Show what is known and ask nothing of PostHog.
+    /// Show the last numbers without contacting PostHog.
     #[arg(long)]
     offline: bool,
-    /// Write to a file, which is replaced as a whole.
+    /// Write to a file, which is replaced atomically.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Show what a program needs to show this widget, and where it belongs.
+    /// Show the files that a program needs to show this widget, and where they belong.
     #[arg(long, value_name = "PROGRAM")]
     install: Option<Program>,
-    /// With --install: make the files. A file that exists is not replaced.
+    /// With --install: create the files. Existing files are not replaced.
     #[arg(long, requires = "install")]
     write: bool,
 }
@@ -143,7 +143,7 @@ pub fn run(console: &Console, arguments: &Widget) -> Result<Exit, CliError> {
     let bare = arguments.output.is_none();
     if format == Format::Png && bare && io::stdout().is_terminal() {
         return Err(CliError::usage(
-            "a PNG is not for a terminal; name a file with --output",
+            "a PNG cannot be shown in a terminal; name a file with --output",
         ));
     }
     let shown = widget::show(
@@ -296,7 +296,7 @@ fn exit(content: &Content) -> Exit {
 
 fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Exit, CliError> {
     let places = etcetera::choose_base_strategy()
-        .map_err(|_| CliError::failed("there is no home folder to install into"))?;
+        .map_err(|_| CliError::failed("there is no home folder, so nothing can be installed"))?;
     let target = match program {
         Program::Waybar => Target::Waybar,
         Program::Xbar => Target::Xbar,
@@ -313,8 +313,8 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
     if arguments.write {
         if is_demo {
             return Err(CliError::usage(
-                "POCKETHOG_HOME is the home of a demo, and a widget of it would show nothing once the demo has \
-                 ended; install it without POCKETHOG_HOME",
+                "POCKETHOG_HOME is the home of a demo, and its widget would show nothing once the demo has \
+                 ended; unset POCKETHOG_HOME and install again",
             ));
         }
         let written = plan.write()?;
@@ -332,7 +332,7 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
     }
     console.say(Text::block(&plan.then));
     if !arguments.write && !is_demo {
-        console.say("With --write these files are made.");
+        console.say("With --write these files are created.");
     }
     Ok(Exit::Done)
 }
@@ -406,11 +406,11 @@ pub(super) fn duration(typed: &str) -> Result<Duration, String> {
         "m" | "min" => 60,
         "h" => 3600,
         "d" => 86_400,
-        _ => return Err("a unit is s, m, h or d".to_owned()),
+        _ => return Err("the unit must be s, m, h or d".to_owned()),
     };
     let number: u64 = digits
         .parse()
-        .map_err(|_| "a number and a unit, for example 15m".to_owned())?;
+        .map_err(|_| "write a number and a unit, for example 15m".to_owned())?;
     // Ten years are as good as forever, and cannot overflow anything.
     Ok(Duration::from_secs(
         number.saturating_mul(unit).min(3650 * 86_400),

@@ -70,7 +70,7 @@ async fn open_pages_leave_by_themselves_once_the_access_was_revoked() {
     harness
         .go(&format!("/project/us/{project}?range=90d"))
         .await;
-    let reason = "US Cloud: Your access was revoked or has expired. Sign in again to go on. Your projects, favourites and colours are kept.";
+    let reason = "US Cloud: Your access was revoked or has expired. Sign in again to continue. Your projects, favourites and colours are kept.";
     harness.at("/").await;
     harness.browser.shows(reason).await;
     // Nobody has touched the other tab.

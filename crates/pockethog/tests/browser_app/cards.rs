@@ -49,7 +49,9 @@ async fn a_finger_hides_a_project_on_its_card_and_takes_it_back() {
     assert_eq!(small, json!([]), "too small for a finger");
     let (x, y) = middle(&harness, ".menu[open] button[value=hide]").await;
     browser.tap(x, y).await;
-    browser.shows("is hidden and no longer counted").await;
+    browser
+        .shows("is hidden and no longer part of the total")
+        .await;
     harness.complete(before.len() - 1).await;
     assert!(!harness.projects().await.contains(&before[0]));
     let (x, y) = middle(&harness, ".notice button[value=show]").await;

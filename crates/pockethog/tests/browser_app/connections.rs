@@ -52,7 +52,7 @@ async fn a_missing_permission_is_named_and_can_be_given() {
     };
     harness.sign_in("us", &narrowed).await;
     harness.go("/connections").await;
-    harness.browser.shows("notes are not shown").await;
+    harness.browser.shows("annotations are not shown").await;
     harness
         .browser
         .click(".connection form[action$='/sign-in'] button")
@@ -64,7 +64,7 @@ async fn a_missing_permission_is_named_and_can_be_given() {
     harness.consent(&whole).await;
     harness.at("/").await;
     harness.go("/connections").await;
-    harness.browser.shows("Write notes").await;
+    harness.browser.shows("Write annotations").await;
     assert!(!harness.browser.has(".not-granted").await);
     assert_eq!(harness.browser.texts(".connection h2").await.len(), 1);
     harness.browser.finish_without_errors().await;

@@ -45,7 +45,7 @@ async fn without_its_cookie_a_browser_is_told_how_to_open_pockethog() {
     );
     // The address that has opened it opens nothing again; running it again gives another one.
     harness.browser.open(harness.opening()).await;
-    harness.browser.shows("used already").await;
+    harness.browser.shows("already been used").await;
     harness.browser.open(&harness.another_opening()).await;
     harness
         .browser

@@ -119,7 +119,7 @@ async fn a_narrowed_scope_switches_off_writing_annotations_and_nothing_else() {
     harness.browser.find("#numbers [data-number]").await;
     harness
         .browser
-        .shows("Notes can be read but not written")
+        .shows("Annotations can be read but not written")
         .await;
     assert!(!harness.browser.has("#add-note").await);
     harness.browser.finish_without_errors().await;

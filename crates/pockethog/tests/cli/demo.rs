@@ -249,7 +249,7 @@ async fn a_second_demo_on_one_home_changes_nothing() {
     let run = run_on(&harness, &home, &["demo", "--no-browser"])
         .await
         .ended(0);
-    assert!(run.err.contains("running already"), "{run:?}");
+    assert!(run.err.contains("already running"), "{run:?}");
     let origin = first.address.split("/open/").next().unwrap();
     assert!(run.out.starts_with(origin), "{run:?}");
     assert_eq!(std::fs::read(home.join("demo-home")).unwrap(), mark);

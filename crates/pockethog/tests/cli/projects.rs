@@ -69,7 +69,7 @@ async fn a_name_that_names_nothing_is_wrong_usage() {
         .ended(2);
     assert_eq!(run.json()["error"]["kind"], "usage");
     let run = harness.run(&["events", "e"]).await.ended(2);
-    assert!(run.err.contains("fits several"), "{run:?}");
+    assert!(run.err.contains("matches several projects"), "{run:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,7 +65,7 @@ async fn an_address_is_pasted_where_the_browser_is_elsewhere() {
             stdin.write_all(redirect.as_bytes()).await.unwrap();
             stdin.write_all(b"\n").await.unwrap();
         }
-        turned_away |= line.contains("That is not it");
+        turned_away |= line.contains("That address does not work");
     }
     let output = child.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(0));
@@ -93,7 +93,7 @@ async fn an_address_that_was_opened_by_somebody_else_first_is_told_and_another_s
     })
     .await
     .unwrap();
-    assert!(own.contains("was opened before"), "{own}");
+    assert!(own.contains("has already been opened"), "{own}");
     assert!(thief.starts_with("HTTP/1.1 400"), "{thief}");
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut said = String::new();
@@ -188,10 +188,7 @@ async fn a_key_that_was_deleted_at_posthog_goes_and_that_is_said() {
             .await
             .ended(0);
         let said = &run.err;
-        assert!(
-            said.contains("does not accept your API key any more"),
-            "{said}"
-        );
+        assert!(said.contains("no longer accepts your API key"), "{said}");
         assert!(!said.contains("just now"), "{said}");
         let (gone, stays) = match reach {
             demo_posthog::Reach::All => (1, 0),
@@ -200,7 +197,11 @@ async fn a_key_that_was_deleted_at_posthog_goes_and_that_is_said() {
         let document = run.json();
         assert_eq!(document["removed_keys"].as_array().unwrap().len(), gone);
         assert_eq!(document["kept_keys"].as_array().unwrap().len(), stays);
-        assert_eq!(said.contains("that only it reached"), stays == 1, "{said}");
+        assert_eq!(
+            said.contains("that only it could read"),
+            stays == 1,
+            "{said}"
+        );
     }
 }
 
@@ -229,7 +230,7 @@ async fn a_key_whose_reach_posthog_will_not_say_stays_and_the_reason_is_said() {
         .await;
     let run = run.ended(0);
     assert!(
-        run.err.contains("does not say all that it reaches"),
+        run.err.contains("does not say everything that it can read"),
         "{run:?}"
     );
     assert!(!run.err.contains("just now"), "{run:?}");
@@ -340,8 +341,8 @@ async fn an_address_that_is_none_is_told_what_to_write() {
         ("http://posthog.example.org", "plain http"),
         ("", "missing"),
         ("https://", "not an address"),
-        ("de", "two regions, us and eu"),
-        ("EU Cloud", "two regions, us and eu"),
+        ("de", "the two regions of PostHog Cloud"),
+        ("EU Cloud", "the two regions of PostHog Cloud"),
     ] {
         let run = harness.run(&["login", typed, "--api-key"]).await.ended(2);
         assert!(run.err.contains(expected), "{typed}: {run:?}");
@@ -390,7 +391,8 @@ async fn signing_out_revokes_and_needs_a_sign_in_again() {
     let run = harness.run(&["projects", "--json"]).await.ended(4);
     assert_eq!(run.json()["error"]["kind"], "sign_in_needed");
     assert!(
-        run.err.contains("`pockethog login us` signs in again"),
+        run.err
+            .contains("to sign in again, run `pockethog login us`"),
         "{run:?}"
     );
     assert!(!run.err.contains("login eu"), "{run:?}");

@@ -29,11 +29,11 @@ async fn numbers_that_cannot_be_kept_are_shown_with_a_remark() {
     std::fs::write(&cache, "no folder").unwrap();
     let named = cache.display().to_string();
     let remarked = |run: &Run| {
-        assert!(run.err.contains("numbers are not kept"), "{run:?}");
+        assert!(run.err.contains("numbers are not stored"), "{run:?}");
         assert!(run.err.contains(&named), "{run:?}");
         assert!(run.err.contains("POCKETHOG_HOME"), "{run:?}");
         assert_eq!(
-            run.err.matches("numbers are not kept").count(),
+            run.err.matches("numbers are not stored").count(),
             1,
             "{run:?}"
         );

@@ -113,7 +113,7 @@ async fn a_connection_lost_while_saving_keeps_the_text() {
     let page = answer.text().await.unwrap();
     let form = form(&page, "add-note");
     assert!(
-        form.contains("was not saved, and your text is kept here"),
+        form.contains("was not saved, but your text is kept here"),
         "{form}"
     );
     assert!(form.contains("Launch &amp; more</textarea>"), "{form}");
@@ -148,7 +148,7 @@ async fn an_edit_is_saved_while_nobody_was_faster() {
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     let page = answer.text().await.unwrap();
     assert!(
-        page.contains("Somebody changed this note meanwhile"),
+        page.contains("Somebody else has changed this annotation in the meantime"),
         "{page}"
     );
     assert!(page.contains("Save mine"), "{page}");
@@ -175,7 +175,7 @@ async fn an_annotation_deleted_meanwhile_can_be_added_anew() {
     let page = answer.text().await.unwrap();
     let form = form(&page, "add-note");
     assert!(
-        form.contains("was deleted meanwhile") && form.contains("Launch party"),
+        form.contains("has been deleted in the meantime") && form.contains("Launch party"),
         "{form}"
     );
 }
@@ -217,8 +217,8 @@ async fn a_deletion_can_be_taken_back() {
 async fn what_was_not_granted_is_explained_and_nothing_fails() {
     let all = "organization:read project:read query:read event_definition:read";
     for (more, sentence) in [
-        ("annotation:read", "Notes can be read but not written"),
-        ("", "Notes are not shown"),
+        ("annotation:read", "Annotations can be read but not written"),
+        ("", "Annotations are not shown"),
     ] {
         let scopes = format!("{all} {more}");
         let consent = Consent {

@@ -136,7 +136,7 @@ async fn a_key_that_was_deleted_at_posthog_is_not_called_a_matter_of_time() {
     assert_eq!(only(&harness).kind, CredentialKind::OAuth);
     let page = home(&harness).await;
     assert!(
-        page.contains("PostHog does not accept your API key any more"),
+        page.contains("PostHog no longer accepts your API key"),
         "{page}"
     );
     assert!(!page.contains("just now"), "{page}");

@@ -31,9 +31,9 @@ async fn each_connection_tells_who_where_and_what_is_missing() {
         page.contains(&format!("1 project: {}", first(&harness).name)),
         "{page}"
     );
-    assert!(page.contains("Everything you may see"), "{page}");
+    assert!(page.contains("Everything you can see"), "{page}");
     assert!(page.contains("events have to be typed by name"), "{page}");
-    assert!(page.contains("Sign in again to give more"), "{page}");
+    assert!(page.contains("Sign in again to grant more"), "{page}");
 }
 
 #[tokio::test]

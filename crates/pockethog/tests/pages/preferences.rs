@@ -206,7 +206,7 @@ async fn projects_are_ordered_beside_each_other_and_by_place() {
             .app
             .text(&shown)
             .await
-            .contains("a whole number, 1 for the first")
+            .contains("a whole number; 1 is the first")
     );
     assert_eq!(keys(&harness), before);
 }

@@ -111,7 +111,7 @@ async fn an_organization_that_was_left_is_named_and_not_just_empty() {
     let [failure] = &found.failures[..] else {
         panic!("{:?}", found.failures);
     };
-    assert!(failure.reason.contains("does not belong"), "{failure:?}");
+    assert!(failure.reason.contains("no longer a member"), "{failure:?}");
 }
 
 #[tokio::test]

@@ -240,7 +240,7 @@ async fn an_api_key_that_is_not_taken_is_explained_and_never_shown_again() {
         (
             "https://posthog.example/project/1",
             "phx_secret",
-            "without what follows",
+            "without a path",
         ),
     ] {
         let answer = harness

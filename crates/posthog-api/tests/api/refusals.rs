@@ -38,7 +38,7 @@ async fn a_missing_thing_is_told_with_posthogs_words() {
     assert!(matches!(error, Error::NotFound(_)), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "PostHog does not know it: Project not found."
+        "PostHog cannot find it: Project not found."
     );
     assert_eq!(asked, 1);
 }
@@ -156,7 +156,7 @@ async fn retry_after_may_be_a_date() {
     assert_eq!(error.retry_after().unwrap().as_secs(), 125);
     assert_eq!(
         error.to_string(),
-        "PostHog asks to slow down, for 3 minutes"
+        "PostHog asked us to slow down, for 3 minutes"
     );
     assert_eq!(asked, 1);
 }
@@ -245,7 +245,7 @@ async fn an_answer_that_drips_is_bounded_by_its_time_as_a_whole() {
     });
     let error = client.project(7).await.unwrap_err();
     assert!(
-        error.to_string().contains("did not end its answer"),
+        error.to_string().contains("did not finish its response"),
         "{error}"
     );
     assert!(matches!(error, Error::Unreachable(_)), "{error:?}");

@@ -117,7 +117,7 @@ async fn a_403_never_asks_for_another_token() {
         ),
         (
             "API key does not have access to the requested project: ID 7.",
-            "the sign-in does not reach it: API key does not have access to the requested project: ID 7.",
+            "the sign-in has no access to it: API key does not have access to the requested project: ID 7.",
         ),
         (
             "API keys with scoped projects are only supported on project-based endpoints.",

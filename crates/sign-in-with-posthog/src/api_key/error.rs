@@ -11,7 +11,7 @@ use crate::vault::VaultError;
 #[non_exhaustive]
 pub enum ApiKeyError {
     /// The response is not one of PostHog's: another server, or a proxy in between. Check the address.
-    #[error("{host} did not answer as PostHog does (status {status}); check the address")]
+    #[error("{host} does not seem to be a PostHog (status {status}); check the address")]
     BadAnswer {
         /// The Host.
         host: String,
@@ -20,8 +20,8 @@ pub enum ApiKeyError {
     },
     /// The key is limited, and an old version of PostHog does not say to what. Make a key without that limit.
     #[error(
-        "this API key is limited to {limit}, and this version of PostHog does not say which; \
-         make a key without that limit{remedy}"
+        "this API key is limited to {limit}, and this version of PostHog does not say which; create a key \
+         without that limit{remedy}"
     )]
     LimitUnknown {
         /// What it is limited to.
@@ -44,7 +44,7 @@ pub enum ApiKeyError {
     #[error(transparent)]
     Index(#[from] IndexError),
     /// The key lacks these scopes. Add them in PostHog, or make a new key.
-    #[error("the API key lacks the scopes {}; edit it in PostHog or make a new one", .0.join(", "))]
+    #[error("the API key lacks the scopes {}; edit it in PostHog or create a new one", .0.join(", "))]
     MissingScopes(Vec<String>),
     /// There was no response; see there.
     #[error(transparent)]

@@ -72,12 +72,12 @@ impl Generations {
     pub(super) fn read(&self, folder_name: &str, key: &str) -> Option<Seen> {
         let path = self.path(folder_name, key);
         let bytes = file::read(&path, LARGEST).unwrap_or_else(|error| {
-            tracing::warn!(%error, "it is not known how new the stored sign-in has to be");
+            tracing::warn!(%error, "the newest generation of the stored sign-in is not known");
             None
         })?;
         let seen = serde_json::from_slice(&bytes);
         if seen.is_err() {
-            tracing::warn!(path = %path.display(), "the note of how new a sign-in is makes no sense");
+            tracing::warn!(path = %path.display(), "the stored generation of a sign-in is not valid");
         }
         seen.ok()
     }
@@ -90,7 +90,7 @@ impl Generations {
         }
         let bytes = serde_json::to_vec(&now).unwrap_or_default();
         if let Err(error) = file::write(&self.path(folder_name, key), &bytes) {
-            tracing::warn!(%error, "a restored older sign-in would not be noticed");
+            tracing::warn!(%error, "a restored backup of this sign-in could not be detected");
         }
     }
 }

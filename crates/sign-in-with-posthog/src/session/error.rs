@@ -16,14 +16,14 @@ pub enum SessionError {
     /// PostHog answers and cannot serve right now, or another process is refreshing.
     ///
     /// Retry after the time given.
-    #[error("PostHog is busy; trying again by itself")]
+    #[error("PostHog is busy; retrying automatically")]
     Busy {
         /// When the next try is due.
         retry_after: Duration,
     },
     /// The program is ending, so no refresh may begin: [`SignIn::close`](crate::SignIn::close) was called, or
     /// the runtime is shutting down. The session is not affected.
-    #[error("the program is ending")]
+    #[error("the program is shutting down")]
     Closing,
     /// PostHog refuses the refresh for a reason other than the user's tokens, in its words.
     ///

@@ -90,7 +90,7 @@ impl Session {
             tokens.refusals = refusals_in_a_row(&tokens, now);
             if tokens.refusals >= MOST_REFUSALS {
                 return Err(SessionError::Configuration(
-                    "it refuses a token that it has just issued".to_owned(),
+                    "it refuses a token that it has only just issued".to_owned(),
                 ));
             }
         }
@@ -298,7 +298,7 @@ impl Session {
         // The same generation: nothing about the credential has changed.
         let record = Record::new(generation, Content::Tokens(Box::new(tokens)));
         if let Err(error) = self.write(held, record).await {
-            tracing::warn!(connection = %self.shared.id, %error, "the pause could not be noted");
+            tracing::warn!(connection = %self.shared.id, %error, "the pause could not be stored");
         }
         let wait = Duration::from_secs(pause.unsigned_abs());
         access.ok_or_else(|| SessionError::of(Some(trouble), wait))

@@ -18,7 +18,7 @@ pub enum BeginError {
     /// Correct [`Config::client_id`](crate::Config::client_id).
     #[error(
         "the configured client id “{0}” cannot be used: it has to be one that PostHog gave you, or the \
-         https address of a client metadata document, with a path and nothing after it"
+         https address of a client metadata document, with a path and without a query"
     )]
     ClientId(String),
     /// The list of Connections, which holds the client ids, could not be used; see there.

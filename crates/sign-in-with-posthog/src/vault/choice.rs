@@ -99,7 +99,12 @@ impl ChoiceFile {
     fn lock(&self) -> Result<Lock, VaultError> {
         Lock::take(&self.lock, PATIENCE)?.ok_or_else(|| {
             let busy = std::io::Error::from(std::io::ErrorKind::TimedOut);
-            FileError::new(&self.lock, "another program holds it for too long", busy).into()
+            FileError::new(
+                &self.lock,
+                "another program has kept it locked for too long",
+                busy,
+            )
+            .into()
         })
     }
 }

@@ -12,7 +12,7 @@ pub enum VaultError {
     /// The file that says which Vault is used (`vault.json`) cannot be understood.
     ///
     /// Nothing is read or written until it is repaired. If it is moved away, the next sign-in chooses again.
-    #[error("{}: cannot be read; it says where the sign-ins are kept", path.display())]
+    #[error("{}: cannot be read; it says where the sign-ins are stored", path.display())]
     ChoiceCorrupt {
         /// The file.
         path: PathBuf,
@@ -53,7 +53,7 @@ pub enum VaultError {
     Newer(String),
     /// The operating system gave no random bytes for this device's key, or the key was lost while in use.
     #[error(
-        "no key for the encrypted file can be made on this device, so the sign-in cannot be stored"
+        "the key for the encrypted file could not be created on this device, so the sign-in cannot be stored"
     )]
     NoDeviceKey,
     /// The bytes were sealed on another device.
@@ -81,10 +81,10 @@ impl VaultError {
 #[non_exhaustive]
 pub enum KeychainError {
     /// It holds more than one entry of the same name, made by another program. Removing them helps.
-    #[error("it holds several entries of the same name")]
+    #[error("it contains several entries with the same name")]
     Ambiguous,
     /// It returned something else than was stored in it, so it is not used.
-    #[error("it does not keep what is stored in it")]
+    #[error("it loses what is stored in it")]
     Forgetful,
     /// The operating system reports an error.
     #[error("{0}")]
@@ -99,6 +99,6 @@ pub enum KeychainError {
     #[error("{0}")]
     Thread(#[source] io::Error),
     /// The entry is larger than the keychain allows, in bytes.
-    #[error("it holds no more than {0} bytes per entry")]
+    #[error("it stores at most {0} bytes per entry")]
     TooLong(u32),
 }

@@ -83,7 +83,7 @@ impl RefusalFile {
         };
         let bytes = serde_json::to_vec(&note).unwrap_or_default();
         if let Err(error) = file::write(&self.path, &bytes) {
-            tracing::debug!(%error, "the keychain's refusal was not written down");
+            tracing::debug!(%error, "the keychain's refusal could not be stored");
         }
     }
 

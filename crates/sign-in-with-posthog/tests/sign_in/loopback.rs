@@ -194,7 +194,7 @@ async fn who_opens_the_address_of_the_argument_list_first_gains_nothing() {
     let own = flow.start(&flow.attempt.start_url(), "").await;
     assert_eq!(status(&own), "409");
     assert!(
-        own.contains("was opened before") && cookie(&own).is_none(),
+        own.contains("has already been opened") && cookie(&own).is_none(),
         "{own}"
     );
     flow.attempt.contested().await;
