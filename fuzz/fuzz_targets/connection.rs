@@ -1,4 +1,4 @@
-//! One entry of the list of Connections as it lies on disk.
+//! One entry of the list of Connections as it is stored on disk.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! A record as it lies in the Vault.
+//! A record as it is in the Vault.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

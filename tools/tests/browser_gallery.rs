@@ -58,7 +58,7 @@ async fn a_page_with_faults_is_noticed() {
     browser.finish().await;
 }
 
-/// The states of the app, each as it stands in `docs/screens`. Those with `true` are shown dark as well.
+/// The states of the app, each as it is in `docs/screens`. Those with `true` are shown dark as well.
 const STATES: [(&str, bool); 35] = [
     ("sign-in", true),
     ("sign-in-reason", false),

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::process::{self, Failure, at};
 
-/// What stands between these lines on the page is replaced.
+/// What is between these lines on the page is replaced.
 const BEGIN: &str = "<!-- figures -->\n";
 const END: &str = "<!-- end of figures -->";
 

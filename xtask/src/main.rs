@@ -1,4 +1,4 @@
-//! The project's own chores, run as `cargo xtask …`.
+//! The project's development tasks, run as `cargo xtask …`.
 //!
 //! `cargo xtask test` is the one test command: on a machine with only Rust and a C compiler it installs
 //! what the tests need beyond cargo, prepares the test peers, and runs everything. It is a program and not

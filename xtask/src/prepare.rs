@@ -119,7 +119,7 @@ fn install_tools() -> Result<(), Failure> {
     install(&packages)
 }
 
-/// Installs the missing typefaces where that is possible, and else goes on without them.
+/// Installs the missing typefaces if that is possible, and else goes on without them.
 fn install_typefaces() -> Result<(), Failure> {
     let missing: Vec<&str> = TYPEFACES
         .iter()

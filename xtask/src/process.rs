@@ -1,4 +1,4 @@
-//! Running other programs: what is run is shown, and a failure names it.
+//! Runs other programs: prints each command, and names it if it fails.
 
 use std::ffi::OsStr;
 use std::fmt;

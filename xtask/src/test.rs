@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that can be checked, in one go.
+//! `cargo xtask test`: runs all tests and checks.
 
 use std::path::Path;
 use std::process::Command;

@@ -120,7 +120,7 @@ impl Instance {
         *self.0.refusals() = crate::region::Refusals::default();
     }
 
-    /// Delays every response to a program; a query holds its slot meanwhile. Pages are not delayed.
+    /// Delays every response to a program; a query holds its slot in the meantime. Pages are not delayed.
     pub fn set_latency(&self, latency: Duration) {
         *self.0.latency() = latency;
     }

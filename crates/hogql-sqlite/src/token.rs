@@ -152,7 +152,7 @@ fn end_of_number(text: &str, from: usize) -> usize {
     at
 }
 
-/// True where `start` directly follows something that a member can be taken of.
+/// True if `start` directly follows something that a member can be taken of.
 fn follows_operand(found: &[Token], start: usize) -> bool {
     found.last().is_some_and(|token| {
         token.end == start

@@ -87,7 +87,7 @@ impl Type {
         }
     }
 
-    /// The type that holds values of both, `None` where ClickHouse knows none.
+    /// The type that holds values of both, `None` if ClickHouse knows none.
     pub(crate) fn common(&self, other: &Self) -> Option<Self> {
         let kind = match (&self.kind, &other.kind) {
             (Kind::Nothing, kind) | (kind, Kind::Nothing) => kind.clone(),

@@ -1,4 +1,4 @@
-//! Whose projects are shown, who reads them, and what is said once access has ended.
+//! Which projects are shown, which Connection reads each, and what is shown once access has ended.
 //!
 //! Page, command line and widgets decide here alike. While a sign-in is active its projects are read; once it
 //! has ended by itself (revoked, expired, narrowed, a deleted key) they stay in sight with their last numbers,

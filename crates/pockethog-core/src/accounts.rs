@@ -1,4 +1,4 @@
-//! Which PostHog this program talks to, as whom, and with what permission.
+//! The PostHog hosts this program talks to, with which accounts and permissions.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -133,12 +133,12 @@ impl Clouds {
     }
 }
 
-/// Where secrets lie.
+/// Where secrets are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeping {
-    /// In the keychain of this device, or an encrypted file where there is none.
+    /// In the keychain of this device, or an encrypted file if there is none.
     Usual,
-    /// In an encrypted file whose key lies in the same home: nothing outside of it is touched.
+    /// In an encrypted file whose key is in the same home: nothing outside of it is touched.
     Apart,
 }
 

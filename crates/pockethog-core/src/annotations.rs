@@ -39,9 +39,9 @@ pub struct Annotation {
     pub text: String,
     /// The instant it marks.
     pub at: Timestamp,
-    /// Given name of who wrote it, where that is known.
+    /// Given name of who wrote it, if known.
     pub author: Option<String>,
-    /// True where it belongs to the whole organization.
+    /// True if it belongs to the whole organization.
     pub organization_wide: bool,
     /// Changes whenever the annotation is changed, here or elsewhere.
     pub version: String,

@@ -1,8 +1,8 @@
-//! Events to choose conversions from: the project's own events, the busiest first.
+//! Events to choose conversions from: the project's own events, the most frequent first.
 //!
 //! Event definitions carry no volumes, so one query ranks events by the last 30 days and the
 //! definitions bring those that were silent, page by page. Events whose names sound like a sign-up or a
-//! purchase stand before the merely frequent ones.
+//! purchase are placed before the merely frequent ones.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ const RANKING_TIME: Duration = Duration::from_secs(8);
 pub struct Suggestion {
     /// Its name.
     pub event: String,
-    /// How often it happened within 30 days; absent where the ranking could not be read.
+    /// How often it happened within 30 days; absent if the ranking could not be read.
     pub volume: Option<u64>,
 }
 
@@ -35,7 +35,7 @@ pub struct Suggestion {
 pub struct Suggestions {
     /// The events of this page.
     pub events: Vec<Suggestion>,
-    /// True where another page follows.
+    /// True if another page follows.
     pub has_more: bool,
 }
 

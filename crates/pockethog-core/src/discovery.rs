@@ -1,7 +1,7 @@
-//! From a grant to projects, with the failures beside them.
+//! Discovery: from a Grant to its projects, and to the failures met on the way.
 //!
 //! What can be asked depends on the Reach: a credential for single projects is refused every list, so
-//! its projects are read one by one; one for organizations is refused other organizations. Where a key turns
+//! its projects are read one by one; one for organizations is refused other organizations. If a key turns
 //! out to be limited in another way than was stored, it is asked what it reaches. A failure is recorded with
 //! its reason and the rest goes on.
 
@@ -31,7 +31,7 @@ pub struct Failure {
     pub what: String,
     /// Why, in one sentence.
     pub reason: String,
-    /// True where it may heal by itself.
+    /// Whether a retry can succeed.
     pub transient: bool,
     /// Whether only signing in again helps.
     pub needs_sign_in: bool,
@@ -142,7 +142,7 @@ async fn everything<B: Bearer>(client: &Client<B>, connection: &Connection, foun
 
 /// These organizations only; their names come along where they may be known.
 async fn organizations<B: Bearer>(client: &Client<B>, ids: &[String], found: &mut Found) {
-    // A grant without `organization:read` does not tell names; the projects come all the same.
+    // A grant without `organization:read` does not tell names; the projects come nevertheless.
     let listing = client.organizations_so_far();
     let (listed, ()) = join(listing, projects_of(client, ids, found)).await;
     found.name(&listed.items);

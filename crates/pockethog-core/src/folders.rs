@@ -1,4 +1,4 @@
-//! Where things lie: preferences, the list of Connections and locks, Snapshots.
+//! Where files are stored: preferences, the list of Connections and locks, Snapshots.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ impl Folders {
     ///
     /// # Errors
     ///
-    /// Where the user has no home folder.
+    /// The user has no home folder.
     pub fn find() -> Result<Self, NoHome> {
         if let Some(home) = home_from_environment() {
             return Ok(Self::below(home));

@@ -19,7 +19,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 const SIGN_OF_LIFE_TIME: Duration = Duration::from_secs(5);
 
 /// Builds the client. It follows no redirects: codes and tokens would leave their Host. Without the operating
-/// system's certificates it trusts nobody, so that what needs no PostHog works all the same.
+/// system's certificates it trusts nobody, so that what needs no PostHog works nevertheless.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Migrating from an API key to a sign-in at the same host, on the page and in the terminal alike.
+//! Migrating from an API key to a sign-in at the same host, for both the page and the terminal.
 //!
 //! Nothing is taken away before its replacement is there: the key's projects are handed to the new
 //! Connection as far as that one reaches them, and the key goes only if that is all of them. Even then it is kept

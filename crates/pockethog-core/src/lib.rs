@@ -1,5 +1,5 @@
-//! What PocketHog knows and does, without a surface: from sign-ins to projects and their numbers, kept in Snapshots
-//! and refreshed while they are looked at.
+//! PocketHog's domain, without a user interface: from sign-ins to projects and their numbers, stored in Snapshots and
+//! refreshed while they are viewed.
 //!
 //! A page, a terminal, a widget or a phone draws what it finds here. This crate knows no HTTP server, no HTML and no
 //! command line.

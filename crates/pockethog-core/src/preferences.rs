@@ -1,4 +1,4 @@
-//! What a person chose: names, order, favourites, conversions, colours, cadence.
+//! The user's preferences: names, order, favourites, conversions, colours, refresh interval.
 //!
 //! One TOML file that can be read and edited by hand, keyed by Host and project number and never by
 //! credential. What cannot be understood in it is reported with its line, the rest is in force, and it stays in
@@ -30,7 +30,7 @@ const LARGEST: u64 = 4 << 20;
 /// How long another program may take to change the file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often it is looked at meanwhile.
+/// How often it is looked at in the meantime.
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// All preferences.
@@ -244,7 +244,7 @@ impl ProjectPreferences {
 
 impl Preferences {
     /// Reads the file, and says what is wrong with it, if something is. What can be understood is in force;
-    /// defaults stand in for the rest.
+    /// defaults replace the rest.
     pub fn load(path: &Path) -> (Self, Option<PreferencesError>) {
         let read = match Self::text(path) {
             Ok(Some(text)) => lenient::parse(&text, path),
@@ -297,7 +297,7 @@ impl Preferences {
         format!("# Preferences of PocketHog. Edit them here or on its settings page.\n\n{body}")
     }
 
-    /// `text`, changed where it says something else than these preferences. Comments, order and
+    /// `text`, changed if it says something else than these preferences. Comments, order and
     /// spelling of everything else stay, and so does what cannot be understood.
     ///
     /// # Errors
@@ -321,7 +321,7 @@ impl Preferences {
         Ok(document.to_string())
     }
 
-    /// Changes the file: reads it again, changes it where it has to change, replaces it as a whole.
+    /// Changes the file: reads it again, changes it if it has to change, replaces it as a whole.
     /// Programs take turns.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Folders and files that other users of this machine cannot look into, or plant something in.
+//! Folders and files that other users of this machine can neither read nor plant files in.
 //!
 //! What PocketHog keeps is private however it came to be: a folder that existed before is closed, a file is made
 //! for its owner alone whatever the umask, and what belongs to somebody else is refused with a sentence that
@@ -240,7 +240,7 @@ pub fn keep_private(path: &Path) -> Result<(), PrivateError> {
     }
 }
 
-/// The content of a small file; `None` where there is none. Nothing but a file is opened: a pipe would hang and
+/// The content of a small file; `None` if there is none. Nothing but a file is opened: a pipe would hang and
 /// a device may have no end.
 ///
 /// # Errors

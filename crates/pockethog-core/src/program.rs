@@ -17,7 +17,7 @@ use crate::snapshot::{SnapshotError, Snapshots};
 /// The program's shared parts.
 #[derive(Debug)]
 pub struct Program {
-    /// Where things lie.
+    /// Where files are stored.
     pub folders: Folders,
     /// The one HTTP client.
     pub http: reqwest::Client,
@@ -74,7 +74,7 @@ impl Program {
         Self::assemble(folders, clouds, Keeping::Usual)
     }
 
-    /// Opens everything at other places, apart from the rest of this device: secrets lie in an encrypted
+    /// Opens everything at other places, apart from the rest of this device: secrets are in an encrypted
     /// file below `folders`, and no keychain is asked. For the demo and for tests.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl Program {
             .clone()
     }
 
-    /// The device has slept for so long: pauses that PostHog asked for have gone on meanwhile.
+    /// The device has slept for so long: pauses that PostHog asked for have gone on in the meantime.
     pub fn woke(&self, slept: Duration) {
         let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         for client in clients.values() {

@@ -1,4 +1,4 @@
-//! A project, named so that it cannot be mixed up with one of the same number elsewhere.
+//! A project, identified by Host and number, since numbers are only unique within a Host.
 
 use std::fmt;
 
@@ -30,13 +30,13 @@ pub struct Project {
     pub key: ProjectKey,
     /// Its name at PostHog.
     pub name: String,
-    /// UUID of its organization, where the credential may know it.
+    /// UUID of its organization, if the credential may know it.
     pub organization: Option<String>,
-    /// Name of its organization, where the credential may know it.
+    /// Name of its organization, if the credential may know it.
     pub organization_name: Option<String>,
     /// IANA name of its time zone.
     pub time_zone: String,
-    /// False where no event ever arrived; absent where PostHog does not tell.
+    /// False if no event ever arrived; absent if PostHog does not tell.
     pub has_events: Option<bool>,
     /// First website address that somebody entered, reduced to its host name.
     pub website: Option<String>,

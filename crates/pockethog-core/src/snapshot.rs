@@ -77,7 +77,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// True where another program has written since `earlier`.
+    /// True if another program has written since `earlier`.
     pub fn others_wrote_since(self, earlier: Self) -> bool {
         (self.others, self.generation) != (earlier.others, earlier.generation)
     }
@@ -107,12 +107,12 @@ pub struct Trouble {
     pub at: Timestamp,
     /// One sentence.
     pub reason: String,
-    /// True where it may heal by itself.
+    /// Whether a retry can succeed.
     pub transient: bool,
     /// What kind of trouble it is.
     #[serde(default)]
     pub cause: Cause,
-    /// Before this instant nobody need ask again; PostHog's own word where it gave one.
+    /// Do not retry before this instant (from `Retry-After`, if PostHog sent one).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<Timestamp>,
 }
@@ -394,7 +394,7 @@ impl Snapshots {
                 key.host,
                 number(key.id),
                 name,
-                // Milliseconds: two reads within a second are told apart.
+                // Milliseconds: two reads within a second are distinguished.
                 value.measured_at().as_millisecond(),
                 json,
                 latest

@@ -1,4 +1,4 @@
-//! Who was let in: codes of opened addresses, and the browser sessions that they began.
+//! Who has access: the codes in opened addresses, and the browser sessions they started.
 //!
 //! An opened address stays in the argument list of the browser, which every user of the machine can read. So
 //! its code opens once and for a short time. On Linux the server answers programs of its own user alone; if the

@@ -1,4 +1,4 @@
-//! What handlers answer with: pages, redirects, and the page for what went wrong.
+//! What handlers respond with: pages, redirects, and the error page.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the menu of a card changes: one thing about one project, the others stay as they are.
+//! The menu of a card: changes one preference of one project and leaves the others as they are.
 
 use std::sync::Arc;
 

@@ -37,7 +37,7 @@ struct Asked {
     page: usize,
     /// The range of the project page that it was opened from; without one, that which was looked at last.
     range: Option<Range>,
-    /// The ticked events; `None` where the page is opened anew.
+    /// The ticked events; `None` if the page is opened again.
     events: Option<Vec<String>>,
 }
 

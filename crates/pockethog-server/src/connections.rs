@@ -1,4 +1,4 @@
-//! Connections: what each may see, signing out, signing in again.
+//! Connections: what each can see, signing out, signing in again.
 
 use std::sync::Arc;
 
@@ -231,7 +231,7 @@ async fn remove(
     }
 }
 
-/// Where to go when a Connection has ended: home shows the sign-in screen where it was the last one. What
+/// Where to go when a Connection has ended: home shows the sign-in screen if it was the last one. What
 /// is open in other windows decides for itself whether it has anything left to show.
 fn leave(state: &Arc<State>, ended: &Connection, text: String) -> Result<Response, PageError> {
     say(state, Tone::Good, text);

@@ -1,4 +1,4 @@
-//! What changes while a page is open, and how the page hears of it.
+//! Notifies open pages of changes, by server-sent events.
 //!
 //! Each event carries a proof for the page that asked ([`super::proof`]).
 //!

@@ -1,4 +1,4 @@
-//! Who may talk to the app. Other users and programs of this machine can reach the port, and so can every
+//! Decides who may talk to the app. Other users and programs of this machine can reach the port, and so can every
 //! page that the browser shows.
 //!
 //! | against | check |
@@ -340,7 +340,7 @@ fn port_of_loopback(host: &str) -> Option<u16> {
     matches!(name, "127.0.0.1" | "localhost" | "[::1]").then_some(given)
 }
 
-/// True where a page of ours sends, or no browser at all: every browser tells at least one of the two for
+/// True if a page of ours sends, or no browser at all: every browser tells at least one of the two for
 /// what writes. `Sec-Fetch-Site` decides where it is there; a page cannot set it.
 fn is_same_origin(headers: &HeaderMap, host: &str) -> bool {
     if headers.contains_key("sec-fetch-site") {

@@ -1,4 +1,4 @@
-//! How a second `pockethog` asks the one that runs to open an address.
+//! How a second `pockethog` asks the running one to open an address.
 //!
 //! `running.json`, which this user alone can read, holds a key. Whoever listens at the address in that file may be
 //! somebody else, for example after a crash. So the key is never sent: each side proves that it has it by an HMAC

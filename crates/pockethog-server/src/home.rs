@@ -1,4 +1,4 @@
-//! The home page: from what is known to what [`pages::home`](pockethog_views::pages::home) draws.
+//! The home page: from the data in memory to what [`pages::home`](pockethog_views::pages::home) draws.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -258,7 +258,7 @@ fn view(
     let now = Timestamp::now();
     let live = state.live();
     let (preferences, _) = live.preferences();
-    // Before the projects: a list that comes in meanwhile has its projects among them.
+    // Before the projects: a list that comes in in the meantime has its projects among them.
     let discoveries = live.discoveries(connections)?;
     let board = live.board()?;
     let projects = arranged(&board, &preferences, connections);
@@ -375,7 +375,7 @@ fn view(
     Ok((view, revision))
 }
 
-/// The last numbers, for the sign-in screen once no connection is active any more.
+/// The last numbers, for the sign-in screen once no connection is active any longer.
 pub(super) fn last_cards(
     state: &State,
     connections: &[Connection],

@@ -1,4 +1,4 @@
-//! Starting and ending the app, and finding the one that runs already.
+//! Starting and ending the app, and finding one that is already running.
 //!
 //! A running app holds a lock, so that a killed one leaves none behind, and a private file with its address
 //! and a key, so that a second `pockethog` can open it. The lock decides whether one runs; the file only tells
@@ -73,13 +73,13 @@ pub enum LaunchError {
     /// The lock belongs to another user, or cannot be opened.
     #[error("{0}; set POCKETHOG_HOME to a folder that PocketHog can write to")]
     Private(#[from] PrivateError),
-    /// Another one holds the lock and does not answer.
+    /// Another running PocketHog has the lock and does not answer.
     #[error("another running PocketHog does not answer; stop it first ({0})")]
     Hangs(String),
     /// The system gives no random numbers.
     #[error("the system cannot provide random numbers")]
     NoRandomNumbers,
-    /// Not even Snapshots in memory can be had.
+    /// The in-memory database cannot be opened.
     #[error(transparent)]
     Snapshots(#[from] SnapshotError),
 }
@@ -209,7 +209,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// The app does not answer any more.
+    /// The app does not answer any longer.
     pub async fn open_address(&self, life: Duration) -> Result<String, LaunchError> {
         let hangs = || LaunchError::Hangs(self.address.clone());
         let (request, code) = self.asker.ask(life).ok_or_else(hangs)?;

@@ -1,4 +1,4 @@
-//! The app: pages on loopback, kept live while they are looked at.
+//! The app: pages on loopback, kept up to date while they are viewed.
 //!
 //! A handler reads what is known (Snapshots, preferences, the list of Connections) and renders a page
 //! from it; it never waits for PostHog. The refresher asks PostHog for what is looked at, writes

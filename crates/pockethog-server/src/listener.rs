@@ -1,4 +1,4 @@
-//! Connections to the page server: whose they are, how many there are, and how long they may be silent.
+//! Connections to the page server: who owns them, how many there may be, and how long they may be idle.
 //!
 //! Every program of this machine can connect. On Linux the connections of other users are closed before
 //! anything is read from them. One that opens connections and says nothing, or never reads its answers, must not

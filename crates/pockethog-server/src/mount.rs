@@ -1,4 +1,4 @@
-//! The path that all pages are below, and how addresses get it.
+//! The random path that all pages are below, and how addresses get it.
 //!
 //! A browser keeps cookies by host name and path, and not by port: a cookie of `http://127.0.0.1:49152/` is
 //! sent to whatever else listens on 127.0.0.1. So the pages are below a random path, which the cookie has as
@@ -19,7 +19,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 /// Where the style sheet, the script and the icon are, with and without the prefix.
 pub const ASSETS: &str = "/assets/";
 
-/// What the prefix begins with, so that it is told apart from every page.
+/// What the prefix begins with, so that it can be distinguished from every page.
 const MARK: &str = "/~";
 
 /// Random bytes in the prefix.

@@ -1,5 +1,5 @@
-//! What the page server keeps from one run to the next, in a private file: its port, where its pages are and
-//! who was let in, so that bookmarks and open tabs go on working.
+//! What the page server keeps from one run to the next, in a private file: its port, the path of its pages and who
+//! has access, so that bookmarks and open tabs keep working.
 
 use std::io;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The project page: drawn at once from Snapshots, kept live by its stream.
+//! The project page: drawn at once from Snapshots, kept up to date by its event stream.
 
 mod view;
 
@@ -73,7 +73,7 @@ impl Located {
     }
 }
 
-/// The project that an address names. `None` where there is none that anybody reaches.
+/// The project that an address names. `None` if no connection can read it.
 pub(super) fn locate(
     state: &State,
     (host, id): &(String, String),
@@ -210,7 +210,7 @@ async fn live(
     }))
 }
 
-/// What of a page is to be replaced after `changes`; everything where there are none. A page that was made
+/// What of a page is to be replaced after `changes`; everything if there are none. A page that was made
 /// while its project could be read `leaves` once that is over, also where it was over before the stream
 /// began; one that was opened afterwards shows what is left.
 fn parts(

@@ -1,4 +1,4 @@
-//! How an open page knows that what it is sent comes from the app.
+//! How an open page verifies that what it receives comes from the app.
 //!
 //! After the app has ended, another user's program may listen on its port, and the open tab goes on asking
 //! there. So every page has a random name and a key, which only that page and the app know. With a request

@@ -1,4 +1,4 @@
-//! Random texts that open the app, and how they are compared.
+//! Random secrets that give access to the app, compared in constant time.
 
 use std::fmt;
 

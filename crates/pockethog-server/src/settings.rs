@@ -1,4 +1,4 @@
-//! Settings: look, cadence, order of projects, and the preferences file itself.
+//! Settings: appearance, refresh interval, order of projects, and the preferences file itself.
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -170,7 +170,7 @@ async fn save(state: Admitted, Form(chosen): Form<Chosen>) -> Result<Response, P
         .await
 }
 
-/// The page with what was chosen, so that sending it again is all that is left to do once its file is mended.
+/// The page with what was chosen, so that sending it again is all that is left to do once its file is fixed.
 fn refused(mut view: Settings, state: &State, chosen: &Chosen) -> Settings {
     let (mut preferences, _) = state.live().preferences();
     chosen.apply(&mut preferences);
@@ -183,7 +183,7 @@ fn refused(mut view: Settings, state: &State, chosen: &Chosen) -> Settings {
     view
 }
 
-/// One project of the list and where it is to stand.
+/// One project of the list and where it is to be placed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Move {
@@ -195,7 +195,7 @@ struct Move {
     filter: String,
 }
 
-/// Where a project is to stand.
+/// Where a project is to be placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Target {
     Before(String),
@@ -217,7 +217,7 @@ impl Move {
     }
 }
 
-/// Moves one project and shows it where it stands now.
+/// Moves one project and shows it where it is now.
 async fn order(
     Extract(state): Extract<Arc<State>>,
     Form(asked): Form<Move>,
@@ -247,7 +247,7 @@ async fn order(
     Ok(see_other(&back))
 }
 
-/// `shown` with one project at another place. Favourites stand before the others whatever happens, so a
+/// `shown` with one project at another place. Favourites are placed before the others whatever happens, so a
 /// project goes no further than to the end of its kind.
 fn moved(
     preferences: &Preferences,
@@ -275,7 +275,7 @@ fn moved(
             Target::After(other) => beside(other).map(|place| place + 1),
             Target::Place(place) => Some(place.saturating_sub(1)),
         };
-        // Beside a project that is gone meanwhile there is no place.
+        // Beside a project that is gone in the meantime there is no place.
         shown.insert(wanted.unwrap_or(place).clamp(first, last), key);
     }
     keep_unknown(shown, &preferences.order)
@@ -292,7 +292,7 @@ fn keep_unknown(mut order: Vec<String>, before: &[String]) -> Vec<String> {
     order
 }
 
-/// The file as it is, comments and all; the defaults where there is none.
+/// The file as it is, comments and all; the defaults if there is none.
 async fn export(Extract(state): Extract<Arc<State>>) -> Response {
     let text = state
         .blocking(|state| std::fs::read_to_string(state.live().program().folders.preferences()))

@@ -1,4 +1,4 @@
-//! Signing in: by PostHog's own page, or with an API key.
+//! Signing in: on PostHog's own page, or with an API key.
 //!
 //! A button is a form; its answer leads to `/start/…`, a page of ours that gives the browser a cookie for
 //! `/callback` and navigates to PostHog. PostHog leads back to `/callback`, which finds the Attempt that the
@@ -235,7 +235,7 @@ async fn callback(
             return foreign_callback(&error);
         }
     };
-    // In a task of its own: a page that is reloaded meanwhile must not leave a swap half done.
+    // In a task of its own: a page that is reloaded in the meantime must not leave a swap half done.
     let task = tokio::spawn(async move { end(&state, &entry, &response).await });
     task.await.unwrap_or_else(|_| see_other("/"))
 }

@@ -1,4 +1,4 @@
-//! What handlers share.
+//! The state that all handlers share.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,7 +39,7 @@ pub struct State {
     notices: Mutex<Vec<Notice>>,
     /// What was said about how numbers are kept.
     remarked: Mutex<Vec<String>>,
-    /// Ends of sessions that the person was told of, by Connection and time of sign-in.
+    /// Ends of sessions that the person was informed of, by Connection and time of sign-in.
     told: Mutex<HashSet<(ConnectionId, i64)>>,
     /// Who has just signed in, until a page has said so.
     welcome: Mutex<Option<Welcome>>,
@@ -54,7 +54,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// Not even Snapshots in memory can be had, or no random numbers.
+    /// The in-memory database cannot be opened, or no random numbers.
     pub(super) fn new(
         program: Arc<Program>,
         address: Url,
@@ -175,7 +175,7 @@ impl State {
         });
     }
 
-    /// Sessions that have ended by themselves and that the person has not been told of, once each.
+    /// Sessions that have ended by themselves and that the person has not been informed of, once each.
     pub(super) fn ends_to_tell(&self, connections: &[Connection]) -> bool {
         let mut told = lock(&self.told);
         let mut any = false;

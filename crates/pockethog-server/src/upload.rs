@@ -1,6 +1,6 @@
-//! The one file that a person can send: `multipart/form-data` with a single field (RFC 7578).
+//! Reads the one file that can be uploaded: `multipart/form-data` with a single field (RFC 7578).
 
-/// The content of the field `name` in a body of this `Content-Type`. `None` where there is none.
+/// The content of the field `name` in a body of this `Content-Type`. `None` if there is none.
 pub(super) fn field<'a>(content_type: &str, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let boundary = content_type
         .split(';')

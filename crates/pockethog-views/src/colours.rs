@@ -3,7 +3,7 @@
 //! A scheme is two hues, one for the accent and one for the neutrals, worked out in OKLCH (Björn
 //! Ottosson, "A perceptual color space for image processing", 2020) so that equal lightness looks
 //! equally light in every scheme. Colours leave as hex, because SVG renderers and older browsers
-//! understand nothing else. Where a colour lies outside sRGB its chroma gives way, never its lightness:
+//! understand nothing else. If a colour is outside sRGB its chroma gives way, never its lightness:
 //! contrast depends on lightness, and the tests check every pair that is put on screen.
 
 use std::fmt::{self, Write};
@@ -267,7 +267,7 @@ fn readable(ground: Colour, chroma: f64, hue: f64) -> Colour {
         .unwrap_or(Colour([0; 3]))
 }
 
-/// OKLCH to sRGB; nothing where a channel leaves the gamut.
+/// OKLCH to sRGB; nothing if a channel leaves the gamut.
 fn srgb(lightness: f64, chroma: f64, hue: f64) -> Option<Colour> {
     let (sin, cos) = hue.to_radians().sin_cos();
     let (a, b) = (chroma * cos, chroma * sin);

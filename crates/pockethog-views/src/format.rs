@@ -40,7 +40,7 @@ pub fn spoken(of: Change) -> String {
     }
 }
 
-/// `950`, `1.5k`, `12k`, `1.2M`, `3B`: at most two digits where it is shortened below ten.
+/// `950`, `1.5k`, `12k`, `1.2M`, `3B`: at most two digits if it is shortened below ten.
 pub fn compact(number: f64) -> String {
     for (size, unit) in [(1e9, "B"), (1e6, "M"), (1e3, "k")] {
         // 999,950 reads as 1M, not as 1000k.
@@ -53,7 +53,7 @@ pub fn compact(number: f64) -> String {
     without_zero(number, 1)
 }
 
-/// A number with so many decimals, written as the user's locale does.
+/// A number with this many decimals, written as the user's locale does.
 pub fn decimal(number: f64, decimals: usize) -> String {
     Numerals::chosen().decimal(number, decimals)
 }
@@ -130,7 +130,7 @@ pub fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{} {word}", grouped(number as u64))
 }
 
-/// `1.5`, but `2` where `2.0` would stand.
+/// `1.5`, but `2` where `2.0` would be printed.
 fn without_zero(number: f64, decimals: usize) -> String {
     let whole = number.round();
     let shown = format!("{number:.decimals$}");

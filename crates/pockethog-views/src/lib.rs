@@ -1,4 +1,4 @@
-//! How PocketHog looks: pure functions from what is known to HTML, SVG, PNG, text and JSON.
+//! How PocketHog looks: pure functions from plain data to HTML, SVG, PNG, text and JSON.
 //!
 //! Nothing here reads a clock, a file or the network.
 

@@ -1,4 +1,4 @@
-//! How people of a locale write numbers: which sign groups thousands, which one begins decimals.
+//! How numbers are written in a locale: the thousands separator and the decimal separator.
 //!
 //! `LC_ALL`, `LC_NUMERIC` and `LANG` decide, in this order, as everywhere on Unix. The program chooses
 //! once at its start; a library or a test that never chooses writes `1,234.5`. The habits are those of
@@ -118,7 +118,7 @@ impl Numerals {
         text
     }
 
-    /// A number with so many decimals.
+    /// A number with this many decimals.
     pub fn decimal(self, number: f64, decimals: usize) -> String {
         format!("{number:.decimals$}").replace('.', self.decimal)
     }

@@ -1,7 +1,7 @@
-//! Text from outside, as one harmless line.
+//! Text from outside, made safe to print as one line.
 //!
 //! Names, pages, events, cells and error texts are written by others. On a terminal, in a bar or in a log they
-//! must not move the cursor, set a colour, begin a line, turn the direction of what stands beside them, or hide
+//! must not move the cursor, set a colour, begin a line, turn the direction of what is beside them, or hide
 //! characters. [`plain`] takes all of that away, and everything that is not ours goes through it.
 
 use std::borrow::Cow;

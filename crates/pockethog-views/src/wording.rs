@@ -1,4 +1,4 @@
-//! Sentences that more than one surface says, free of markup.
+//! Sentences that page and terminal share, free of markup.
 
 use sign_in_with_posthog::{Connection, EndReason};
 

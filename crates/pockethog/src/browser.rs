@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// False where no browser could show anything: over SSH, or without a display.
+/// False if no browser could show anything: over SSH, or without a display.
 pub fn can_open() -> bool {
     if named().is_some() {
         return true;
@@ -28,7 +28,7 @@ pub fn open(address: &str) -> io::Result<()> {
     let Some(named) = named() else {
         return open::that_detached(address);
     };
-    // A path may hold blanks; only where there is no such program is it taken as words.
+    // A path may hold blanks; only if there is no such program is it taken as words.
     let mut words: Vec<String> = if Path::new(&named).exists() {
         vec![named]
     } else {

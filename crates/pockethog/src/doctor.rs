@@ -1,4 +1,4 @@
-//! Looks whether everything works that the program rests on, and says what to do about what does not.
+//! Checks the installation and suggests fixes.
 
 use std::io::Write;
 use std::path::Path;

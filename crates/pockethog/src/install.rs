@@ -1,4 +1,4 @@
-//! What the program at the other end needs to be told, so that it shows a widget.
+//! The files that another program needs to show a widget.
 //!
 //! Files of PocketHog's own are made beside the other program's configuration, which is never touched:
 //! one line in there, which a person adds, takes them in. A file that is there already is not replaced.
@@ -42,7 +42,7 @@ pub struct Piece {
     pub path: PathBuf,
     /// What it holds.
     pub text: String,
-    /// True where it is run.
+    /// True if it is run.
     pub executable: bool,
 }
 
@@ -110,7 +110,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// See [`InstallError`]. Nothing is made where one is in the way.
+    /// See [`InstallError`]. Nothing is made if one is in the way.
     pub fn write(&self) -> Result<Vec<&Path>, InstallError> {
         let mut missing = Vec::new();
         for piece in &self.pieces {
@@ -144,7 +144,7 @@ impl Piece {
             std::fs::create_dir_all(folder)?;
         }
         let mut options = OpenOptions::new();
-        // Never over a file that came into being meanwhile.
+        // Never over a file that came into being in the meantime.
         options.write(true).create_new(true);
         #[cfg(unix)]
         if self.executable {

@@ -139,7 +139,7 @@ impl Device {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
     }
 
-    /// Every format prints something of its kind, and bars are never told of a failure.
+    /// Every format prints something of its kind, and bars never see a failure.
     async fn prints_in_every_format(&self, state: &str, exit: i32) {
         for format in FORMATS {
             let output = self.widget(&["--format", format]).await;

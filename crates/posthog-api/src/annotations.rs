@@ -124,7 +124,7 @@ impl<B: Bearer> Client<B> {
         Ok(all)
     }
 
-    /// One annotation, as it stands now.
+    /// One annotation, as it is now.
     pub async fn annotation(&self, project: u64, id: u64) -> Result<Annotation, Error> {
         let path = [
             "projects",

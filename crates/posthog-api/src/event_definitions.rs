@@ -1,6 +1,6 @@
 //! Event definitions: `GET /api/projects/:id/event_definitions/` (`event_definition:read`).
 //!
-//! They carry no volumes any more; those come from a query.
+//! They carry no volumes any longer; those come from a query.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -43,7 +43,7 @@ pub struct EventDefinitionSearch {
 pub struct EventDefinitionPage {
     /// The events.
     pub events: Vec<EventDefinition>,
-    /// True where another page follows. The count that PostHog sends is capped, so it is not used.
+    /// True if another page follows. The count that PostHog sends is capped, so it is not used.
     pub has_more: bool,
 }
 

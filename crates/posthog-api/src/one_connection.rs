@@ -9,7 +9,7 @@
 //!
 //! The pool runs a dial beside its search for a connection, and lets the dial finish in a task of its own once
 //! the search was faster. A dial finds out by the task-local name of its Host, which such a task does not have,
-//! that nobody needs it any more.
+//! that it is no longer needed.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-/// A field that counts as absent where it is `null` or of another shape than expected.
+/// A field that counts as absent if it is `null` or of another shape than expected.
 pub(crate) fn or_absent<'de, D, T>(from: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

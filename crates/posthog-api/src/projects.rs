@@ -24,7 +24,7 @@ pub struct Project {
     /// IANA name of its time zone; PostHog's default is `UTC`.
     #[serde(default, deserialize_with = "or_absent")]
     pub timezone: Option<String>,
-    /// False where no event ever arrived.
+    /// False if no event ever arrived.
     #[serde(default, deserialize_with = "or_absent")]
     pub ingested_event: Option<bool>,
     /// First day of its week: 0 Sunday, 1 Monday. Only a single project tells.

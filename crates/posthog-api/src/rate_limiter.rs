@@ -80,7 +80,7 @@ struct ProjectState {
 pub(crate) enum Lane {
     /// Anything but a query.
     Request,
-    /// A query of a project, in an organization where it is known.
+    /// A query of a project, in an organization if known.
     Query {
         project: u64,
         organization: Option<String>,
@@ -118,7 +118,7 @@ impl RateLimiter {
         left(state.queries_paused).max(left(known.and_then(|known| known.paused)))
     }
 
-    /// The device was suspended for this time. Pauses and hours went on meanwhile, but the monotonic clock did not.
+    /// The device was suspended for this time. Pauses and hours went on in the meantime, but the monotonic clock did not.
     pub fn slept(&self, time: Duration) {
         let earlier = |pause: &mut Option<Instant>| {
             *pause = pause.and_then(|until| until.checked_sub(time));

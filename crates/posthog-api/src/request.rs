@@ -29,7 +29,7 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Option<serde_json::Value>,
     pub(crate) lane: Lane,
-    /// A write is repeated only where PostHog certainly did not act on it.
+    /// A write is repeated only if PostHog certainly did not act on it.
     writes: bool,
     /// A refusal says nothing about the credential.
     pub(crate) probes: bool,
@@ -77,7 +77,7 @@ impl Call {
         self
     }
 
-    /// Asks for so many items per page: fewer, where each is long.
+    /// Asks for this many items per page: fewer, where each is long.
     pub(crate) fn in_pages_of(mut self, items: usize) -> Self {
         self.page_size = items;
         self

@@ -36,7 +36,7 @@ impl Answer {
         {
             return Ok(read);
         }
-        // The position is told, the content is not: it may hold what no log should.
+        // The position is named, the content is not: it may hold what no log should.
         let what = match error.classify() {
             Category::Data => "it has other fields than expected",
             _ => "it is no JSON",

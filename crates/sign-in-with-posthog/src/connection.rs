@@ -90,7 +90,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// What “Connected as …” shows: the e-mail address, else the name, else a word.
+    /// What “Connected as …” shows: the e-mail address, otherwise the name, otherwise a word.
     pub fn label(&self) -> &str {
         self.email
             .as_deref()
@@ -122,7 +122,7 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// From PostHog's two lists as JSON; `None` where they are absent or make no sense, which must not be
+    /// From PostHog's two lists as JSON; `None` if they are absent or make no sense, which must not be
     /// taken for everything. A number may be written as text.
     pub(crate) fn from_json(teams: Option<&Value>, organizations: Option<&Value>) -> Option<Self> {
         let number = |value: &Value| match value {

@@ -135,7 +135,7 @@ impl Device {
     ) -> Result<Option<Content>, VaultError> {
         let (records, id) = (self.records.clone(), id.clone());
         blocking(move || {
-            // A record that can no longer be read is replaced all the same.
+            // A record that can no longer be read is replaced nevertheless.
             let old = records.read(&id).unwrap_or_default();
             let generation = old.as_ref().map_or(0, |record| record.generation);
             let generation = generation.max(records.generation_seen(&id)) + 1;

@@ -15,7 +15,7 @@ pub(crate) fn reached(point: &str) {
 
     let is_at = |variable| std::env::var(variable).is_ok_and(|wanted| wanted == point);
     if is_at("SIGN_IN_FAIL_AT") {
-        // SIGKILL where there is one: no destructor runs, no buffer is flushed.
+        // SIGKILL if there is one: no destructor runs, no buffer is flushed.
         let killed = std::process::Command::new("kill")
             .args(["-9", &std::process::id().to_string()])
             .status();

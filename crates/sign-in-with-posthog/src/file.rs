@@ -207,7 +207,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
 /// A lock across processes, held until dropped. The only place that calls the file lock methods.
 ///
 /// Clones share it: a write on another thread holds a clone, so that the lock outlives a task that is
-/// cancelled meanwhile.
+/// cancelled in the meantime.
 #[derive(Clone, Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "held for its drop")] Arc<File>);
 

@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 /// More bytes than any list of Connections has: each is about a kilobyte, with a long Reach some more.
 const LARGEST: u64 = 8 << 20;
 
-/// How long another process may hold the index: it only writes one small file meanwhile.
+/// How long another process may hold the index: it only writes one small file in the meantime.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why the list of Connections could not be used.

@@ -246,7 +246,7 @@ mod tests {
             |state, user, inode| listed(&(others.clone() + &row(browser, app, state, user, inode)));
         assert_eq!(with("01", 1000, 55), Listed::As(1000));
         assert_eq!(with("01", 0, 55), Listed::As(0));
-        // Closed: no owner any more, whatever the user column says.
+        // Closed: no owner any longer, whatever the user column says.
         for (state, inode) in [("01", 0), ("06", 0), ("04", 55), ("05", 0), ("08", 55)] {
             assert_eq!(with(state, 0, inode), Listed::Closed, "{state}");
         }

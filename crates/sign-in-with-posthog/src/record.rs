@@ -26,7 +26,7 @@ pub(crate) struct Record {
     version: u32,
     /// Grows with every change.
     pub(crate) generation: u64,
-    /// The credential, or why there is none any more.
+    /// The credential, or why there no longer is one.
     pub(crate) content: Content,
 }
 

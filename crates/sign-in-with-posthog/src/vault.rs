@@ -30,7 +30,7 @@ use refusal::RefusalFile;
 /// [`crate::SignIn::move_vault`] does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum VaultChoice {
-    /// The keychain if it works, else the encrypted file.
+    /// The keychain if it works, otherwise the encrypted file.
     #[default]
     Auto,
     /// The encrypted file.

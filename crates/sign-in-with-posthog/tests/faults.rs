@@ -90,7 +90,7 @@ macro_rules! row {
     };
 }
 
-/// A fault that lasts shows this sentence, ends nothing, and heals; with a token that still serves
+/// A fault that lasts shows this sentence, ends nothing, and recovers; with a token that still serves
 /// nobody notices.
 macro_rules! passing {
     ($name:ident, $fault:expr, $sentence:expr) => {

@@ -1,7 +1,7 @@
 //! A real keyring: gnome-keyring in a D-Bus session of its own.
 //!
 //! Each test starts this program again inside `dbus-run-session`; the test `inside` is that session's
-//! life where the environment says so, and again a second process's life within it.
+//! life if the environment says so, and again a second process's life within it.
 #![allow(clippy::unwrap_used, clippy::unused_self)]
 #![cfg(target_os = "linux")]
 

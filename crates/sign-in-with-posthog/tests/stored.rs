@@ -41,7 +41,7 @@ impl World {
         session.access_token().await.unwrap();
     }
 
-    /// A copy of what lies in `folder`, to be put back later.
+    /// A copy of what is in `folder`, to be restored later.
     fn back_up(&self, folder: &str) -> TempDir {
         let copy = tempfile::tempdir().unwrap();
         copy_all(&self.folder.path().join(folder), copy.path());
@@ -241,7 +241,7 @@ async fn a_token_is_handed_out_for_no_other_host_than_the_sealed_one() {
     }
     assert_eq!(world.posthog.count("/oauth/token/"), 0);
     assert!(elsewhere.state.lock().unwrap().requests.is_empty());
-    // Whoever knows the right one is served all the same.
+    // Whoever knows the right one is served nevertheless.
     honest.access_token().await.unwrap();
 }
 

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate that no device trusts unless it is told to, and its key, both as PEM.
+/// A certificate that no device trusts unless configured to, and its key, both as PEM.
 #[derive(Clone, Debug)]
 pub struct SelfSigned {
     /// The certificate.

@@ -1,4 +1,4 @@
-//! Circles in a directed graph.
+//! Cycles in a directed graph.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -121,7 +121,7 @@ impl<'a> Search<'a> {
         lowest
     }
 
-    /// All that lies on the stack down to this module is one component.
+    /// All that is on the stack down to this module is one component.
     fn close(&mut self, module: &str) {
         let mut component = BTreeSet::new();
         while let Some(top) = self.stack.pop() {

@@ -2,7 +2,7 @@
 //! file and no crate that has outgrown its size. docs/architecture.md names them as invariants.
 //!
 //! What breaks a rule today is listed in [`KNOWN_CIRCLES`], [`KNOWN_BREACHES`], [`KNOWN_LONG_FILES`] and
-//! [`KNOWN_LARGE_CRATES`]. A list only gets shorter: a test fails as well if something in it has been mended.
+//! [`KNOWN_LARGE_CRATES`]. A list only gets shorter: a test fails as well if something in it has been fixed.
 
 #![allow(clippy::unwrap_used)]
 

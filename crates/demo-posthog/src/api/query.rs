@@ -140,7 +140,7 @@ async fn answer(
             None => response,
         });
     }
-    // What the cache holds is answered all the same.
+    // What the cache holds is answered nevertheless.
     if let Some(budget) = question.budget {
         let left = region.read_budgets.debit(project.id, budget, 0, now);
         if left < 1.0 {

@@ -250,7 +250,7 @@ fn refresh(
 }
 
 /// What a refresh still grants, of what was granted: less where the program asks for less, or where
-/// its own scopes were narrowed meanwhile.
+/// its own scopes were narrowed in the meantime.
 fn remaining(
     grants: &Grants,
     granted: &[String],

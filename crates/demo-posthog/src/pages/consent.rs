@@ -12,7 +12,7 @@ use crate::request::{Request, every, last};
 use crate::response::Response;
 use crate::world::{Organization, Project};
 
-/// Shows the page, or why there is none. A browser that is not logged in is sent to the login first: a
+/// Shows the page, or why there is not one. A browser that is not logged in is sent to the login first: a
 /// program learns nothing here about the client id that it has.
 pub(super) fn page(region: &Region, request: &Request) -> Response {
     let browser = match logged_in(region, request) {

@@ -28,7 +28,7 @@ pub(crate) struct Status {
     pub(crate) project: u64,
     pub(crate) started_at: Timestamp,
     pub(crate) ended_at: Option<Timestamp>,
-    /// The body of the response, or why there is none.
+    /// The body of the response, or why there is not one.
     pub(crate) outcome: Option<Result<Value, String>>,
 }
 

@@ -49,7 +49,7 @@ pub(crate) const OBJECTS: [(&str, &str); 45] = [
     ("webhook", "Webhooks"),
 ];
 
-/// OpenID's scopes with their words. They are always allowed and stand outside every ceiling.
+/// OpenID's scopes with their words. They are always allowed and are outside every ceiling.
 pub(crate) const IDENTITY: [(&str, &str); 4] = [
     ("openid", "Sign in and read your user identifier"),
     ("profile", "Read your basic profile"),

@@ -1,4 +1,4 @@
-//! Two regions on a clock that stands, and a client that follows no redirect.
+//! Two regions on a stopped clock, and a client that follows no redirect.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

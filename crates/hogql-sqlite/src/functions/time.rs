@@ -109,7 +109,7 @@ pub(super) fn register(database: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// The last answers: rows come by time, and most lie in the same day.
+/// The last answers: rows come by time, and most are in the same day.
 #[derive(Default)]
 struct Offsets {
     offset: RefCell<Option<(Stretch, i64)>>,

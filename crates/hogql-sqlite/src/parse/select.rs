@@ -191,7 +191,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `None` if no join follows; what was read has to be put back then.
+    /// `None` if no join follows; what was read has to be restored then.
     fn join_kind(&mut self) -> Result<Option<JoinKind>, QueryError> {
         self.keyword("global");
         let mut kind = JoinKind::Inner;

@@ -44,7 +44,7 @@ pub(super) enum SourceKind {
 }
 
 impl Source {
-    /// Whether `{filters}` may stand in the SELECT that reads from it: not for a subquery.
+    /// Whether `{filters}` may be in the SELECT that reads from it: not for a subquery.
     pub(super) fn takes_filters(&self) -> bool {
         matches!(
             self.kind,

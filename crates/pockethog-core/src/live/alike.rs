@@ -1,4 +1,4 @@
-//! App, command line and widget decide alike from the same Snapshots.
+//! Tests that app, command line and widget make the same decisions from the same Snapshots.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;

@@ -12,7 +12,7 @@ use crate::overview::Glance;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Stamp, Trouble};
 
-/// Where more than one in so many projects has changed, all are read at once.
+/// If more than one project in this many has changed, all are read at once.
 const READ_ALL_ABOVE: usize = 8;
 
 /// Projects with their numbers of today.

@@ -1,4 +1,4 @@
-//! What is due, and what has been asked lately.
+//! The refresh policy: what is due, given what has been asked recently.
 //!
 //! Decided from what is stored alone, so that the app, the command line and the widgets come to the same answer,
 //! whichever of them asked last. docs/limits.md has the figures.
@@ -19,7 +19,7 @@ pub const LIST_SECONDS: i64 = 600;
 /// What PostHog refuses for good is asked again this often, in seconds: permissions change.
 const REFUSED_SECONDS: i64 = 600;
 
-/// The longest rest after a failure that a retry can mend, in seconds.
+/// The longest rest after a failure that a retry can fix, in seconds.
 const LONGEST_PAUSE: i64 = 60;
 
 /// How fresh somebody wants what is shown. Every answer is in seconds from now; 0 is due.

@@ -1,4 +1,4 @@
-//! What every surface that stays open needs: what is known, what changes, and the task that keeps it fresh.
+//! What every user interface that stays open needs: the current data, change notices, and the task that refreshes.
 //!
 //! A page, a terminal or a window reads from [`Live`] and draws; it never waits for PostHog. It says what it
 //! looks at ([`Refresher::watch`]), and hears of each [`Change`] ([`Live::subscribe`]).

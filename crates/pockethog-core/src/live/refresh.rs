@@ -50,7 +50,7 @@ impl ReadError {
         }
     }
 
-    /// True where only signing in again helps.
+    /// Whether the user has to sign in again.
     pub fn needs_sign_in(&self) -> bool {
         matches!(self, Self::Api(error) if error.needs_sign_in())
     }
@@ -64,7 +64,7 @@ pub enum Event {
     Discovered,
     /// A project has fresh numbers, or a reason why not.
     Project(ProjectKey),
-    /// So many projects of so many have been read.
+    /// How many projects have been read, and how many there are.
     Progress {
         /// Read so far.
         done: usize,
@@ -203,12 +203,12 @@ pub async fn discoveries(
 }
 
 /// Refreshes everything the home screen shows: numbers of known projects at once, lists of projects
-/// beside them where they are old, then the numbers of projects that are new. If a Connection turns out to
+/// beside them if they are old, then the numbers of projects that are new. If a Connection turns out to
 /// have ended, the others at its Host are asked what they reach of it, and read that.
 ///
 /// # Errors
 ///
-/// Only where the Snapshots cannot be read or written.
+/// Only if the Snapshots cannot be read or written.
 pub async fn home(
     program: &Program,
     snapshots: &mut Snapshots,
@@ -347,7 +347,7 @@ fn others_at<'a>(
 }
 
 /// Waits for a task to end, and takes what else has ended by then: answers come in bursts, and are written
-/// together. `None` where there is no task.
+/// together. `None` if there is no task.
 pub(crate) async fn burst<T: 'static>(tasks: &mut JoinSet<T>) -> Option<Vec<T>> {
     let mut next = Some(tasks.join_next().await?);
     let mut burst = Vec::new();

@@ -1,4 +1,4 @@
-//! Asks PostHog for what is looked at, and for nothing else.
+//! The refresher: asks PostHog for what is being viewed, and for nothing else.
 //!
 //! One task. Open pages say what they look at; from that, from the age of the Snapshots and from the
 //! cadence of the preferences comes a list of what is due, the first first: lists of projects, projects of
@@ -222,7 +222,7 @@ impl Refresher {
         }
     }
 
-    /// Notes that a connection answered. True where it had not before.
+    /// Notes that a connection answered. True if it had not before.
     fn well(&self, connection: &ConnectionId) -> bool {
         lock(&self.0.health).remove(connection).is_some()
     }
@@ -367,7 +367,7 @@ impl Task {
         self.live.announce(Change::Status);
     }
 
-    /// True where another program has written since the plan was made: what is still to be asked may be
+    /// True if another program has written since the plan was made: what is still to be asked may be
     /// known by now.
     async fn is_outdated(&mut self) -> bool {
         let Some(then) = self.stamp.filter(|_| !self.plan.jobs.is_empty()) else {
@@ -491,7 +491,7 @@ impl Task {
         wait
     }
 
-    /// True where a request of this connection is under way.
+    /// True if a request of this connection is under way.
     fn is_asking(&self, id: &ConnectionId) -> bool {
         let of = |key: &ProjectKey| {
             self.plan
@@ -505,7 +505,7 @@ impl Task {
         })
     }
 
-    /// Stores answers and tells of them. True where the plan has to be made anew.
+    /// Stores answers and announces them. True if the plan has to be made again.
     async fn take(&mut self, arrived: Vec<Done>) -> bool {
         let mut anew = false;
         let mut changes = Vec::with_capacity(arrived.len());
@@ -565,7 +565,7 @@ impl Task {
     }
 }
 
-/// True where the answer shows that only signing in again helps.
+/// True if the answer shows that only signing in again helps.
 fn ends_session(answer: &Answer) -> bool {
     match answer {
         Answer::Failed(error) => error.needs_sign_in(),

@@ -39,7 +39,7 @@ pub enum Breakdown {
 /// One line of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
-    /// The value; empty where PostHog has none.
+    /// The value; empty if PostHog has none.
     pub label: String,
     /// Unique persons.
     pub visitors: u64,

@@ -1,4 +1,4 @@
-//! The days that PostHog cut, as far as its answer shows them.
+//! The days as PostHog delimits them, as far as its response shows.
 //!
 //! PostHog cuts days by its own rules. They are not always ours: the zone may be unknown here, or its rules
 //! may have changed after this program was built. What came back decides; our own calendar only fills the days

@@ -1,4 +1,4 @@
-//! What a number is beside the one it is compared with.
+//! The change of a number compared with an earlier one, and whether it is more than chance.
 
 use super::change_percent;
 
@@ -75,7 +75,7 @@ impl Change {
     }
 }
 
-/// The colour of the difference between two shares, each of them some of so many: 1, -1, or 0 for what may be
+/// The colour of the difference between two shares, each a count out of a total: 1, -1, or 0 for what may be
 /// chance.
 pub fn share_tone((now, of): (u64, u64), (before, of_before): (u64, u64)) -> i8 {
     if of == 0 || of_before == 0 {

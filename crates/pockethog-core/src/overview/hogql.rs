@@ -1,4 +1,4 @@
-//! Pieces that every query text shares.
+//! Building blocks that all query texts share.
 //!
 //! The texts keep to what any version accepts: a `UNION ALL` inside one outer SELECT with its own
 //! LIMIT (a branch at the top without LIMIT would be cut at 100 rows), instants as UTC literals, no

@@ -1,4 +1,4 @@
-//! The numbers of one project: what is asked, and what the rows mean.
+//! The numbers of one project: the query texts, and what their rows mean.
 //!
 //! docs/metrics.md defines each number. One request per project brings everything the home screen
 //! shows ([`Today`]), another one brings a range of the project page ([`Period`]), a third one its

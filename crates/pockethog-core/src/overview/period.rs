@@ -1,4 +1,4 @@
-//! A range of the project page: totals, the curve, conversions, each beside the period before.
+//! A range of the project page: totals, the curve and conversions, each with the period before.
 
 use jiff::Timestamp;
 use posthog_api::{HogQl, Rows};

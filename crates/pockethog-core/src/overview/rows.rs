@@ -1,4 +1,4 @@
-//! Reading rows by column name, strictly: a number that is not there is an error, not a zero.
+//! Reads rows by column name, strictly: a missing number is an error, not a zero.
 
 use jiff::Timestamp;
 use posthog_api::Rows;
@@ -44,7 +44,7 @@ impl<'a, const N: usize> Table<'a, N> {
         self.rows.rows.iter().map(|row| Record { row, table: self })
     }
 
-    /// The instants in column `nth` of the rows of one kind, which stands in the first column.
+    /// The instants in column `nth` of the rows of one kind, which is in the first column.
     pub(super) fn starts_of(&self, kind: &str, nth: usize) -> Result<Vec<Timestamp>, RowsError> {
         self.iter()
             .filter(|row| row.text(0) == kind)

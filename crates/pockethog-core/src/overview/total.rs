@@ -28,7 +28,7 @@ const HOUR: i64 = 3600;
 /// One project, as far as a total needs it.
 #[derive(Clone, Debug)]
 pub struct Part<'a> {
-    /// False if its numbers cannot be read any more: its sign-in has ended, or may not.
+    /// False if its numbers cannot be read any longer: its sign-in has ended, or may not.
     pub readable: bool,
     /// Its numbers. `None` if there are none.
     pub figures: Option<Figures<'a>>,

@@ -16,7 +16,7 @@ use super::zone::time_zone;
 pub struct DayClock {
     /// Now, rounded up to the next full minute, in the project's time zone.
     until: ZonedDateTime,
-    /// False if the zone's name is unknown here and UTC stands in.
+    /// False if the zone's name is unknown here and UTC is used.
     zone_known: bool,
 }
 
@@ -43,7 +43,7 @@ impl DayClock {
         self.until.time_zone()
     }
 
-    /// False if the project's zone is unknown to this program and UTC stands in.
+    /// False if the project's zone is unknown to this program and UTC is used.
     pub fn zone_known(&self) -> bool {
         self.zone_known
     }

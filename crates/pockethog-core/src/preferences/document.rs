@@ -1,4 +1,4 @@
-//! Writes changed preferences into the text that a person wrote: comments, order and spelling stay.
+//! Writes changed preferences into the user's text and keeps its comments, order and spelling.
 //!
 //! The wanted values are laid over the existing document. What did not change is not touched at all;
 //! what did change takes the place of the old value, with the comments around it.
@@ -80,8 +80,8 @@ fn lay_over_item(old: &mut Item, wanted: &Item, ignored: &[&[String]]) {
     }
 }
 
-/// A comment at the end of a line lies before the next element, so each element takes along what
-/// stands above it and what stands behind it on its line.
+/// A comment at the end of a line belongs to the next element, so each element takes along what
+/// is above it and what is behind it on its line.
 fn lay_over_array(old: &mut Array, wanted: &Array) {
     let equal = old.len() == wanted.len() && old.iter().zip(wanted).all(|(a, b)| same(a, b));
     if equal {
@@ -147,7 +147,7 @@ fn text(raw: Option<&RawString>) -> String {
         .to_owned()
 }
 
-/// What stands on the line that ends, and the lines after it.
+/// What is on the line that ends, and the lines after it.
 fn split_line(lead: &str) -> (&str, &str) {
     match lead.find('\n') {
         Some(end) => lead.split_at(end),
@@ -170,7 +170,7 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// A copy that does not remember where it stood in the other document.
+/// A copy that does not remember where it was in the other document.
 fn fresh(item: &Item) -> Item {
     match item {
         Item::Table(table) => {

@@ -1,4 +1,4 @@
-//! Reads preferences entry by entry: what this version does not understand keeps nothing else from being in force.
+//! Reads preferences entry by entry: an entry that this version does not understand leaves the others in effect.
 
 use std::fmt::Write;
 use std::path::Path;

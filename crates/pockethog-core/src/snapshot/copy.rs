@@ -1,6 +1,6 @@
 //! Copying one database into another: from disk to memory if the disk cannot be used, and back once it can.
 //!
-//! Other programs may have written to the disk meanwhile, so of everything the newer one stays.
+//! Other programs may have written to the disk in the meantime, so of everything the newer one stays.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Opening the database: to write, to read while others write, or as a file that nobody has open.
+//! Opens the database: to write, to read while others write, or as a file that no process has open.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The database that is in use, and what becomes of it when it fails.
+//! The database in use, and how a failure of it is handled.
 //!
 //! Numbers that were read are shown whatever the disk does. A broken database is set aside and begun again; one
 //! that cannot be locked or written is replaced by one in memory, which begins with what can be read, and which

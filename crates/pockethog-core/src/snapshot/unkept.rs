@@ -1,4 +1,4 @@
-//! Why Snapshots are not kept on this device, for people: which file, whose it is, what to do.
+//! Explains why Snapshots cannot be stored on this device: which file, who owns it, what to do.
 
 use std::path::{Path, PathBuf};
 

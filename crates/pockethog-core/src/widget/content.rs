@@ -1,4 +1,4 @@
-//! What a widget shows, whatever the format: rows, their sum, and the state of it all.
+//! What a widget shows, in any format: rows, their sum, and the overall state.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -24,13 +24,13 @@ pub struct Content {
     pub title: String,
     /// The range, or today.
     pub range: Option<Range>,
-    /// True where the sum is the number to show, and the projects only explain it.
+    /// True if the sum is the number to show, and the projects only explain it.
     pub summed: bool,
     /// The projects, in the order that was chosen.
     pub rows: Vec<Row>,
     /// The state of it all.
     pub state: State,
-    /// One sentence, where the state is not [`State::Fresh`].
+    /// One sentence, if the state is not [`State::Fresh`].
     pub sentence: Option<String>,
     /// What the last Discovery could not read.
     pub failures: Vec<Failure>,
@@ -90,11 +90,11 @@ pub struct Numbers {
     pub points_earlier: Vec<Point>,
     /// Visitors per day of the last 30, or of the range.
     pub curve: Vec<u64>,
-    /// False where nothing happened in all of it.
+    /// False if nothing happened in all of it.
     pub has_events: bool,
 }
 
-/// How numbers stand.
+/// The state of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// Not older than wanted.
@@ -148,7 +148,7 @@ impl State {
         }
     }
 
-    /// A word or two beside numbers; empty where there is nothing to say.
+    /// A word or two beside numbers; empty if there is nothing to say.
     pub fn words(self) -> &'static str {
         match self {
             Self::Fresh | Self::Stale => "",
@@ -203,7 +203,7 @@ impl Content {
         }
     }
 
-    /// True where PostHog should be asked.
+    /// True if PostHog should be asked.
     pub(super) fn is_due(&self) -> bool {
         !self.undiscovered.is_empty() || self.rows.iter().any(|row| row.due)
     }

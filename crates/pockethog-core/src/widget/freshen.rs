@@ -1,4 +1,4 @@
-//! The refresh of a widget: only what it shows, one at a time over all processes, bounded in time.
+//! A widget's refresh: only what it shows, in one process at a time, and within a time limit.
 //!
 //! A bar with twenty widgets starts twenty processes in the same second. One takes the lock beside the
 //! Snapshots and asks PostHog; the others look at the Snapshots until theirs are fresh, or the lock is
@@ -82,7 +82,7 @@ pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Afte
     };
     drop(lock);
     let content = refreshed.unwrap_or_else(|error| {
-        // What is known is shown all the same.
+        // What is known is shown nevertheless.
         let mut content = asked.look();
         let failed = Content::failed(asked.request, content.now, error.to_string());
         if content.rows.is_empty() {

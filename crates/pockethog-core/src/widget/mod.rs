@@ -1,4 +1,4 @@
-//! Widgets: a short process that prints the numbers of a few projects and ends.
+//! Widgets: a short-lived process that prints the numbers of a few projects and exits.
 //!
 //! It reads the Snapshots, and where these are older than wanted it refreshes just the projects it
 //! shows, through the same Vault, Session and API client as the app, and writes the Snapshots for
@@ -54,11 +54,11 @@ pub struct Request {
     pub which: Which,
     /// A range, or today.
     pub range: Option<Range>,
-    /// Numbers older than this are refreshed, and shown with their age where that fails.
+    /// Numbers older than this are refreshed, and shown with their age if that fails.
     pub max_age: Duration,
     /// How long a refresh may take, waiting for others included.
     pub patience: Duration,
-    /// True where nothing is to be asked of PostHog.
+    /// True if nothing is to be asked of PostHog.
     pub offline: bool,
 }
 

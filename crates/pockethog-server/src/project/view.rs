@@ -104,7 +104,7 @@ impl Known {
     }
 }
 
-/// The page from its Snapshots, without what stands beside it.
+/// The page from its Snapshots, without what is beside it.
 fn assemble(
     located: &Located,
     known: &Known,

@@ -1,6 +1,6 @@
 //! The image widget as one self-contained SVG, in three sizes.
 //!
-//! It stands alone: concrete colours, no style sheet, no script, no reference to anything outside. Text
+//! It is self-contained: concrete colours, no style sheet, no script, no reference to anything outside. Text
 //! names Inter, which the PNG renderer embeds; a viewer without it takes its own sans-serif.
 
 use maud::{Markup, PreEscaped, html};
@@ -46,7 +46,7 @@ pub struct WidgetImage {
     pub title: String,
     /// What the number counts: `visitors today`, `last 30 days`.
     pub caption: String,
-    /// The number and its change, or one sentence where there is none: `Sign in again`.
+    /// The number and its change, or one sentence if there is none: `Sign in again`.
     pub figure: Figure,
     /// What has to be said beside the figure: how old it is, or what a person can do about a message.
     pub remark: String,
@@ -66,7 +66,7 @@ pub struct WidgetImage {
     pub rows: Vec<(String, String, Change)>,
 }
 
-/// The number, or why there is none.
+/// The number, or why there is not one.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Figure {
     /// A formatted number and its change.
@@ -323,7 +323,7 @@ struct Text {
     size: f64,
     weight: u16,
     colour: Colour,
-    /// True where `x` is its end.
+    /// True if `x` is its end.
     end: bool,
 }
 
@@ -382,7 +382,7 @@ fn fitting(text: &str, room: f64, size: f64) -> f64 {
     (size * room / width(text, size).max(1.0)).min(size).round()
 }
 
-/// The text, cut with an ellipsis where it is wider than `room`.
+/// The text, cut with an ellipsis if it is wider than `room`.
 fn fitted(text: &str, room: f64, size: f64) -> String {
     if width(text, size) <= room {
         return text.to_owned();

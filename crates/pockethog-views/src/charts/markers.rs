@@ -1,6 +1,6 @@
 //! Numbered markers for annotations. Those that would touch are drawn as one.
 
-/// Where an annotation lies on the chart.
+/// Where an annotation is on the chart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Marker {
     /// Its number in the list below the chart.
@@ -33,7 +33,7 @@ impl Cluster {
         }
     }
 
-    /// The room that it takes, where one marker takes `single`.
+    /// The room that it takes, if one marker takes `single`.
     fn room(&self, single: f64) -> f64 {
         if self.markers.len() > 1 {
             single * GROUP_ROOM
@@ -46,7 +46,7 @@ impl Cluster {
 /// How much more room a group takes than one marker: its label is a range.
 const GROUP_ROOM: f64 = 1.8;
 
-/// Groups markers that would touch, where one marker takes `room`, a share of the width. A group sits at
+/// Groups markers that would touch, if one marker takes `room`, a share of the width. A group sits at
 /// its middle, and takes in what it comes to touch there.
 pub fn clustered(markers: &[Marker], room: f64) -> Vec<Cluster> {
     let mut markers: Vec<Marker> = markers

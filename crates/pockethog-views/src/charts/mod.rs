@@ -1,7 +1,7 @@
 //! Hand-drawn SVG charts: small, smooth, and coloured by the page.
 //!
-//! The curve lies in an SVG that stretches with its box; everything that must not be stretched (text,
-//! dots, markers) lies in a second SVG above it that has no view box and places by percent. Neither
+//! The curve is in an SVG that stretches with its box; everything that must not be stretched (text,
+//! dots, markers) is in a second SVG above it that has no view box and places by percent. Neither
 //! needs a `style` attribute, which the Content-Security-Policy forbids.
 
 mod area;

@@ -59,7 +59,7 @@ pub fn png(image: &WidgetImage, scale: f32) -> Result<Vec<u8>, PngError> {
         .map_err(|error| PngError::Encoding(error.to_string()))
 }
 
-/// True where Inter lacks a letter: beyond Cyrillic, except the punctuation and signs that it has.
+/// True if Inter lacks a letter: beyond Cyrillic, except the punctuation and signs that it has.
 fn needs_other_fonts(text: &str) -> bool {
     text.chars()
         .any(|letter| letter > '\u{52f}' && !('\u{1e00}'..='\u{22ff}').contains(&letter))

@@ -1,4 +1,4 @@
-//! The way in by personal API key: for self-hosted PostHog, and for those who prefer it.
+//! Signing in with a personal API key: for self-hosted PostHog, and for those who prefer it.
 
 use maud::{Markup, html};
 
@@ -18,7 +18,7 @@ pub struct ApiKey {
     pub fault: Option<Fault>,
 }
 
-/// Why a try failed, in one sentence, by what has to be mended.
+/// Why a try failed, in one sentence, by what has to be fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The address.

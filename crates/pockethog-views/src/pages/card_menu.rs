@@ -1,4 +1,4 @@
-//! What a person changes about a project on its card: favourite, name, hidden.
+//! What a user can change about a project on its card: favourite, name, hidden.
 
 use maud::{Markup, html};
 

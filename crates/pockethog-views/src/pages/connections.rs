@@ -1,4 +1,4 @@
-//! Connections: who is signed in where, with which permissions, and what failed.
+//! Connections: which accounts are signed in, with which permissions, and what failed.
 
 use maud::{Markup, html};
 
@@ -27,7 +27,7 @@ pub struct ConnectionCard {
     pub host: String,
     /// True for a personal API key, false for OAuth.
     pub by_key: bool,
-    /// True where signing in with the browser is possible at this Host.
+    /// True if signing in with the browser is possible at this Host.
     pub can_sign_in: bool,
     /// Why it is signed out: one sentence.
     pub signed_out: Option<String>,
@@ -37,7 +37,7 @@ pub struct ConnectionCard {
     pub missing: Vec<String>,
     /// Reach in words: `All organizations`, `2 projects: Acorn Market, Quillcast`.
     pub reach: String,
-    /// Where its secrets lie: `Keychain of this device`, `Encrypted file`.
+    /// Where its secrets are stored: `Keychain of this device`, `Encrypted file`.
     pub vault: String,
     /// When its token was last refreshed, `12 min ago`.
     pub refreshed: Option<String>,

@@ -28,7 +28,7 @@ pub struct Home {
     pub cards: Vec<Card>,
     /// How to sort; favourites come first in any case.
     pub sort: Sort,
-    /// True where the person arranged projects, so that [`Sort::Own`] is offered.
+    /// True if the person arranged projects, so that [`Sort::Own`] is offered.
     pub has_own_order: bool,
     /// Only projects whose name or subtitle contains this.
     pub filter: String,
@@ -77,7 +77,7 @@ pub struct Card {
     pub name: String,
     /// Its website or organization.
     pub subtitle: String,
-    /// `US`, `EU` or the host; only where projects of several Hosts are shown.
+    /// `US`, `EU` or the host; only if projects of several Hosts are shown.
     pub host: Option<String>,
     /// Shown first.
     pub favourite: bool,
@@ -110,7 +110,7 @@ pub enum Numbers {
         stale: Option<String>,
         /// The zone that its days are shown in, if its own is unknown here.
         unknown_zone: Option<String>,
-        /// Whether nobody reads them any more: the sign-in has ended.
+        /// Whether nobody reads them any longer: the sign-in has ended.
         ended: bool,
     },
 }
@@ -143,7 +143,7 @@ pub struct Trouble {
     pub what: String,
     /// Why, in one sentence.
     pub reason: String,
-    /// Where to go to mend it, if anything can: a label and a page.
+    /// Where to go to fix it, if anything can: a label and a page.
     pub action: Option<(String, String)>,
 }
 

@@ -1,4 +1,4 @@
-//! The logo and the few signs, drawn inline so that they take the colours around them.
+//! The logo and the icons, drawn inline so that they take the colours around them.
 
 use maud::{Markup, html};
 

@@ -18,7 +18,7 @@ pub struct Shell {
     pub scheme: Scheme,
     /// Light, dark, or as the system.
     pub mode: Mode,
-    /// Who is signed in, by Connection: an e-mail address where it is known, else a name.
+    /// Who is signed in, by Connection: an e-mail address if known, otherwise a name.
     pub connected: Vec<String>,
     /// The state of the numbers; none on pages without numbers.
     pub status: Option<StatusLine>,

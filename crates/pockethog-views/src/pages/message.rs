@@ -1,4 +1,4 @@
-//! Pages that say one thing: not found, refused, failed.
+//! Pages with a single message: not found, refused, failed.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! The pages: pure functions from what is known to HTML.
+//! The pages: pure functions from plain data to HTML.
 //!
 //! Nothing here reads a clock, a file or the network. Every page works without its script: sorting,
 //! ranges and settings are links and forms. The Content-Security-Policy allows styles, scripts and

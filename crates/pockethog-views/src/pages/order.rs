@@ -1,7 +1,7 @@
-//! The projects in the settings: searched, a page at a time, and put into an order.
+//! The list of projects in the settings: searching, paging and ordering.
 //!
 //! There may be thousands. An order is that of the whole list, so a move never means "one row up on this
-//! page": it says which project to stand before or after. What passes whom is what the eye sees, on the
+//! page": it says which project to place it before or after. What passes whom is what the eye sees, on the
 //! edge of a page and between the rows of a search as well.
 
 use maud::{Markup, html};

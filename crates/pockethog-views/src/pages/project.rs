@@ -43,9 +43,9 @@ pub struct ProjectPage {
     pub siblings: Vec<Sibling>,
     /// How a permission that is missing can be given.
     pub remedy: Remedy,
-    /// True where `query:read` was granted.
+    /// True if `query:read` was granted.
     pub may_query: bool,
-    /// Persons online now, where that is known.
+    /// Persons online now, if known.
     pub online: Option<u64>,
     /// The range to show.
     pub range: Range,
@@ -61,7 +61,7 @@ pub struct ProjectPage {
     pub breakdowns: Option<Breakdowns>,
     /// Why the numbers could not be read or are not fresh: one sentence.
     pub trouble: Option<String>,
-    /// True where no event ever arrived.
+    /// True if no event ever arrived.
     pub empty: bool,
     /// Annotations of the range, oldest first.
     pub annotations: Vec<Annotation>,
@@ -87,7 +87,7 @@ pub struct Sibling {
     pub key: ProjectKey,
     /// The name to show.
     pub name: String,
-    /// Visitors today, where they are known.
+    /// Visitors today, if known.
     pub visitors: Option<u64>,
 }
 
@@ -445,7 +445,7 @@ fn during(range: Range) -> &'static str {
     }
 }
 
-/// Where an instant lies: the hour or day that holds it, from 0 at the first to 1 at the last.
+/// Where an instant is: the hour or day that holds it, from 0 at the first to 1 at the last.
 fn across(starts: &[Timestamp], at: Timestamp) -> Option<f64> {
     let place = starts
         .partition_point(|&start| start <= at)

@@ -37,7 +37,7 @@ pub struct Settings {
     pub week_starts_on: WeekStart,
     /// Where the preferences file is.
     pub path: String,
-    /// Why the preferences file cannot be used, with its line: nothing is saved until it is mended.
+    /// Why the preferences file cannot be used, with its line: nothing is saved until it is fixed.
     pub broken: Option<String>,
     /// The projects and their order.
     pub projects: ProjectList,

@@ -1,4 +1,4 @@
-//! The first screen, and the one that a lost sign-in leads back to.
+//! The sign-in screen: shown first, and again when access has ended.
 
 use maud::{Markup, html};
 use sign_in_with_posthog::Host;

@@ -1,4 +1,4 @@
-//! SVG and PNG: the same content as a picture, drawn by [`crate::charts::image`].
+//! SVG and PNG: the same content as an image, drawn by [`crate::charts::image`].
 
 use std::cmp::Reverse;
 

@@ -1,4 +1,4 @@
-//! The pieces of text that every format is made of.
+//! The pieces of text that the formats share.
 
 use crate::format::{self, ago, counted};
 use crate::plain::plain;
@@ -24,7 +24,7 @@ pub(super) fn trend(change: Change) -> &'static str {
     }
 }
 
-/// What has to be said beside a project's number: `3 h ago · offline`. Empty where all is well.
+/// What has to be said beside a project's number: `3 h ago · offline`. Empty if all is well.
 pub(super) fn remark(content: &Content, row: &Row) -> String {
     let age = row
         .numbers
@@ -57,7 +57,7 @@ pub(super) fn sum_remark(content: &Content) -> String {
         .filter(|numbers| !numbers.time_zone_known)
         .count();
     let zones = (unknown > 0).then(|| counted(unknown, "unknown time zone", "unknown time zones"));
-    // Where PostHog cannot be reached at all, that says enough.
+    // If PostHog cannot be reached at all, that says enough.
     let partly = content.summed && content.state == State::Partly;
     let unlisted = (partly && !content.failures.is_empty()).then(|| {
         let parts = content.failures.len();

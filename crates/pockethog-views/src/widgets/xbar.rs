@@ -22,7 +22,7 @@ const IN_MENU: usize = 25;
 /// The program that shows the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MenuHost {
-    /// Argos, in the panel of GNOME: reads Pango markup and backslash escapes unless told otherwise.
+    /// Argos, in the panel of GNOME: reads Pango markup and backslash escapes by default.
     Argos,
     /// SwiftBar, on macOS.
     SwiftBar,

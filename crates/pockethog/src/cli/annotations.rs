@@ -20,10 +20,10 @@ use pockethog_core::program::Program;
 use pockethog_views::format::date_time;
 use pockethog_views::plain::cut;
 
-/// Days back that are listed where nothing else is asked for.
+/// Days back that are listed if nothing else is asked for.
 const DAYS_BACK: i64 = 90;
 
-/// Days ahead that are listed where nothing else is asked for.
+/// Days ahead that are listed if nothing else is asked for.
 const DAYS_AHEAD: i64 = 366;
 
 /// Read and write the annotations of a project.

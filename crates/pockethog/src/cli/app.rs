@@ -69,7 +69,7 @@ pub async fn run(
     }
 }
 
-/// Serves until the program is told to end.
+/// Serves until the program is asked to end.
 ///
 /// # Errors
 ///
@@ -104,7 +104,7 @@ pub(super) fn open(console: &Console, address: &str, options: AppOptions) {
     }
 }
 
-/// Ready at Ctrl-C, and where the system or a closed terminal ends the program. Listens from the call on.
+/// Ready at Ctrl-C, and when the system or a closed terminal ends the program. Listens from the call on.
 ///
 /// # Errors
 ///

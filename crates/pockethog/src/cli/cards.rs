@@ -18,11 +18,11 @@ const LIKED: usize = 31;
 /// One card.
 #[derive(Clone, Debug)]
 pub struct Card {
-    /// What it is about; stands in the frame.
+    /// What it is about, shown in the frame.
     pub title: String,
     /// The number.
     pub number: String,
-    /// What stands beside the number, and how.
+    /// What is beside the number, and how.
     pub beside: (Style, String),
     /// Whether the number is not of now; it is grey then.
     pub is_old: bool,

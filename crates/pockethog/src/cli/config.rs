@@ -53,7 +53,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = KEYS)]
 struct Get {
-    /// Which one; all without it.
+    /// The preference; all by default.
     key: Option<String>,
     /// The project whose preference this is.
     #[arg(long, value_name = "PROJECT", requires = "key")]
@@ -325,7 +325,7 @@ fn truth(key: &str, values: Option<&[String]>) -> Result<bool, CliError> {
     }
 }
 
-/// One of a few names. What they are is told by serde's own message.
+/// One of a few names. What they are comes from serde's own message.
 fn choice<T: DeserializeOwned + Serialize + Default>(
     key: &str,
     values: Option<&[String]>,

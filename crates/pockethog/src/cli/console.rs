@@ -1,4 +1,4 @@
-//! What is printed where: data on standard output, words about it on standard error.
+//! What is printed where: data on standard output, messages on standard error.
 //!
 //! Everything goes through [`Text`], which takes away what could steer a terminal, or through the escapes of a JSON
 //! document. Nothing else in the command line writes to these two streams.
@@ -131,7 +131,7 @@ impl CliError {
     }
 }
 
-/// Anything that went wrong on the way is a failure; usage and sign-in are told apart on purpose.
+/// Anything that went wrong on the way is a failure; usage and sign-in are distinguished on purpose.
 impl<E: std::error::Error> From<E> for CliError {
     fn from(error: E) -> Self {
         Self::failed(error)
@@ -144,7 +144,7 @@ pub struct Console {
     json: bool,
     colour: bool,
     colour_of_words: bool,
-    /// Columns of the terminal that data is printed on; `None` where it goes elsewhere.
+    /// Columns of the terminal that data is printed on; `None` if it goes elsewhere.
     columns: Option<usize>,
     columns_of_words: Option<usize>,
     output: Mutex<Output>,
@@ -190,7 +190,7 @@ impl Progress {
 
 impl Console {
     /// The console of this process. Colours on a terminal only, and not with `NO_COLOR`. `patience` is how long
-    /// PostHog is waited for, where the command lets a person say so.
+    /// PostHog is waited for, if the command lets a person say so.
     pub fn new(json: bool, patience: Option<Duration>) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let plain = no_colour || is_dumb();
@@ -220,18 +220,18 @@ impl Console {
         }
     }
 
-    /// True where one JSON document is wanted.
+    /// True if one JSON document is wanted.
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Columns of the terminal; `None` where the output goes into a file or another program, which
+    /// Columns of the terminal; `None` if the output goes into a file or another program, which
     /// gets everything in full.
     pub fn columns(&self) -> Option<usize> {
         self.columns
     }
 
-    /// Columns of the terminal that words are said on; `None` where they go elsewhere.
+    /// Columns of the terminal that words are said on; `None` if they go elsewhere.
     pub fn columns_of_words(&self) -> Option<usize> {
         self.columns_of_words
     }
@@ -294,7 +294,7 @@ impl Console {
         }
     }
 
-    /// True where the reader of the data went away, as `head` does: more would be in vain.
+    /// True if the reader of the data went away, as `head` does: more would be in vain.
     pub fn is_closed(&self) -> bool {
         let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         output.failed.is_some()

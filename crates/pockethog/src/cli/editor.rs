@@ -1,4 +1,4 @@
-//! Texts written in the person's own editor: `VISUAL`, `EDITOR`, else what the system has.
+//! Texts written in the user's own editor: `VISUAL`, `EDITOR`, otherwise the system's.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -30,7 +30,7 @@ pub fn edit_text(what: &str, text: &str) -> Result<String, CliError> {
     open(file.path())?;
     // Editors replace the file, so it is read by its name.
     let edited = std::fs::read_to_string(file.path())?;
-    // What cannot be seen stays where nothing else was changed.
+    // What cannot be seen stays if nothing else was changed.
     if edited.trim_end() == shown.trim_end() {
         return Ok(text.to_owned());
     }

@@ -1,4 +1,4 @@
-//! `pockethog events`: what a project records, the busiest first.
+//! `pockethog events`: the events that a project records, the most frequent first.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -155,7 +155,7 @@ async fn definitions(
     }
 }
 
-/// The busiest first, then by name; the volume is absent where the ranking could not be read.
+/// The busiest first, then by name; the volume is absent if the ranking could not be read.
 fn ranked(
     definitions: Vec<EventDefinition>,
     volumes: Option<&HashMap<String, u64>>,

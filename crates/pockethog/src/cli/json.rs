@@ -1,4 +1,4 @@
-//! JSON documents that a terminal can show: what steers it, or cannot be seen, is escaped.
+//! JSON documents that are safe to print on a terminal: control and invisible characters are escaped.
 
 use std::io;
 

@@ -42,7 +42,7 @@ pub struct Logout {
 pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Result<Exit, CliError> {
     let mut active = program.active_connections()?;
     if logout.not_me {
-        // One that has ended meanwhile may have replaced a key all the same.
+        // One that has ended in the meantime may have replaced a key nevertheless.
         active = program.sign_in.connections()?;
         active.retain(|known| known.kind == CredentialKind::OAuth);
     }

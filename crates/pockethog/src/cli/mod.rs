@@ -1,4 +1,4 @@
-//! The command line: thin, over what the library does.
+//! The command line: a thin layer over the library.
 
 mod annotations;
 mod api_key;
@@ -126,8 +126,8 @@ pub fn run() -> ExitCode {
     exit.into()
 }
 
-/// The arguments where the command is `widget`, read without the description of every other command: bars
-/// start it all day long. `None` where it is another one, and where the whole command line has to say what is
+/// The arguments if the command is `widget`, read without the description of every other command: bars
+/// start it all day long. `None` if it is another one, and if the whole command line has to say what is
 /// wrong or to help.
 fn widget_alone(mut typed: impl Iterator<Item = OsString>) -> Option<Arguments> {
     #[derive(Parser)]

@@ -139,7 +139,7 @@ pub async fn run(
     let in_time = console.watch_in_time(&progress, reading).await;
     let mut time_is_up = in_time.as_ref().err().copied();
     in_time.ok().transpose()?;
-    // A session that ended meanwhile has its reason in the list of Connections.
+    // A session that ended in the meantime has its reason in the list of Connections.
     let connections = shown_connections(program)?;
     let mut projects = snapshots.projects()?;
     access::keep_shown(&mut projects, &connections);
@@ -585,7 +585,7 @@ fn changed(change: Change) -> (Style, String) {
     (style, arrow(change))
 }
 
-/// The total of what is printed, and what is in it. Numbers of a sign-in that has ended cannot be read any more,
+/// The total of what is printed, and what is in it. Numbers of a sign-in that has ended cannot be read any longer,
 /// and nobody is online in numbers that were not read just now.
 fn total(lines: &[Line<'_>], connections: &[Connection]) -> Total {
     let parts: Vec<Part<'_>> = lines

@@ -1,4 +1,4 @@
-//! One bound of time around a whole run, however many requests it makes and however slowly they are answered.
+//! One time limit for a whole run, however many requests it makes and however slow the responses are.
 
 use std::time::Duration;
 

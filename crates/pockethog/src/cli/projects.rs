@@ -45,10 +45,10 @@ pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError>
     let reading = refresh::discoveries(program, &mut snapshots, &connections, &mut lists);
     let mut failures = match console.watch_in_time(&progress, reading).await {
         Ok(read) => read.map(|()| Vec::new())?,
-        // What was listed before, and by those that answered, is there all the same.
+        // What was listed before, and by those that answered, is there nevertheless.
         Err(time) => unread_lists(&snapshots, &connections, 0, started, time)?,
     };
-    // A session that ended meanwhile has its reason in the list of Connections.
+    // A session that ended in the meantime has its reason in the list of Connections.
     let connections = shown_connections(program)?;
     let (preferences, problem) = program.preferences();
     let mut projects = snapshots.projects()?;

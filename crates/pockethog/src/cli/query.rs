@@ -1,4 +1,4 @@
-//! `pockethog query`: a question in HogQL, the answer as a table, as JSON or as CSV.
+//! `pockethog query`: runs a HogQL query and prints the result as a table, as JSON or as CSV.
 
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ pub struct Query {
 /// # Errors
 ///
 /// A text that cannot be read, a project that cannot be found, and whatever PostHog refuses: then
-/// with the place in the text, where PostHog tells it.
+/// with the place in the text, if PostHog tells it.
 pub async fn run(program: &Program, console: &Console, query: &Query) -> Result<Exit, CliError> {
     if (query.csv || query.csv_guard) && console.is_json() {
         return Err(CliError::usage(
@@ -165,7 +165,7 @@ fn placeholder(typed: &str) -> Result<(String, Value), String> {
     Ok((name.to_owned(), value))
 }
 
-/// The refusal of a query, with the places in its text where PostHog tells them.
+/// The refusal of a query, with the places in its text if PostHog tells them.
 async fn explained(console: &Console, target: &Target, query: &HogQl, error: &Error) -> CliError {
     let refused = match error {
         Error::Invalid { status, detail, .. } if !detail.is_empty() => {
@@ -177,7 +177,7 @@ async fn explained(console: &Console, target: &Target, query: &HogQl, error: &Er
     let checking = target
         .client
         .check_query(target.project.key.id, &query.text);
-    // Only the place is lost where this fails.
+    // Only the place is lost if this fails.
     let Ok(Ok(check)) = console.watch_in_time(&progress, checking).await else {
         return refused;
     };
@@ -325,7 +325,7 @@ fn print_csv(console: &Console, rows: &Rows, field: fn(&str) -> String) {
     }
 }
 
-/// RFC 4180: quoted where it holds a comma, a quote or a line end. An empty text is quoted too, which
+/// RFC 4180: quoted if it holds a comma, a quote or a line end. An empty text is quoted too, which
 /// tells it from no value.
 fn csv_field(text: &str) -> String {
     if text.is_empty() || text.contains(['"', ',', '\n', '\r']) {

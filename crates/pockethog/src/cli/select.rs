@@ -1,4 +1,4 @@
-//! Which project, or which Connection, a person means, and what to say if it is refused.
+//! Resolves which project or Connection the user means, and explains a refusal.
 
 use posthog_api::Error;
 use posthog_api::error::Forbidden;

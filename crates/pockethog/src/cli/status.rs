@@ -1,4 +1,4 @@
-//! `pockethog status`: who is signed in, with what permission, and where things are kept.
+//! `pockethog status`: who is signed in, with which permissions, and where files are stored.
 
 use clap::Args;
 use jiff::Timestamp;

@@ -45,7 +45,7 @@ impl Cell {
 pub struct Column<'a> {
     /// Its title; a table whose titles are all empty has no head.
     pub title: &'a str,
-    /// Numbers stand on the right.
+    /// Numbers are aligned right.
     pub on_the_right: bool,
     /// Never cut: numbers, keys, curves.
     pub whole: bool,

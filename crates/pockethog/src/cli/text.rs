@@ -1,4 +1,4 @@
-//! What is printed: pieces of text and how they are set off.
+//! What is printed: pieces of text with their styles.
 //!
 //! A text is made of strings, and every string is one harmless line: whatever is in it, ours or not, ends no line
 //! and steers no terminal ([`plain`]). Lines and styles are structure and not characters, so that no name can bring

@@ -1,4 +1,4 @@
-//! `pockethog vault`: where the sign-ins are kept, and moving them elsewhere.
+//! `pockethog vault`: shows where the sign-ins are stored, and moves them.
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! When access ends while somebody looks, and what comes back with it.
+//! Access ends while a page is open, and what is restored when it comes back.
 
 use crate::harness::{Allow, Harness};
 

@@ -1,4 +1,4 @@
-//! Numbers for those who hear the page: in words, once, and not while they count up.
+//! Screen readers announce numbers in words, once, and not while they count up.
 
 use crate::harness::{Allow, Harness};
 use crate::home::overtake;

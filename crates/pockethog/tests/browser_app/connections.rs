@@ -1,4 +1,4 @@
-//! The connections page: signing out, and giving more than before.
+//! The connections page: signing out, and granting more than before.
 
 use crate::harness::{Allow, Harness};
 

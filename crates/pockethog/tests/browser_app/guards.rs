@@ -1,4 +1,4 @@
-//! What the page server turns away, tried from a real browser.
+//! Requests that the page server refuses, tried from a real browser.
 
 use std::sync::{Arc, Mutex};
 

@@ -235,7 +235,7 @@ impl Harness {
         panic!("a hundred loads bring no {css}");
     }
 
-    /// The names on the cards of the home screen, as they stand there.
+    /// The names on the cards of the home screen, as they are there.
     pub async fn projects(&self) -> Vec<String> {
         self.browser.texts("#cards h3 bdi").await
     }

@@ -41,7 +41,7 @@ fn visitors(posthog: &Instance, project: &Project, from: Timestamp, until: Times
     persons.len() as u64
 }
 
-/// True where `shown` was right at some second from `since` to now. Numbers grow while one looks.
+/// True if `shown` was right at some second from `since` to now. Numbers grow while one looks.
 pub fn was_right(
     shown: u64,
     since: Timestamp,

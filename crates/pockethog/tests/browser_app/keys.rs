@@ -1,4 +1,4 @@
-//! API keys: self-hosted PostHog, and the way over to signing in.
+//! API keys: self-hosted PostHog, and migrating to a sign-in.
 
 use demo_posthog::ApiKeyOptions;
 

@@ -1,5 +1,5 @@
-//! The whole way as a person goes it: the real program, an embedded PostHog with its own pages, and a
-//! real browser between the two.
+//! End to end, as a user would do it: the real program, an embedded PostHog with its own pages, and a real browser
+//! between them.
 
 #![allow(clippy::unwrap_used)]
 

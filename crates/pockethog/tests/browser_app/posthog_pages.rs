@@ -1,5 +1,4 @@
-//! The embedded PostHog's own pages are what newcomers of the demo see first: they are held to the same
-//! rules as ours.
+//! The embedded PostHog's own pages are what newcomers to the demo see first, so the same rules apply to them.
 
 use test_support::browser::Look;
 use test_support::browser::accessibility::{unreadable, violations};

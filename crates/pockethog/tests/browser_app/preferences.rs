@@ -1,4 +1,4 @@
-//! Settings: what a person chooses is shown at once, kept in the file, and never lost.
+//! Settings: what the user chooses is shown at once, stored in the file, and never lost.
 
 use demo_posthog::{Options, Size};
 use test_support::browser::accessibility::violations;

@@ -1,4 +1,4 @@
-//! From the button over PostHog's consent page to the projects that were granted, and no others.
+//! Signing in: from the button through PostHog's consent page to the projects that were granted, and no others.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! The whole way with the scripts of all pages switched off.
+//! End to end, with the scripts of all pages switched off.
 
 use crate::harness::{Allow, Harness};
 

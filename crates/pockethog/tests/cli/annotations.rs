@@ -1,4 +1,4 @@
-//! Annotations: added, listed, changed, deleted and brought back.
+//! Annotations: added, listed, changed, deleted and restored.
 
 #![allow(clippy::unwrap_used)]
 

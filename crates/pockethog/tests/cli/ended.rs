@@ -1,4 +1,4 @@
-//! Once access has ended: nothing vanishes in silence, whoever notices it, at once or two hours later.
+//! After access has ended nothing disappears silently, whichever process notices it, at once or two hours later.
 
 #![allow(clippy::unwrap_used)]
 

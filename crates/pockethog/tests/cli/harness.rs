@@ -1,4 +1,4 @@
-//! A device of its own for each test: an empty home folder, an embedded PostHog, and the program.
+//! Gives each test a device of its own: an empty home folder, an embedded PostHog, and the program.
 
 #![allow(clippy::unwrap_used)]
 
@@ -51,7 +51,7 @@ impl Harness {
         }
     }
 
-    /// A device where somebody has signed in to US Cloud.
+    /// A device on which somebody has signed in to US Cloud.
     pub async fn signed_in() -> Self {
         let harness = Self::new().await;
         harness

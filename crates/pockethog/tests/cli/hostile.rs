@@ -1,5 +1,5 @@
-//! Text from outside that tries to steer the terminal: through every field of every command, into a pipe and onto
-//! a terminal.
+//! Text from outside that tries to control the terminal: through every field of every command, to a pipe and to a
+//! terminal.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! The command line as a person and a script meet it: the program is started, its output and its exit
-//! code are looked at, and PostHog is the embedded one.
+//! The command line as users and scripts see it: each test starts the program against the embedded PostHog and checks
+//! its output and exit code.
 
 mod annotations;
 mod demo;

@@ -1,4 +1,4 @@
-//! A PostHog that hangs: every run ends in time, with what it has.
+//! If PostHog does not answer, every run ends in time, with what it has.
 
 #![allow(clippy::unwrap_used)]
 

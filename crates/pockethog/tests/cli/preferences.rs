@@ -1,4 +1,4 @@
-//! Preferences, the Vault and the doctor: what lies on this device.
+//! Preferences, the Vault and the doctor: what is on this device.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Projects, and the names by which they are meant.
+//! Projects, and the names that identify them.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! A PostHog that only a proxy can reach: its name exists for a SOCKS server alone, which leads to TLS before
+//! A PostHog that only a proxy can reach: only a SOCKS server can resolve its name, and connects to TLS in front of
 //! the embedded PostHog.
 
 #![allow(clippy::unwrap_used)]

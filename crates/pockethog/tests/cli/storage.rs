@@ -1,4 +1,4 @@
-//! Disks, folders and names that are not as they should be: what was read is shown all the same.
+//! Disks, folders and names that are not as they should be: what was read is shown nevertheless.
 
 #![allow(clippy::unwrap_used)]
 

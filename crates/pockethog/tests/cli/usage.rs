@@ -1,4 +1,4 @@
-//! Help, manual, completions, and what is no command.
+//! Help, manual pages, completions, and unknown commands.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! The same numbers once more, from the events themselves: each event is looked at in the project's
-//! own calendar and put where it belongs. No SQL, and none of the program's own windows.
+//! The same numbers computed from the events themselves: each event is assigned to a period in the project's own
+//! calendar. This uses no SQL, and none of the program's own windows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -110,7 +110,7 @@ impl Reckoning {
         local(self.until, &self.zone).time()
     }
 
-    /// The day, so many days ago.
+    /// The day, this many days ago.
     pub fn day(&self, ago: i64) -> Date {
         self.today().checked_sub(ago.days()).unwrap()
     }
@@ -181,7 +181,7 @@ impl Reckoning {
             .collect()
     }
 
-    /// Whether an event lies in the range (`true`), in the compared part of the period before (`false`).
+    /// Whether an event is in the range (`true`), in the compared part of the period before (`false`).
     fn side(&self, range: Span, event: &Event, at: &ZonedDateTime) -> Option<bool> {
         if event.timestamp >= self.until {
             return None;
@@ -282,7 +282,7 @@ impl Reckoning {
 pub enum Span {
     /// The current hour and the 23 before.
     Hours,
-    /// Today and the days before, so many in all.
+    /// Today and the days before, this many in total.
     Days(i64),
 }
 

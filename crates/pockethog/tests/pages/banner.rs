@@ -1,4 +1,4 @@
-//! The way over from an API key: nothing is taken away before its replacement is there.
+//! Migrating from an API key: nothing is removed before its replacement works.
 
 #![allow(clippy::unwrap_used)]
 

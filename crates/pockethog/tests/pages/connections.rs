@@ -1,4 +1,4 @@
-//! Connections side by side: what each may see, signing out, widening.
+//! Several connections: what each can see, signing out, granting more.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Choosing conversion events, and what becomes of them.
+//! Choosing conversion events, and how they are shown and stored.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! What these tests look at: one project, once its numbers are there.
+//! The project that these tests use, once its numbers have arrived.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Settings: saved, ordered, exported, imported, and never written over a file that is not understood.
+//! Settings: saved, ordered, exported, imported, and never written over a file that cannot be read.
 
 #![allow(clippy::unwrap_used)]
 

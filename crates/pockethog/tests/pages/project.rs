@@ -1,4 +1,4 @@
-//! The project page: drawn from Snapshots, kept live, honest about what it lacks.
+//! The project page: drawn from Snapshots, kept up to date, and open about what is missing.
 
 #![allow(clippy::unwrap_used)]
 

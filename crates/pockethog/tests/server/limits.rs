@@ -1,4 +1,4 @@
-//! How much is asked, and when nothing is.
+//! How many requests are sent, and when none are.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! When access ends: one sentence, and nothing lost.
+//! When access ends, one sentence says why, and nothing is lost.
 
 #![allow(clippy::unwrap_used)]
 

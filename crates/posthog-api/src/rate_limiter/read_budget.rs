@@ -49,7 +49,7 @@ impl Reading {
     }
 }
 
-/// The read budget of one project, as far as answers have told.
+/// The read budget of one project, as far as responses have said.
 #[derive(Debug, Default)]
 pub(super) struct ReadBudget {
     told: Option<(Instant, f64)>,
@@ -81,7 +81,7 @@ impl ReadBudget {
         self.told = Some((now, remaining));
     }
 
-    /// Whether an answer has told of a budget at all.
+    /// Whether an answer has mentioned a budget at all.
     pub(super) fn is_known(&self) -> bool {
         self.told.is_some()
     }

@@ -65,7 +65,7 @@ impl Session {
         let refused = reason.refuses(&tokens.access_token);
         let serves_as_it_is = match reason {
             Reason::Use => !tokens.is_due(now),
-            // A sibling has refreshed meanwhile.
+            // A sibling has refreshed in the meantime.
             Reason::Refused(_) => valid && !refused,
         };
         if serves_as_it_is {
@@ -219,7 +219,7 @@ impl Session {
             revoke(&self.device.http, &new, Revoke::Everything).await;
             return ended;
         }
-        // On a file system whose locks do not hold, somebody may have written meanwhile.
+        // On a file system whose locks do not hold, somebody may have written in the meantime.
         match self.read().await? {
             Some(record) if record.generation == generation => {}
             other => return self.overtaken(other, &new).await,
@@ -289,7 +289,7 @@ impl Session {
         tokens.failures = tokens.failures.saturating_add(1);
         tokens.not_before = self.device.clock.unix_seconds().saturating_add(pause);
         tokens.trouble = Some(trouble.clone());
-        // On a file system whose locks do not hold, somebody may have written newer tokens meanwhile.
+        // On a file system whose locks do not hold, somebody may have written newer tokens in the meantime.
         match self.read().await? {
             Some(record) if record.generation == generation => {}
             other => return self.follow(other).await,

@@ -46,7 +46,7 @@ impl SignIn {
         known == Some(false)
     }
 
-    /// Drops a client id, unless another one has taken its place meanwhile.
+    /// Drops a client id, unless another one has taken its place in the meantime.
     pub(super) async fn drop_client(&self, issuer: &str, client_id: &str) {
         let (index, issuer, id) = (
             self.device.index.clone(),

@@ -133,7 +133,7 @@ mod tests {
         };
         write(now() - MEMORY_SECONDS - 1);
         assert_eq!(file.recent(), None);
-        // The clock was put back.
+        // The clock was set back.
         write(now() + 3600);
         assert_eq!(file.recent(), None);
         file.remember(Refusal::Locked);

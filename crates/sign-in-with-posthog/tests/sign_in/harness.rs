@@ -43,7 +43,7 @@ impl Harness {
         }
     }
 
-    /// Everything that the program writes lies in here.
+    /// Everything that the program writes is in here.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }

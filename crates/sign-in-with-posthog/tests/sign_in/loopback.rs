@@ -1,4 +1,4 @@
-//! Attacks on the one-shot listener. Each ends with the browser's own response arriving all the same.
+//! Attacks on the one-shot listener. Each ends with the browser's own response arriving nevertheless.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ impl Flow {
         self.redirect[url::Position::BeforeHost..url::Position::AfterPort].to_owned()
     }
 
-    /// Sends these bytes and reads what comes back; empty where the connection is closed.
+    /// Sends these bytes and reads what comes back; empty if the connection is closed.
     async fn send(&self, bytes: &[u8]) -> String {
         exchange(self.connect().await, bytes).await
     }
@@ -189,7 +189,7 @@ async fn another_browser_with_the_right_state_neither_ends_nor_finishes_the_sign
 #[tokio::test]
 async fn who_opens_the_address_of_the_argument_list_first_gains_nothing() {
     let mut flow = Flow::begin().await;
-    // `begin` was the thief. The person's own browser comes second, and is told.
+    // `begin` was the thief. The person's own browser comes second, and is informed.
     let thief = flow.cookie.clone();
     let own = flow.start(&flow.attempt.start_url(), "").await;
     assert_eq!(status(&own), "409");

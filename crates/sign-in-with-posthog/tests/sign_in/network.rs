@@ -1,6 +1,6 @@
 //! Faults of a refresh below HTTP, and of the clock and the files around it; `faults.rs` has the others.
 //! Each is met once while the token still serves, which nobody may notice, and once after it has run
-//! out, which is told and heals.
+//! out, which is reported and recovers.
 
 use std::net::SocketAddr;
 use std::time::Duration;

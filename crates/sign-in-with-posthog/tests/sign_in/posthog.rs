@@ -115,7 +115,7 @@ impl PostHog {
         Self::start_over(kind, clock, None, Some(name))
     }
 
-    /// One whose certificate nobody trusts unless told to.
+    /// One whose certificate nobody trusts unless configured to.
     pub fn start_with_tls(kind: Kind, clock: Arc<MovedClock>) -> Self {
         use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
         let key = PrivatePkcs8KeyDer::from(include_bytes!("keys/tls_key.der").to_vec());
@@ -196,7 +196,7 @@ impl PostHog {
         faults.extend(std::iter::repeat_n(fault, times));
     }
 
-    /// Access tokens live for so many seconds from now on.
+    /// From now on access tokens are valid for this many seconds.
     pub fn shorten(&self, lifetime: i64) {
         self.state().lifetime = lifetime;
     }

@@ -301,7 +301,7 @@ async fn rule_v3_a_refresh_that_was_overtaken_by_a_sign_out_brings_nothing_back(
     }
 }
 
-/// Rule V3 again: what was refreshed meanwhile is followed, and the refusal of a spent token ends nothing.
+/// Rule V3 again: what was refreshed in the meantime is followed, and the refusal of a spent token ends nothing.
 #[tokio::test]
 async fn rule_v3_a_refusal_counts_only_for_the_generation_that_was_used() {
     for kind in Kind::BOTH {

@@ -1,4 +1,4 @@
-//! What a person does with a browser, and what the browser noticed meanwhile.
+//! What a person does with a browser, and what the browser noticed in the meantime.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -16,10 +16,10 @@ use tempfile::TempDir;
 
 use super::driver::Driver;
 
-/// How long a condition may take to become true. Reached only where a test fails.
+/// How long a condition may take to become true. Reached only if a test fails.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What the browser is told the person prefers.
+/// What the browser reports that the person prefers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// `prefers-color-scheme: light`.
@@ -216,7 +216,7 @@ impl Browser {
         serde_json::from_value(found).unwrap()
     }
 
-    /// True where an element matches now.
+    /// True if an element matches now.
     pub async fn has(&self, css: &str) -> bool {
         self.client.find(Locator::Css(css)).await.is_ok()
     }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::{Browser, Look};
 
-/// Where the pictures lie.
+/// Where the pictures are stored.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/screens")
 }
 
-/// True where pictures are to be written.
+/// True if pictures are to be written.
 pub fn wanted() -> bool {
     std::env::var_os("POCKETHOG_SCREENS").is_some_and(|value| value == "1")
 }

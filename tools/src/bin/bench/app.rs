@@ -166,7 +166,7 @@ impl App {
         Ok(self.http.get(address).send().await?.error_for_status()?)
     }
 
-    /// Follows the home page's stream until it has told of numbers and then that all are there.
+    /// Follows the home page's stream until it has mentioned numbers and then that all are there.
     async fn until_live(&self) -> Result<(), Box<dyn Error>> {
         let mut stream = self.get("/events/home").await?;
         let (mut told, mut some) = (String::new(), false);

@@ -1,7 +1,7 @@
 //! Measures the whole program against the embedded PostHog and prints the tables of docs/performance.md.
 //!
 //! Run by `cargo xtask bench`, which builds the program for release first and names it in
-//! `POCKETHOG_PROGRAM`. Nothing here passes or fails: a figure stands beside its limit, and a person reads
+//! `POCKETHOG_PROGRAM`. Nothing here passes or fails: a figure is printed beside its limit, and a person reads
 //! both. Whole processes are measured from outside, as the one who waits for them sees it.
 
 mod app;

@@ -86,7 +86,7 @@ pub fn run(command: &Command) -> Result<Run, Box<dyn Error>> {
     })
 }
 
-/// Runs `command` so many times after one that does not count. `expected` is its exit code.
+/// Runs `command` the given number of times after one that does not count. `expected` is its exit code.
 pub fn runs(times: usize, expected: i32, command: &Command) -> Result<Middle, Box<dyn Error>> {
     run(command)?;
     let mut all = Vec::with_capacity(times);

@@ -39,7 +39,7 @@ pub async fn widgets(program: &Path, report: &mut Report) -> Result<(), Box<dyn 
     Ok(())
 }
 
-/// All numbers of twelve projects anew, their list being known.
+/// All numbers of twelve projects again, their list being known.
 pub async fn refreshes(program: &Path, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let harness = Harness::of(12).await?;
     let overview = harness.command(program, &["overview", "--json"]);

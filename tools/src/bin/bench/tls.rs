@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 /// Environment variable that names the folder of the certificate and its key.
 pub const FOLDER: &str = "POCKETHOG_BENCH_KEYS";
 
-/// Makes a certificate for 127.0.0.1 and returns where it lies.
+/// Makes a certificate for 127.0.0.1 and returns where it is stored.
 pub fn write_certificate(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
     let certificate = folder.join("certificate.pem");
@@ -26,7 +26,7 @@ pub fn write_certificate(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     Ok(certificate)
 }
 
-/// A listener that is not yet told where it leads.
+/// A listener that does not know yet where it forwards to.
 pub struct Front {
     listener: TcpListener,
     acceptor: TlsAcceptor,

@@ -1,4 +1,4 @@
-//! Asking PostHog for one thing, and what the answer says about the connection.
+//! Sends one request to PostHog, and learns from the response how the connection is doing.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! Notices that the device has slept.
+//! Detects that the device was suspended.
 //!
-//! The clock that sleeps and back-offs are measured by stands still meanwhile, so a wait of five minutes from
+//! The clock that sleeps and back-offs are measured by stands still in the meantime, so a wait of five minutes from
 //! before a night would last five minutes of the morning. The clock on the wall goes on.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What is due, and in which order: from what pages look at, the age of the Snapshots, the cadence and the
-//! budgets.
+//! What is due, and in which order: computed from what pages show, the age of the Snapshots, the refresh interval and
+//! the budgets.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -190,7 +190,7 @@ fn purse(project: &Project) -> Purse {
     (project.connection.clone(), project.organization.clone())
 }
 
-/// The first of each organization, then the second of each, and so on. An organization lets only so many
+/// The first of each organization, then the second of each, and so on. An organization lets only a limited number of
 /// queries run at once; one that filled the queue would keep the others waiting.
 fn in_turn(projects: Vec<&Project>) -> Vec<&Project> {
     let mut turns: HashMap<Purse, usize> = HashMap::new();
