@@ -1,7 +1,7 @@
 //! Annotations on the time line of a project.
 //!
-//! An annotation is read with a version, and written only while that version stands: PostHog takes the last
-//! writer's word, so the comparison is ours. Days and times are those of the project's time zone.
+//! An annotation is read with a version, and written only while that version is current: PostHog takes the last
+//! writer's word, so the comparison is ours. Days and times are in the project's time zone.
 //! Annotations of a whole organization are left alone: changing one moves it to the project in the address.
 
 use jiff::civil::{Date, DateTime, Time};
@@ -17,7 +17,7 @@ use crate::age;
 /// Days back that annotations are read for: the longest range of the project page, and a few.
 const DAYS_BACK: i64 = 100;
 
-/// Days ahead that an annotation may lie. A release can be planned; a typing error is years away.
+/// Days ahead that an annotation may be. A release can be planned; a typing error is years away.
 const DAYS_AHEAD: i64 = 366;
 
 /// The annotations of a project around now.
@@ -98,7 +98,7 @@ pub struct Draft {
     pub text: String,
     /// The instant it marks.
     pub at: Timestamp,
-    /// The time as typed, where the zone's clocks leave it out that day and the annotation was moved.
+    /// The time as typed, if the zone's clocks leave it out that day and the annotation was moved.
     pub moved_from: Option<DateTime>,
 }
 
@@ -214,9 +214,9 @@ pub enum ChangeError {
     #[error(transparent)]
     Api(#[from] Error),
     /// Somebody else changed it since it was read.
-    #[error("somebody changed this note meanwhile")]
+    #[error("somebody else has changed this annotation in the meantime")]
     Conflict(Box<Annotation>),
-    /// It is not there any more.
+    /// It is not there any longer.
     #[error("this annotation has been deleted in the meantime")]
     Gone,
     /// It belongs to the whole organization.
@@ -244,7 +244,7 @@ pub async fn read<B: Bearer>(
     })
 }
 
-/// Adds an annotation to one project, and returns it as it stands there.
+/// Adds an annotation to one project, and returns it as it is there.
 ///
 /// # Errors
 ///
@@ -262,7 +262,7 @@ pub async fn add<B: Bearer>(
     Ok(Annotation::from_posthog(&made).unwrap_or_else(|| draft.as_annotation(made.id)))
 }
 
-/// Changes an annotation that is still at `version`, and returns it as it stands then. Its instant is kept to
+/// Changes an annotation that is still at `version`, and returns it as it is then. Its instant is kept to
 /// the second where day and time stay the same.
 ///
 /// # Errors
@@ -316,7 +316,7 @@ pub async fn delete<B: Bearer>(
     Ok(Some(annotation))
 }
 
-/// Takes a deletion back, and returns the annotation as it stands then.
+/// Takes a deletion back, and returns the annotation as it is then.
 ///
 /// # Errors
 ///
@@ -332,7 +332,7 @@ pub async fn bring_back<B: Bearer>(
     Ok(Annotation::from_posthog(&back))
 }
 
-/// The annotation as it stands at PostHog, where it may be changed from here.
+/// The annotation as it is at PostHog, if it may be changed from here.
 async fn current<B: Bearer>(
     client: &Client<B>,
     project: u64,

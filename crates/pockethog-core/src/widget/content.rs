@@ -61,9 +61,9 @@ pub struct Row {
     pub trouble: Option<Trouble>,
     /// Why its Connection has ended.
     pub ended: Option<EndReason>,
-    /// The instants of its annotations, as last read; only where it is the only project.
+    /// The instants of its annotations, as last read; only if it is the only project.
     pub annotations: Vec<Timestamp>,
-    /// How it stands.
+    /// Its state.
     pub state: State,
     /// Whether PostHog should be asked for it.
     pub due: bool,

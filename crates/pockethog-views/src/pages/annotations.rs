@@ -82,7 +82,7 @@ pub(super) struct AnnotationPanel<'a> {
 /// The form that is open when the page is delivered: after a link without script, or after a refusal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnnotationDialog {
-    /// The annotation that is changed; none where one is added.
+    /// The annotation that is changed; none if one is added.
     pub id: Option<u64>,
     /// The version of the annotation that was read.
     pub version: String,
@@ -94,12 +94,12 @@ pub struct AnnotationDialog {
     pub time: String,
     /// Why it was not saved: one sentence.
     pub error: Option<String>,
-    /// The annotation as somebody else has changed it meanwhile.
+    /// The annotation as somebody else has changed it in the meantime.
     pub theirs: Option<Annotation>,
 }
 
 impl AnnotationAccess {
-    /// True where an annotation can be added.
+    /// True if an annotation can be added.
     pub fn may_write(self) -> bool {
         self == Self::Write
     }
@@ -160,16 +160,16 @@ pub(super) fn list(view: &AnnotationPanel<'_>) -> Markup {
                             }
                             time.muted datetime=(annotation.at) title=(format::date_time(annotation.at, view.zone)) { (format::day(annotation.at, view.zone)) }
                             @if view.access.may_write() && !annotation.organization_wide {
-                                a.edit href=(address(&format!("note={}", annotation.id))) data-dialog={ "note-" (annotation.id) } aria-label={ "Edit note " (place + 1) } { "Edit" }
+                                a.edit href=(address(&format!("note={}", annotation.id))) data-dialog={ "note-" (annotation.id) } aria-label={ "Edit annotation " (place + 1) } { "Edit" }
                             }
                         }
                     }
                 }
             }
             @match view.access {
-                AnnotationAccess::Write => a.link.add href=(address("note=new")) data-dialog="add-note" { (icons::plus()) "Add note" },
-                AnnotationAccess::ReadOnly => (missing(view, "Notes can be read but not written: the permission to write annotations (annotation:write) was not given.")),
-                AnnotationAccess::Missing => (missing(view, "Notes are not shown: the permission to read annotations (annotation:read) was not given.")),
+                AnnotationAccess::Write => a.link.add href=(address("note=new")) data-dialog="add-note" { (icons::plus()) "Add annotation" },
+                AnnotationAccess::ReadOnly => (missing(view, "Annotations can be read but not written, because the permission annotation:write was not granted.")),
+                AnnotationAccess::Missing => (missing(view, "Annotations are not shown, because the permission annotation:read was not granted.")),
             }
             @if view.access.may_write() && any_organization_wide {
                 p.muted.aside { "Annotations marked Org belong to the whole organization and can only be changed in PostHog." }

@@ -76,7 +76,7 @@ pub struct ProjectPage {
     pub saved: Option<SavedAnnotation>,
     /// The annotation that was just deleted: its number and text.
     pub deleted: Option<(u64, String)>,
-    /// True where a deleted annotation was just brought back.
+    /// True if a deleted annotation was just brought back.
     pub restored: bool,
 }
 
@@ -217,18 +217,18 @@ fn without_numbers(view: &ProjectPage) -> Markup {
     html! {
         div.empty-box {
             h2 { "Numbers are not shown" }
-            p { "The permission to read them (query:read) was not given. The project and its notes are here." }
+            p { "The permission query:read was not granted. The project and its annotations are still shown." }
             (annotations::missing(&view.panel(), ""))
         }
         (annotations_alone(view))
     }
 }
 
-/// The annotations where there is no chart for them.
+/// The annotations if there is no chart for them.
 fn annotations_alone(view: &ProjectPage) -> Markup {
     html! {
-        section.card.panel.chart-panel aria-label="Notes" {
-            div.panel-head { h2 { "Notes" } }
+        section.card.panel.chart-panel aria-label="Annotations" {
+            div.panel-head { h2 { "Annotations" } }
             (annotations::list(&view.panel()))
         }
     }

@@ -294,7 +294,7 @@ async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit,
         .await?
         .map_err(|error| refused(&target, edit.id, ChangeError::Api(error), None))?;
     let annotation = Annotation::from_posthog(&annotation)
-        .ok_or_else(|| CliError::failed(format!("annotation {} marks no time", edit.id)))?;
+        .ok_or_else(|| CliError::failed(format!("annotation {} has no date", edit.id)))?;
     if annotation.organization_wide {
         return Err(refused(
             &target,
@@ -376,7 +376,7 @@ async fn restore(
 ) -> Result<Exit, CliError> {
     let target = Target::find(program, console, &restore.project).await?;
     let project = target.project.key.id;
-    let progress = Progress::new("Bringing the annotation back …");
+    let progress = Progress::new("Restoring the annotation …");
     let restoring = annotations::bring_back(&target.client, project, restore.id);
     let annotation = console
         .watch_in_time(&progress, restoring)
