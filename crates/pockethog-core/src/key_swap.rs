@@ -44,7 +44,7 @@ pub enum Outcome {
     KeptFor(Vec<Project>),
     /// It stays: PostHog could not list the projects.
     NotListed,
-    /// It stays: PostHog does not say all that it reaches, and asking again does not help.
+    /// The key stays: PostHog does not say everything that it can read, and a retry does not help.
     NotKnown(Failure),
     /// It stays: its projects could not be handed over.
     NotHandedOver(SnapshotError),

@@ -283,7 +283,7 @@ impl Snapshots {
         })
     }
 
-    /// When today's numbers of each project were measured: tells which ones have changed, without
+    /// The time at which today's numbers of each project were measured, in seconds: shows which have changed without
     /// reading them.
     pub fn all_today_stamps(&self) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
         let rows = self.run(|database| {

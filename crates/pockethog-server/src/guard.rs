@@ -188,7 +188,7 @@ async fn guard(Extract(state): Extract<Arc<State>>, mut request: Request, next: 
     response
 }
 
-/// The other end of the connection that a request came by.
+/// The other end of the connection through which a request came.
 fn client(request: &Request) -> Option<Client> {
     let client = request.extensions().get::<ConnectInfo<Client>>();
     client.map(|ConnectInfo(client)| client.clone())
@@ -512,7 +512,7 @@ fn refusal(status: StatusCode, title: &str, text: &str) -> Response {
     said(status, view)
 }
 
-/// What every answer carries.
+/// Sets the headers that every response has.
 fn harden(headers: &mut HeaderMap) {
     headers.insert(
         header::CONTENT_SECURITY_POLICY,

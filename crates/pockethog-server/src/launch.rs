@@ -278,7 +278,7 @@ fn write(path: &Path, state: &State) -> io::Result<()> {
     write_private(path, &serde_json::to_vec(&state.keyholder().note())?)
 }
 
-/// The running app, once it has proved that it is the one that wrote the file.
+/// The running app, once it has proved that it wrote the file.
 async fn find(path: &Path) -> Result<Running, LaunchError> {
     let until = Instant::now() + START_TIME;
     loop {

@@ -49,7 +49,7 @@ pub struct Piece {
 /// What to make, and what is left to do by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Files to be made.
+    /// The files to create.
     pub pieces: Vec<Piece>,
     /// What a person does then.
     pub then: String,

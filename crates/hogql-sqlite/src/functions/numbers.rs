@@ -112,7 +112,7 @@ fn real(number: f64) -> Option<Value> {
     Some(Value::Real(number))
 }
 
-/// A text with a fraction is no integer; a number loses its fraction.
+/// A text with a fraction is not an integer; a number is truncated.
 fn strict_integer(a: &Arguments<'_, '_>) -> Option<i64> {
     match a.value(0) {
         Value::Text(text) => text.trim().parse().ok(),

@@ -71,7 +71,7 @@ pub struct Shown {
     pub content: Content,
     /// The preferences that were read.
     pub preferences: Preferences,
-    /// To be finished after printing.
+    /// Token renewals to finish after printing.
     pub aftermath: Option<Aftermath>,
     /// What did not keep the numbers from being shown, in sentences for standard error.
     pub remarks: Vec<String>,

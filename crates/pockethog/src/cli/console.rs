@@ -369,7 +369,7 @@ impl Console {
         *lock(&self.waited) >= self.patience.unwrap_or(PATIENCE)
     }
 
-    /// Does `work`, and shows `progress` on standard error once it takes longer than half a second: one
+    /// Runs `work`, and shows `progress` on standard error once it takes longer than half a second: one
     /// line, written over and gone at the end. Only a terminal gets it; a log or a mail of a timer
     /// would keep it.
     pub async fn watch<T>(&self, progress: &Progress, work: impl Future<Output = T>) -> T {

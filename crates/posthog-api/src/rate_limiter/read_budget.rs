@@ -16,7 +16,7 @@ const SLOWEST_REFILL: f64 = 20e9 / 3600.0;
 /// With fewer queries left than this, they are spread.
 const FEW: f64 = 8.0;
 
-/// How far the last queries are spread: this divided by how many are left.
+/// How far apart the last queries are spaced: this, divided by the number of queries left.
 const SPREAD: Duration = Duration::from_secs(60);
 
 /// The longest that a query is held back: after so long the bucket holds a good part of an hour's bytes.

@@ -22,7 +22,7 @@ use crate::file;
 /// More bytes than a note has.
 const LARGEST: u64 = 4 << 10;
 
-/// What is noted about one record.
+/// What is stored about the generation of one record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Seen {
     pub(super) generation: u64,
