@@ -107,7 +107,7 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
                 "Release 2.14.1, with the fix".clone_into(&mut theirs.text);
                 view.dialog = Some(AnnotationDialog {
                     text: "Release 2.14 and the new pricing".to_owned(),
-                    error: Some("Somebody changed this note meanwhile. Nothing was saved so far: keep theirs, or save yours over it.".to_owned()),
+                    error: Some("Somebody else has changed this annotation in the meantime. Nothing has been saved yet: keep their version, or replace it with yours.".to_owned()),
                     theirs: Some(theirs),
                     ..AnnotationDialog::of(&view.annotations[2], &view.zone)
                 });
@@ -172,7 +172,7 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
                 search: "paid".to_owned(),
                 page: 0,
                 error: None,
-                suggestions: Err("Events cannot be suggested: the permission to read event definitions was not given. Type the event’s name instead.".to_owned()),
+                suggestions: Err("Events cannot be suggested: the permission to read event definitions was not given. Type the name of the event instead.".to_owned()),
             }),
         ),
     ]

@@ -150,7 +150,7 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// `None` where somebody may be writing, or there is no file.
+    /// `None` if somebody may be writing, or there is no file.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let holds = |suffix| fs::metadata(beside(path, suffix)).is_ok_and(|side| side.len() > 0);
         if holds("-wal") || holds("-journal") {

@@ -45,7 +45,7 @@ impl Snapshots {
     ///
     /// Most often nobody has the file open, and then it is read as it is: the file that SQLite shares
     /// with other processes costs more to make than everything is to read, and needs a folder that can be
-    /// written to. If the file changed meanwhile, `read` is called again with all the locks.
+    /// written to. If the file changed in the meantime, `read` is called again with all the locks.
     pub fn look<T>(path: &Path, read: impl Fn(Option<&Self>) -> T) -> T {
         if misplaced(path).is_some()
             || path

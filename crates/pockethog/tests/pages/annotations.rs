@@ -207,9 +207,15 @@ async fn a_deletion_can_be_taken_back() {
     assert!(!at_posthog(&harness, "Launch").unwrap().deleted);
     // It is said in the window where it was undone, and in no other, even if that one is faster.
     let other = format!("{}?range=7d", path(&first(&harness)));
-    assert!(!harness.app.text(&other).await.contains("The note is back."));
+    assert!(
+        !harness
+            .app
+            .text(&other)
+            .await
+            .contains("The annotation was restored.")
+    );
     let page = harness.app.text(&location(&answer)).await;
-    assert!(page.contains("The note is back."), "{page}");
+    assert!(page.contains("The annotation was restored."), "{page}");
     page_until(&harness, "range=7d", |page| page.contains("Launch")).await;
 }
 

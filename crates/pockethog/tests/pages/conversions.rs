@@ -45,7 +45,7 @@ async fn the_range_is_there_after_choosing_events_and_from_the_home_page() {
     let page = harness.app.text(&format!("{project}?range=7d")).await;
     let to = format!("{project}/conversions?range=7d");
     assert!(page.contains(&format!("href=\"{to}\"")), "{page}");
-    // Another window looks at another range meanwhile.
+    // Another window looks at another range in the meantime.
     harness.app.text(&format!("{project}?range=90d")).await;
     let page = harness.app.text(&to).await;
     assert!(page.contains("name=\"range\" value=\"7d\""), "{page}");

@@ -65,7 +65,7 @@ async fn a_broken_file_is_named_with_its_line_and_never_written_over() {
         .post("/settings/order", &[("key", "us/1"), ("move", "up")])
         .await;
     let page = import(&harness.app, "mode = \"light\"\n").await;
-    assert!(page.contains("has to be mended first"), "{page}");
+    assert!(page.contains("has to be fixed first"), "{page}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
 }
 
@@ -196,7 +196,7 @@ async fn projects_are_ordered_beside_each_other_and_by_place() {
     assert_eq!(keys(&harness)[..3], [a.clone(), c.clone(), b.clone()]);
     let shown = order(&[("key", &*b), ("place", "1")]).await;
     assert_eq!(keys(&harness)[..3], [b.clone(), a, c]);
-    // The answer leads to where the project stands now, with the focus on what moved it.
+    // The answer leads to where the project is now, with the focus on what moved it.
     let page = harness.app.text(&shown).await;
     assert!(page.contains(&format!("data-key=\"{b}\"")), "{page}");
     let before = keys(&harness);
