@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_from_before_anothers_end_is_read_again_once() {
+    fn a_list_from_before_the_end_of_another_is_read_again_once() {
         let mine = connection(CredentialKind::ApiKey, None);
         let other = connection(
             CredentialKind::OAuth,

@@ -37,7 +37,7 @@ impl Secret {
         &self.0
     }
 
-    /// Its digest, which may be kept to recognize it.
+    /// Its digest, which may be kept to recognise it.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.0)
     }
@@ -68,7 +68,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The SHA-256 of a secret: recognizes it and does not tell it.
+/// The SHA-256 of a secret: recognises it and does not tell it.
 #[derive(Clone, Copy, Eq)]
 pub struct Digest([u8; BYTES]);
 
