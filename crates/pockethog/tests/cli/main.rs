@@ -15,4 +15,5 @@ mod seen_by_others;
 mod shape;
 mod sign_in;
 mod storage;
+mod stored_home;
 mod usage;
