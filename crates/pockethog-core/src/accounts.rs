@@ -235,51 +235,53 @@ impl Bearer for SessionBearer {
             .access_token()
             .await
             .map(SessionToken)
-            .map_err(|error| bearer_error(&error))
+            .map_err(bearer_error)
     }
 
     async fn replacement(&self, refused: &SessionToken) -> Result<SessionToken, BearerError> {
         let replacement = self.0.access_token_after_refusal(&refused.0).await;
-        replacement
-            .map(SessionToken)
-            .map_err(|error| bearer_error(&error))
+        replacement.map(SessionToken).map_err(bearer_error)
     }
 }
 
-fn bearer_error(error: &SessionError) -> BearerError {
-    let sentence = error.to_string();
+fn bearer_error(error: SessionError) -> BearerError {
     match error {
-        SessionError::SignedOut(_) | SessionError::OtherHost(_) => BearerError::SignedOut(sentence),
-        SessionError::Busy { retry_after } => BearerError::Unavailable {
-            sentence,
-            retry_after: Some(*retry_after),
-        },
-        SessionError::Offline { retry_after, .. } => BearerError::Offline {
-            sentence,
-            retry_after: *retry_after,
-        },
+        SessionError::SignedOut(_) | SessionError::OtherHost(_) => BearerError::signed_out(error),
+        SessionError::Busy { retry_after } => BearerError::unavailable(error, Some(retry_after)),
+        SessionError::Offline { retry_after, .. } => BearerError::offline(error, retry_after),
         // PostHog was not asked: nothing may say that it is busy.
         SessionError::Closing
         | SessionError::Index(_)
         | SessionError::Keychain(_)
         | SessionError::Lock(_)
-        | SessionError::Record(_) => BearerError::Locked(sentence),
-        _ => BearerError::Unavailable {
-            sentence,
-            retry_after: None,
-        },
+        | SessionError::Record(_) => BearerError::locked(error),
+        _ => BearerError::unavailable(error, None),
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::error::Error as _;
+
+    use sign_in_with_posthog::EndReason;
+
     use super::*;
 
     #[test]
     fn the_scopes_are_exactly_the_ones_of_the_design() {
         assert_eq!(SCOPES.split_whitespace().count(), 8);
         assert!(!SCOPES.contains(EMAIL_SCOPE));
+    }
+
+    #[test]
+    fn why_there_is_no_token_keeps_its_type_and_its_words() {
+        let ended = EndReason::RevokedOrExpired;
+        let error = posthog_api::Error::from(bearer_error(SessionError::SignedOut(ended)));
+        assert_eq!(error.to_string(), ended.sentence());
+        let cause = error.source().and_then(|cause| cause.source()).unwrap();
+        let session = cause.downcast_ref::<SessionError>();
+        assert!(matches!(session, Some(SessionError::SignedOut(reason)) if *reason == ended));
     }
 
     #[test]

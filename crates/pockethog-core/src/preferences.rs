@@ -11,6 +11,7 @@ mod lenient;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::str::Utf8Error;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -185,14 +186,14 @@ impl Banner {
 #[non_exhaustive]
 pub enum PreferencesError {
     /// The file cannot be understood. Defaults are in use; the file stays as it is.
-    #[error("{}, line {line}: {what}; defaults are used until this is fixed", path.display())]
+    #[error("{}, line {line}: {source}; defaults are used until this is fixed", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
         /// Line, from 1.
         line: usize,
         /// What is wrong.
-        what: String,
+        source: InvalidText,
     },
     /// Some of the file cannot be understood. The rest is in force; the file stays as it is.
     #[error("{}, {}; all other preferences apply", path.display(), lenient::listed(ignored))]
@@ -224,6 +225,18 @@ pub enum PreferencesError {
     /// The folder or the lock belongs to another user.
     #[error(transparent)]
     Private(#[from] PrivateError),
+}
+
+/// What is wrong with the text of the preferences.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidText {
+    /// It is not UTF-8.
+    #[error("this is not UTF-8 text")]
+    NotUtf8(#[source] Utf8Error),
+    /// It is not TOML, or holds what this version does not know.
+    #[error("{}", .0.message().trim())]
+    NotUnderstood(#[source] toml_edit::de::Error),
 }
 
 impl PreferencesError {
@@ -277,7 +290,7 @@ impl Preferences {
             PreferencesError::Invalid {
                 path: path.to_owned(),
                 line: line_after(&String::from_utf8_lossy(before)),
-                what: "this is not UTF-8 text".to_owned(),
+                source: InvalidText::NotUtf8(error.utf8_error()),
             }
         })
     }
@@ -288,7 +301,7 @@ impl Preferences {
     ///
     /// A text that is no TOML, or holds what this version does not know.
     pub fn parse(text: &str, path: &Path) -> Result<Self, PreferencesError> {
-        toml_edit::de::from_str(text).map_err(|error| invalid(text, path, &error))
+        toml_edit::de::from_str(text).map_err(|error| invalid(text, path, error))
     }
 
     /// The text of a new file.
@@ -309,7 +322,7 @@ impl Preferences {
         }
         let mut document: DocumentMut = text
             .parse()
-            .map_err(|error| invalid(text, path, &toml_edit::de::Error::from(error)))?;
+            .map_err(|error: toml_edit::TomlError| invalid(text, path, error.into()))?;
         let written = |preferences: &Self| preferences.to_text().parse::<DocumentMut>();
         let (Ok(wanted), Ok(defaults)) = (written(self), written(&Self::default())) else {
             return Ok(self.to_text());
@@ -447,14 +460,14 @@ fn line_after(before: &str) -> usize {
     before.matches('\n').count() + 1
 }
 
-fn invalid(text: &str, path: &Path, error: &toml_edit::de::Error) -> PreferencesError {
+fn invalid(text: &str, path: &Path, error: toml_edit::de::Error) -> PreferencesError {
     let before = error
         .span()
         .map_or("", |span| text.get(..span.start).unwrap_or(""));
     PreferencesError::Invalid {
         path: path.to_owned(),
         line: line_after(before),
-        what: error.message().trim().to_owned(),
+        source: InvalidText::NotUnderstood(error),
     }
 }
 

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 use reqwest::header::DATE;
 use serde::Serialize;
-use sign_in_with_posthog::{Connection, ConnectionState, Host, Region, VaultBackend, VaultError};
+use sign_in_with_posthog::{
+    Connection, ConnectionState, Host, Region, RequestError, VaultBackend, VaultError,
+};
 
 use pockethog_core::accounts;
 use pockethog_core::age;
@@ -501,7 +503,7 @@ async fn reach(program: &Program, host: &Host) -> Vec<Finding> {
     let answer = match program.http.get(url).timeout(PATIENCE).send().await {
         Ok(answer) => answer,
         Err(error) => {
-            let (saw, advice) = unreachable(&error);
+            let (saw, advice) = unreachable(error);
             return vec![Finding::fail(what, saw, advice)];
         }
     };
@@ -568,13 +570,10 @@ fn clock(host: &str, ahead: i64) -> Finding {
     }
 }
 
-fn unreachable(error: &reqwest::Error) -> (String, &'static str) {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    let cause = cause.to_string();
-    if error.is_timeout() {
+fn unreachable(error: reqwest::Error) -> (String, &'static str) {
+    let timed_out = error.is_timeout();
+    let cause = RequestError::from(error).to_string();
+    if timed_out {
         return (
             "does not answer in time".to_owned(),
             "Check the network, the proxy and the firewall.",

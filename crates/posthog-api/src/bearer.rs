@@ -3,6 +3,9 @@
 //! The client asks for a token before every request and reports a refused one. What a token is, how long it is
 //! valid and where it is stored is up to the implementation of [`Bearer`].
 
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A bearer token on its way into one `Authorization` header.
@@ -28,31 +31,86 @@ pub trait Bearer: Send + Sync {
     ) -> impl Future<Output = Result<Self::Token, BearerError>> + Send;
 }
 
-/// Why there is no token: for each variant the cause, and what to do about it.
+/// The provider's own error, shared by all who waited for the token. Its text is a sentence for people, and its source
+/// is that error itself.
+#[derive(Clone, Debug)]
+pub struct BearerCause(Arc<dyn Error + Send + Sync>);
+
+impl BearerCause {
+    fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(cause.into().into())
+    }
+}
+
+impl fmt::Display for BearerCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for BearerCause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+/// Why there is no token: for each variant the cause, and what to do about it. The text is that of the provider's own
+/// error, which is also the source.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BearerError {
     /// The session has ended. The user has to sign in again. The text says why.
     #[error("{0}")]
-    SignedOut(String),
+    SignedOut(#[source] BearerCause),
     /// The session is valid, but the token cannot be read from where it is stored, for example a locked keychain.
     /// Unlock it, then retry. The text says why.
     #[error("{0}")]
-    Locked(String),
+    Locked(#[source] BearerCause),
     /// The session is valid, but PostHog could not be reached to renew the token. Retry once the network is back.
-    #[error("{sentence}")]
+    #[error("{source}")]
     Offline {
-        /// One sentence for people.
-        sentence: String,
+        /// The provider's own error.
+        source: BearerCause,
         /// How long to wait before a retry.
         retry_after: Duration,
     },
     /// The session is valid, but there is no valid token right now. Retry later.
-    #[error("{sentence}")]
+    #[error("{source}")]
     Unavailable {
-        /// One sentence for people.
-        sentence: String,
+        /// The provider's own error.
+        source: BearerCause,
         /// How long to wait before a retry.
         retry_after: Option<Duration>,
     },
+}
+
+impl BearerError {
+    /// A [`BearerError::SignedOut`], from the provider's own error or from a sentence.
+    pub fn signed_out(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::SignedOut(BearerCause::new(cause))
+    }
+
+    /// A [`BearerError::Locked`], from the provider's own error or from a sentence.
+    pub fn locked(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Locked(BearerCause::new(cause))
+    }
+
+    /// A [`BearerError::Offline`], from the provider's own error or from a sentence.
+    pub fn offline(cause: impl Into<Box<dyn Error + Send + Sync>>, retry_after: Duration) -> Self {
+        Self::Offline {
+            source: BearerCause::new(cause),
+            retry_after,
+        }
+    }
+
+    /// A [`BearerError::Unavailable`], from the provider's own error or from a sentence.
+    pub fn unavailable(
+        cause: impl Into<Box<dyn Error + Send + Sync>>,
+        retry_after: Option<Duration>,
+    ) -> Self {
+        Self::Unavailable {
+            source: BearerCause::new(cause),
+            retry_after,
+        }
+    }
 }

@@ -28,7 +28,7 @@
 //!     }
 //!
 //!     async fn replacement(&self, _refused: &Self) -> Result<Self, BearerError> {
-//!         Err(BearerError::SignedOut("PostHog refused this key. Create a new one.".to_owned()))
+//!         Err(BearerError::signed_out("PostHog refused this key. Create a new one."))
 //!     }
 //! }
 //!
@@ -87,7 +87,7 @@ mod retry_after;
 
 pub use annotations::{Annotation, AnnotationChange, AnnotationScope, NewAnnotation};
 pub use api_keys::KeyReach;
-pub use bearer::{Bearer, BearerError, Token};
+pub use bearer::{Bearer, BearerCause, BearerError, Token};
 pub use client::{Client, Patience};
 pub use error::Error;
 pub use event_definitions::{EventDefinition, EventDefinitionPage, EventDefinitionSearch};

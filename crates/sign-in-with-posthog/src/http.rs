@@ -98,7 +98,7 @@ impl NoAnswer {
         let host = error.url().and_then(|url| url.host_str());
         let host = host.unwrap_or("PostHog").to_owned();
         let (connecting, timed_out) = (error.is_connect(), error.is_timeout());
-        let source = RequestError(error.without_url());
+        let source = RequestError::from(error);
         if source.to_string().to_lowercase().contains("certificate") {
             Self::Untrusted { host, source }
         } else if connecting {
@@ -126,6 +126,13 @@ impl RequestError {
     pub(crate) fn sample() -> Self {
         let no_address = reqwest::Proxy::all("::");
         Self(no_address.expect_err("this is no address"))
+    }
+}
+
+impl From<reqwest::Error> for RequestError {
+    /// Leaves the address out, which may hold what is secret.
+    fn from(error: reqwest::Error) -> Self {
+        Self(error.without_url())
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn parse(
         return Ok((preferences, Vec::new()));
     }
     let document = Document::parse(text)
-        .map_err(|error| invalid(text, path, &toml_edit::de::Error::from(error)))?;
+        .map_err(|error: toml_edit::TomlError| invalid(text, path, error.into()))?;
     let mut reading = Reading {
         text,
         understood: Table::new(),
@@ -42,7 +42,7 @@ pub(super) fn parse(
     let mut understood = DocumentMut::new();
     *understood.as_table_mut() = reading.understood;
     let preferences =
-        toml_edit::de::from_document(understood).map_err(|error| invalid(text, path, &error))?;
+        toml_edit::de::from_document(understood).map_err(|error| invalid(text, path, error))?;
     reading.ignored.sort_by_key(|ignored| ignored.line);
     Ok((preferences, reading.ignored))
 }

@@ -23,7 +23,7 @@ use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::live::refresh::{self, ReadError};
 use crate::overview::{Period, Range, Today};
 use crate::private_files::{PrivateError, make_folder, open_lock};
-use crate::program::Program;
+use crate::program::{Program, StartError};
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
 
@@ -117,9 +117,7 @@ enum FreshenError {
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
-    Start(#[from] crate::program::StartError),
-    #[error("POCKETHOG_US_URL or POCKETHOG_EU_URL: {0}")]
-    Cloud(#[from] sign_in_with_posthog::HostError),
+    Start(#[from] StartError),
 }
 
 /// One refresh, under the lock.
@@ -139,7 +137,7 @@ enum Answer {
 
 impl<'a> Refresh<'a> {
     fn open(asked: &'a Asked<'a>, deadline: Instant) -> Result<Self, FreshenError> {
-        let clouds = Clouds::from_environment()?;
+        let clouds = Clouds::from_environment().map_err(StartError::from)?;
         let program = Program::open_at(asked.folders.clone(), clouds)?;
         let patience = deadline.saturating_duration_since(Instant::now());
         let snapshots = Snapshots::open_within(&asked.folders.snapshots(), patience)?;

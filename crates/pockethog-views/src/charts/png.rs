@@ -24,7 +24,7 @@ pub enum PngError {
     Scale(f32),
     /// The PNG could not be written.
     #[error("the image could not be written: {0}")]
-    Encoding(String),
+    Encoding(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// Draws `image` as PNG, at `scale` device pixels per CSS pixel.
@@ -56,7 +56,7 @@ pub fn png(image: &WidgetImage, scale: f32) -> Result<Vec<u8>, PngError> {
     );
     pixmap
         .encode_png()
-        .map_err(|error| PngError::Encoding(error.to_string()))
+        .map_err(|error| PngError::Encoding(error.into()))
 }
 
 /// True if Inter lacks a letter: beyond Cyrillic, except the punctuation and signs that it has.

@@ -39,7 +39,7 @@ impl Bearer for Fixed {
     }
 
     async fn replacement(&self, _: &Self) -> Result<Self, BearerError> {
-        Err(BearerError::SignedOut("refused".to_owned()))
+        Err(BearerError::signed_out("refused"))
     }
 }
 

@@ -71,11 +71,8 @@ impl Bearer for Credential {
                 Ok(current(&state))
             }
             Replacement::Same => Ok(refused.clone()),
-            Replacement::SignedOut => Err(BearerError::SignedOut("access was revoked".into())),
-            Replacement::Offline => Err(BearerError::Unavailable {
-                sentence: "offline".into(),
-                retry_after: None,
-            }),
+            Replacement::SignedOut => Err(BearerError::signed_out("access was revoked")),
+            Replacement::Offline => Err(BearerError::unavailable("offline", None)),
         }
     }
 }
