@@ -9,6 +9,7 @@ mod config;
 mod console;
 mod demo;
 mod doctor;
+mod duration;
 mod editor;
 mod events;
 mod json;

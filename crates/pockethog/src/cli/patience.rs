@@ -31,7 +31,7 @@ pub(super) struct Patience {
         long,
         global = true,
         value_name = "TIME",
-        value_parser = super::widget::duration,
+        value_parser = super::duration::duration,
         default_value = "25s"
     )]
     pub(super) timeout: Duration,
