@@ -107,7 +107,7 @@ impl Baseline {
         days.dedup_by_key(|day| day.date);
         let slots = days.last().map_or(0, |day| day.counts.len());
         days.retain(|day| day.counts.len() == slots);
-        if slots == 0 || slots % 24 != 0 {
+        if slots == 0 || !slots.is_multiple_of(24) {
             return Self {
                 kind: Kind::Nothing,
             };

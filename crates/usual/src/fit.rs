@@ -377,6 +377,7 @@ pub(crate) fn wide_range(centre: f64, factor: f64) -> Range {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the values are exact")]
 mod tests {
     use super::*;
     use crate::range::Direction;

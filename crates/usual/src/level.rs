@@ -85,6 +85,7 @@ pub(crate) fn levels(days: &[Day], usable: &[bool]) -> Vec<f64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the values are exact")]
 mod tests {
     use super::*;
     use jiff::ToSpan as _;

@@ -128,6 +128,7 @@ pub(crate) fn tail(values: &mut [f64], probability: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the values are exact")]
 mod tests {
     use super::*;
 

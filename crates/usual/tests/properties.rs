@@ -1,7 +1,7 @@
 //! What holds for any history: no number is ever nonsense, more visitors never make a spike vanish, a bad day does not
 //! bend the centre, and the flag is the range.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 use fastrand::Rng;
 use jiff::ToSpan as _;

@@ -243,7 +243,8 @@ mod tests {
             let burst = [30, 37].contains(&(slot / 48)) && (20..32).contains(&(slot % 48));
             let value = if burst { 900 } else { 300 + (slot * 7919) % 31 };
             let when = start.at(0, 0, 0, 0) + (slot * 30).minutes();
-            text.push_str(&format!("{when},{value}\n"));
+            text += &[when.to_string(), value.to_string()].join(",");
+            text.push('\n');
         }
         let series: Series = text.parse().unwrap();
         let labels = stretches(

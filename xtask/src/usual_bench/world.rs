@@ -53,7 +53,9 @@ impl Project {
             .map(|quarter| wave(quarter as f64 / 4.0))
             .collect();
         let sum: f64 = quarters.iter().sum();
-        quarters.iter_mut().for_each(|quarter| *quarter /= sum);
+        for quarter in &mut quarters {
+            *quarter /= sum;
+        }
         Self {
             size,
             week,
