@@ -135,11 +135,11 @@ impl Clouds {
 
 /// Where secrets are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeping {
+pub enum SecretStore {
     /// In the keychain of this device, or an encrypted file if there is none.
-    Usual,
+    System,
     /// In an encrypted file whose key is in the same home: nothing outside of it is touched.
-    Apart,
+    Isolated,
 }
 
 /// Opens the signed-in accounts of this device.
@@ -150,20 +150,20 @@ pub enum Keeping {
 pub fn open(
     folders: &Folders,
     http: reqwest::Client,
-    keeping: Keeping,
+    keeping: SecretStore,
 ) -> Result<SignIn, OpenError> {
     let scopes = Scopes::parse(SCOPES);
     let mut config = Config::new(folders.state.clone(), CLIENT_NAME, scopes);
     config.http = Some(http);
     config.api_key_scopes = Scopes::parse(API_KEY_SCOPES);
     match keeping {
-        Keeping::Usual => {
+        SecretStore::System => {
             config.client_id = std::env::var("POCKETHOG_CLIENT_ID")
                 .ok()
                 .map(|id| id.trim().to_owned())
                 .filter(|id| !id.is_empty());
         }
-        Keeping::Apart => {
+        SecretStore::Isolated => {
             config.vault = VaultChoice::EncryptedFile;
         }
     }
@@ -172,11 +172,11 @@ pub fn open(
 }
 
 /// Where the key of this device is stored.
-pub fn device_folder(folders: &Folders, keeping: Keeping) -> PathBuf {
+pub fn device_folder(folders: &Folders, keeping: SecretStore) -> PathBuf {
     let beside = folders.state.with_extension("device");
     match keeping {
-        Keeping::Usual => default_device_folder().unwrap_or(beside),
-        Keeping::Apart => beside,
+        SecretStore::System => default_device_folder().unwrap_or(beside),
+        SecretStore::Isolated => beside,
     }
 }
 

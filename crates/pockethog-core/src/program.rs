@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sign_in_with_posthog::{Connection, ConnectionId, HostError, IndexError, OpenError, SignIn};
 
-use crate::accounts::{self, ApiClient, Clouds, Keeping};
+use crate::accounts::{self, ApiClient, Clouds, SecretStore};
 use crate::demo_home::{self, DemoHomeError};
 use crate::folders::{Folders, NoHome};
 use crate::http;
@@ -69,9 +69,9 @@ impl Program {
     /// See [`StartError`].
     pub fn open_at(folders: Folders, clouds: Clouds) -> Result<Self, StartError> {
         if let Some(demo) = demo_home::find(&folders)? {
-            return Self::assemble(folders, demo, Keeping::Apart);
+            return Self::assemble(folders, demo, SecretStore::Isolated);
         }
-        Self::assemble(folders, clouds, Keeping::Usual)
+        Self::assemble(folders, clouds, SecretStore::System)
     }
 
     /// Opens everything at other places, apart from the rest of this device: secrets are in an encrypted
@@ -81,10 +81,14 @@ impl Program {
     ///
     /// See [`StartError`].
     pub fn open_apart(folders: Folders, clouds: Clouds) -> Result<Self, StartError> {
-        Self::assemble(folders, clouds, Keeping::Apart)
+        Self::assemble(folders, clouds, SecretStore::Isolated)
     }
 
-    fn assemble(folders: Folders, clouds: Clouds, keeping: Keeping) -> Result<Self, StartError> {
+    fn assemble(
+        folders: Folders,
+        clouds: Clouds,
+        keeping: SecretStore,
+    ) -> Result<Self, StartError> {
         folders.claim(&accounts::device_folder(&folders, keeping))?;
         let http = http::client()?;
         let sign_in = accounts::open(&folders, http.clone(), keeping)?;

@@ -38,7 +38,7 @@ pub use unkept::Unkept;
 use crate::age;
 use crate::annotations::Annotations;
 use crate::discovery::{Cause, Failure};
-use crate::overview::{Breakdowns, Glance, Period, Range, Today};
+use crate::overview::{Breakdowns, Period, Range, Today, TodaySummary};
 use crate::project::ProjectKey;
 
 /// Why Snapshots could not be used.
@@ -304,12 +304,12 @@ impl Snapshots {
     }
 
     /// Today's numbers of every project that has them, as far as the home screen shows them.
-    pub fn all_glances(&self) -> Result<Vec<(ProjectKey, Glance)>, SnapshotError> {
+    pub fn all_glances(&self) -> Result<Vec<(ProjectKey, TodaySummary)>, SnapshotError> {
         self.keyed("SELECT host, id, json FROM views WHERE view = 'today'")
     }
 
     /// As [`Snapshots::all_glances`], of one project.
-    pub fn glance(&self, key: &ProjectKey) -> Result<Option<Glance>, SnapshotError> {
+    pub fn glance(&self, key: &ProjectKey) -> Result<Option<TodaySummary>, SnapshotError> {
         self.one(
             "SELECT json FROM views WHERE host = ?1 AND id = ?2 AND view = ?3",
             key,

@@ -34,7 +34,7 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 
 /// A server-sent event for app.js.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct Fragment {
     name: &'static str,
     data: Data,
 }
@@ -46,8 +46,8 @@ enum Data {
 }
 
 /// Replaces the element `id` by `html`, whose outermost element carries the same id.
-pub fn part(id: &str, html: &Markup) -> Part {
-    Part {
+pub fn part(id: &str, html: &Markup) -> Fragment {
+    Fragment {
         name: "part",
         data: Data::Markup {
             id: id.to_owned(),
@@ -57,17 +57,17 @@ pub fn part(id: &str, html: &Markup) -> Part {
 }
 
 /// Puts the cards into another order, by their element ids.
-pub(super) fn order(ids: &[String]) -> Part {
+pub(super) fn order(ids: &[String]) -> Fragment {
     named("order", json!(ids))
 }
 
 /// Shows how far a refresh is.
-pub(super) fn progress(done: usize, total: usize) -> Part {
+pub(super) fn progress(done: usize, total: usize) -> Fragment {
     named("progress", json!({ "done": done, "total": total }))
 }
 
 /// Shows the state of the numbers.
-pub(super) fn status(status: &StatusLine) -> Part {
+pub(super) fn status(status: &StatusLine) -> Fragment {
     named(
         "status",
         json!({ "state": status.name, "text": status.text }),
@@ -75,18 +75,18 @@ pub(super) fn status(status: &StatusLine) -> Part {
 }
 
 /// Leads the page to the sign-in screen.
-pub(super) fn signed_out() -> Part {
+pub(super) fn signed_out() -> Fragment {
     named("status", json!({ "state": "signed-out", "text": "" }))
 }
 
-fn named(name: &'static str, data: Value) -> Part {
-    Part {
+fn named(name: &'static str, data: Value) -> Fragment {
+    Fragment {
         name,
         data: Data::Plain(data),
     }
 }
 
-impl Part {
+impl Fragment {
     /// As it is sent: with its addresses below `mount`, and as its id the proof for the page.
     fn event(self, mount: &Mount, prover: Option<&Prover>, place: u64) -> Event {
         let data = match self.data {
@@ -109,7 +109,7 @@ impl Part {
 pub fn stream(
     state: &Arc<State>,
     interest: Interest,
-    mut parts: impl FnMut(&Arc<State>, &[Change]) -> Vec<Part> + Send + 'static,
+    mut parts: impl FnMut(&Arc<State>, &[Change]) -> Vec<Fragment> + Send + 'static,
 ) -> Response {
     let watch = state.live().refresher().watch(interest);
     stream_watching(state, watch, move |state, _, changes| parts(state, changes))
@@ -119,11 +119,11 @@ pub fn stream(
 pub(super) fn stream_watching(
     state: &Arc<State>,
     watch: Watch,
-    mut parts: impl FnMut(&Arc<State>, &Watch, &[Change]) -> Vec<Part> + Send + 'static,
+    mut parts: impl FnMut(&Arc<State>, &Watch, &[Change]) -> Vec<Fragment> + Send + 'static,
 ) -> Response {
     let receiver = state.live().subscribe();
     let watch = Arc::new(watch);
-    let (sender, events) = tokio::sync::mpsc::channel::<Vec<Part>>(4);
+    let (sender, events) = tokio::sync::mpsc::channel::<Vec<Fragment>>(4);
     let producer = Arc::clone(state);
     tokio::spawn(async move {
         let mut receiver = receiver;
@@ -140,7 +140,7 @@ pub(super) fn stream_watching(
             parts = back;
             changes = gathered;
             // Progress first: the page's own status has the last word.
-            let mut made: Vec<Part> = changes
+            let mut made: Vec<Fragment> = changes
                 .iter()
                 .filter_map(|change| match change {
                     Change::Progress { done, total } => Some(progress(*done, *total)),
@@ -169,7 +169,7 @@ pub(super) fn stream_watching(
         (events, VecDeque::new(), places, Arc::clone(state), provers),
         |(mut events, mut queue, mut places, state, provers): (
             _,
-            VecDeque<Part>,
+            VecDeque<Fragment>,
             _,
             Arc<State>,
             Slot,

@@ -15,15 +15,15 @@ use serde::Deserialize;
 use sign_in_with_posthog::{Connection, ConnectionId, CredentialKind};
 
 use super::answer::{PageError, page};
-use super::events::{self, Part, part};
+use super::events::{self, Fragment, part};
 use super::guard::Admitted;
 use super::sign_in::sign_in_screen;
 use super::state::State;
 use pockethog_core::access;
 use pockethog_core::age;
 use pockethog_core::discovery::Failure;
-use pockethog_core::live::{Board, Change, Health, Interest, Status};
-use pockethog_core::overview::{self, Glance};
+use pockethog_core::live::{Change, HomeCache, Interest, Outage, Status};
+use pockethog_core::overview::{self, TodaySummary};
 use pockethog_core::preferences::{Preferences, ProjectPreferences};
 use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::sentence::sentence;
@@ -90,7 +90,7 @@ async fn show(state: Admitted, Query(asked): Query<Asked>) -> Result<Response, P
             let shell = state.shell();
             let (view, revision) = view(state, &asked, &connections, shell)?;
             let interest = Interest::Home(home::shown_keys(&view));
-            state.live().refresher().glance(interest);
+            state.live().refresher().watch_briefly(interest);
             let mut view = view;
             view.shell.stream = Some(asked.stream(revision));
             view.just_hidden = just_hidden(state, &asked.hid)?;
@@ -144,7 +144,11 @@ struct Sent {
 }
 
 impl Sent {
-    fn parts(&mut self, state: &Arc<State>, changes: &[Change]) -> (Option<Interest>, Vec<Part>) {
+    fn parts(
+        &mut self,
+        state: &Arc<State>,
+        changes: &[Change],
+    ) -> (Option<Interest>, Vec<Fragment>) {
         let Ok(connections) = state.live().connections() else {
             return (None, Vec::new());
         };
@@ -260,7 +264,7 @@ fn view(
     let (preferences, _) = live.preferences();
     // Before the projects: a list that comes in in the meantime has its projects among them.
     let discoveries = live.discoveries(connections)?;
-    let board = live.board()?;
+    let board = live.cache()?;
     let projects = arranged(&board, &preferences, connections);
     let several_hosts = {
         let mut hosts = projects
@@ -281,10 +285,10 @@ fn view(
         let glance = board.glance(&project.key);
         let name = chosen.name.as_deref().unwrap_or(&project.name);
         let readable = connection.is_active() && connection.grant.scopes.allows("query:read");
-        let health = state.live().refresher().health(&connection.id);
-        let mut part = Glance::part(glance, readable);
+        let outage = state.live().refresher().outage(&connection.id);
+        let mut part = TodaySummary::part(glance, readable);
         if let Some(figures) = &mut part.figures
-            && (health.is_some() || age::is_at_least(figures.measured_at, NOW_SECONDS, now))
+            && (outage.is_some() || age::is_at_least(figures.measured_at, NOW_SECONDS, now))
         {
             figures.online = None;
         }
@@ -305,7 +309,7 @@ fn view(
                 connection,
                 glance,
                 board.trouble(&project.key),
-                health.as_ref(),
+                outage.as_ref(),
                 fresh,
                 now,
             ),
@@ -395,7 +399,7 @@ fn fresh_seconds(preferences: &Preferences) -> i64 {
 /// The projects that are shown with what was chosen about them: favourites, then as ordered by hand, then by
 /// name.
 fn arranged<'a>(
-    board: &'a Board,
+    board: &'a HomeCache,
     preferences: &Preferences,
     connections: &'a [Connection],
 ) -> Vec<(&'a Project, ProjectPreferences, &'a Connection)> {
@@ -428,9 +432,9 @@ fn arranged<'a>(
 fn numbers(
     project: &Project,
     connection: &Connection,
-    glance: Option<&Glance>,
+    glance: Option<&TodaySummary>,
     trouble: Option<&pockethog_core::snapshot::Trouble>,
-    health: Option<&Health>,
+    outage: Option<&Outage>,
     fresh: i64,
     now: Timestamp,
 ) -> Numbers {
@@ -445,9 +449,9 @@ fn numbers(
                     .to_owned(),
             );
         }
-        return match (trouble, health) {
+        return match (trouble, outage) {
             (Some(trouble), _) => Numbers::Unreadable(sentence(&trouble.reason)),
-            (None, Some(health)) => Numbers::Unreadable(sentence(health.reason())),
+            (None, Some(outage)) => Numbers::Unreadable(sentence(outage.reason())),
             (None, None) if project.has_events == Some(false) => Numbers::Empty,
             (None, None) => Numbers::Loading,
         };
@@ -461,7 +465,7 @@ fn numbers(
         .filter(|trouble| age::trusted(trouble.at, now) >= age::trusted(glance.measured_at, now));
     let is_old = |seconds| age::is_at_least(glance.measured_at, seconds, now);
     let from = format!("Numbers from {}.", ago(glance.measured_at, now));
-    let stale = match (failed, health) {
+    let stale = match (failed, outage) {
         _ if ended.is_some() => Some(format!("Signed out. {from}")),
         (Some(failed), None) => Some(format!("{} {from}", sentence(&failed.reason))),
         // If the whole connection is in trouble, the header or the notice above says so, once.
@@ -524,13 +528,13 @@ fn troubles(
         if !connection.is_active() {
             continue;
         }
-        let health = state.live().refresher().health(&connection.id);
-        if let Some(health) = &health
+        let outage = state.live().refresher().outage(&connection.id);
+        if let Some(outage) = &outage
             && !(everything_is_down && known)
         {
             troubles.push(Trouble {
                 what: connection.host.name(),
-                reason: sentence(health.reason()),
+                reason: sentence(outage.reason()),
                 action: None,
             });
         }
@@ -550,7 +554,7 @@ fn troubles(
         troubles.extend(
             failures
                 .iter()
-                .filter(|failure| health.is_none() || !(failure.transient && whole_host(failure)))
+                .filter(|failure| outage.is_none() || !(failure.transient && whole_host(failure)))
                 .map(|failure| Trouble {
                     reason: sentence(&failure.reason),
                     action: failure.needs_sign_in.then(sign_in).flatten(),

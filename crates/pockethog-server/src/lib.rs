@@ -36,7 +36,7 @@ use axum::Router;
 
 pub use access::{CODE_LIFE, PRINTED_CODE_LIFE};
 pub use answer::{NotFound, PageError, page, see_other};
-pub use events::{Part, part, stream};
+pub use events::{Fragment, part, stream};
 pub use guard::Admitted;
 pub use launch::{App, Launch, LaunchError, Running, find_running, launch, running};
 pub use sign_in::{Purpose, begin};

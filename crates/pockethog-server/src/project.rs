@@ -15,7 +15,7 @@ use serde::Deserialize;
 use sign_in_with_posthog::Connection;
 
 pub(super) use self::view::view;
-use super::events::{self, Part, part};
+use super::events::{self, Fragment, part};
 use super::guard::Admitted;
 use super::{NotFound, PageError, State, page, see_other};
 use pockethog_core::access;
@@ -136,7 +136,7 @@ async fn show(
     state
         .live()
         .refresher()
-        .glance(Interest::Project(located.project.key.clone(), range));
+        .watch_briefly(Interest::Project(located.project.key.clone(), range));
     state
         .blocking(move |state| {
             let mut view = view(state, &located, range, state.shell())?;
@@ -220,7 +220,7 @@ fn parts(
     range: Range,
     leaves: bool,
     changes: &[Change],
-) -> Result<Vec<Part>, PageError> {
+) -> Result<Vec<Fragment>, PageError> {
     let all = changes.is_empty() || changes.contains(&Change::Projects);
     let touched = |view: View| all || changes.contains(&Change::View(key.clone(), view));
     let numbers = touched(View::Period(range));

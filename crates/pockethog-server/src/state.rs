@@ -40,7 +40,7 @@ pub struct State {
     /// What was said about how numbers are kept.
     remarked: Mutex<Vec<String>>,
     /// Ends of sessions that the person was informed of, by Connection and time of sign-in.
-    told: Mutex<HashSet<(ConnectionId, i64)>>,
+    announced_ends: Mutex<HashSet<(ConnectionId, i64)>>,
     /// Who has just signed in, until a page has said so.
     welcome: Mutex<Option<Welcome>>,
     /// The range of the project page that was looked at last.
@@ -74,7 +74,7 @@ impl State {
             clients: Arc::default(),
             notices: Mutex::default(),
             remarked: Mutex::default(),
-            told: Mutex::new(HashSet::new()),
+            announced_ends: Mutex::new(HashSet::new()),
             welcome: Mutex::new(None),
             last_range: Mutex::default(),
             attempts: Waiting::default(),
@@ -177,11 +177,11 @@ impl State {
 
     /// Sessions that have ended by themselves and that the person has not been informed of, once each.
     pub(super) fn ends_to_tell(&self, connections: &[Connection]) -> bool {
-        let mut told = lock(&self.told);
+        let mut announced_ends = lock(&self.announced_ends);
         let mut any = false;
         for connection in connections {
             if connection.ended_by_itself().is_some() {
-                any |= told.insert((connection.id.clone(), connection.signed_in_at));
+                any |= announced_ends.insert((connection.id.clone(), connection.signed_in_at));
             }
         }
         any

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::age;
-use crate::overview::Glance;
+use crate::overview::TodaySummary;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Stamp, Trouble};
 
@@ -17,19 +17,19 @@ const READ_ALL_ABOVE: usize = 8;
 
 /// Projects with their numbers of today.
 #[derive(Clone, Debug, Default)]
-pub struct Board {
+pub struct HomeCache {
     /// In the order of names.
     pub projects: Vec<Project>,
     /// Counts up whenever anything changes.
     pub revision: u64,
-    glances: HashMap<ProjectKey, (i64, Glance)>,
+    glances: HashMap<ProjectKey, (i64, TodaySummary)>,
     troubles: HashMap<ProjectKey, Trouble>,
     stamp: Option<Stamp>,
 }
 
-impl Board {
+impl HomeCache {
     /// Today's numbers of a project.
-    pub fn glance(&self, key: &ProjectKey) -> Option<&Glance> {
+    pub fn glance(&self, key: &ProjectKey) -> Option<&TodaySummary> {
         self.glances.get(key).map(|(_, glance)| glance)
     }
 

@@ -20,9 +20,9 @@ use jiff::Timestamp;
 use sign_in_with_posthog::{Connection, ConnectionId, IndexError};
 use tokio::sync::{broadcast, watch};
 
-pub use cache::Board;
+pub use cache::HomeCache;
 pub use change::Change;
-pub use refresher::{Health, Interest, Refresher, Watch, run};
+pub use refresher::{Interest, Outage, Refresher, Watch, run};
 pub use status::Status;
 
 use crate::preferences::{Preferences, PreferencesError};
@@ -37,7 +37,7 @@ const BACKLOG: usize = 1024;
 pub struct Live {
     program: Arc<Program>,
     snapshots: Mutex<Snapshots>,
-    cache: Mutex<Arc<Board>>,
+    cache: Mutex<Arc<HomeCache>>,
     preferences: Mutex<Option<(FileStamp, Preferences)>>,
     changes: broadcast::Sender<Change>,
     closing: watch::Sender<bool>,
@@ -92,7 +92,7 @@ impl Live {
     /// # Errors
     ///
     /// The Snapshots cannot be read.
-    pub fn board(&self) -> Result<Arc<Board>, SnapshotError> {
+    pub fn cache(&self) -> Result<Arc<HomeCache>, SnapshotError> {
         let mut cache = lock(&self.cache);
         let snapshots = self.snapshots();
         if cache.is_behind(&snapshots)? {

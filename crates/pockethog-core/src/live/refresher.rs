@@ -41,7 +41,7 @@ use crate::snapshot::Stamp;
 const MOST_AT_ONCE: usize = 256;
 
 /// A page that was read and opened no stream counts as looked at for this long.
-const GLANCE_TIME: Duration = Duration::from_secs(30);
+const BRIEFLY: Duration = Duration::from_secs(30);
 
 /// So long nobody looks whether another program has read what is about to be asked.
 const TRUST: Duration = Duration::from_secs(1);
@@ -69,7 +69,7 @@ pub struct Refresher(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     watched: Mutex<Watched>,
-    health: Mutex<HashMap<ConnectionId, Health>>,
+    health: Mutex<HashMap<ConnectionId, Outage>>,
     /// Until when PostHog wants to hear no query of single projects, whose connections answer otherwise.
     slowed: Mutex<HashMap<ProjectKey, Instant>>,
     /// When each connection signed in, in Unix seconds, as last seen.
@@ -83,7 +83,7 @@ struct Inner {
 struct Watched {
     last: u64,
     interests: HashMap<u64, Interest>,
-    glances: Vec<(Interest, Instant)>,
+    brief: Vec<(Interest, Instant)>,
 }
 
 /// Keeps an [`Interest`] alive until it is dropped.
@@ -95,14 +95,14 @@ pub struct Watch {
 
 /// A connection that does not answer.
 #[derive(Clone, Debug)]
-pub struct Health {
+pub struct Outage {
     why: Why,
     reason: String,
     failures: u32,
     until: Instant,
 }
 
-impl Health {
+impl Outage {
     /// Why, in the error's words.
     pub fn reason(&self) -> &str {
         &self.reason
@@ -124,15 +124,15 @@ impl Refresher {
     }
 
     /// Looks after `interest` for a while: for a page without script, which opens no stream.
-    pub fn glance(&self, interest: Interest) {
+    pub fn watch_briefly(&self, interest: Interest) {
         let mut watched = lock(&self.0.watched);
-        let until = Instant::now() + GLANCE_TIME;
-        let mut glances = watched.glances.iter_mut();
-        if let Some((_, known_until)) = glances.find(|(known, _)| *known == interest) {
+        let until = Instant::now() + BRIEFLY;
+        let mut brief = watched.brief.iter_mut();
+        if let Some((_, known_until)) = brief.find(|(known, _)| *known == interest) {
             // The page was read again; what is due is known.
             *known_until = until;
         } else {
-            watched.glances.push((interest, until));
+            watched.brief.push((interest, until));
             self.0.wake.notify_one();
         }
     }
@@ -143,7 +143,7 @@ impl Refresher {
     }
 
     /// Why a connection does not answer, while it does not.
-    pub fn health(&self, connection: &ConnectionId) -> Option<Health> {
+    pub fn outage(&self, connection: &ConnectionId) -> Option<Outage> {
         lock(&self.0.health).get(connection).cloned()
     }
 
@@ -156,7 +156,7 @@ impl Refresher {
         now: Timestamp,
     ) -> Status {
         let health = lock(&self.0.health);
-        let down: Vec<&Health> = active.iter().filter_map(|id| health.get(*id)).collect();
+        let down: Vec<&Outage> = active.iter().filter_map(|id| health.get(*id)).collect();
         if !down.is_empty() && down.len() == active.len() {
             // Each says why, and nothing is wrong with PostHog or the way to it.
             if down.iter().any(|health| health.why == Why::Locked) {
@@ -186,11 +186,11 @@ impl Refresher {
     fn interests(&self) -> Vec<Interest> {
         let mut watched = lock(&self.0.watched);
         let now = Instant::now();
-        watched.glances.retain(|(_, until)| *until > now);
+        watched.brief.retain(|(_, until)| *until > now);
         watched
             .interests
             .values()
-            .chain(watched.glances.iter().map(|(interest, _)| interest))
+            .chain(watched.brief.iter().map(|(interest, _)| interest))
             .cloned()
             .collect()
     }
@@ -223,7 +223,7 @@ impl Refresher {
     }
 
     /// Notes that a connection answered. True if it had not before.
-    fn well(&self, connection: &ConnectionId) -> bool {
+    fn record_success(&self, connection: &ConnectionId) -> bool {
         lock(&self.0.health).remove(connection).is_some()
     }
 
@@ -233,13 +233,19 @@ impl Refresher {
         for connection in connections {
             let before = signed_in.insert(connection.id.clone(), connection.signed_in_at);
             if before.is_some_and(|before| before != connection.signed_in_at) {
-                self.well(&connection.id);
+                self.record_success(&connection.id);
             }
         }
     }
 
     /// Notes that a connection did not answer, unless that is known already.
-    fn ill(&self, connection: &ConnectionId, why: Why, reason: String, wait: Option<Duration>) {
+    fn record_failure(
+        &self,
+        connection: &ConnectionId,
+        why: Why,
+        reason: String,
+        wait: Option<Duration>,
+    ) {
         let now = Instant::now();
         let mut health = lock(&self.0.health);
         let failures = match health.get(connection) {
@@ -255,7 +261,7 @@ impl Refresher {
         let until = now + wait.unwrap_or(jittered);
         health.insert(
             connection.clone(),
-            Health {
+            Outage {
                 why,
                 reason,
                 failures,
@@ -464,7 +470,7 @@ impl Task {
             let Some(connection) = self.plan.connections.get(&id).cloned() else {
                 continue;
             };
-            if let Some(health) = self.live.refresher().health(&id) {
+            if let Some(health) = self.live.refresher().outage(&id) {
                 if health.until > now {
                     sooner(health.until - now);
                     later.push_back((job, id, project));
@@ -545,7 +551,7 @@ impl Task {
                 if let Job::Read(key, _) = job {
                     refresher.slow_down(key, None);
                 }
-                if refresher.well(connection) {
+                if refresher.record_success(connection) {
                     self.live.announce(Change::Status);
                 }
             }
@@ -553,11 +559,11 @@ impl Task {
                 if let Job::Read(key, _) = job {
                     refresher.slow_down(key, Some(wait.unwrap_or(LONGEST_WAIT)));
                 }
-                refresher.well(connection);
+                refresher.record_success(connection);
                 self.live.announce(Change::Status);
             }
             Verdict::Down { why, reason, wait } => {
-                refresher.ill(connection, why, reason, wait);
+                refresher.record_failure(connection, why, reason, wait);
                 self.live.announce(Change::Status);
             }
             Verdict::Nothing => {}
@@ -596,12 +602,12 @@ mod tests {
         let refresher = Refresher::default();
         refresher.note_sign_ins([&connection]);
         let wait = Some(Duration::from_secs(300));
-        refresher.ill(&connection.id, Why::Busy, "refused".to_owned(), wait);
+        refresher.record_failure(&connection.id, Why::Busy, "refused".to_owned(), wait);
         refresher.note_sign_ins([&connection]);
-        assert!(refresher.health(&connection.id).is_some());
+        assert!(refresher.outage(&connection.id).is_some());
         connection.signed_in_at += 1;
         refresher.note_sign_ins([&connection]);
-        assert!(refresher.health(&connection.id).is_none());
+        assert!(refresher.outage(&connection.id).is_none());
     }
 
     #[test]
@@ -613,15 +619,15 @@ mod tests {
             id: 1,
         };
         let hour = Duration::from_secs(3600);
-        refresher.ill(&id, Why::Busy, "offline".into(), Some(hour));
+        refresher.record_failure(&id, Why::Busy, "offline".into(), Some(hour));
         refresher.slow_down(&key, Some(hour));
-        assert!(refresher.health(&id).unwrap().until > Instant::now());
+        assert!(refresher.outage(&id).unwrap().until > Instant::now());
         refresher.woke(hour * 8);
-        assert!(refresher.health(&id).unwrap().until <= Instant::now());
+        assert!(refresher.outage(&id).unwrap().until <= Instant::now());
         assert!(!refresher.slows_down());
         // The network may need a moment more: then the next try is soon again.
-        refresher.ill(&id, Why::Busy, "offline".into(), None);
-        let wait = refresher.health(&id).unwrap().until - Instant::now();
+        refresher.record_failure(&id, Why::Busy, "offline".into(), None);
+        let wait = refresher.outage(&id).unwrap().until - Instant::now();
         assert!(wait <= FIRST_WAIT.mul_f64(1.2), "{wait:?}");
     }
 }

@@ -7,21 +7,21 @@
 mod breakdowns;
 mod buckets;
 mod change;
-mod glance;
 mod hogql;
 mod period;
 mod rows;
 mod today;
+mod today_summary;
 mod total;
 mod window;
 mod zone;
 
 pub use breakdowns::{Breakdown, Breakdowns, Row};
 pub use change::{Change, share_tone};
-pub use glance::Glance;
 pub use period::{ConversionFigure, Period};
 pub use rows::RowsError;
 pub use today::Today;
+pub use today_summary::TodaySummary;
 pub use total::{Axis, Curve, Day, Figures, Hours, Part, Total};
 pub use window::{DayClock, Range, Window};
 pub use zone::time_zone;

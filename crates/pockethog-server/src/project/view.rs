@@ -11,7 +11,7 @@ use crate::{PageError, State};
 use pockethog_core::access;
 use pockethog_core::age;
 use pockethog_core::annotations::Annotations;
-use pockethog_core::live::{Board, Status};
+use pockethog_core::live::{HomeCache, Status};
 use pockethog_core::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
 use pockethog_core::preferences::Preferences;
 use pockethog_core::project::ProjectKey;
@@ -41,7 +41,7 @@ pub(crate) fn view(
     let (preferences, _) = live.preferences();
     let connections = live.connections()?;
     let known = Known::read(&live.snapshots(), &located.project.key, range)?;
-    let board = live.board()?;
+    let board = live.cache()?;
     let siblings = siblings(&board, &connections, &preferences, &located.project.key);
     let mut view = assemble(located, &known, &preferences, range, now, shell);
     view.siblings = siblings;
@@ -241,7 +241,7 @@ fn with_age(reason: &str, measured: Option<Timestamp>, now: Timestamp) -> String
 
 /// The first projects as the home page has them, and the one that is shown.
 fn siblings(
-    board: &Board,
+    board: &HomeCache,
     connections: &[Connection],
     preferences: &Preferences,
     shown: &ProjectKey,

@@ -18,7 +18,7 @@ async fn a_revoked_session_leads_to_the_sign_in_screen_and_back_with_everything_
         .app
         .home_until(|page| page.contains(&name) && page.contains("data-state=\"live\""))
         .await;
-    let key = harness.app.state.live().board().unwrap().projects[0]
+    let key = harness.app.state.live().cache().unwrap().projects[0]
         .key
         .clone();
     harness

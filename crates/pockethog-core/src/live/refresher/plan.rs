@@ -10,7 +10,7 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 use super::Interest;
 use crate::annotations::Annotations;
 use crate::live::due::Policy;
-use crate::live::{Board, Change, Live, StoredError, lock};
+use crate::live::{Change, HomeCache, Live, StoredError, lock};
 use crate::overview::{Breakdowns, Period, Range, Today};
 use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};
@@ -77,7 +77,7 @@ fn plan_of(
         .collect();
     live.refresher().note_sign_ins(connections.values());
     let now = Timestamp::now();
-    let mut maker = Maker {
+    let mut builder = PlanBuilder {
         now,
         cadence: cadence(&preferences),
         policy: Policy::new(now, cadence(&preferences)),
@@ -91,15 +91,15 @@ fn plan_of(
         plan: Plan::default(),
     };
     if !interests.is_empty() {
-        let board = live.board()?;
+        let board = live.cache()?;
         let written = live.snapshots().stamp()?;
         if stamp.is_some_and(|then| written.others_wrote_since(then)) {
             tell_all(live, interests);
         }
-        maker.plan.stamp = Some(written);
+        builder.plan.stamp = Some(written);
         for (id, connection) in &connections {
             let found = live.snapshots().discovery(id)?;
-            maker.discovery(connection, found.as_ref());
+            builder.discovery(connection, found.as_ref());
         }
         let by_key: HashMap<&ProjectKey, &Project> = board
             .projects
@@ -114,7 +114,7 @@ fn plan_of(
                 for view in views_of(*range) {
                     let measured = measured_at(&snapshots, &preferences, key, view);
                     let trouble = snapshots.trouble(key, view)?;
-                    maker.read(project, view, measured, trouble.as_ref(), true);
+                    builder.read(project, view, measured, trouble.as_ref(), true);
                 }
             }
         }
@@ -126,7 +126,7 @@ fn plan_of(
                 Interest::Project(key, _) => std::slice::from_ref(key),
             })
             .collect();
-        maker.stretched = stretch(live, &connections, &board.projects, &seen);
+        builder.stretched = stretch(live, &connections, &board.projects, &seen);
         for interest in interests {
             if let Interest::Home(visible) = interest {
                 at_home = true;
@@ -136,7 +136,7 @@ fn plan_of(
                     .iter()
                     .filter(|project| preferences.project(&project.key).favourite);
                 for project in favourites.chain(visible.copied()) {
-                    maker.read_today(&board, project, true);
+                    builder.read_today(&board, project, true);
                 }
             }
         }
@@ -146,13 +146,13 @@ fn plan_of(
                 let chosen = preferences.projects.get(&project.key.to_string());
                 !chosen.is_some_and(|chosen| chosen.hidden)
             });
-            rest.sort_by_key(|project| board.asked_at(&project.key, maker.now));
+            rest.sort_by_key(|project| board.asked_at(&project.key, builder.now));
             for project in in_turn(rest) {
-                maker.read_today(&board, project, false);
+                builder.read_today(&board, project, false);
             }
         }
     }
-    let mut plan = maker.plan;
+    let mut plan = builder.plan;
     if !interests.is_empty() {
         plan.next = Some(plan.next.map_or(LOOK_AROUND, |next| next.min(LOOK_AROUND)));
     }
@@ -238,7 +238,7 @@ fn stretch(
 }
 
 /// Collects what is due.
-struct Maker<'a> {
+struct PlanBuilder<'a> {
     now: Timestamp,
     cadence: i64,
     policy: Policy,
@@ -255,7 +255,7 @@ struct Maker<'a> {
     plan: Plan,
 }
 
-impl Maker<'_> {
+impl PlanBuilder<'_> {
     fn discovery(
         &mut self,
         connection: &Connection,
@@ -268,7 +268,7 @@ impl Maker<'_> {
         self.put(job, &connection.id, None, due);
     }
 
-    fn read_today(&mut self, board: &Board, project: &Project, visible: bool) {
+    fn read_today(&mut self, board: &HomeCache, project: &Project, visible: bool) {
         let measured = board.glance(&project.key).map(|glance| glance.measured_at);
         let trouble = board.trouble(&project.key);
         self.read(project, View::Today, measured, trouble, visible);

@@ -9,7 +9,7 @@ use super::{Counts, Day, Figures, Hours, Part, Point, time_zone};
 
 /// The part of [`Today`](super::Today) that the home screen shows. Read from the same JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glance {
+pub struct TodaySummary {
     /// When PostHog was asked.
     pub measured_at: Timestamp,
     /// The zone that the days are cut in.
@@ -38,7 +38,7 @@ pub struct Glance {
     pub hours: Vec<u64>,
 }
 
-impl Glance {
+impl TodaySummary {
     /// What a total needs of it.
     #[must_use]
     pub fn part(glance: Option<&Self>, readable: bool) -> Part<'_> {
@@ -96,7 +96,7 @@ struct Stored {
     hours_earlier: Vec<Point>,
 }
 
-impl<'de> Deserialize<'de> for Glance {
+impl<'de> Deserialize<'de> for TodaySummary {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
         let start = |hours: &[Point]| hours.first().map(|hour| hour.start);
@@ -163,7 +163,7 @@ mod tests {
             hours_earlier: points(&["2026-03-28T21:00:00Z"]),
         };
         let text = serde_json::to_string(&today).unwrap();
-        let glance: Glance = serde_json::from_str(&text).unwrap();
+        let glance: TodaySummary = serde_json::from_str(&text).unwrap();
         assert_eq!((glance.visitors, glance.pageviews), (7, 9));
         assert_eq!(glance.day_began, "2026-03-28T23:00:00Z".parse().unwrap());
         assert_eq!(glance.first_hour, "2026-03-28T21:00:00Z".parse().unwrap());
