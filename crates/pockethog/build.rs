@@ -3,17 +3,20 @@
 //! A widget is started every few seconds, and a good part of its time is the loader's: the program is large
 //! and position independent, so tens of thousands of addresses are adjusted at its start. Packed, their table
 //! is a tenth as long. C libraries before 2.36 refuse such a program, so the flag is set only if the
-//! program is built for the machine that builds it, and that machine's library is new enough. Debug builds do
-//! without it: they are not measured, and older versions of the linker mold write programs with it that do not
-//! start.
+//! program is built for the machine that builds it, and that machine's library is new enough. Packages are built for
+//! other machines: `cargo xtask dist` sets `POCKETHOG_PORTABLE`. Debug builds do without the flag: they are not
+//! measured, and older versions of the linker mold write programs with it that do not start.
 
 use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=POCKETHOG_PORTABLE");
     let set = |name: &str| std::env::var(name).unwrap_or_default();
     let at_home = set("HOST") == set("TARGET") && set("CARGO_CFG_TARGET_ENV") == "gnu";
+    let portable = std::env::var_os("POCKETHOG_PORTABLE").is_some();
     if at_home
+        && !portable
         && set("PROFILE") == "release"
         && set("CARGO_CFG_TARGET_OS") == "linux"
         && c_library().is_some_and(|at| at >= (2, 36))

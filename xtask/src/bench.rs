@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: measures the release build and writes the figures to docs/performance.md.
+//! `cargo xtask bench`: measures what packages hold (profile `dist`) and writes the figures to docs/performance.md.
 
 use std::fs;
 use std::path::Path;
@@ -10,14 +10,15 @@ use crate::process::{self, Failure, at};
 const BEGIN: &str = "<!-- figures -->\n";
 const END: &str = "<!-- end of figures -->";
 
-/// Builds for release, measures, and puts the tables into the page; prints them where only some parts were
+/// Builds with the profile `dist`, measures, and puts the tables into the page; prints them if only some parts were
 /// asked for.
 pub(crate) fn run(root: &Path, measured: &[String]) -> Result<(), Failure> {
     for (package, program) in [("pockethog", "pockethog"), ("tools", "bench")] {
         // One at a time: built together, the program would get what the benchmark asks of their dependencies.
         process::run(process::cargo(root).args([
             "build",
-            "--release",
+            "--profile",
+            "dist",
             "--locked",
             "--package",
             package,
@@ -27,7 +28,7 @@ pub(crate) fn run(root: &Path, measured: &[String]) -> Result<(), Failure> {
     }
     let folder = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |folder| root.join(folder))
-        .join("release");
+        .join("dist");
     let tables = process::output(
         Command::new(folder.join("bench"))
             .args(measured)
@@ -39,6 +40,8 @@ pub(crate) fn run(root: &Path, measured: &[String]) -> Result<(), Failure> {
     }
     let parts = process::output(process::cargo(root).args([
         "bench",
+        "--profile",
+        "dist",
         "--locked",
         "--package",
         "pockethog",

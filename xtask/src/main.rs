@@ -5,6 +5,7 @@
 //! a shell script so that it fails with a sentence and keeps the exit code of what it ran.
 
 mod bench;
+mod dist;
 mod prepare;
 mod process;
 mod test;
@@ -31,12 +32,14 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         runner_arguments: Vec<String>,
     },
-    /// Measure the release build and write the figures to docs/performance.md.
+    /// Measure the small build of the packages and write the figures to docs/performance.md.
     Bench {
         /// Measure only these and print them: widgets, refreshes, sign-in, pages, idle, crowd, growth. `usual`, with
         /// or without a folder of labelled series, measures how honest the flags of unusual days are instead.
         parts: Vec<String>,
     },
+    /// Make the packages of a release for Linux under target/packages: .deb, .rpm, .tar.gz, inventory and sums.
+    Dist,
     /// Install what the tests need, and prepare the test peers under `target/peers`.
     Prepare,
     /// Cut the typeface of the pages out of Inter again, after its rules were changed.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
             },
             parts => bench::run(&root, parts),
         },
+        Chore::Dist => dist::run(&root),
         Chore::Prepare => prepare::everything(&root),
         Chore::Typeface => typeface::run(&root),
     };

@@ -161,6 +161,12 @@ pub(crate) fn typeface_tools(root: &Path) -> Result<(), Failure> {
     python_environment(root, "typeface")
 }
 
+/// What `cargo xtask dist` needs of Python's packages: the folder of an environment with cargo-zigbuild and Zig.
+pub(crate) fn packaging_tools(root: &Path) -> Result<PathBuf, Failure> {
+    python_environment(root, "zig")?;
+    Ok(Place::of(root, "zig").folder)
+}
+
 /// A virtual environment in `target/peers/<peer>` with the exact versions of `peers/<peer>/requirements.txt`.
 fn python_environment(root: &Path, peer: &str) -> Result<(), Failure> {
     let source = root.join("peers").join(peer);
