@@ -89,7 +89,10 @@ fn files_of(library: &Library) -> Result<BTreeSet<PathBuf>, Failure> {
 fn is_licence(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_ascii_uppercase();
-    let is_text = !name.ends_with(".RS") && !name.ends_with(".TOML");
+    let is_text = !matches!(
+        file.extension().and_then(|ending| ending.to_str()),
+        Some("rs" | "toml")
+    );
     is_text
         && BEGINNINGS
             .iter()

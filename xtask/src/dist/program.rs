@@ -103,10 +103,7 @@ impl Folders {
             let folder = folder.as_os_str().as_encoded_bytes();
             let at = position(program, folder)?;
             let mention = program.get(at..)?.iter().take(160);
-            let printable: Vec<u8> = mention
-                .copied()
-                .take_while(|byte| byte.is_ascii_graphic())
-                .collect();
+            let printable: Vec<u8> = mention.copied().take_while(u8::is_ascii_graphic).collect();
             Some(String::from_utf8_lossy(&printable).into_owned())
         })
     }
