@@ -15,7 +15,7 @@ FUNCTIONS = AGGREGATIONS | set(
     """
     toStartOfMinute toStartOfFifteenMinutes toStartOfHour toStartOfDay toStartOfWeek toStartOfMonth
     toStartOfQuarter toStartOfYear toStartOfInterval dateTrunc dateDiff toUnixTimestamp toTimeZone formatDateTime
-    toHour toDayOfWeek now toDateTime toDateTime64 toDate parseDateTimeBestEffort
+    lagInFrame toHour toDayOfWeek now toDateTime toDateTime64 toDate parseDateTimeBestEffort
     toIntervalSecond toIntervalMinute toIntervalHour toIntervalDay toIntervalWeek toIntervalMonth
     toString toFloat toInt arrayJoin ifNull coalesce nullIf if multiIf lower upper concat
     """.split()

@@ -12,6 +12,7 @@ pub mod conversions;
 pub mod demo_home;
 pub mod discovery;
 pub mod folders;
+pub mod history;
 pub mod http;
 pub mod key_swap;
 pub mod live;

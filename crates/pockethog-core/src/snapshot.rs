@@ -10,10 +10,12 @@
 //! | `database` | opening the file, in which way, and setting it aside |
 //! | `store` | the database in use, and what becomes of it when it fails |
 //! | `unkept` | why numbers are not kept, for people |
+//! | `histories` | the closed days of each project |
 //! | `projects` | the projects of each Connection |
 
 mod copy;
 mod database;
+mod histories;
 mod open;
 mod projects;
 #[cfg(test)]
@@ -149,6 +151,8 @@ pub enum View {
     Breakdowns(Range),
     /// [`Annotations`].
     Annotations,
+    /// [`History`](crate::history::History), which has a table of its own.
+    History,
 }
 
 impl View {
@@ -158,6 +162,7 @@ impl View {
             Self::Period(range) => format!("period {}", range.name()),
             Self::Breakdowns(range) => format!("breakdowns {}", range.name()),
             Self::Annotations => "notes".to_owned(),
+            Self::History => "history".to_owned(),
         }
     }
 }

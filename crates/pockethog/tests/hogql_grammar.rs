@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 fn every_query_text_is_one_that_posthog_accepts() {
     let texts: Vec<String> = pockethog_core::overview::all_query_texts()
         .iter()
+        .chain(&pockethog_core::history::query_texts())
         .map(|query| {
             let line = serde_json::json!({ "name": query.name, "query": query.text, "values": query.values });
             format!("{line}\n")

@@ -2,7 +2,8 @@
 //! PostHog's own grammar.
 
 fn main() {
-    for query in pockethog_core::overview::all_query_texts() {
+    let texts = pockethog_core::overview::all_query_texts();
+    for query in texts.iter().chain(&pockethog_core::history::query_texts()) {
         println!(
             "{}",
             serde_json::json!({ "name": query.name, "query": query.text })

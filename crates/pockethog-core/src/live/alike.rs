@@ -12,11 +12,12 @@ use sign_in_with_posthog::{
 
 use super::Live;
 use super::due::{Due, Policy};
-use super::refresher::due_of_home;
+use super::refresher::{closed_days_due_of_home, due_of_home};
 use crate::access;
 use crate::accounts::Clouds;
 use crate::discovery::{Cause, Discovery, Failure};
 use crate::folders::Folders;
+use crate::history::{Asked, History};
 use crate::program::Program;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{Trouble, View, samples};
@@ -165,6 +166,54 @@ fn numbers_are_due_by_age_and_rest_after_a_failure() {
     device.trouble(7, 601, false, None);
     device.trouble(8, 90, true, Some(120));
     assert_eq!(device.due(), (vec![], vec![2, 3, 5, 7]));
+}
+
+#[test]
+fn closed_days_are_read_after_all_numbers_of_today_and_few_at_a_time() {
+    let device = Device::new(ConnectionState::Active);
+    device.list(device.sign_in(), &[1, 2, 3, 4], None, 10);
+    device.list(device.key(), &[], None, 10);
+    let due = || {
+        let keys = closed_days_due_of_home(&device.live, &device.connections);
+        let mut ids: Vec<u64> = keys.iter().map(|key| key.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    for id in [1, 2, 3] {
+        device.numbers(id, 10);
+    }
+    assert_eq!(due(), [0; 0], "one project has no numbers yet");
+    device.numbers(4, 10);
+    assert_eq!(due().len(), 2, "two large queries at once");
+    for id in [1, 2] {
+        let history = History {
+            asked: Asked::new("UTC", &[]),
+            measured_at: device.now,
+            all_measured_at: device.now,
+            time_zone: "UTC".to_owned(),
+            time_zone_known: true,
+            days: Vec::new(),
+            limited_to: None,
+        };
+        let key = samples::project(id).key;
+        let mut snapshots = device.live.snapshots();
+        snapshots.put_history(&key, &history).unwrap();
+    }
+    assert_eq!(due(), [3, 4]);
+    let refused = Trouble {
+        at: device.before(300),
+        reason: "busy".into(),
+        transient: true,
+        cause: Cause::Busy,
+        retry_at: None,
+    };
+    let key = samples::project(3).key;
+    device
+        .live
+        .snapshots()
+        .put_trouble(&key, View::History, &refused)
+        .unwrap();
+    assert_eq!(due(), [4], "a large query rests longer after a failure");
 }
 
 #[test]

@@ -10,6 +10,8 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 
 use crate::access;
 use crate::age;
+use crate::history::{self, Asked, Known};
+use crate::overview::DayClock;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots, Trouble};
 
@@ -21,6 +23,9 @@ const REFUSED_SECONDS: i64 = 600;
 
 /// The longest rest after a failure that a retry can fix, in seconds.
 const LONGEST_PAUSE: i64 = 60;
+
+/// Closed days are a large query: after a failure they rest this long, in seconds.
+const HISTORY_PAUSE: i64 = 600;
 
 /// How fresh somebody wants what is shown. Every answer is in seconds from now; 0 is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +124,25 @@ impl Policy {
             self.left(measured, self.max_age)
         });
         fresh.max(trouble.map_or(0, |trouble| self.rest(trouble, connection)))
+    }
+
+    /// The closed days of a project: what was asked for, its clock, and the seconds between two reads that the budget
+    /// allows.
+    pub fn history(
+        &self,
+        known: Option<&Known>,
+        trouble: Option<&Trouble>,
+        (asked, clock, least): (&Asked, &DayClock, i64),
+        connection: &Connection,
+    ) -> i64 {
+        let patient = Self {
+            pause: self.pause.max(HISTORY_PAUSE),
+            ..*self
+        };
+        let rest = trouble.map_or(0, |trouble| patient.rest(trouble, connection));
+        history::Due::of(known, asked, clock, least)
+            .seconds
+            .max(rest)
     }
 
     /// Whether numbers that were measured then are old even if the next read is late.

@@ -11,7 +11,8 @@ use tokio::task::{JoinError, JoinSet};
 use crate::access;
 use crate::annotations::{self, Annotations};
 use crate::discovery::{Cause, Discovery, Failure, discover};
-use crate::live::due::{Due, Policy};
+use crate::history::{Asked, Due, FEWEST_DAYS, History, MOST_DAYS, Stretch};
+use crate::live::due::{self, Policy};
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
 use crate::preferences::Preferences;
 use crate::program::Program;
@@ -48,6 +49,14 @@ impl ReadError {
             retry_at: retry_after
                 .and_then(|wait| at.checked_add(SignedDuration::try_from(wait).ok()?).ok()),
         }
+    }
+
+    /// True if a shorter range may be answered.
+    fn is_too_large(&self) -> bool {
+        matches!(
+            self,
+            Self::Api(Error::TooLarge { .. }) | Self::Rows(RowsError::TooMany(_))
+        )
     }
 
     /// Whether the user has to sign in again.
@@ -145,6 +154,56 @@ pub async fn annotations<B: Bearer>(
     now: Timestamp,
 ) -> Result<Annotations, ReadError> {
     Ok(annotations::read(client, project.key.id, now).await?)
+}
+
+/// The closed days of a project that are due, by one request, with those that are `known`. If they are too many for
+/// this PostHog, half as many are asked for, and so on.
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub async fn history<B: Bearer>(
+    client: &Client<B>,
+    project: &Project,
+    conversions: &[String],
+    known: Option<History>,
+    now: Timestamp,
+) -> Result<History, ReadError> {
+    let clock = DayClock::new(&project.time_zone, now);
+    let asked = Asked::new(&project.time_zone, conversions);
+    let summary = known.as_ref().map(History::known);
+    let mut due = Due::of(summary.as_ref(), &asked, &clock, 0);
+    loop {
+        let stretch = Stretch::new(&clock, due.days);
+        let mut query = History::query(&stretch, &asked.conversions);
+        // Its text does not change within a day, and PostHog would answer it from its cache.
+        query.fresh = !due.is_all();
+        let answer = client
+            .query(project.key.id, project.organization.as_deref(), &query)
+            .await
+            .map_err(ReadError::from);
+        let read = answer.and_then(|rows| {
+            let read = History::from_rows(&clock, &stretch, asked.clone(), now, &rows);
+            Ok(read?)
+        });
+        let read = match read {
+            Err(error) if error.is_too_large() && due.days > FEWEST_DAYS => {
+                due.days = (due.days / 2).max(FEWEST_DAYS);
+                continue;
+            }
+            read => read?,
+        };
+        if due.is_all() {
+            return Ok(History {
+                limited_to: (due.days < MOST_DAYS).then_some(due.days),
+                ..read
+            });
+        }
+        match known.as_ref().and_then(|known| known.renewed(read)) {
+            Some(renewed) => return Ok(renewed),
+            None => due = Due::of(None, &asked, &clock, 0),
+        }
+    }
 }
 
 /// Stores what Discovery found, as [`access::keep_list`] does, by a new look at the list of Connections.
@@ -249,7 +308,7 @@ pub async fn home(
     let mut known = snapshots.projects()?;
     preferences.sort(&mut known);
     known.retain(|project| wanted(project));
-    let due = Due::of_home(snapshots, &all, known, Policy::on_request(Timestamp::now()))?;
+    let due = due::Due::of_home(snapshots, &all, known, Policy::on_request(Timestamp::now()))?;
     let resting: HashSet<ProjectKey> = due.resting.into_iter().collect();
     for project in due.numbers {
         ask(&mut work, &mut asked, project);

@@ -26,9 +26,9 @@ use tokio::time::Instant;
 
 use self::answer::{Answer, Done, Verdict, Why, ask, judge, store};
 use self::clocks::Clocks;
-#[cfg(test)]
-pub(super) use self::plan::due_of_home;
 use self::plan::{Job, Plan, plan};
+#[cfg(test)]
+pub(super) use self::plan::{closed_days_due_of_home, due_of_home};
 use super::{Change, Live, Status, lock};
 use crate::age;
 use crate::live::refresh::burst;
@@ -39,6 +39,9 @@ use crate::snapshot::Stamp;
 
 /// Requests under way at a time. The pace of each connection bounds them; this bounds the memory they take.
 const MOST_AT_ONCE: usize = 256;
+
+/// So long after its start the app leaves large queries alone: a person who opens it waits for numbers and pages.
+const QUIET_START: Duration = Duration::from_secs(30);
 
 /// A page that was read and opened no stream counts as looked at for this long.
 const BRIEFLY: Duration = Duration::from_secs(30);
@@ -303,6 +306,7 @@ pub async fn run(live: Arc<Live>) {
         stamp: None,
         checked: Instant::now(),
         clocks: Clocks::now(),
+        started: Instant::now(),
     };
     task.run().await;
 }
@@ -321,6 +325,7 @@ struct Task {
     /// When that was looked at last.
     checked: Instant,
     clocks: Clocks,
+    started: Instant,
 }
 
 impl Task {
@@ -392,10 +397,11 @@ impl Task {
         self.checked = Instant::now();
         let interests = self.live.refresher().interests();
         let (under_way, stamp) = (self.under_way.clone(), self.stamp);
+        let closed_days = self.started.elapsed() >= QUIET_START;
         let before = std::mem::take(&mut self.active);
         let planned = self
             .live
-            .blocking(move |live| plan(live, &interests, stamp, &under_way))
+            .blocking(move |live| plan(live, &interests, stamp, &under_way, closed_days))
             .await;
         match planned {
             Ok(plan) => {

@@ -15,19 +15,19 @@ const DAY: i64 = 86_400;
 const NEAR: i64 = 12 * 3600;
 
 /// Days as PostHog cut them.
-pub(super) struct Days {
+pub(crate) struct Days {
     /// Their starts, oldest first. The last one is today.
-    pub(super) starts: Vec<Timestamp>,
+    pub(crate) starts: Vec<Timestamp>,
     /// The zone to show them in.
-    pub(super) zone: String,
+    pub(crate) zone: String,
     /// False if PostHog's days are not those that this program would have cut.
-    pub(super) as_expected: bool,
+    pub(crate) as_expected: bool,
 }
 
 impl Days {
     /// Today and the days before it, `count` in all. `cut` are the starts of the days with events, `seen` those
     /// of the hours with events.
-    pub(super) fn new(
+    pub(crate) fn new(
         clock: &DayClock,
         count: usize,
         cut: &[Timestamp],
@@ -81,13 +81,13 @@ impl Days {
     }
 
     /// When the day before today began.
-    pub(super) fn yesterday(&self) -> Option<Timestamp> {
+    pub(crate) fn yesterday(&self) -> Option<Timestamp> {
         let place = self.starts.len().checked_sub(2)?;
         self.starts.get(place).copied()
     }
 
     /// When today began.
-    pub(super) fn today(&self) -> Option<Timestamp> {
+    pub(crate) fn today(&self) -> Option<Timestamp> {
         self.starts.last().copied()
     }
 }
@@ -123,7 +123,7 @@ fn instant(seconds: i64) -> Option<Timestamp> {
 }
 
 /// The starts of the hours from `from` up to `until`.
-pub(super) fn hours(from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
+pub(crate) fn hours(from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
     let mut hours = Vec::with_capacity(25);
     let mut hour = from;
     // A day has at most 25 hours; a nonsensical answer must not fill the memory.
@@ -135,7 +135,7 @@ pub(super) fn hours(from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
 }
 
 /// `starts` of hours, moved by less than an hour so that they are those that PostHog cut.
-pub(super) fn as_cut(starts: &[Timestamp], cut: &[Timestamp], until: Timestamp) -> Vec<Timestamp> {
+pub(crate) fn as_cut(starts: &[Timestamp], cut: &[Timestamp], until: Timestamp) -> Vec<Timestamp> {
     let (Some(first), Some(newest)) = (starts.first(), cut.iter().max()) else {
         return starts.to_vec();
     };

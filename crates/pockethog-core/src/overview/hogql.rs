@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// The events that count as looking at something: web pages and mobile screens, as PostHog counts.
-pub(super) const VIEWS: &str = "event IN ('$pageview', '$screen')";
+pub(crate) const VIEWS: &str = "event IN ('$pageview', '$screen')";
 
 /// An instant as a `HogQL` literal, to the second.
 ///
 /// Not `toDateTime`: PostHog turns that into `parseDateTime64BestEffortOrNull`, whose result may be NULL, and a
 /// comparison with what may be NULL can keep ClickHouse from using its index.
-pub(super) fn instant(at: Timestamp) -> String {
+pub(crate) fn instant(at: Timestamp) -> String {
     let utc = at.to_zoned_datetime(TimeZone::UTC);
     format!(
         "toDateTime64('{}', 6, 'UTC')",
@@ -24,7 +24,7 @@ pub(super) fn instant(at: Timestamp) -> String {
 }
 
 /// `timestamp` from `from` (included) to `until` (excluded).
-pub(super) fn between(from: Timestamp, until: Timestamp) -> String {
+pub(crate) fn between(from: Timestamp, until: Timestamp) -> String {
     format!(
         "timestamp >= {} AND timestamp < {}",
         instant(from),

@@ -5,11 +5,11 @@
 //! breakdowns ([`Breakdowns`]).
 
 mod breakdowns;
-mod buckets;
+pub(crate) mod buckets;
 mod change;
-mod hogql;
+pub(crate) mod hogql;
 mod period;
-mod rows;
+pub(crate) mod rows;
 mod today;
 mod today_summary;
 mod total;

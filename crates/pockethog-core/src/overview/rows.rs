@@ -14,17 +14,20 @@ pub enum RowsError {
     /// A field holds something else than a whole number from 0.
     #[error("PostHog's response has no whole number in column {0}")]
     NoCount(&'static str),
+    /// As many rows as were allowed, so that some may be missing.
+    #[error("PostHog's answer has {0} rows or more, so that some may be missing")]
+    TooMany(usize),
 }
 
 /// Rows with the places of their columns looked up once.
-pub(super) struct Table<'a, const N: usize> {
+pub(crate) struct Table<'a, const N: usize> {
     rows: &'a Rows,
     names: [&'static str; N],
     places: [usize; N],
 }
 
 impl<'a, const N: usize> Table<'a, N> {
-    pub(super) fn new(rows: &'a Rows, names: [&'static str; N]) -> Result<Self, RowsError> {
+    pub(crate) fn new(rows: &'a Rows, names: [&'static str; N]) -> Result<Self, RowsError> {
         let mut places = [0; N];
         for (place, name) in places.iter_mut().zip(names) {
             *place = rows
@@ -40,12 +43,12 @@ impl<'a, const N: usize> Table<'a, N> {
         })
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Record<'_, N>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Record<'_, N>> {
         self.rows.rows.iter().map(|row| Record { row, table: self })
     }
 
     /// The instants in column `nth` of the rows of one kind, which is in the first column.
-    pub(super) fn starts_of(&self, kind: &str, nth: usize) -> Result<Vec<Timestamp>, RowsError> {
+    pub(crate) fn starts_of(&self, kind: &str, nth: usize) -> Result<Vec<Timestamp>, RowsError> {
         self.iter()
             .filter(|row| row.text(0) == kind)
             .map(|row| Ok(epoch(row.count(nth)?)))
@@ -54,19 +57,19 @@ impl<'a, const N: usize> Table<'a, N> {
 }
 
 /// One row.
-pub(super) struct Record<'a, const N: usize> {
+pub(crate) struct Record<'a, const N: usize> {
     row: &'a [Value],
     table: &'a Table<'a, N>,
 }
 
 impl<const N: usize> Record<'_, N> {
     /// Text of the nth asked-for column; empty for NULL.
-    pub(super) fn text(&self, nth: usize) -> &str {
+    pub(crate) fn text(&self, nth: usize) -> &str {
         self.field(nth).as_str().unwrap_or_default()
     }
 
     /// Whole number of the nth asked-for column. NULL is 0: an aggregate over nothing.
-    pub(super) fn count(&self, nth: usize) -> Result<u64, RowsError> {
+    pub(crate) fn count(&self, nth: usize) -> Result<u64, RowsError> {
         let name = self.table.names[nth];
         match self.field(nth) {
             Value::Null => Ok(0),

@@ -84,7 +84,7 @@ impl DayClock {
 
     /// From when on to ask so that the bucket that begins at `start` is whole: PostHog's may begin up to a day
     /// before ours if the zone is unknown here.
-    pub(super) fn asked_from(&self, start: Timestamp) -> Timestamp {
+    pub(crate) fn asked_from(&self, start: Timestamp) -> Timestamp {
         if self.zone_known {
             start
         } else {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{Connection as Database, OptionalExtension, Row, params};
 
-use super::{PUT_VIEW, Trouble};
+use super::{PUT_VIEW, Trouble, histories};
 use crate::age;
 use crate::discovery::Failure;
 
@@ -21,6 +21,7 @@ pub(super) fn copy(from: &Database, to: &Database) -> rusqlite::Result<()> {
     let now = Timestamp::now();
     copy_lists(from, &transaction, now)?;
     copy_views(from, &transaction, now)?;
+    copy_histories(from, &transaction, now)?;
     copy_troubles(from, &transaction, now)?;
     transaction.commit()
 }
@@ -125,6 +126,41 @@ fn copy_views(from: &Database, to: &Database, now: Timestamp) -> rusqlite::Resul
             {
                 delete.execute(params![host, id, view])?;
             }
+            Ok(())
+        },
+    )
+}
+
+/// Closed days.
+fn copy_histories(from: &Database, to: &Database, now: Timestamp) -> rusqlite::Result<()> {
+    histories::lay_out(to)?;
+    let mut put = to.prepare(histories::PUT)?;
+    let latest = age::latest(now).as_millisecond();
+    // An older program's database has none.
+    each(
+        from,
+        "SELECT host, id, asked, measured_at, all_measured_at, ended_at, limited_to, days \
+         FROM histories WHERE days IS NOT NULL",
+        |row| {
+            Ok((
+                (row.get::<_, String>(0)?, row.get::<_, i64>(1)?),
+                (row.get::<_, String>(2)?, row.get::<_, i64>(3)?),
+                (row.get::<_, i64>(4)?, row.get::<_, Option<i64>>(5)?),
+                (row.get::<_, Option<i64>>(6)?, row.get::<_, Vec<u8>>(7)?),
+            ))
+        },
+        |((host, id), (asked, measured_at), (all_measured_at, ended_at), (limited_to, days))| {
+            put.execute(params![
+                host,
+                id,
+                asked,
+                measured_at,
+                all_measured_at,
+                ended_at,
+                limited_to,
+                days,
+                latest
+            ])?;
             Ok(())
         },
     )

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection as Database, ErrorCode, OpenFlags};
 use url::Url;
 
+use super::histories;
 use crate::private_files::{
     PrivateError, check_owner, identity, keep_private, make_file, make_folder,
 };
@@ -104,6 +105,7 @@ pub(super) fn open_to_write(path: &Path, patience: Duration) -> rusqlite::Result
     } else if version != VERSION {
         return Ok(None);
     }
+    histories::lay_out(&database)?;
     database.pragma_update(None, "synchronous", "NORMAL")?;
     database.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     Ok(Some(database))
@@ -113,6 +115,7 @@ pub(super) fn open_to_write(path: &Path, patience: Duration) -> rusqlite::Result
 pub(super) fn open_in_memory() -> rusqlite::Result<Database> {
     let database = Database::open_in_memory()?;
     lay_out(&database)?;
+    histories::lay_out(&database)?;
     Ok(database)
 }
 
@@ -255,7 +258,7 @@ pub fn set_aside_before(path: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::samples::{breakdowns, connection, discovery, ids, project};
+    use super::super::samples::{breakdowns, connection, discovery, history, ids, project};
     use super::super::store::Store;
     use super::super::{Breakdowns, Range, View};
     use super::super::{SnapshotError, Snapshots};
@@ -381,6 +384,9 @@ mod tests {
         assert_eq!(set_aside_before(&path).len(), 1);
     }
 
+    /// So many projects have closed days.
+    const WITH_HISTORY: u64 = 40;
+
     /// A database of several pages for each table, all of it in one file.
     fn many_pages(path: &Path) -> Vec<u8> {
         let mut snapshots = Snapshots::open(path).unwrap();
@@ -390,6 +396,10 @@ mod tests {
         snapshots.put_discovery(&connection(), &found, now).unwrap();
         for id in every {
             put_numbers(&mut snapshots, id);
+        }
+        for id in 1..=WITH_HISTORY {
+            let key = project(id).key;
+            snapshots.put_history(&key, &history(now)).unwrap();
         }
         drop(snapshots);
         fs::read(path).unwrap()
@@ -430,6 +440,10 @@ mod tests {
             ids(&snapshots);
             snapshots.all_trouble().unwrap();
             snapshots.discovery(&connection()).unwrap();
+            for id in 1..=WITH_HISTORY {
+                snapshots.known_history(&project(id).key).unwrap();
+                snapshots.history(&project(id).key).unwrap();
+            }
             for id in 1..200 {
                 numbers(&snapshots, id);
                 put_numbers(&mut snapshots, id);

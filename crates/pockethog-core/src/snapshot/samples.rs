@@ -9,6 +9,7 @@ use sign_in_with_posthog::{
 
 use super::{Breakdowns, Range, Snapshots};
 use crate::discovery::{Cause, Discovery, Failure};
+use crate::history::{Asked, Day, History, Hour, Minutes};
 use crate::overview::{Counts, Point, Today};
 use crate::project::{Project, ProjectKey};
 
@@ -38,6 +39,29 @@ pub(crate) fn today(measured_at: Timestamp) -> Today {
         hours: vec![point(0)],
         hours_yesterday: vec![point(24)],
         hours_earlier: vec![point(48)],
+    }
+}
+
+/// One closed day, read then.
+pub(crate) fn history(measured_at: Timestamp) -> History {
+    let start: Timestamp = "2026-11-22T23:00:00Z".parse().unwrap();
+    let day = Day {
+        start,
+        end: start + SignedDuration::from_hours(24),
+        first_views: vec![3; 96],
+        pageviews: vec![7; 96],
+        first_conversions: vec![vec![1; 96]],
+        hours: vec![Hour::from((9, 28, 120)); 24],
+        minutes: Some(Minutes::default()),
+    };
+    History {
+        asked: Asked::new("Europe/Berlin", &["paid".to_owned()]),
+        measured_at,
+        all_measured_at: measured_at,
+        time_zone: "Europe/Berlin".to_owned(),
+        time_zone_known: true,
+        days: vec![day],
+        limited_to: Some(28),
     }
 }
 

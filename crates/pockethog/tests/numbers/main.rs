@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod history;
 mod reckoning;
 
 use demo_posthog::{Demo, Instance, Options, Reach, Size};

@@ -170,6 +170,96 @@ impl Reckoning {
         full_hour(self.until - 1, &local(self.until - 1, &self.zone))
     }
 
+    /// The last days that are over, oldest first, counted once more: see [`ClosedDay`].
+    pub fn closed_days(&self, days: i64, conversions: &[&str]) -> Vec<ClosedDay> {
+        let mut events: BTreeMap<Date, Vec<&Event>> = BTreeMap::new();
+        let mut minutes = BTreeSet::new();
+        for (event, at) in &self.happened {
+            minutes.insert(event.timestamp - event.timestamp.rem_euclid(60));
+            events.entry(at.date()).or_default().push(event);
+        }
+        let mut closed = Vec::new();
+        for ago in (1..=days).rev() {
+            let date = self.day(ago);
+            let mut of_day = events.remove(&date).unwrap_or_default();
+            of_day.sort_by_key(|event| event.timestamp);
+            closed.push(self.closed_day(date, &of_day, &minutes, conversions));
+        }
+        closed
+    }
+
+    fn closed_day(
+        &self,
+        date: Date,
+        events: &[&Event],
+        all: &BTreeSet<i64>,
+        conversions: &[&str],
+    ) -> ClosedDay {
+        let midnight = |date: Date| {
+            let midnight = self.zone.to_timestamp(date.to_datetime(Time::midnight()));
+            midnight.unwrap().as_second()
+        };
+        let (start, end) = (midnight(date), midnight(date.tomorrow().unwrap()));
+        let slots = |step: i64| vec![0; usize::try_from((end - start) / step).unwrap()];
+        let place = |at: i64, step: i64| usize::try_from((at - start) / step).unwrap();
+        let firsts = |step: i64, counts: &dyn Fn(&str) -> bool| {
+            let mut seen = BTreeSet::new();
+            let mut slots = slots(step);
+            for event in events {
+                if counts(event.event) && seen.insert(event.person) {
+                    slots[place(event.timestamp, step)] += 1;
+                }
+            }
+            slots
+        };
+        let views = |step: i64| {
+            let mut slots = slots(step);
+            for event in events.iter().filter(|event| is_view(event.event)) {
+                slots[place(event.timestamp, step)] += 1;
+            }
+            slots
+        };
+        let mut begun: Vec<i64> = Vec::new();
+        for at in (start..end).step_by(60) {
+            let clock = |at: i64| hour(&local(at, &self.zone));
+            if begun.is_empty() || clock(at) != clock(at - 60) {
+                begun.push(at);
+            }
+        }
+        let ends: Vec<i64> = begun.iter().skip(1).copied().chain([end]).collect();
+        let mut hours = vec![Tally::default(); begun.len()];
+        for event in events.iter().filter(|event| is_view(event.event)) {
+            hours[begun.partition_point(|from| *from <= event.timestamp) - 1].see(event);
+        }
+        let gap = |from: i64, until: i64| {
+            // Each gap that is open at some moment of the hour: before an event in it, or at its end.
+            let before = |at: i64| all.range(..at).next_back().copied();
+            let within = all.range(from..until);
+            let closed = within.filter_map(|at| Some(at - before(*at)?)).max();
+            closed.max(before(until).map(|last| until - last))
+        };
+        ClosedDay {
+            date,
+            start,
+            first_views: firsts(900, &is_view),
+            views: views(900),
+            minutes: (firsts(60, &is_view), views(60)),
+            conversions: conversions
+                .iter()
+                .map(|name| firsts(900, &|event| event == *name))
+                .collect(),
+            gaps: begun
+                .iter()
+                .zip(ends)
+                .map(|(from, until)| gap(*from, until))
+                .collect(),
+            hours: hours
+                .iter()
+                .map(|tally| (tally.visitors(), tally.views()))
+                .collect(),
+        }
+    }
+
     fn by_hour(&self, hours: Vec<Hour>) -> Vec<(Hour, Tally)> {
         let mut seen: BTreeMap<Hour, Tally> = BTreeMap::new();
         for (event, at) in self.views() {
@@ -275,6 +365,26 @@ impl Reckoning {
             .iter()
             .filter(move |(event, _)| event.timestamp >= first)
     }
+}
+
+/// A day that is over: counts by quarter of an hour and by minute, in the order in which they passed.
+pub struct ClosedDay {
+    pub date: Date,
+    pub start: i64,
+    pub first_views: Vec<u64>,
+    pub views: Vec<u64>,
+    /// First views and views by minute.
+    pub minutes: (Vec<u64>, Vec<u64>),
+    /// Persons by their first event of each name.
+    pub conversions: Vec<Vec<u64>>,
+    /// Visitors and views of each hour.
+    pub hours: Vec<(u64, u64)>,
+    /// The longest time without any event that was open in each hour, in seconds.
+    pub gaps: Vec<Option<i64>>,
+}
+
+fn is_view(event: &str) -> bool {
+    matches!(event, "$pageview" | "$screen")
 }
 
 /// A range, in the reckoning's own words.

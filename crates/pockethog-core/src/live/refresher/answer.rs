@@ -10,6 +10,7 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 use super::plan::Job;
 use crate::annotations::Annotations;
 use crate::discovery::{Cause, Discovery, discover};
+use crate::history::History;
 use crate::live::Live;
 use crate::live::refresh::{self, ReadError};
 use crate::overview::{Breakdowns, Period, Today};
@@ -32,6 +33,7 @@ pub(super) enum Answer {
     Period(Box<Period>),
     Breakdowns(Box<Breakdowns>),
     Annotations(Box<Annotations>),
+    History(Box<History>),
     Failed(ReadError),
 }
 
@@ -64,6 +66,16 @@ pub(super) async fn ask(
                 View::Annotations => refresh::annotations(&client, project, now)
                     .await
                     .map(|annotations| Answer::Annotations(Box::new(annotations))),
+                View::History => {
+                    let of = key.clone();
+                    let known = live
+                        .blocking(move |live| live.snapshots().history(&of))
+                        .await;
+                    let events = preferences.project(key).conversions;
+                    refresh::history(&client, project, &events, known.ok().flatten(), now)
+                        .await
+                        .map(|history| Answer::History(Box::new(history)))
+                }
             };
             read.unwrap_or_else(Answer::Failed)
         }
@@ -118,6 +130,7 @@ fn keep(
         Answer::Period(period) => snapshots.put(key, &**period),
         Answer::Breakdowns(breakdowns) => snapshots.put(key, &**breakdowns),
         Answer::Annotations(annotations) => snapshots.put(key, &**annotations),
+        Answer::History(history) => snapshots.put_history(key, history),
         Answer::Failed(error) => snapshots.put_trouble(key, *view, &error.trouble(now)),
         Answer::Nothing | Answer::Found(_) => Ok(()),
     }
@@ -169,9 +182,11 @@ pub(super) fn judge(answer: &Answer) -> Verdict {
                 _ => Verdict::Answered,
             }
         }
-        Answer::Today(_) | Answer::Period(_) | Answer::Breakdowns(_) | Answer::Annotations(_) => {
-            Verdict::Answered
-        }
+        Answer::Today(_)
+        | Answer::Period(_)
+        | Answer::Breakdowns(_)
+        | Answer::Annotations(_)
+        | Answer::History(_) => Verdict::Answered,
         Answer::Failed(ReadError::Api(error)) => match error {
             Error::Unreachable(_) | Error::Redirected(_) => Verdict::Down {
                 why: Why::Offline,

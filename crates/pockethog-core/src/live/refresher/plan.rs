@@ -9,15 +9,19 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::Interest;
 use crate::annotations::Annotations;
+use crate::history::Asked;
 use crate::live::due::Policy;
 use crate::live::{Change, HomeCache, Live, StoredError, lock};
-use crate::overview::{Breakdowns, Period, Range, Today};
+use crate::overview::{Breakdowns, DayClock, Period, Range, Today};
 use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};
-use crate::snapshot::{Snapshots, Stamp, Trouble, View, Viewed};
+use crate::snapshot::{SnapshotError, Snapshots, Stamp, Trouble, View, Viewed};
 
 /// What nobody sees, but counts into the total, is read this often, in seconds.
 const UNSEEN_SECONDS: i64 = 900;
+
+/// Histories that are read at the same time: each is a large query.
+const HISTORIES_AT_ONCE: usize = 2;
 
 /// While a page is open, what other programs wrote is looked for this often.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
@@ -51,14 +55,16 @@ pub(super) struct Plan {
     pub(super) stamp: Option<Stamp>,
 }
 
-/// Lists what is due.
+/// Lists what is due; Histories only if `closed_days`.
 pub(super) fn plan(
     live: &Live,
     interests: &[Interest],
     stamp: Option<Stamp>,
     under_way: &HashSet<Job>,
+    closed_days: bool,
 ) -> Result<Plan, StoredError> {
-    plan_of(live, &live.connections()?, interests, stamp, under_way)
+    let all = live.connections()?;
+    plan_of(live, &all, interests, stamp, under_way, closed_days)
 }
 
 /// Lists what is due of these Connections, of which ended ones are part.
@@ -68,6 +74,7 @@ fn plan_of(
     interests: &[Interest],
     stamp: Option<Stamp>,
     under_way: &HashSet<Job>,
+    closed_days: bool,
 ) -> Result<Plan, StoredError> {
     let (preferences, _) = live.preferences();
     let connections: HashMap<ConnectionId, Connection> = all
@@ -147,9 +154,22 @@ fn plan_of(
                 !chosen.is_some_and(|chosen| chosen.hidden)
             });
             rest.sort_by_key(|project| board.asked_at(&project.key, builder.now));
-            for project in in_turn(rest) {
+            let rest = in_turn(rest);
+            for project in &rest {
                 builder.read_today(&board, project, false);
             }
+            if closed_days {
+                builder.histories(&rest, &preferences)?;
+            }
+        } else if closed_days {
+            let open: Vec<&Project> = interests
+                .iter()
+                .filter_map(|interest| match interest {
+                    Interest::Project(key, _) => by_key.get(key).copied(),
+                    Interest::Home(_) => None,
+                })
+                .collect();
+            builder.histories(&open, &preferences)?;
         }
     }
     let mut plan = builder.plan;
@@ -206,24 +226,33 @@ fn in_turn(projects: Vec<&Project>) -> Vec<&Project> {
     placed.into_iter().map(|(_, project)| project).collect()
 }
 
-/// Seconds between two reads of a project, so that three quarters of each budget suffice for what is seen
-/// and a quarter for what is not.
+/// Seconds between two reads of a project.
+#[derive(Clone, Copy, Default)]
+struct Stretched {
+    seen: i64,
+    unseen: i64,
+    history: i64,
+}
+
+/// Seconds between two reads of a project, so that three quarters of each budget suffice for what is seen, a fifth for
+/// what is not, and a twentieth for Histories.
 fn stretch(
     live: &Live,
     connections: &HashMap<ConnectionId, Connection>,
     projects: &[Project],
     seen: &HashSet<&ProjectKey>,
-) -> HashMap<Purse, (i64, i64)> {
-    let mut counts: HashMap<Purse, (i64, i64)> = HashMap::new();
+) -> HashMap<Purse, Stretched> {
+    let mut counts: HashMap<Purse, Stretched> = HashMap::new();
     for project in projects {
         let count = counts.entry(purse(project)).or_default();
         if seen.contains(&project.key) {
-            count.0 += 1;
+            count.seen += 1;
         } else {
-            count.1 += 1;
+            count.unseen += 1;
         }
+        count.history += 1;
     }
-    for ((id, organization), (seen, unseen)) in &mut counts {
+    for ((id, organization), every) in &mut counts {
         let per_hour = connections.get(id).map_or(1, |connection| {
             let client = live.program().client(connection);
             client
@@ -231,8 +260,9 @@ fn stretch(
                 .queries_per_hour(organization.as_deref())
         });
         let per_hour = i64::from(per_hour).max(1);
-        *seen = *seen * 3600 * 4 / (per_hour * 3);
-        *unseen = *unseen * 3600 * 4 / per_hour;
+        every.seen = every.seen * 3600 * 4 / (per_hour * 3);
+        every.unseen = every.unseen * 3600 * 5 / per_hour;
+        every.history = every.history * 3600 * 20 / per_hour;
     }
     counts
 }
@@ -245,7 +275,7 @@ struct PlanBuilder<'a> {
     /// All Connections, ended ones too.
     all: &'a [Connection],
     /// How far the cadence of visible and of other projects is stretched, by purse.
-    stretched: HashMap<Purse, (i64, i64)>,
+    stretched: HashMap<Purse, Stretched>,
     live: &'a Live,
     connections: &'a HashMap<ConnectionId, Connection>,
     /// Connections that do not answer: what failed is due as soon as they may be tried again.
@@ -288,28 +318,16 @@ impl PlanBuilder<'_> {
         if !connection.grant.scopes.allows(scope_of(view)) {
             return;
         }
-        let (seen, unseen) = self
-            .stretched
-            .get(&purse(project))
-            .copied()
-            .unwrap_or((0, 0));
+        let stretched = self.stretched_of(project);
         let cadence = if visible {
-            self.cadence.max(seen)
+            self.cadence.max(stretched.seen)
         } else {
-            self.cadence.max(UNSEEN_SECONDS).max(unseen)
+            self.cadence.max(UNSEEN_SECONDS).max(stretched.unseen)
         };
         let policy = self.policy_of(&project.connection).with_max_age(cadence);
         let mut due = policy.view(measured, trouble, connection);
         if view != View::Annotations {
-            let client = self.live.program().client(connection);
-            let rest = client
-                .rate_limiter()
-                .rest_of(project.key.id)
-                .as_secs_f64()
-                .ceil();
-            #[expect(clippy::cast_possible_truncation, reason = "an hour at most")]
-            let rest = rest as i64;
-            due = due.max(rest);
+            due = due.max(self.rest_of(connection, project));
         }
         let job = Job::Read(project.key.clone(), view);
         if view == View::Today
@@ -321,6 +339,73 @@ impl PlanBuilder<'_> {
         }
         let connection = project.connection.clone();
         self.put(job, &connection, Some(project.clone()), due);
+    }
+
+    /// The closed days of these projects: after all numbers that are missing or old, and few at a time.
+    fn histories(
+        &mut self,
+        projects: &[&Project],
+        preferences: &Preferences,
+    ) -> Result<(), SnapshotError> {
+        if !self.plan.behind.is_empty() {
+            return Ok(());
+        }
+        let is_history = |job: &Job| matches!(job, Job::Read(_, View::History));
+        let mut free = HISTORIES_AT_ONCE
+            .saturating_sub(self.under_way.iter().filter(|job| is_history(job)).count());
+        for project in projects {
+            let Some(connection) = self.connections.get(&project.connection) else {
+                continue;
+            };
+            if !connection.grant.scopes.allows(scope_of(View::History)) {
+                continue;
+            }
+            let conversions = preferences.project(&project.key).conversions;
+            let asked = Asked::new(&project.time_zone, &conversions);
+            let clock = DayClock::new(&project.time_zone, self.now);
+            let (known, trouble) = {
+                let snapshots = self.live.snapshots();
+                (
+                    snapshots.known_history(&project.key)?,
+                    snapshots.trouble(&project.key, View::History)?,
+                )
+            };
+            let least = self.stretched_of(project).history;
+            let due = self
+                .policy_of(&project.connection)
+                .history(
+                    known.as_ref(),
+                    trouble.as_ref(),
+                    (&asked, &clock, least),
+                    connection,
+                )
+                .max(self.rest_of(connection, project));
+            if due == 0 && free == 0 {
+                continue;
+            }
+            free -= usize::from(due == 0);
+            let job = Job::Read(project.key.clone(), View::History);
+            let project = (*project).clone();
+            let connection = project.connection.clone();
+            self.put(job, &connection, Some(project), due);
+        }
+        Ok(())
+    }
+
+    fn stretched_of(&self, project: &Project) -> Stretched {
+        self.stretched
+            .get(&purse(project))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// For how many seconds the budget of a project lets nothing be asked.
+    fn rest_of(&self, connection: &Connection, project: &Project) -> i64 {
+        let client = self.live.program().client(connection);
+        let rest = client.rate_limiter().rest_of(project.key.id);
+        #[expect(clippy::cast_possible_truncation, reason = "an hour at most")]
+        let rest = rest.as_secs_f64().ceil() as i64;
+        rest
     }
 
     /// What a connection that does not answer has failed at is due as soon as it may be tried again.
@@ -348,7 +433,7 @@ impl PlanBuilder<'_> {
 /// What has to be granted for a view.
 fn scope_of(view: View) -> &'static str {
     match view {
-        View::Today | View::Period(_) | View::Breakdowns(_) => "query:read",
+        View::Today | View::Period(_) | View::Breakdowns(_) | View::History => "query:read",
         View::Annotations => "annotation:read",
     }
 }
@@ -378,6 +463,7 @@ fn measured_at(
         }
         View::Breakdowns(_) => of::<Breakdowns>(snapshots, key, view),
         View::Annotations => of::<Annotations>(snapshots, key, view),
+        View::History => Some(snapshots.known_history(key).ok()??.measured_at),
     }
 }
 
@@ -389,13 +475,28 @@ pub(in crate::live) fn due_of_home(
     visible: Vec<ProjectKey>,
 ) -> (HashSet<ConnectionId>, HashSet<ProjectKey>) {
     let home = [Interest::Home(visible)];
-    let plan = plan_of(live, all, &home, None, &HashSet::new()).expect("Snapshots in memory");
+    let plan = plan_of(live, all, &home, None, &HashSet::new(), false);
+    let plan = plan.expect("Snapshots in memory");
     let mut due = (HashSet::new(), HashSet::new());
     for (job, ..) in plan.jobs {
         match job {
             Job::Discover(connection) => due.0.insert(connection),
+            Job::Read(_, View::History) => false,
             Job::Read(key, _) => due.1.insert(key),
         };
     }
     due
+}
+
+/// The projects whose closed days would be read now, in order, at a home with these Connections.
+#[cfg(test)]
+pub(in crate::live) fn closed_days_due_of_home(live: &Live, all: &[Connection]) -> Vec<ProjectKey> {
+    let home = [Interest::Home(Vec::new())];
+    let plan = plan_of(live, all, &home, None, &HashSet::new(), true);
+    let jobs = plan.expect("Snapshots in memory").jobs.into_iter();
+    jobs.filter_map(|(job, ..)| match job {
+        Job::Read(key, View::History) => Some(key),
+        _ => None,
+    })
+    .collect()
 }

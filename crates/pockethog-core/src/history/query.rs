@@ -1,0 +1,105 @@
+//! The query that reads closed days.
+
+use posthog_api::HogQl;
+
+use super::Stretch;
+use crate::overview::hogql::{VIEWS, between, instant};
+
+/// Conversion events that are read. The page lets a person choose ten of them; a file can name more.
+pub const MOST_CONVERSIONS: usize = CONVERSION_COLUMNS.len();
+
+/// Above the possible number of rows: 57 days have at most 5,700 quarters and 1,425 hours, and two of them
+/// 3,000 minutes.
+pub(super) const MOST_ROWS: usize = 20_000;
+
+/// The columns of the conversion events, in their order.
+pub(super) const CONVERSION_COLUMNS: [&str; 16] = [
+    "conversion_0",
+    "conversion_1",
+    "conversion_2",
+    "conversion_3",
+    "conversion_4",
+    "conversion_5",
+    "conversion_6",
+    "conversion_7",
+    "conversion_8",
+    "conversion_9",
+    "conversion_10",
+    "conversion_11",
+    "conversion_12",
+    "conversion_13",
+    "conversion_14",
+    "conversion_15",
+];
+
+/// A row is a quarter of an hour, or a minute of the newest day, or an hour. What is counted in it comes from several
+/// SELECTs, and is put into one row by the outer one: so there are as many rows whatever is counted.
+///
+/// `persons`, `seen` and so on are other names than those of the outer columns, since ClickHouse would take
+/// one for the other.
+pub(super) fn query(stretch: &Stretch, conversions: &[String]) -> HogQl {
+    let window = between(stretch.from, stretch.until);
+    let conversions = conversions.get(..MOST_CONVERSIONS).unwrap_or(conversions);
+    let columns = || CONVERSION_COLUMNS.iter().zip(conversions);
+    let none: String = (0..conversions.len())
+        .map(|nth| format!(", 0 AS converted_{nth}"))
+        .collect();
+    let sums: String = columns()
+        .enumerate()
+        .map(|(nth, (column, _))| format!(", sum(converted_{nth}) AS {column}"))
+        .collect();
+    let bucket = |at: &str| {
+        format!(
+            "toUnixTimestamp(if({at} >= {}, toStartOfMinute({at}), toStartOfFifteenMinutes({at})))",
+            instant(stretch.minutes_from)
+        )
+    };
+    let (of_first, of_each) = (bucket("first_seen"), bucket("timestamp"));
+    let mut text = format!(
+        "SELECT kind, day, bucket, sum(persons) AS visitors, sum(seen) AS pageviews, \
+         max(gap_seconds) AS gap, max(last_seen) AS last_event{sums} FROM (\
+         SELECT 'slot' AS kind, toUnixTimestamp(began) AS day, {of_first} AS bucket, \
+         count() AS persons, 0 AS seen, 0 AS gap_seconds, 0 AS last_seen{none} FROM (\
+         SELECT toStartOfDay(timestamp) AS began, person_id, min(timestamp) AS first_seen \
+         FROM events WHERE {VIEWS} AND {window} GROUP BY began, person_id) GROUP BY day, bucket \
+         UNION ALL \
+         SELECT 'slot' AS kind, toUnixTimestamp(toStartOfDay(timestamp)) AS day, {of_each} AS bucket, \
+         0 AS persons, count() AS seen, 0 AS gap_seconds, 0 AS last_seen{none} \
+         FROM events WHERE {VIEWS} AND {window} GROUP BY day, bucket \
+         UNION ALL \
+         SELECT 'hour' AS kind, 0 AS day, toUnixTimestamp(toStartOfHour(timestamp)) AS bucket, \
+         uniqExact(person_id) AS persons, count() AS seen, 0 AS gap_seconds, 0 AS last_seen{none} \
+         FROM events WHERE {VIEWS} AND {window} GROUP BY bucket \
+         UNION ALL \
+         SELECT 'hour' AS kind, 0 AS day, toUnixTimestamp(toStartOfHour(minute)) AS bucket, \
+         0 AS persons, 0 AS seen, max(toUnixTimestamp(minute) - toUnixTimestamp(before)) AS gap_seconds, \
+         max(toUnixTimestamp(minute)) AS last_seen{none} FROM (\
+         SELECT minute, lagInFrame(minute) OVER (ORDER BY minute) AS before FROM (\
+         SELECT toStartOfMinute(timestamp) AS minute FROM events WHERE {window} GROUP BY minute)) \
+         GROUP BY bucket"
+    );
+    if !conversions.is_empty() {
+        let names: Vec<String> = columns()
+            .map(|(column, _)| format!("{{{column}}}"))
+            .collect();
+        let counts: String = names
+            .iter()
+            .enumerate()
+            .map(|(nth, name)| format!(", countIf(event = {name}) AS converted_{nth}"))
+            .collect();
+        let names = names.join(", ");
+        text.push_str(&format!(
+            " UNION ALL \
+             SELECT 'slot' AS kind, toUnixTimestamp(began) AS day, {of_first} AS bucket, \
+             0 AS persons, 0 AS seen, 0 AS gap_seconds, 0 AS last_seen{counts} FROM (\
+             SELECT toStartOfDay(timestamp) AS began, event, person_id, min(timestamp) AS first_seen \
+             FROM events WHERE event IN ({names}) AND {window} GROUP BY began, event, person_id) \
+             GROUP BY day, bucket"
+        ));
+    }
+    text.push_str(&format!(") GROUP BY kind, day, bucket LIMIT {MOST_ROWS}"));
+    columns().fold(
+        HogQl::new("pockethog history", text),
+        |query, (column, event)| query.set(column, event.as_str()),
+    )
+}
