@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::HISTORY_DAYS;
 use crate::day::{Day, Mark, Today};
-use crate::fit::{Course, Courses, Look, Material, Strictness, pace, sums, wide_range};
+use crate::fit::{Course, Courses, Look, Material, Seen, Strictness, pace, sums, wide_range};
 use crate::judgement::Judgement;
 use crate::level::{levels, usable};
-use crate::range::{Direction, Range};
+use crate::range::{Basis, Direction};
 
 /// A baseline needs this many days between its first day and the day that is judged.
 const LEAST_DAYS_BEFORE: i32 = 21;
@@ -23,18 +23,6 @@ pub enum Compare {
     /// The same weekday a week ago.
     LastWeek,
     /// The day before.
-    Yesterday,
-}
-
-/// What a number was really compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Basis {
-    /// This many days of the same weekday, and the level of the last days.
-    Weeks(usize),
-    /// The same weekday last week: its range is wide.
-    LastWeek,
-    /// The day before: its range is wider still.
     Yesterday,
 }
 
@@ -83,14 +71,6 @@ enum Kind {
         factor: f64,
     },
     Nothing,
-}
-
-/// A look at a day at the end of a slot.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
-    pub(crate) look: Look,
-    pub(crate) count: f64,
-    pub(crate) range: Range,
 }
 
 impl Baseline {
@@ -165,11 +145,11 @@ impl Baseline {
     /// `carried` is the direction in which the day before was still moved when it ended: what is back to usual since
     /// then is said once.
     pub fn judge(&self, today: &Today, carried: Option<Direction>) -> Judgement {
-        Judgement::of(self, today, carried)
+        Judgement::of(self.looks(today), self.whole_day(), self.basis(), carried)
     }
 
     /// All looks at the day at the end of each closed slot.
-    pub(crate) fn looks(&self, today: &Today) -> Vec<Vec<Seen>> {
+    fn looks(&self, today: &Today) -> Vec<Vec<Seen>> {
         match &self.kind {
             Kind::Fitted { courses, .. } => looks_at(courses, today),
             Kind::OneDay { counts, factor, .. } => looks_beside(counts, *factor, today),

@@ -20,6 +20,14 @@ pub enum Look {
     LastSixHours,
 }
 
+/// A look at a day at the end of a slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) look: Look,
+    pub(crate) count: f64,
+    pub(crate) range: Range,
+}
+
 impl Look {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::SoFar, Self::LastHour, Self::LastSixHours];

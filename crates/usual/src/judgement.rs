@@ -2,10 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{Baseline, Basis, Seen};
-use crate::day::Today;
-use crate::fit::Look;
-use crate::range::{Direction, Range};
+use crate::fit::{Look, Seen};
+use crate::range::{Basis, Direction, Range};
 
 /// A number leaves its range, or is back, once two closed slots in a row say so.
 const IN_A_ROW: usize = 2;
@@ -110,14 +108,20 @@ impl Judgement {
         }
     }
 
-    pub(crate) fn of(baseline: &Baseline, today: &Today, carried: Option<Direction>) -> Self {
-        let mut reader = Reader::new(carried, baseline.whole_day());
+    /// Reads all looks at the end of each closed slot, in order. `usual_day` is what usually comes on the whole day.
+    pub(crate) fn of(
+        looks: Vec<Vec<Seen>>,
+        usual_day: f64,
+        basis: Option<Basis>,
+        carried: Option<Direction>,
+    ) -> Self {
+        let mut reader = Reader::new(carried, usual_day);
         let mut last_looks = Vec::new();
-        for (at, seen) in baseline.looks(today).into_iter().enumerate() {
+        for (at, seen) in looks.into_iter().enumerate() {
             reader.read(at, &seen);
             last_looks = seen;
         }
-        let Some(basis) = baseline.basis() else {
+        let Some(basis) = basis else {
             return Self {
                 state: State::Unknown,
                 by_now: None,

@@ -41,12 +41,12 @@ mod range;
 mod statistics;
 mod together;
 
-pub use baseline::{Baseline, Basis, Compare, Sensitivity, mark_days};
+pub use baseline::{Baseline, Compare, Sensitivity, mark_days};
 pub use day::{Day, Mark, Today, wall_slots};
 pub use fit::Look;
 pub use gaps::{GapDay, Silence, UsualGaps};
 pub use judgement::{Change, Judgement, Move, State, Usual};
-pub use range::{Direction, Range};
+pub use range::{Basis, Direction, Range};
 pub use together::{Together, together};
 
 /// The most closed days that a [`Baseline`] is fitted to: eight of each weekday.

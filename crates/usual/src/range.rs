@@ -23,6 +23,18 @@ impl Direction {
     }
 }
 
+/// What a number was really compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// This many days of the same weekday, and the level of the last days.
+    Weeks(usize),
+    /// The same weekday last week: its range is wide.
+    LastWeek,
+    /// The day before: its range is wider still.
+    Yesterday,
+}
+
 /// What a count usually is. Every edge belongs to the range: a count is outside if it is below `low` or above
 /// `high`, and there is no second rule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
