@@ -73,6 +73,10 @@ fn collect(tokens: TokenStream, with_docs: bool, found: &mut Vec<String>) {
     while let Some(token) = tokens.next() {
         match token {
             TokenTree::Punct(punct) if punct.as_char() == '#' => {
+                // An attribute of the file or module has `!` before it.
+                tokens.next_if(
+                    |next| matches!(next, TokenTree::Punct(mark) if mark.as_char() == '!'),
+                );
                 let Some(TokenTree::Group(attribute)) = tokens.peek() else {
                     continue;
                 };
@@ -119,7 +123,7 @@ fn a_rule_in_an_error_is_found_and_one_in_a_comment_or_a_test_is_not() {
     };
     let error = r#"enum E { #[error("rule R2: this belongs to no sign-in")] A }"#;
     assert!(wrong(error, false));
-    let comment = "/// As rule R2 says of it.\nstruct S;";
+    let comment = "//! A module that follows rule R2 here.\n/// As rule R2 says of it.\nstruct S;";
     assert!(!wrong(comment, false) && wrong(comment, true));
     let test = r#"#[cfg(test)] mod tests { const T: &str = "rule R2 holds here"; } fn a() {}"#;
     assert!(!wrong(test, true));

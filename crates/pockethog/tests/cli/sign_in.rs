@@ -392,7 +392,7 @@ async fn signing_out_revokes_and_needs_a_sign_in_again() {
     assert_eq!(run.json()["error"]["kind"], "sign_in_needed");
     assert!(
         run.err
-            .contains("to sign in again, run `pockethog login us`"),
+            .contains("To sign in again, run `pockethog login us`"),
         "{run:?}"
     );
     assert!(!run.err.contains("login eu"), "{run:?}");

@@ -198,7 +198,7 @@ async fn an_unreachable_posthog_is_told_on_the_sign_in_screen() {
     assert_eq!(location(&begun), "/sign-in");
     let page = app.text("/sign-in").await;
     assert!(
-        page.contains("Signing in at US Cloud could not begin"),
+        page.contains("Signing in to US Cloud could not start"),
         "{page}"
     );
 }
@@ -236,7 +236,7 @@ async fn an_api_key_that_is_not_taken_is_explained_and_never_shown_again() {
         (us, "   ", "The API key is missing"),
         ("", "phx_secret", "address of your PostHog is missing"),
         ("posthog.example", "phx_secret", "needs its scheme"),
-        ("http://posthog.example", "phx_secret", "Plain http"),
+        ("http://posthog.example", "phx_secret", "With plain http"),
         (
             "https://posthog.example/project/1",
             "phx_secret",
