@@ -41,13 +41,14 @@ pub(super) fn query(stretch: &Stretch, conversions: &[String]) -> HogQl {
     let window = between(stretch.from, stretch.until);
     let conversions = conversions.get(..MOST_CONVERSIONS).unwrap_or(conversions);
     let columns = || CONVERSION_COLUMNS.iter().zip(conversions);
-    let none: String = (0..conversions.len())
+    let none: Vec<String> = (0..conversions.len())
         .map(|nth| format!(", 0 AS converted_{nth}"))
         .collect();
-    let sums: String = columns()
+    let sums: Vec<String> = columns()
         .enumerate()
         .map(|(nth, (column, _))| format!(", sum(converted_{nth}) AS {column}"))
         .collect();
+    let (none, sums) = (none.concat(), sums.concat());
     let bucket = |at: &str| {
         format!(
             "toUnixTimestamp(if({at} >= {}, toStartOfMinute({at}), toStartOfFifteenMinutes({at})))",
@@ -82,22 +83,24 @@ pub(super) fn query(stretch: &Stretch, conversions: &[String]) -> HogQl {
         let names: Vec<String> = columns()
             .map(|(column, _)| format!("{{{column}}}"))
             .collect();
-        let counts: String = names
+        let counts: Vec<String> = names
             .iter()
             .enumerate()
             .map(|(nth, name)| format!(", countIf(event = {name}) AS converted_{nth}"))
             .collect();
-        let names = names.join(", ");
-        text.push_str(&format!(
+        let (names, counts) = (names.join(", "), counts.concat());
+        let branch = format!(
             " UNION ALL \
              SELECT 'slot' AS kind, toUnixTimestamp(began) AS day, {of_first} AS bucket, \
              0 AS persons, 0 AS seen, 0 AS gap_seconds, 0 AS last_seen{counts} FROM (\
              SELECT toStartOfDay(timestamp) AS began, event, person_id, min(timestamp) AS first_seen \
              FROM events WHERE event IN ({names}) AND {window} GROUP BY began, event, person_id) \
              GROUP BY day, bucket"
-        ));
+        );
+        text.push_str(&branch);
     }
-    text.push_str(&format!(") GROUP BY kind, day, bucket LIMIT {MOST_ROWS}"));
+    let end = format!(") GROUP BY kind, day, bucket LIMIT {MOST_ROWS}");
+    text.push_str(&end);
     columns().fold(
         HogQl::new("pockethog history", text),
         |query, (column, event)| query.set(column, event.as_str()),
