@@ -52,7 +52,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
                 if !["tests", "examples", "benches", "target"].contains(&name) {
                     folders.push(path);
                 }
-            } else if name.ends_with(".rs") && name != "tests.rs" {
+            } else if path.extension().is_some_and(|ending| ending == "rs") && name != "tests.rs" {
                 found.push(path);
             }
         }

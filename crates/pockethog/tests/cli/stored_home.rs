@@ -404,7 +404,9 @@ fn walk(value: &Value, path: &str, lines: &mut BTreeSet<String>) {
         Value::String(_) => "text",
         Value::Array(items) => {
             let path = format!("{path}[]");
-            items.iter().for_each(|item| walk(item, &path, lines));
+            for item in items {
+                walk(item, &path, lines);
+            }
             return;
         }
         Value::Object(members) => {

@@ -182,11 +182,6 @@ pub(super) fn judge(answer: &Answer) -> Verdict {
                 _ => Verdict::Answered,
             }
         }
-        Answer::Today(_)
-        | Answer::Period(_)
-        | Answer::Breakdowns(_)
-        | Answer::Annotations(_)
-        | Answer::History(_) => Verdict::Answered,
         Answer::Failed(ReadError::Api(error)) => match error {
             Error::Unreachable(_) | Error::Redirected(_) => Verdict::Down {
                 why: Why::Offline,
@@ -219,6 +214,11 @@ pub(super) fn judge(answer: &Answer) -> Verdict {
             Error::Bearer(_) | Error::BadAnswer(_) | Error::Server { .. } => Verdict::Nothing,
             _ => Verdict::Answered,
         },
-        Answer::Failed(_) => Verdict::Answered,
+        Answer::Today(_)
+        | Answer::Period(_)
+        | Answer::Breakdowns(_)
+        | Answer::Annotations(_)
+        | Answer::History(_)
+        | Answer::Failed(_) => Verdict::Answered,
     }
 }
