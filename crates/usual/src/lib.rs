@@ -7,7 +7,7 @@
 //! 2. A [`Baseline`] is fitted to up to [`HISTORY_DAYS`] of them, once for each number and day.
 //! 3. [`Baseline::judge`] reads the closed quarters of [`Today`] in order and answers with a [`Judgement`]: the
 //!    usual range by now and of the last hours, and whether the number has left it.
-//! 4. [`UsualGaps`] knows how long a project is quiet at this hour, and [`together`] whether most projects moved at once.
+//! 4. [`UsualGaps`] knows how long a project is quiet at this hour, and [`together()`] whether most projects moved at once.
 //!
 //! ```
 //! use jiff::civil::date;
