@@ -133,7 +133,10 @@ async fn a_home_made_today_is_written_as_version_0_1_0_reads_it() {
     let snapshots = |home: &Stored| Snapshots::read(&home.home("cache/snapshots.sqlite"));
     let (today, stored) = (snapshots(&today), snapshots(&stored));
     assert_eq!(today.version, stored.version);
-    assert_eq!(today.layout, stored.layout);
+    // Tables of its own are all right: a program that does not know them leaves them alone.
+    let known = |statement: &&String| !statement.contains("TABLE histories (");
+    let known: Vec<&String> = today.layout.iter().filter(known).collect();
+    assert_eq!(known, stored.layout.iter().collect::<Vec<_>>());
     assert_eq!(today.shapes, stored.shapes);
 }
 
