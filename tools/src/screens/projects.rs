@@ -95,7 +95,7 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
                     text: "Launch on the front page <b>today</b>".to_owned(),
                     date: "2026-11-05".to_owned(),
                     time: "14:30".to_owned(),
-                    error: Some("The note was not saved, and your text is kept here. PostHog could not be reached.".to_owned()),
+                    error: Some("The annotation was not saved, but your text is kept here. PostHog could not be reached.".to_owned()),
                     ..AnnotationDialog::default()
                 });
             }),
@@ -172,7 +172,7 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
                 search: "paid".to_owned(),
                 page: 0,
                 error: None,
-                suggestions: Err("Events cannot be suggested: the permission to read event definitions was not given. Type the name of the event instead.".to_owned()),
+                suggestions: Err("Events cannot be suggested, because the permission event_definition:read was not granted. Type the name of the event instead.".to_owned()),
             }),
         ),
     ]
