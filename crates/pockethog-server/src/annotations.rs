@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use posthog_api::Error;
 use posthog_api::error::Forbidden;
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use super::guard::Admitted;
 use super::project::{Located, address, locate, range_of, view};
 use super::state::lock;
 use super::{NotFound, PageError, State, page, see_other};
-use pockethog_core::annotations::{self, Annotation, Annotations, ChangeError, Draft};
+use pockethog_core::annotations::{self, Annotation, Annotations, ChangeError, Draft, DraftError};
 use pockethog_core::live::Change;
 use pockethog_core::overview::Range;
 use pockethog_core::project::ProjectKey;
@@ -90,6 +91,10 @@ impl Typed {
         range_of(&self.range)
     }
 
+    fn draft(&self, zone: &TimeZone) -> Result<Draft, DraftError> {
+        Draft::parse(&self.text, &self.date, &self.time, zone, Timestamp::now())
+    }
+
     fn dialog(self, id: Option<u64>, error: String) -> AnnotationDialog {
         AnnotationDialog {
             id,
@@ -113,24 +118,12 @@ async fn add(
     };
     let range = typed.range();
     let zone = located.zone();
-    let draft = match Draft::parse(
-        &typed.text,
-        &typed.date,
-        &typed.time,
-        &zone,
-        Timestamp::now(),
-    ) {
+    let draft = match typed.draft(&zone) {
         Ok(draft) => draft,
         Err(error) => {
             let dialog = typed.dialog(None, error.to_string());
-            return refuse(
-                &state,
-                located,
-                range,
-                StatusCode::UNPROCESSABLE_ENTITY,
-                dialog,
-            )
-            .await;
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return refuse(&state, located, range, status, dialog).await;
         }
     };
     let client = state.live().program().client(&located.connection);
@@ -160,24 +153,12 @@ async fn edit(
     };
     let range = typed.range();
     let zone = located.zone();
-    let draft = match Draft::parse(
-        &typed.text,
-        &typed.date,
-        &typed.time,
-        &zone,
-        Timestamp::now(),
-    ) {
+    let draft = match typed.draft(&zone) {
         Ok(draft) => draft,
         Err(error) => {
             let dialog = typed.dialog(Some(id), error.to_string());
-            return refuse(
-                &state,
-                located,
-                range,
-                StatusCode::UNPROCESSABLE_ENTITY,
-                dialog,
-            )
-            .await;
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return refuse(&state, located, range, status, dialog).await;
         }
     };
     let client = state.live().program().client(&located.connection);
