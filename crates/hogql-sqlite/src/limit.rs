@@ -7,7 +7,7 @@ const DEFAULT_ROWS: i64 = 100;
 /// Rows of any query.
 pub(crate) const MOST_ROWS: i64 = 50_000;
 
-/// Adds PostHog's LIMIT if there is none, and lowers what is too large. Returns the LIMIT that a query
+/// Adds PostHog's LIMIT if the query has no LIMIT, and lowers what is too large. Returns the LIMIT that a query
 /// alone was given; it then asks for one row more, to see whether there are more.
 pub(crate) fn limit(query: &mut QueryTree) -> Option<i64> {
     match query {

@@ -134,7 +134,7 @@ const PERSON: u8 = 2;
 const SESSION: u8 = 3;
 
 impl Schema<'_> {
-    /// The column that `chain` names in a table called `rows` in SQL; `None` if there is none.
+    /// The column that `chain` names in a table called `rows` in SQL, or `None` if no column has that name.
     pub(crate) fn column(&self, table: TableName, rows: &str, chain: &[String]) -> Option<Sql> {
         let parts: Vec<&str> = chain.iter().map(String::as_str).collect();
         match table {

@@ -136,7 +136,7 @@ impl Clouds {
 /// Where secrets are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretStore {
-    /// In the keychain of this device, or an encrypted file if there is none.
+    /// In the keychain of this device, or in an encrypted file if the device has no keychain.
     System,
     /// In an encrypted file whose key is in the same home: nothing outside of it is touched.
     Isolated,

@@ -240,7 +240,7 @@ pub fn keep_private(path: &Path) -> Result<(), PrivateError> {
     }
 }
 
-/// The content of a small file; `None` if there is none. Nothing but a file is opened: a pipe would hang and
+/// The content of a small file, or `None` if it does not exist. Nothing but a file is opened: a pipe would hang and
 /// a device may have no end.
 ///
 /// # Errors

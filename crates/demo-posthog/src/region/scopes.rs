@@ -92,7 +92,7 @@ pub(crate) fn split(list: &str) -> Vec<String> {
 /// What an authorization request asks for, clamped to what can be granted: nothing here fails.
 ///
 /// A list that is absent, or has only unknown scopes, or was cut off in the middle of its last one,
-/// asks for the whole ceiling. `*` is narrowed to the ceiling, and stays if there is none.
+/// asks for the whole ceiling. `*` is narrowed to the ceiling, and stays if no ceiling is set.
 pub(crate) fn clamp(asked: Option<&str>, ceiling: &[String]) -> Vec<String> {
     let whole = || -> Vec<String> {
         if ceiling.is_empty() {

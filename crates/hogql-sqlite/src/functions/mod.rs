@@ -89,7 +89,7 @@ impl Arguments<'_, '_> {
         owned(self.raw(at))
     }
 
-    /// The argument as text; `""` if there is none.
+    /// The argument as text, or `""` if it is missing.
     pub(super) fn text(&self, at: usize) -> String {
         as_text(self.raw(at))
     }

@@ -44,7 +44,7 @@ const QUARTER: i64 = 900;
 /// The closed days of one project, oldest first and without a gap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
-    /// What was asked for. Another zone or other conversions are read anew.
+    /// What was asked for. If the zone or the conversions change, all days are read again.
     pub asked: Asked,
     /// When the newest days were read.
     pub measured_at: Timestamp,

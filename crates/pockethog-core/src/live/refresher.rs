@@ -1,7 +1,7 @@
 //! The refresher: asks PostHog for what is being viewed, and for nothing else.
 //!
 //! One task. Open pages say what they look at; from that, from the age of the Snapshots and from the
-//! cadence of the preferences comes a list of what is due, the first first: lists of projects, projects of
+//! cadence of the preferences comes a list of what is due, in priority order: lists of projects, projects of
 //! an open project page, favourites and visible cards, then everything else that counts into the total. With
 //! no page open the task sleeps and costs nothing.
 //!

@@ -181,7 +181,7 @@ fn plan_of(
     Ok(plan)
 }
 
-/// What a project page shows, the first first.
+/// What a project page shows, in priority order.
 fn views_of(range: Range) -> [View; 4] {
     [
         View::Period(range),
