@@ -12,10 +12,10 @@ use sign_in_with_posthog::{
 };
 
 use crate::access;
+use crate::app_context::AppContext;
 use crate::discovery::{Discovery, Failure, discover};
 use crate::live::refresh::keep_discovery;
 use crate::preferences::Preferences;
-use crate::program::Program;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots};
 
@@ -57,7 +57,7 @@ pub enum Outcome {
 /// # Errors
 ///
 /// A list of Connections that cannot be read.
-pub fn keys_at(program: &Program, host: &Host) -> Result<Vec<Connection>, IndexError> {
+pub fn keys_at(program: &AppContext, host: &Host) -> Result<Vec<Connection>, IndexError> {
     let mut keys = program.sign_in.connections()?;
     keys.retain(|known| {
         known.kind == CredentialKind::ApiKey && known.host == *host && access::is_shown(known)
@@ -71,7 +71,11 @@ pub fn keys_at(program: &Program, host: &Host) -> Result<Vec<Connection>, IndexE
 /// # Errors
 ///
 /// Why the key stays: PostHog does not say what one of the two reaches, now or ever.
-pub async fn find(program: &Program, key: &Connection, new: &Connection) -> Result<Found, Outcome> {
+pub async fn find(
+    program: &AppContext,
+    key: &Connection,
+    new: &Connection,
+) -> Result<Found, Outcome> {
     let (client, client_of_key) = (program.client(new), program.client(key));
     let (of_new, of_key) = tokio::join!(discover(&client, new), discover(&client_of_key, key));
     if of_new.failures.iter().any(|failure| failure.transient) {
@@ -99,7 +103,7 @@ pub async fn find(program: &Program, key: &Connection, new: &Connection) -> Resu
 ///
 /// Snapshots that cannot be read or written.
 pub fn hand_over(
-    program: &Program,
+    program: &AppContext,
     snapshots: &mut Snapshots,
     key: &Connection,
     new: &Connection,
@@ -118,7 +122,7 @@ pub fn hand_over(
 /// Takes the key off the list if nothing is `left` that only it reaches. Within a day
 /// [`SignIn::bring_back`](sign_in_with_posthog::SignIn::bring_back) undoes it.
 pub async fn set_aside(
-    program: &Program,
+    program: &AppContext,
     key: &Connection,
     new: &Connection,
     found: &Found,
@@ -143,7 +147,7 @@ pub async fn set_aside(
 ///
 /// A Vault or a list that could not be written.
 pub async fn undo(
-    program: &Program,
+    program: &AppContext,
     connection: &Connection,
 ) -> Result<(Vec<Connection>, Revocation), SessionError> {
     let sign_in = &program.sign_in;

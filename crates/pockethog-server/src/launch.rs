@@ -20,11 +20,11 @@ use super::handshake::{self, Asker, Note, Proof};
 use super::listener::{Bounded, Client};
 use super::persistent::Persistent;
 use super::{State, router};
+use pockethog_core::app_context::AppContext;
 use pockethog_core::folders::Folders;
 use pockethog_core::http;
 use pockethog_core::live;
 use pockethog_core::private_files::{PrivateError, open_lock, read_small, write_private};
-use pockethog_core::program::Program;
 use pockethog_core::snapshot::SnapshotError;
 
 /// How long an app that has just started may take to say where it is.
@@ -116,7 +116,7 @@ pub struct Running {
 /// # Errors
 ///
 /// See [`LaunchError`].
-pub async fn launch(program: Arc<Program>, port: u16) -> Result<Launch, LaunchError> {
+pub async fn launch(program: Arc<AppContext>, port: u16) -> Result<Launch, LaunchError> {
     let note = program.folders.running();
     let lock_path = note.with_extension("lock");
     let file_error = |path: &Path, source| LaunchError::File {

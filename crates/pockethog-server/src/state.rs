@@ -18,9 +18,9 @@ use super::mount::Mount;
 use super::persistent::Persistent;
 use super::proof::PageKeys;
 use super::sign_in::Waiting;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::live::{Live, blocking};
 use pockethog_core::overview::Range;
-use pockethog_core::program::Program;
 use pockethog_core::sentence::sentence;
 use pockethog_views::format::minute;
 use pockethog_views::pages::Shell;
@@ -56,7 +56,7 @@ impl State {
     ///
     /// The in-memory database cannot be opened, or no random numbers.
     pub(super) fn new(
-        program: Arc<Program>,
+        program: Arc<AppContext>,
         address: Url,
         persistent: Persistent,
     ) -> Result<Arc<Self>, LaunchError> {

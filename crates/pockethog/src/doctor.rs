@@ -13,10 +13,10 @@ use sign_in_with_posthog::{
 
 use pockethog_core::accounts;
 use pockethog_core::age;
+use pockethog_core::app_context::{AppContext, StartError};
 use pockethog_core::folders::Folders;
 use pockethog_core::preferences::Preferences;
 use pockethog_core::private_files::{check_owner, other_owner, quoted, read_small, without_path};
-use pockethog_core::program::{Program, StartError};
 use pockethog_core::snapshot::{Snapshots, set_aside_before};
 use pockethog_server::find_running;
 use pockethog_views::format::{ago, counted};
@@ -87,7 +87,7 @@ impl Finding {
 
 /// Looks at everything, as far as the program could be opened. Asks the Hosts of the Connections, or both Clouds if
 /// nobody is signed in.
-pub async fn examine(program: &Result<Program, StartError>) -> Vec<Finding> {
+pub async fn examine(program: &Result<AppContext, StartError>) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("Version", env!("CARGO_PKG_VERSION"))];
     let known = match program {
         Ok(program) => Some(program.folders.clone()),
@@ -276,7 +276,7 @@ fn snapshots(folders: &Folders) -> Finding {
 }
 
 /// Whether the app runs, by the address that it left.
-async fn running(program: &Program) -> Finding {
+async fn running(program: &AppContext) -> Finding {
     let path = program.folders.running();
     let address = match read_small(&path, LARGEST_NOTE) {
         Ok(None) => return Finding::ok("App", "not running"),
@@ -302,7 +302,7 @@ async fn running(program: &Program) -> Finding {
     }
 }
 
-async fn vault(program: &Program) -> Vec<Finding> {
+async fn vault(program: &AppContext) -> Vec<Finding> {
     let chosen = match program.sign_in.vault() {
         Ok(chosen) => chosen,
         Err(error) => {
@@ -387,7 +387,7 @@ fn vault_name(chosen: Option<VaultBackend>) -> String {
     )
 }
 
-fn locks(program: &Program) -> Finding {
+fn locks(program: &AppContext) -> Finding {
     let held = program.sign_in.held_locks().map(|mut held| {
         // The app holds it for as long as it runs, which has a line of its own.
         let app = program.folders.running().with_extension("lock");
@@ -409,7 +409,7 @@ fn locks(program: &Program) -> Finding {
     }
 }
 
-async fn sign_ins(program: &Program, connections: &[Connection]) -> Vec<Finding> {
+async fn sign_ins(program: &AppContext, connections: &[Connection]) -> Vec<Finding> {
     if connections.is_empty() {
         return vec![Finding::warn(
             "Sign-ins",
@@ -468,7 +468,7 @@ fn expiry(connection: &Connection) -> String {
     }
 }
 
-async fn hosts(program: &Program, connections: &[Connection]) -> Vec<Finding> {
+async fn hosts(program: &AppContext, connections: &[Connection]) -> Vec<Finding> {
     let mut hosts: Vec<Host> = connections
         .iter()
         .filter(|connection| connection.is_active())
@@ -490,7 +490,7 @@ async fn hosts(program: &Program, connections: &[Connection]) -> Vec<Finding> {
 }
 
 /// Asks a Host for its public metadata, without any credential.
-async fn reach(program: &Program, host: &Host) -> Vec<Finding> {
+async fn reach(program: &AppContext, host: &Host) -> Vec<Finding> {
     let what = host.name();
     let url = match host
         .base_url()

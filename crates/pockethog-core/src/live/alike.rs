@@ -15,10 +15,10 @@ use super::due::{Due, Policy};
 use super::refresher::{closed_days_due_of_home, due_of_home};
 use crate::access;
 use crate::accounts::Clouds;
+use crate::app_context::AppContext;
 use crate::discovery::{Cause, Discovery, Failure};
 use crate::folders::Folders;
 use crate::history::{Asked, History};
-use crate::program::Program;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{Trouble, View, samples};
 
@@ -40,7 +40,7 @@ impl Device {
         let folder = tempfile::tempdir().unwrap();
         let folders = Folders::below(folder.path().to_owned());
         let clouds = Clouds::at("http://127.0.0.1:1", "http://127.0.0.1:2").unwrap();
-        let program = Program::open_apart(folders, clouds).unwrap();
+        let program = AppContext::open_apart(folders, clouds).unwrap();
         let now = Timestamp::now();
         let mut sign_in_connection = samples::signed_in_at(1);
         sign_in_connection.grant.scopes = Scopes::parse("project:read query:read");

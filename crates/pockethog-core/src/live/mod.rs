@@ -25,8 +25,8 @@ pub use change::Change;
 pub use refresher::{Interest, Outage, Refresher, Watch, run};
 pub use status::Status;
 
+use crate::app_context::AppContext;
 use crate::preferences::{Preferences, PreferencesError};
-use crate::program::Program;
 use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots};
 
 /// Changes that a slow surface may be behind by. One that is further behind is brought up to date as a whole.
@@ -35,7 +35,7 @@ const BACKLOG: usize = 1024;
 /// What every surface that stays open needs.
 #[derive(Debug)]
 pub struct Live {
-    program: Arc<Program>,
+    program: Arc<AppContext>,
     snapshots: Mutex<Snapshots>,
     cache: Mutex<Arc<HomeCache>>,
     preferences: Mutex<Option<(FileStamp, Preferences)>>,
@@ -64,7 +64,7 @@ impl Live {
     /// # Errors
     ///
     /// The in-memory database cannot be opened either.
-    pub fn new(program: Arc<Program>) -> Result<Arc<Self>, SnapshotError> {
+    pub fn new(program: Arc<AppContext>) -> Result<Arc<Self>, SnapshotError> {
         let snapshots = program.snapshots()?;
         Ok(Arc::new(Self {
             program,
@@ -78,7 +78,7 @@ impl Live {
     }
 
     /// Folders, HTTP client, signed-in accounts, API clients.
-    pub fn program(&self) -> &Arc<Program> {
+    pub fn program(&self) -> &Arc<AppContext> {
         &self.program
     }
 

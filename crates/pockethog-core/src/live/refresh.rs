@@ -10,12 +10,12 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::access;
 use crate::annotations::{self, Annotations};
+use crate::app_context::AppContext;
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::history::{Asked, Due, FEWEST_DAYS, History, MOST_DAYS, Stretch};
 use crate::live::due::{self, Policy};
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
 use crate::preferences::Preferences;
-use crate::program::Program;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
 
@@ -212,7 +212,7 @@ pub async fn history<B: Bearer>(
 ///
 /// Snapshots that cannot be written.
 pub fn keep_discovery(
-    program: &Program,
+    program: &AppContext,
     snapshots: &mut Snapshots,
     connection: &ConnectionId,
     found: &Discovery,
@@ -237,7 +237,7 @@ pub struct Lists {
 ///
 /// Only if the Snapshots cannot be written; what PostHog refuses is stored as failures.
 pub async fn discoveries(
-    program: &Program,
+    program: &AppContext,
     snapshots: &mut Snapshots,
     connections: &[Connection],
     lists: &mut Lists,
@@ -269,7 +269,7 @@ pub async fn discoveries(
 ///
 /// Only if the Snapshots cannot be read or written.
 pub async fn home(
-    program: &Program,
+    program: &AppContext,
     snapshots: &mut Snapshots,
     connections: &[Connection],
     preferences: &Preferences,

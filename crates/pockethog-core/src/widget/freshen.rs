@@ -19,11 +19,11 @@ use super::Asked;
 use super::content::{Content, Row};
 use crate::accounts::Clouds;
 use crate::age;
+use crate::app_context::{AppContext, StartError};
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::live::refresh::{self, ReadError};
 use crate::overview::{Period, Range, Today};
 use crate::private_files::{PrivateError, make_folder, open_lock};
-use crate::program::{Program, StartError};
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
 
@@ -123,7 +123,7 @@ enum FreshenError {
 /// One refresh, under the lock.
 struct Refresh<'a> {
     asked: &'a Asked<'a>,
-    program: Program,
+    program: AppContext,
     snapshots: Snapshots,
     runtime: Runtime,
 }
@@ -138,7 +138,7 @@ enum Answer {
 impl<'a> Refresh<'a> {
     fn open(asked: &'a Asked<'a>, deadline: Instant) -> Result<Self, FreshenError> {
         let clouds = Clouds::from_environment().map_err(StartError::from)?;
-        let program = Program::open_at(asked.folders.clone(), clouds)?;
+        let program = AppContext::open_at(asked.folders.clone(), clouds)?;
         let patience = deadline.saturating_duration_since(Instant::now());
         let snapshots = Snapshots::open_within(&asked.folders.snapshots(), patience)?;
         let runtime = tokio::runtime::Builder::new_current_thread()

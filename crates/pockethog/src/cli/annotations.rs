@@ -15,8 +15,8 @@ use super::patience::Patience;
 use super::select::Target;
 use super::table::{self, Cell, Column};
 use pockethog_core::annotations::{self, Annotation, ChangeError, Draft};
+use pockethog_core::app_context::AppContext;
 use pockethog_core::overview::time_zone;
-use pockethog_core::program::Program;
 use pockethog_views::format::date_time;
 use pockethog_views::plain::cut;
 
@@ -156,7 +156,7 @@ struct Restore {
 /// No such project or annotation, a text or a time that makes no sense, a conflict, and whatever
 /// PostHog refuses.
 pub async fn run(
-    program: &Program,
+    program: &AppContext,
     console: &Console,
     annotations: &Annotations,
 ) -> Result<Exit, CliError> {
@@ -169,7 +169,7 @@ pub async fn run(
     }
 }
 
-async fn list(program: &Program, console: &Console, list: &List) -> Result<Exit, CliError> {
+async fn list(program: &AppContext, console: &Console, list: &List) -> Result<Exit, CliError> {
     let target = Target::find(program, console, &list.project).await?;
     let zone = zone(console, &target);
     let today = Timestamp::now().to_zoned_datetime(zone.clone()).date();
@@ -244,7 +244,7 @@ fn row(annotation: &Annotation, zone: &TimeZone) -> Vec<Cell> {
     ]
 }
 
-async fn add(program: &Program, console: &Console, add: &Add) -> Result<Exit, CliError> {
+async fn add(program: &AppContext, console: &Console, add: &Add) -> Result<Exit, CliError> {
     let text = text(&add.text)?;
     let target = Target::find(program, console, &add.project).await?;
     let zone = zone(console, &target);
@@ -283,7 +283,7 @@ async fn add(program: &Program, console: &Console, add: &Add) -> Result<Exit, Cl
     Ok(Exit::Done)
 }
 
-async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit, CliError> {
+async fn edit(program: &AppContext, console: &Console, edit: &Edit) -> Result<Exit, CliError> {
     let typed = edit.text.as_deref().map(text).transpose()?;
     let target = Target::find(program, console, &edit.project).await?;
     let zone = zone(console, &target);
@@ -340,7 +340,11 @@ async fn edit(program: &Program, console: &Console, edit: &Edit) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result<Exit, CliError> {
+async fn delete(
+    program: &AppContext,
+    console: &Console,
+    delete: &Delete,
+) -> Result<Exit, CliError> {
     let target = Target::find(program, console, &delete.project).await?;
     let key = target.project.key.to_string();
     let progress = Progress::new("Deleting the annotation …");
@@ -370,7 +374,7 @@ async fn delete(program: &Program, console: &Console, delete: &Delete) -> Result
 }
 
 async fn restore(
-    program: &Program,
+    program: &AppContext,
     console: &Console,
     restore: &Restore,
 ) -> Result<Exit, CliError> {

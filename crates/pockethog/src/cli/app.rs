@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::console::{CliError, Console, Exit};
 use crate::browser;
-use pockethog_core::program::Program;
+use pockethog_core::app_context::AppContext;
 use pockethog_server::{App, CODE_LIFE, Launch, PRINTED_CODE_LIFE, launch};
 
 /// How the app is started.
@@ -52,7 +52,7 @@ impl AppOptions {
 ///
 /// A port or a folder that cannot be used.
 pub async fn run(
-    program: Program,
+    program: AppContext,
     console: &Console,
     options: AppOptions,
 ) -> Result<Exit, CliError> {

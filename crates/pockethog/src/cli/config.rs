@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::console::{CliError, Console, Exit, Text};
 use super::editor;
 use super::select;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::folders::Folders;
 use pockethog_core::preferences::{Preferences, PreferencesError};
 use pockethog_core::private_files::make_file;
-use pockethog_core::program::Program;
 use pockethog_core::project::ProjectKey;
 
 /// Read and change the preferences.
@@ -112,7 +112,11 @@ Examples:
 /// # Errors
 ///
 /// No such preference or value, a file that cannot be understood or written.
-pub async fn run(program: &Program, console: &Console, config: &Config) -> Result<Exit, CliError> {
+pub async fn run(
+    program: &AppContext,
+    console: &Console,
+    config: &Config,
+) -> Result<Exit, CliError> {
     let path = program.folders.preferences();
     match &config.command {
         Command::Get(get) => {
@@ -142,7 +146,7 @@ pub async fn run(program: &Program, console: &Console, config: &Config) -> Resul
 /// The key of the project that is meant. A key like `us/12` is taken as it is, so that preferences can
 /// be changed while signed out.
 async fn project(
-    program: &Program,
+    program: &AppContext,
     console: &Console,
     typed: Option<&str>,
 ) -> Result<Option<ProjectKey>, CliError> {

@@ -12,10 +12,10 @@ use demo_posthog::{ApiKeyOptions, Demo, Options};
 use super::app::{self, AppOptions};
 use super::console::{CliError, Console, Exit, Text};
 use super::widget;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::demo_home::{Addresses, DemoHome, DemoHomeError, Taken};
 use pockethog_core::folders::home_from_environment;
 use pockethog_core::private_files::quoted;
-use pockethog_core::program::Program;
 use pockethog_server::{Launch, launch, running};
 
 /// The slowest answer that can be asked for, in milliseconds: an hour is no demo.
@@ -56,7 +56,7 @@ pub async fn run(console: &Console, options: &DemoOptions) -> Result<Exit, CliEr
     };
     let posthog = Embedded::start(options).await?;
     let clouds = posthog.addresses.clouds()?;
-    let program = Program::open_apart(home.folders(), clouds)?;
+    let program = AppContext::open_apart(home.folders(), clouds)?;
     match launch(Arc::new(program), options.app.port()).await? {
         // Only a program from before there was a mark would run here.
         Launch::Running(_) => Err(CliError::failed(format!(

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::text::left;
 use crate::doctor::{Health, examine};
-use pockethog_core::program::{Program, StartError};
+use pockethog_core::app_context::{AppContext, StartError};
 
 /// Check the installation and suggest fixes.
 ///
@@ -25,7 +25,7 @@ pub struct Doctor {}
 ///
 /// None: what fails is part of the report.
 pub async fn run(
-    program: &Result<Program, StartError>,
+    program: &Result<AppContext, StartError>,
     console: &Console,
 ) -> Result<Exit, CliError> {
     let progress = Progress::new("Checking the installation …");

@@ -12,9 +12,9 @@ use super::patience::Patience;
 use super::projects::print_failures;
 use super::select::Target;
 use super::table::{self, Cell, Column};
+use pockethog_core::app_context::AppContext;
 use pockethog_core::conversions::{self, volume_query};
 use pockethog_core::discovery::Failure;
-use pockethog_core::program::Program;
 use pockethog_views::format::{ago, grouped};
 
 /// Definitions asked for per request.
@@ -58,7 +58,11 @@ pub struct Events {
 /// # Errors
 ///
 /// No such project, or a list that PostHog does not give.
-pub async fn run(program: &Program, console: &Console, events: &Events) -> Result<Exit, CliError> {
+pub async fn run(
+    program: &AppContext,
+    console: &Console,
+    events: &Events,
+) -> Result<Exit, CliError> {
     let target = Target::find(program, console, &events.project).await?;
     let progress = Progress::new(format!("Reading the events of {} …", target.name));
     let organization = target.project.organization.as_deref();

@@ -19,9 +19,9 @@ use super::console::{CliError, Console, Exit, Progress, Text};
 use super::{api_key, status};
 use crate::browser;
 use pockethog_core::accounts::{self, EMAIL_SCOPE};
+use pockethog_core::app_context::AppContext;
 use pockethog_core::key_swap::{self, Outcome};
 use pockethog_core::preferences::Preferences;
-use pockethog_core::program::Program;
 use pockethog_views::pages;
 use pockethog_views::wording;
 
@@ -57,7 +57,7 @@ pub struct Login {
 /// # Errors
 ///
 /// Whatever kept the sign-in from ending well.
-pub async fn run(program: &Program, console: &Console, login: &Login) -> Result<Exit, CliError> {
+pub async fn run(program: &AppContext, console: &Console, login: &Login) -> Result<Exit, CliError> {
     let host = chosen_host(program, console, login)?;
     let connection = if login.api_key {
         let key = api_key::read(console, &host)?;
@@ -80,7 +80,7 @@ pub async fn run(program: &Program, console: &Console, login: &Login) -> Result<
 }
 
 /// The host that was named, or that the person names when asked.
-fn chosen_host(program: &Program, console: &Console, login: &Login) -> Result<Host, CliError> {
+fn chosen_host(program: &AppContext, console: &Console, login: &Login) -> Result<Host, CliError> {
     if let Some(typed) = &login.host {
         return parsed_host(program, typed).map_err(CliError::usage);
     }
@@ -103,7 +103,7 @@ fn chosen_host(program: &Program, console: &Console, login: &Login) -> Result<Ho
     ))
 }
 
-fn parsed_host(program: &Program, typed: &str) -> Result<Host, String> {
+fn parsed_host(program: &AppContext, typed: &str) -> Result<Host, String> {
     let typed = typed.trim();
     program.clouds.parse(typed).map_err(|error| {
         // Somebody means a country, or a region that there is not.
@@ -119,7 +119,7 @@ fn parsed_host(program: &Program, typed: &str) -> Result<Host, String> {
 }
 
 async fn by_browser(
-    program: &Program,
+    program: &AppContext,
     console: &Console,
     login: &Login,
     host: &Host,
@@ -201,7 +201,7 @@ fn with_address(text: &str, address: &Url) -> Text {
 }
 
 /// Why nobody answered: if PostHog has forgotten this device, it has said so to the browser alone.
-async fn nobody_came(program: &Program, attempt: &Attempt) -> CliError {
+async fn nobody_came(program: &AppContext, attempt: &Attempt) -> CliError {
     if program.sign_in.was_forgotten(attempt).await {
         return CliError::failed(format!(
             "{} no longer knew PocketHog on this device; run the same command again",
@@ -222,7 +222,7 @@ fn look(demo: bool) -> Look {
 /// Lets the sign-in take the place of the API keys for the same host, as the page does. Returns those that
 /// are gone and those that stay.
 async fn replace_keys(
-    program: &Program,
+    program: &AppContext,
     console: &Console,
     new: &Connection,
 ) -> Result<Keys, CliError> {
@@ -254,7 +254,7 @@ struct Keys {
     kept: Vec<String>,
 }
 
-async fn swap(program: &Program, key: &Connection, new: &Connection) -> Outcome {
+async fn swap(program: &AppContext, key: &Connection, new: &Connection) -> Outcome {
     let mut snapshots = match program.snapshots() {
         Ok(snapshots) => snapshots,
         Err(error) => return Outcome::NotHandedOver(error),
@@ -287,7 +287,7 @@ async fn swap(program: &Program, key: &Connection, new: &Connection) -> Outcome 
 
 /// Exchanges the code, then tells the browser the truth.
 async fn finish(
-    program: &Program,
+    program: &AppContext,
     attempt: &Attempt,
     arrival: Arrival,
 ) -> Result<Connection, CliError> {

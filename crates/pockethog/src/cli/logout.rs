@@ -8,8 +8,8 @@ use sign_in_with_posthog::{Connection, CredentialKind, Revocation, SessionError}
 use super::console::{CliError, Console, Exit, Progress, Text};
 use super::select;
 use pockethog_core::accounts::removal_page;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::key_swap;
-use pockethog_core::program::Program;
 
 /// Sign out: remove the tokens from this device and revoke them at PostHog.
 ///
@@ -39,7 +39,11 @@ pub struct Logout {
 ///
 /// Nobody signed in, several to choose from, or a mark that could not be written. If PostHog did not revoke the
 /// tokens, the run ends in part.
-pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Result<Exit, CliError> {
+pub async fn run(
+    program: &AppContext,
+    console: &Console,
+    logout: &Logout,
+) -> Result<Exit, CliError> {
     let mut active = program.active_connections()?;
     if logout.not_me {
         // One that has ended in the meantime may have replaced a key nevertheless.
@@ -117,7 +121,7 @@ pub async fn run(program: &Program, console: &Console, logout: &Logout) -> Resul
 
 /// Signs out of one, and if the person did not sign in there, undoes what the sign-in has changed.
 async fn leave(
-    program: &Program,
+    program: &AppContext,
     known: &Connection,
     not_me: bool,
 ) -> Result<(Vec<Connection>, Revocation), SessionError> {
@@ -128,7 +132,7 @@ async fn leave(
     Ok((Vec::new(), revocation))
 }
 
-fn forget_projects(program: &Program, gone: &[&Connection]) {
+fn forget_projects(program: &AppContext, gone: &[&Connection]) {
     let forgotten = program.snapshots().and_then(|mut snapshots| {
         gone.iter()
             .try_for_each(|known| snapshots.forget_connection(&known.id))

@@ -37,7 +37,7 @@ pub use console::{CliError, Console, Exit};
 use console::{LogWriter, Style, Text};
 use patience::{after_renewals, in_time};
 
-use pockethog_core::program::Program;
+use pockethog_core::app_context::AppContext;
 use pockethog_views::numerals::Numerals;
 use pockethog_views::plain::plain;
 
@@ -208,7 +208,7 @@ impl Arguments {
 }
 
 fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
-    let open = Program::open;
+    let open = AppContext::open;
     match arguments.command {
         Some(Command::Login(login)) => {
             let program = open()?;

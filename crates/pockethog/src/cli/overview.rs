@@ -17,12 +17,12 @@ use super::select;
 use super::table::{self, Cell, Column};
 use pockethog_core::access;
 use pockethog_core::age;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
 use pockethog_core::live::due::Policy;
 use pockethog_core::live::refresh::{self, Event};
 use pockethog_core::overview::{Change, Counts, Part, Period, Range, Today, Total, change_percent};
 use pockethog_core::preferences::Preferences;
-use pockethog_core::program::Program;
 use pockethog_core::project::Project;
 use pockethog_core::snapshot::{Snapshots, Trouble, View};
 use pockethog_views::charts::blocks;
@@ -89,7 +89,7 @@ struct Document<'a> {
 ///
 /// Nobody is signed in, or there is no such project.
 pub async fn run(
-    program: &Program,
+    program: &AppContext,
     console: &Console,
     overview: &Overview,
 ) -> Result<Exit, CliError> {
@@ -240,7 +240,7 @@ pub async fn run(
 }
 
 async fn read_range(
-    program: &Program,
+    program: &AppContext,
     snapshots: &mut Snapshots,
     projects: &[Project],
     preferences: &Preferences,

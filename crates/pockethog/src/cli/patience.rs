@@ -9,10 +9,10 @@ use tokio::runtime::Runtime;
 
 use super::console::{CliError, Console, Exit, TimeIsUp};
 use pockethog_core::age;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::{Cause, Failure};
 use pockethog_core::live::due::LIST_SECONDS;
 use pockethog_core::overview::{Period, Today};
-use pockethog_core::program::Program;
 use pockethog_core::project::Project;
 use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
 
@@ -40,7 +40,7 @@ pub(super) struct Patience {
 /// Runs a command that gives up once it has waited for PostHog long enough. What works on for it is left alone
 /// then, but for a token that is being renewed: it is waited for a moment, so that it is stored and not thrown away.
 pub(super) fn in_time(
-    program: &Program,
+    program: &AppContext,
     console: &Console,
     work: impl Future<Output = Result<Exit, CliError>>,
 ) -> Result<Exit, CliError> {

@@ -11,10 +11,10 @@ use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::patience::{Patience, unread_lists};
 use super::table::{self, Cell, Column};
 use pockethog_core::access;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
 use pockethog_core::live::refresh::{self, Lists};
 use pockethog_core::preferences::Preferences;
-use pockethog_core::program::Program;
 use pockethog_core::project::Project;
 use pockethog_core::snapshot::Snapshots;
 
@@ -36,7 +36,7 @@ pub struct Projects {
 /// # Errors
 ///
 /// Nobody is signed in.
-pub async fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
+pub async fn run(program: &AppContext, console: &Console) -> Result<Exit, CliError> {
     let connections = signed_in(program)?;
     let mut snapshots = program.snapshots()?;
     let progress = Progress::new("Reading the projects …");
@@ -100,7 +100,7 @@ pub fn listed(snapshots: &Snapshots, connection: &Connection) -> Result<Vec<Fail
 /// # Errors
 ///
 /// Nobody is signed in.
-pub fn signed_in(program: &Program) -> Result<Vec<Connection>, CliError> {
+pub fn signed_in(program: &AppContext) -> Result<Vec<Connection>, CliError> {
     let connections = shown_connections(program)?;
     if connections.is_empty() {
         return Err(nobody(program));
@@ -109,7 +109,7 @@ pub fn signed_in(program: &Program) -> Result<Vec<Connection>, CliError> {
 }
 
 /// As [`signed_in`], at the end of a command.
-pub fn shown_connections(program: &Program) -> Result<Vec<Connection>, CliError> {
+pub fn shown_connections(program: &AppContext) -> Result<Vec<Connection>, CliError> {
     let mut connections = program.sign_in.connections()?;
     connections.retain(access::is_shown);
     Ok(connections)
@@ -117,7 +117,7 @@ pub fn shown_connections(program: &Program) -> Result<Vec<Connection>, CliError>
 
 /// Why nobody is signed in, and the command that changes it: for the host that was signed in to, if there
 /// was one alone.
-pub fn nobody(program: &Program) -> CliError {
+pub fn nobody(program: &AppContext) -> CliError {
     use sign_in_with_posthog::ConnectionState::{Active, Ended};
     let connections = program.sign_in.connections().unwrap_or_default();
     let reason = connections

@@ -14,7 +14,7 @@ use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::patience::Patience;
 use super::select::Target;
 use super::table::{self, Cell, Column};
-use pockethog_core::program::Program;
+use pockethog_core::app_context::AppContext;
 use pockethog_views::format::grouped;
 use pockethog_views::plain::is_hidden;
 
@@ -68,7 +68,7 @@ pub struct Query {
 ///
 /// A text that cannot be read, a project that cannot be found, and whatever PostHog refuses: then
 /// with the place in the text, if PostHog tells it.
-pub async fn run(program: &Program, console: &Console, query: &Query) -> Result<Exit, CliError> {
+pub async fn run(program: &AppContext, console: &Console, query: &Query) -> Result<Exit, CliError> {
     if (query.csv || query.csv_guard) && console.is_json() {
         return Err(CliError::usage(
             "--csv and --csv-guard cannot be used with --json",

@@ -9,9 +9,9 @@ use super::console::{CliError, Console, Progress, Text};
 use super::projects::signed_in;
 use pockethog_core::access;
 use pockethog_core::accounts::ApiClient;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::live::refresh::{self, Lists};
 use pockethog_core::preferences::Preferences;
-use pockethog_core::program::Program;
 use pockethog_core::project::Project;
 use pockethog_core::snapshot::Snapshots;
 
@@ -34,7 +34,11 @@ impl Target {
     /// # Errors
     ///
     /// Nobody signed in; no such project, or several, which are then named.
-    pub async fn find(program: &Program, console: &Console, typed: &str) -> Result<Self, CliError> {
+    pub async fn find(
+        program: &AppContext,
+        console: &Console,
+        typed: &str,
+    ) -> Result<Self, CliError> {
         let connections = signed_in(program)?;
         let mut snapshots = program.snapshots()?;
         let (preferences, problem) = program.preferences();
@@ -104,7 +108,7 @@ impl Target {
 ///
 /// No such project, or several, which are then named.
 pub async fn projects(
-    program: &Program,
+    program: &AppContext,
     console: &Console,
     snapshots: &mut Snapshots,
     connections: &[Connection],

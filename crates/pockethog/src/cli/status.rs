@@ -8,8 +8,8 @@ use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind, Reach};
 use super::console::{CliError, Console, Exit, Style, Text};
 use pockethog_core::access;
 use pockethog_core::accounts;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
-use pockethog_core::program::Program;
 use pockethog_views::format::counted;
 
 /// Show who is signed in, with which permissions, and where PocketHog stores its files.
@@ -26,7 +26,7 @@ pub struct Status {}
 /// # Errors
 ///
 /// A list of Connections that cannot be read.
-pub fn run(program: &Program, console: &Console) -> Result<Exit, CliError> {
+pub fn run(program: &AppContext, console: &Console) -> Result<Exit, CliError> {
     let connections = program.sign_in.connections()?;
     let failures: Vec<Failure> = connections.iter().filter_map(access::failure).collect();
     let exit = match (

@@ -5,7 +5,7 @@ use serde_json::json;
 use sign_in_with_posthog::{Connection, ConnectionState, EndReason, VaultBackend};
 
 use super::console::{CliError, Console, Exit, Progress};
-use pockethog_core::program::Program;
+use pockethog_core::app_context::AppContext;
 
 /// Show where the sign-ins are stored, or move them.
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ enum Place {
 /// # Errors
 ///
 /// A keychain that does not work: the sign-ins stay where they were.
-pub async fn run(program: &Program, console: &Console, vault: &Vault) -> Result<Exit, CliError> {
+pub async fn run(program: &AppContext, console: &Console, vault: &Vault) -> Result<Exit, CliError> {
     if let Some(Command::Move(wanted)) = &vault.command {
         if wanted.leave_keychain {
             if wanted.to != Place::File {
@@ -85,7 +85,7 @@ pub async fn run(program: &Program, console: &Console, vault: &Vault) -> Result<
     show(program, console)
 }
 
-async fn leave_keychain(program: &Program, console: &Console) -> Result<Exit, CliError> {
+async fn leave_keychain(program: &AppContext, console: &Console) -> Result<Exit, CliError> {
     program.sign_in.leave_keychain().await?;
     let ended = |known: &Connection| known.state == ConnectionState::Ended(EndReason::RecordLost);
     for connection in program
@@ -105,7 +105,7 @@ async fn leave_keychain(program: &Program, console: &Console) -> Result<Exit, Cl
     show(program, console)
 }
 
-fn show(program: &Program, console: &Console) -> Result<Exit, CliError> {
+fn show(program: &AppContext, console: &Console) -> Result<Exit, CliError> {
     let backend = program.sign_in.vault()?;
     if console.is_json() {
         console.document(&json!({ "vault": backend }));

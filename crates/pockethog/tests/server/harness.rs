@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use demo_posthog::{Consent, Demo, Instance, Options, Size};
 use pockethog_core::accounts::Clouds;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::folders::Folders;
-use pockethog_core::program::Program;
 use pockethog_server::{CODE_LIFE, Launch, State, launch};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
@@ -284,9 +284,9 @@ impl Stream {
     }
 }
 
-pub fn open(home: &Path, us: &str, eu: &str) -> Program {
+pub fn open(home: &Path, us: &str, eu: &str) -> AppContext {
     let clouds = Clouds::at(us, eu).unwrap();
-    Program::open_apart(Folders::below(home.to_owned()), clouds).unwrap()
+    AppContext::open_apart(Folders::below(home.to_owned()), clouds).unwrap()
 }
 
 /// A browser as far as HTTP goes: it follows no redirects by itself.

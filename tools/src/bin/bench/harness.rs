@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use demo_posthog::{Consent, Demo, Endpoint, Instance, Options, Size};
 use pockethog_core::accounts::Clouds;
+use pockethog_core::app_context::AppContext;
 use pockethog_core::folders::Folders;
-use pockethog_core::program::Program;
 use sign_in_with_posthog::{AuthorizationResponse, Connection, Region, Scopes};
 use tempfile::TempDir;
 
@@ -97,13 +97,13 @@ impl Harness {
     }
 
     /// The parts of the program within this process.
-    pub fn program(&self) -> Result<Program, Box<dyn Error>> {
+    pub fn program(&self) -> Result<AppContext, Box<dyn Error>> {
         let clouds = Clouds::at(&self.address, self.demo.eu().address())?;
-        Ok(Program::open_at(self.folders(), clouds)?)
+        Ok(AppContext::open_at(self.folders(), clouds)?)
     }
 
     /// Signs in without a browser.
-    pub async fn sign_in(&self, program: &Program) -> Result<Connection, Box<dyn Error>> {
+    pub async fn sign_in(&self, program: &AppContext) -> Result<Connection, Box<dyn Error>> {
         let host = program.clouds.host(Region::Us);
         let none = Scopes::default();
         let attempt = program

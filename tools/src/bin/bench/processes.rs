@@ -192,7 +192,7 @@ pub async fn crowd(program: &Path, report: &mut Report) -> Result<(), Box<dyn Er
 }
 
 async fn everything(
-    program: &pockethog_core::program::Program,
+    program: &pockethog_core::app_context::AppContext,
     connections: &[sign_in_with_posthog::Connection],
 ) -> Result<(), Box<dyn Error>> {
     let mut snapshots = program.snapshots()?;

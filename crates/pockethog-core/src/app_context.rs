@@ -16,7 +16,7 @@ use crate::snapshot::{SnapshotError, Snapshots};
 
 /// The program's shared parts.
 #[derive(Debug)]
-pub struct Program {
+pub struct AppContext {
     /// Where files are stored.
     pub folders: Folders,
     /// The one HTTP client.
@@ -52,7 +52,7 @@ pub enum StartError {
     Demo(#[from] DemoHomeError),
 }
 
-impl Program {
+impl AppContext {
     /// Opens everything as the environment says. Touches no network.
     ///
     /// # Errors
