@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pockethog_device::folders::Folders;
 use posthog_api::{Bearer, BearerError, Client, Limits, RateLimiter, Token};
 use sign_in_with_posthog::{
     AccessToken, Config, Connection, CredentialKind, Host, HostError, OpenError, Region, Scopes,
     Session, SessionError, SignIn, VaultChoice, default_device_folder,
 };
-
-use crate::folders::Folders;
 
 /// The scopes that PocketHog asks for, exactly these.
 pub const SCOPES: &str = "openid profile organization:read project:read query:read \

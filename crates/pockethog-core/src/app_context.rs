@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use pockethog_device::folders::{Folders, NoHome};
+use pockethog_device::http;
+use pockethog_device::private_files::PrivateError;
 use sign_in_with_posthog::{Connection, ConnectionId, HostError, IndexError, OpenError, SignIn};
 
 use crate::accounts::{self, ApiClient, Clouds, SecretStore};
 use crate::demo_home::{self, DemoHomeError};
-use crate::folders::{Folders, NoHome};
-use crate::http;
 use crate::preferences::{Preferences, PreferencesError};
-use crate::private_files::PrivateError;
 use crate::snapshot::{SnapshotError, Snapshots};
 
 /// The program's shared parts.

@@ -10,15 +10,15 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pockethog_device::folders::Folders;
+use pockethog_device::private_files::{
+    PrivateError, check_owner, make_folder, open_lock, quoted, read_small, write_private,
+};
 use serde::{Deserialize, Serialize};
 use sign_in_with_posthog::HostError;
 use tempfile::TempDir;
 
 use crate::accounts::Clouds;
-use crate::folders::Folders;
-use crate::private_files::{
-    PrivateError, check_owner, make_folder, open_lock, quoted, read_small, write_private,
-};
 
 /// The file that marks a home as a demo's: everything in it may be thrown away.
 const MARK: &str = "demo-home";

@@ -15,12 +15,12 @@ use std::str::Utf8Error;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use pockethog_device::folders::Folders;
+use pockethog_device::private_files::{PrivateError, open_lock, read_small, write_durably};
 use serde::{Deserialize, Serialize};
 use toml_edit::DocumentMut;
 
 use crate::age;
-use crate::folders::Folders;
-use crate::private_files::{PrivateError, open_lock, read_small, write_durably};
 use crate::project::{Project, ProjectKey};
 
 pub use lenient::Ignored;

@@ -21,11 +21,11 @@ use super::listener::{Bounded, Client};
 use super::persistent::Persistent;
 use super::{State, router};
 use pockethog_core::app_context::AppContext;
-use pockethog_core::folders::Folders;
-use pockethog_core::http;
 use pockethog_core::live;
-use pockethog_core::private_files::{PrivateError, open_lock, read_small, write_private};
 use pockethog_core::snapshot::SnapshotError;
+use pockethog_device::folders::Folders;
+use pockethog_device::http;
+use pockethog_device::private_files::{PrivateError, open_lock, read_small, write_private};
 
 /// How long an app that has just started may take to say where it is.
 const START_TIME: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@ use sign_in_with_posthog::Peer;
 use super::launch::LaunchError;
 use super::mount::Mount;
 use super::secret::Secret;
-use pockethog_core::private_files::{read_small, write_private};
+use pockethog_device::private_files::{read_small, write_private};
 
 /// More than this was not written by us.
 const LARGEST: u64 = 1 << 16;

@@ -14,10 +14,10 @@ use sign_in_with_posthog::{
 use pockethog_core::accounts;
 use pockethog_core::age;
 use pockethog_core::app_context::{AppContext, StartError};
-use pockethog_core::folders::Folders;
 use pockethog_core::preferences::Preferences;
-use pockethog_core::private_files::{check_owner, other_owner, quoted, read_small, without_path};
 use pockethog_core::snapshot::{Snapshots, set_aside_before};
+use pockethog_device::folders::Folders;
+use pockethog_device::private_files::{check_owner, other_owner, quoted, read_small, without_path};
 use pockethog_server::find_running;
 use pockethog_views::format::{ago, counted};
 
@@ -128,7 +128,7 @@ pub async fn examine(program: &Result<AppContext, StartError>) -> Vec<Finding> {
 
 /// What keeps every connection from being trusted.
 fn certificates() -> Option<Finding> {
-    let error = pockethog_core::http::check_certificates().err()?;
+    let error = pockethog_device::http::check_certificates().err()?;
     let cause = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
     Some(Finding::fail(
         "Certificates",
@@ -139,7 +139,7 @@ fn certificates() -> Option<Finding> {
 
 /// What ends every request that a proxy is meant for.
 fn proxy() -> Option<Finding> {
-    let mistake = pockethog_core::proxy::check_variables().err()?;
+    let mistake = pockethog_device::proxy::check_variables().err()?;
     let advice = "Correct the variable, or unset it.";
     Some(Finding::fail("Proxy", mistake.to_string(), advice))
 }

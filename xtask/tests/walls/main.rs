@@ -47,6 +47,11 @@ const FLOORS: &[Floor] = &[
         ],
     ),
     floor("pockethog-core", 3, &["axum", "clap", "maud", "tower-http"]),
+    floor(
+        "pockethog-device",
+        2,
+        &["axum", "clap", "maud", "rusqlite", "sign-in-with-posthog"],
+    ),
     floor("demo-posthog", 2, &["clap", "reqwest"]),
     floor(
         "hogql-sqlite",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use pockethog_device::folders::Folders;
 use sign_in_with_posthog::{
     Connection, ConnectionId, ConnectionState, CredentialKind, EndReason, Scopes,
 };
@@ -17,7 +18,6 @@ use crate::access;
 use crate::accounts::Clouds;
 use crate::app_context::AppContext;
 use crate::discovery::{Cause, Discovery, Failure};
-use crate::folders::Folders;
 use crate::history::{Asked, History};
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{Trouble, View, samples};

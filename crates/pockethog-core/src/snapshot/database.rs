@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use pockethog_device::private_files::{
+    PrivateError, check_owner, identity, keep_private, make_file, make_folder,
+};
 use rusqlite::{Connection as Database, ErrorCode, OpenFlags};
 use url::Url;
 
 use super::histories;
-use crate::private_files::{
-    PrivateError, check_owner, identity, keep_private, make_file, make_folder,
-};
 
 /// Version of the layout. Another one is set aside, older or newer: everything can be asked again.
 const VERSION: i64 = 1;

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use pockethog_device::private_files::{check_owner, identity};
+
 use super::database::{
     PATIENCE, Rest, is_broken, misplaced, open_at_rest, open_to_read, set_aside_unless_replaced,
 };
 use super::store::Store;
 use super::{SnapshotError, Snapshots};
-use crate::private_files::{check_owner, identity};
 
 impl Snapshots {
     /// Opens the database, making it if there is none and setting a useless one aside. If it cannot be kept on

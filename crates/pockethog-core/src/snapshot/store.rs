@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use pockethog_device::private_files::{PrivateError, identity};
 use rusqlite::Connection as Database;
 
 use super::copy::copy;
@@ -15,7 +16,6 @@ use super::database::{
     set_aside_unless_replaced,
 };
 use super::unkept::Unkept;
-use crate::private_files::{PrivateError, identity};
 
 /// How long numbers stay in memory before the disk is tried again.
 const RETURN: Duration = Duration::from_secs(30);

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use pockethog_device::private_files::{PrivateError, other_owner, quoted};
 use rusqlite::ErrorCode;
-
-use crate::private_files::{PrivateError, other_owner, quoted};
 
 /// Why Snapshots are not kept on this device. Numbers are in memory until the program ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
+use pockethog_device::private_files::{PrivateError, make_folder, open_lock};
 use sign_in_with_posthog::{Connection, ConnectionId, SignIn};
 use tokio::runtime::Runtime;
 
@@ -23,7 +24,6 @@ use crate::app_context::{AppContext, StartError};
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::live::refresh::{self, ReadError};
 use crate::overview::{Period, Range, Today};
-use crate::private_files::{PrivateError, make_folder, open_lock};
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
 

@@ -23,13 +23,13 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use pockethog_device::folders::Folders;
 use sign_in_with_posthog::SignIn;
 
 pub use content::{Content, Numbers, Row, State};
 pub use freshen::Aftermath;
 
 use crate::demo_home;
-use crate::folders::Folders;
 use crate::overview::Range;
 use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};

@@ -11,10 +11,10 @@ use super::console::{CliError, Console, Exit, Text};
 use super::editor;
 use super::select;
 use pockethog_core::app_context::AppContext;
-use pockethog_core::folders::Folders;
 use pockethog_core::preferences::{Preferences, PreferencesError};
-use pockethog_core::private_files::make_file;
 use pockethog_core::project::ProjectKey;
+use pockethog_device::folders::Folders;
+use pockethog_device::private_files::make_file;
 
 /// Read and change the preferences.
 #[derive(Debug, Args)]

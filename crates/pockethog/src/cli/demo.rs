@@ -14,8 +14,8 @@ use super::console::{CliError, Console, Exit, Text};
 use super::widget;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::demo_home::{Addresses, DemoHome, DemoHomeError, Taken};
-use pockethog_core::folders::home_from_environment;
-use pockethog_core::private_files::quoted;
+use pockethog_device::folders::home_from_environment;
+use pockethog_device::private_files::quoted;
 use pockethog_server::{Launch, launch, running};
 
 /// The slowest answer that can be asked for, in milliseconds: an hour is no demo.

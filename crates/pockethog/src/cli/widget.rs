@@ -13,11 +13,11 @@ use super::json::write_document;
 use super::select;
 use crate::install::{Call, InstallError, Target};
 use pockethog_core::demo_home;
-use pockethog_core::folders::{self, Folders};
 use pockethog_core::overview::Range;
 use pockethog_core::preferences::{Mode, Preferences, Scheme};
-use pockethog_core::private_files::write_private;
 use pockethog_core::widget::{self, Content, Request, State, Which};
+use pockethog_device::folders::{self, Folders};
+use pockethog_device::private_files::write_private;
 use pockethog_views::charts::image::Size;
 use pockethog_views::widgets::{self, MenuHost};
 

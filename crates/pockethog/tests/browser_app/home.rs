@@ -2,9 +2,9 @@
 
 use demo_posthog::{Options, Size};
 use jiff::Timestamp;
-use pockethog_core::folders::Folders;
 use pockethog_core::overview::Today;
 use pockethog_core::snapshot::{Snapshots, View};
+use pockethog_device::folders::Folders;
 use test_support::browser::accessibility::violations;
 use test_support::browser::layout::misfits;
 

@@ -201,7 +201,7 @@ struct Opened {
 async fn opened(app: &mut Child) -> Opened {
     let mut lines = BufReader::new(app.stdout.take().unwrap()).lines();
     let address = lines.next_line().await.unwrap().unwrap();
-    pockethog_core::http::client().unwrap();
+    pockethog_device::http::client().unwrap();
     let browser = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

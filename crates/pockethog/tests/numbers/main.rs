@@ -96,7 +96,7 @@ fn sites(instance: &Instance, wanted: impl Fn(&str) -> bool) -> Vec<Site> {
                 now,
             ),
             client: Client::new(
-                pockethog_core::http::client().unwrap(),
+                pockethog_device::http::client().unwrap(),
                 instance.address().parse().unwrap(),
                 Fixed(token.clone()),
                 RateLimiter::new(Limits::OAUTH),

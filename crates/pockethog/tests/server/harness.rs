@@ -9,7 +9,7 @@ use std::time::Duration;
 use demo_posthog::{Consent, Demo, Instance, Options, Size};
 use pockethog_core::accounts::Clouds;
 use pockethog_core::app_context::AppContext;
-use pockethog_core::folders::Folders;
+use pockethog_device::folders::Folders;
 use pockethog_server::{CODE_LIFE, Launch, State, launch};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
@@ -292,7 +292,7 @@ pub fn open(home: &Path, us: &str, eu: &str) -> AppContext {
 /// A browser as far as HTTP goes: it follows no redirects by itself.
 pub fn browser() -> Client {
     // The crypto provider is set by the program's own client.
-    pockethog_core::http::client().unwrap();
+    pockethog_device::http::client().unwrap();
     Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use demo_posthog::{Consent, Endpoint, Failure, Fault, Size, When};
 use jiff::{SignedDuration, Timestamp};
-use pockethog_core::folders::Folders;
 use pockethog_core::snapshot::Snapshots;
+use pockethog_device::folders::Folders;
 
 use crate::harness::{App, Harness};
 

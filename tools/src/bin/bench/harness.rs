@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use demo_posthog::{Consent, Demo, Endpoint, Instance, Options, Size};
 use pockethog_core::accounts::Clouds;
 use pockethog_core::app_context::AppContext;
-use pockethog_core::folders::Folders;
+use pockethog_device::folders::Folders;
 use sign_in_with_posthog::{AuthorizationResponse, Connection, Region, Scopes};
 use tempfile::TempDir;
 

@@ -13,7 +13,6 @@ use tempfile::NamedTempFile;
 
 /// Why a folder or a file is not used.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum PrivateError {
     /// It belongs to another user.
     #[error("{} belongs to {owner}, and PocketHog runs as {me}; {}", path.display(), remedy(path, me))]
