@@ -3,7 +3,7 @@
 
 use divan::Bencher;
 use jiff::{SignedDuration, Timestamp};
-use pockethog_core::overview::{self, Axis, Counts, Curve, Point, Today};
+use pockethog_core::overview::{self, Asked, Axis, Counts, Curve, Point, Today};
 use pockethog_core::project::ProjectKey;
 use pockethog_core::snapshot::Snapshots;
 use pockethog_views::charts::image::{Figure, Size, WidgetImage};
@@ -117,6 +117,9 @@ fn today(id: u64) -> Today {
         hours: points(13),
         hours_yesterday: points(24),
         hours_earlier: points(12),
+        asked: Asked::default(),
+        quarters: Vec::new(),
+        last_event_at: None,
     }
 }
 

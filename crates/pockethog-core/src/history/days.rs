@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use posthog_api::Rows;
 
-use super::query::{CONVERSION_COLUMNS, MOST_ROWS};
+use super::query::MOST_ROWS;
 use super::{Day, Hour, Minutes, QUARTER, Stretch};
 use crate::overview::buckets::Days;
+use crate::overview::hogql::CONVERSION_COLUMNS;
 use crate::overview::rows::Table;
 use crate::overview::{DayClock, RowsError};
 

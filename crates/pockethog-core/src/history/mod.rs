@@ -24,9 +24,9 @@ use posthog_api::{HogQl, Rows};
 use serde::{Deserialize, Serialize};
 
 pub use due::{Due, Known};
-pub use query::MOST_CONVERSIONS;
 pub use stored::StoredError;
 
+pub use crate::overview::{Asked, MOST_CONVERSIONS};
 use crate::overview::{Counts, DayClock, RowsError, time_zone};
 
 /// The most closed days that are read: eight of each weekday.
@@ -60,25 +60,6 @@ pub struct History {
     /// How many days this project's PostHog answers at once, if [`MOST_DAYS`] were too many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_to: Option<usize>,
-}
-
-/// What a History depends on besides the events.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// The project's time zone, as PostHog names it.
-    pub time_zone: String,
-    /// The chosen conversion events, at most [`MOST_CONVERSIONS`].
-    pub conversions: Vec<String>,
-}
-
-impl Asked {
-    /// What is asked of a project in this zone with these conversion events.
-    pub fn new(time_zone: &str, conversions: &[String]) -> Self {
-        Self {
-            time_zone: time_zone.to_owned(),
-            conversions: conversions.iter().take(MOST_CONVERSIONS).cloned().collect(),
-        }
-    }
 }
 
 /// A closed day. Its quarters and hours are in the order in which they passed: 92 to 100 quarters if the clock was

@@ -3,34 +3,12 @@
 use posthog_api::HogQl;
 
 use super::Stretch;
-use crate::overview::hogql::{VIEWS, between, instant};
-
-/// Conversion events that are read. The page lets a person choose ten of them; a file can name more.
-pub const MOST_CONVERSIONS: usize = CONVERSION_COLUMNS.len();
+use crate::overview::MOST_CONVERSIONS;
+use crate::overview::hogql::{CONVERSION_COLUMNS, VIEWS, between, instant};
 
 /// Above the possible number of rows: 57 days have at most 5,700 quarters and 1,425 hours, and two of them
 /// 3,000 minutes.
 pub(super) const MOST_ROWS: usize = 20_000;
-
-/// The columns of the conversion events, in their order.
-pub(super) const CONVERSION_COLUMNS: [&str; 16] = [
-    "conversion_0",
-    "conversion_1",
-    "conversion_2",
-    "conversion_3",
-    "conversion_4",
-    "conversion_5",
-    "conversion_6",
-    "conversion_7",
-    "conversion_8",
-    "conversion_9",
-    "conversion_10",
-    "conversion_11",
-    "conversion_12",
-    "conversion_13",
-    "conversion_14",
-    "conversion_15",
-];
 
 /// A row is a quarter of an hour, or a minute of the newest day, or an hour. What is counted in it comes from several
 /// SELECTs, and is put into one row by the outer one: so there are as many rows whatever is counted.

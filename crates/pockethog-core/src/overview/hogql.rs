@@ -11,6 +11,26 @@ use jiff::tz::TimeZone;
 /// The events that count as looking at something: web pages and mobile screens, as PostHog counts.
 pub(crate) const VIEWS: &str = "event IN ('$pageview', '$screen')";
 
+/// The columns of the conversion events, in their order.
+pub(crate) const CONVERSION_COLUMNS: [&str; 16] = [
+    "conversion_0",
+    "conversion_1",
+    "conversion_2",
+    "conversion_3",
+    "conversion_4",
+    "conversion_5",
+    "conversion_6",
+    "conversion_7",
+    "conversion_8",
+    "conversion_9",
+    "conversion_10",
+    "conversion_11",
+    "conversion_12",
+    "conversion_13",
+    "conversion_14",
+    "conversion_15",
+];
+
 /// An instant as a `HogQL` literal, to the second.
 ///
 /// Not `toDateTime`: PostHog turns that into `parseDateTime64BestEffortOrNull`, whose result may be NULL, and a

@@ -4,6 +4,7 @@
 //! shows ([`Today`]), another one brings a range of the project page ([`Period`]), a third one its
 //! breakdowns ([`Breakdowns`]).
 
+mod asked;
 mod breakdowns;
 pub(crate) mod buckets;
 mod change;
@@ -16,11 +17,12 @@ mod total;
 mod window;
 mod zone;
 
+pub use asked::{Asked, MOST_CONVERSIONS};
 pub use breakdowns::{Breakdown, Breakdowns, Row};
 pub use change::{Change, share_tone};
 pub use period::{ConversionFigure, Period};
 pub use rows::RowsError;
-pub use today::Today;
+pub use today::{Quarter, Today};
 pub use today_summary::TodaySummary;
 pub use total::{Axis, Curve, Day, Figures, Hours, Part, Total};
 pub use window::{DayClock, Range, Window};

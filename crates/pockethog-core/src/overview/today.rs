@@ -8,7 +8,7 @@ use super::buckets::{Days, hours};
 use super::hogql::{VIEWS, between, instant};
 use super::rows::{RowsError, Table, epoch};
 use super::window::DayClock;
-use super::{Counts, Point};
+use super::{Asked, Counts, Point};
 
 /// Days of the sparkline, today included.
 const DAYS: i64 = 30;
@@ -46,6 +46,53 @@ pub struct Today {
     /// The hours before yesterday, back to 49 hours before the current one. None in old Snapshots.
     #[serde(default)]
     pub hours_earlier: Vec<Point>,
+    /// What was asked for. The default, which no project has, in old Snapshots.
+    #[serde(default)]
+    pub asked: Asked,
+    /// The quarters of an hour of today in the order in which they pass, up to the current one, which is not over. The
+    /// first one begins with the day, at [`Today::began`]. None in old Snapshots.
+    #[serde(default)]
+    pub quarters: Vec<Quarter>,
+    /// When the last event of any kind happened, to the second. `None` if none is known of: nothing happened since
+    /// yesterday began, or the Snapshot is an old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_event_at: Option<Timestamp>,
+}
+
+/// A quarter of an hour of a day that is not over. A [`Day`](crate::history::Day) has the same counts.
+///
+/// In a Snapshot it is an array: first views, pageviews, first conversions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64, Vec<u64>)", into = "(u64, u64, Vec<u64>)")]
+pub struct Quarter {
+    /// Persons whose first view of the day was in this quarter of an hour: the sum of these up to a quarter is
+    /// the number of visitors up to its end.
+    pub first_views: u64,
+    /// Views in it.
+    pub pageviews: u64,
+    /// For each event of [`Asked::conversions`], in that order, persons who did it for the first time on this day in
+    /// this quarter of an hour.
+    pub first_conversions: Vec<u64>,
+}
+
+impl From<(u64, u64, Vec<u64>)> for Quarter {
+    fn from((first_views, pageviews, first_conversions): (u64, u64, Vec<u64>)) -> Self {
+        Self {
+            first_views,
+            pageviews,
+            first_conversions,
+        }
+    }
+}
+
+impl From<Quarter> for (u64, u64, Vec<u64>) {
+    fn from(quarter: Quarter) -> Self {
+        (
+            quarter.first_views,
+            quarter.pageviews,
+            quarter.first_conversions,
+        )
+    }
 }
 
 impl Today {
@@ -121,6 +168,9 @@ impl Today {
             hours: empty(&hours(start_of_today, until)),
             hours_yesterday: empty(&hours(yesterday, start_of_today)),
             hours_earlier: empty(&hours(earlier, yesterday)),
+            asked: Asked::default(),
+            quarters: Vec::new(),
+            last_event_at: None,
         };
         for row in table.iter() {
             let bucket = epoch(row.count(1)?);
@@ -155,6 +205,11 @@ impl Today {
             }
         }
         Ok(today)
+    }
+
+    /// When the day began, as PostHog cuts it.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.days.last().map(|day| day.start)
     }
 
     /// True if nothing happened for 30 days.

@@ -133,7 +133,7 @@ impl<'de> Deserialize<'de> for TodaySummary {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::overview::Today;
+    use crate::overview::{Asked, Today};
 
     #[test]
     fn a_glance_has_the_hours_of_three_days_in_one_row() {
@@ -161,6 +161,9 @@ mod tests {
             hours: points(&["2026-03-28T23:00:00Z", "2026-03-29T00:00:00Z"]),
             hours_yesterday: points(&["2026-03-28T22:00:00Z"]),
             hours_earlier: points(&["2026-03-28T21:00:00Z"]),
+            asked: Asked::default(),
+            quarters: Vec::new(),
+            last_event_at: None,
         };
         let text = serde_json::to_string(&today).unwrap();
         let glance: TodaySummary = serde_json::from_str(&text).unwrap();

@@ -39,6 +39,9 @@ pub(crate) fn today(measured_at: Timestamp) -> Today {
         hours: vec![point(0)],
         hours_yesterday: vec![point(24)],
         hours_earlier: vec![point(48)],
+        asked: Asked::default(),
+        quarters: Vec::new(),
+        last_event_at: None,
     }
 }
 

@@ -657,6 +657,7 @@ mod tests {
 
     use super::*;
     use pockethog_core::discovery::Cause;
+    use pockethog_core::overview::Asked;
 
     fn project() -> Project {
         let host = Host::cloud(Region::Us);
@@ -687,6 +688,9 @@ mod tests {
             hours: Vec::new(),
             hours_yesterday: Vec::new(),
             hours_earlier: Vec::new(),
+            asked: Asked::default(),
+            quarters: Vec::new(),
+            last_event_at: None,
         }
     }
 
