@@ -121,7 +121,6 @@ impl Device {
         let numbers = due.numbers.into_iter().map(|project| project.key);
         let command: Answer = (due.lists, numbers.collect());
         let widget = crate::widget::due_of_total(
-            &self.live.program().folders,
             &self.connections,
             &snapshots,
             Duration::from_secs(MAX_AGE),

@@ -16,8 +16,8 @@ use crate::project::{Project, ProjectKey};
 use crate::sentence::capitalised;
 use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots, Trouble, View};
 
-/// Puts together what is known.
-pub(super) fn compose(
+/// Puts together what is known. Never fails: what cannot be read is in the content.
+pub fn compose(
     asked: &Asked<'_>,
     snapshots: Option<&Snapshots>,
     connections: &[Connection],

@@ -182,7 +182,7 @@ impl State {
 
 impl Content {
     /// Nothing but a sentence.
-    pub(super) fn failed(request: &Request, now: Timestamp, sentence: String) -> Self {
+    pub fn failed(request: &Request, now: Timestamp, sentence: String) -> Self {
         Self::empty(request, now, State::Failed, sentence)
     }
 
@@ -204,7 +204,7 @@ impl Content {
     }
 
     /// True if PostHog should be asked.
-    pub(super) fn is_due(&self) -> bool {
+    pub fn is_due(&self) -> bool {
         !self.undiscovered.is_empty() || self.rows.iter().any(|row| row.due)
     }
 

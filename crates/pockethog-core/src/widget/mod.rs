@@ -1,39 +1,25 @@
-//! Widgets: a short-lived process that prints the numbers of a few projects and exits.
+//! What a widget shows, whatever the format.
 //!
-//! It reads the Snapshots, and where these are older than wanted it refreshes just the projects it
-//! shows, through the same Vault, Session and API client as the app, and writes the Snapshots for
-//! everybody else. A bar starts it every minute and must never hang, print nothing or print a number
-//! that is silently old, so every state has an output of its own in every format, and everything that
-//! waits has a deadline.
-//!
-//! The usual case, fresh Snapshots, takes no runtime, no TLS and no HTTP client: [`show`] decides
-//! before any of them is made.
+//! Every state has words of its own: a bar must never print nothing, or a number that is silently old.
 //!
 //! | module | what it knows |
 //! |---|---|
-//! | `content` | what is shown, whatever the format: rows, sums, states |
+//! | `content` | what is shown: rows, sums, states |
 //! | `compose` | how that follows from Snapshots, Connections and preferences |
-//! | `freshen` | the refresh: one at a time over all processes, bounded in time |
 
 mod compose;
 mod content;
-mod freshen;
 
-use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use pockethog_device::folders::Folders;
-use sign_in_with_posthog::SignIn;
 
+pub use compose::compose;
 pub use content::{Content, Numbers, Row, State};
-pub use freshen::Aftermath;
 
-use crate::demo_home;
 use crate::overview::Range;
 use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};
-use crate::snapshot::Snapshots;
 
 /// Which projects a widget shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,85 +51,24 @@ pub struct Request {
 /// Finds the project that a person named, or says why not.
 pub type Resolve<'a> = &'a dyn Fn(&str, &[Project], &Preferences) -> Result<ProjectKey, String>;
 
-/// What a widget shows, and what is still under way: see [`Aftermath`].
-pub struct Shown {
-    /// What is to be printed.
-    pub content: Content,
-    /// The preferences that were read.
-    pub preferences: Preferences,
-    /// Token renewals to finish after printing.
-    pub aftermath: Option<Aftermath>,
-    /// What did not keep the numbers from being shown, in sentences for standard error.
-    pub remarks: Vec<String>,
-}
-
-/// Reads what is known and refreshes what is old. Never fails: what went wrong is in the content.
-pub fn show(folders: &Folders, request: &Request, resolve: Resolve<'_>) -> Shown {
-    let deadline = Instant::now() + request.patience;
-    // A bar that starts this every minute gets no word about the preferences: the page and `status` have it.
-    let (preferences, _) = Preferences::load(&folders.preferences());
-    let asked = Asked {
-        folders,
-        request,
-        resolve,
-        preferences: &preferences,
-        started: Timestamp::now(),
-        remarks: RefCell::default(),
-    };
-    let mut aftermath = None;
-    let device_folder = SignIn::device_folder_in(&folders.state);
-    let failed =
-        |error: &dyn std::error::Error| Content::failed(request, asked.started, error.to_string());
-    let mut content = match (demo_home::find(folders), folders.claim(&device_folder)) {
-        (Err(error), _) => failed(&error),
-        (_, Err(error)) => failed(&error),
-        (Ok(_), Ok(())) => asked.look(),
-    };
-    if !request.offline && content.is_due() {
-        (content, aftermath) = freshen::run(&asked, deadline);
-    }
-    let remarks = asked.remarks.take();
-    Shown {
-        content,
-        preferences,
-        aftermath,
-        remarks,
-    }
-}
-
-/// A request with all that it is answered from.
-struct Asked<'a> {
-    folders: &'a Folders,
-    request: &'a Request,
-    resolve: Resolve<'a>,
-    preferences: &'a Preferences,
-    started: Timestamp,
-    remarks: RefCell<Vec<String>>,
-}
-
-impl Asked<'_> {
-    /// What is known now.
-    fn look(&self) -> Content {
-        Snapshots::look(&self.folders.snapshots(), |snapshots| {
-            self.content(snapshots)
-        })
-    }
-
-    /// What is known now, by a new look at the list of Connections.
-    fn content(&self, snapshots: Option<&Snapshots>) -> Content {
-        match SignIn::connections_in(&self.folders.state) {
-            Ok(connections) => compose::compose(self, snapshots, &connections),
-            Err(error) => Content::failed(self.request, self.started, error.to_string()),
-        }
-    }
+/// A request, with what decides how it is answered.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// What is asked for.
+    pub request: &'a Request,
+    /// Finds the projects that the request names.
+    pub resolve: Resolve<'a>,
+    /// The preferences.
+    pub preferences: &'a Preferences,
+    /// When the process began: what it has asked PostHog for since then it does not ask for again.
+    pub started: Timestamp,
 }
 
 /// What is due of the total of all projects.
 #[cfg(test)]
 pub(crate) fn due_of_total(
-    folders: &Folders,
     connections: &[sign_in_with_posthog::Connection],
-    snapshots: &Snapshots,
+    snapshots: &crate::snapshot::Snapshots,
     max_age: Duration,
 ) -> (
     std::collections::HashSet<sign_in_with_posthog::ConnectionId>,
@@ -157,14 +82,12 @@ pub(crate) fn due_of_total(
         offline: false,
     };
     let asked = Asked {
-        folders,
         request: &request,
         resolve: &|_, _, _| Err(String::new()),
         preferences: &Preferences::default(),
         started: Timestamp::now(),
-        remarks: RefCell::default(),
     };
-    let content = compose::compose(&asked, Some(snapshots), connections);
+    let content = compose(&asked, Some(snapshots), connections);
     let due = content.rows.iter().filter(|row| row.due);
     let due = due.map(|row| row.project.key.clone()).collect();
     (content.old_lists, due)

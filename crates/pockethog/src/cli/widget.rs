@@ -12,10 +12,11 @@ use super::duration::duration;
 use super::json::write_document;
 use super::select;
 use crate::install::{Call, InstallError, Target};
+use crate::widget;
 use pockethog_core::demo_home;
 use pockethog_core::overview::Range;
 use pockethog_core::preferences::{Mode, Preferences, Scheme};
-use pockethog_core::widget::{self, Content, Request, State, Which};
+use pockethog_core::widget::{Content, Request, State, Which};
 use pockethog_device::folders::{self, Folders};
 use pockethog_device::private_files::write_private;
 use pockethog_views::charts::image::Size;
@@ -173,8 +174,8 @@ pub fn run(console: &Console, arguments: &Widget) -> Result<Exit, CliError> {
     for remark in &shown.remarks {
         console.remark(remark);
     }
-    if let Some(aftermath) = shown.aftermath {
-        aftermath.finish();
+    if let Some(renewals) = shown.renewals {
+        renewals.finish();
     }
     Ok(match format {
         Format::Waybar | Format::Xbar | Format::Tmux => Exit::Done,

@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
-use pockethog_device::private_files::{PrivateError, make_folder, open_lock};
 use sign_in_with_posthog::{Connection, ConnectionId, SignIn};
 use tokio::runtime::Runtime;
 
-use super::Asked;
-use super::content::{Content, Row};
-use crate::accounts::Clouds;
-use crate::age;
-use crate::app_context::{AppContext, StartError};
-use crate::discovery::{Cause, Discovery, Failure, discover};
-use crate::live::refresh::{self, ReadError};
-use crate::overview::{Period, Range, Today};
-use crate::project::{Project, ProjectKey};
-use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
+use super::Widget;
+use pockethog_core::accounts::Clouds;
+use pockethog_core::age;
+use pockethog_core::app_context::{AppContext, StartError};
+use pockethog_core::discovery::{Cause, Discovery, Failure, discover};
+use pockethog_core::live::refresh::{self, ReadError};
+use pockethog_core::overview::{Period, Range, Today};
+use pockethog_core::project::{Project, ProjectKey};
+use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
+use pockethog_core::widget::{Content, Row};
+use pockethog_device::private_files::{PrivateError, make_folder, open_lock};
 
 /// Those who wait look again after 10 to 40 ms: short against an answer of PostHog, long against a look.
 const LOOK_AGAIN: std::ops::Range<u64> = 10..40;
@@ -39,12 +39,12 @@ const TOKEN_PATIENCE: Duration = Duration::from_secs(25);
 /// A program that ended between PostHog's answer and the write would throw a refresh token away. So the
 /// widget prints first, and then stays until it is stored.
 #[derive(Debug)]
-pub struct Aftermath {
+pub struct PendingRenewals {
     runtime: Runtime,
     sign_in: SignIn,
 }
 
-impl Aftermath {
+impl PendingRenewals {
     /// Waits for the renewals that are under way, whatever caused them; call it when everything is printed.
     pub fn finish(self) {
         let Self { runtime, sign_in } = self;
@@ -58,40 +58,40 @@ impl Aftermath {
 }
 
 /// Refreshes what is old, or waits for somebody who does, until `deadline`.
-pub(super) fn run(asked: &Asked<'_>, deadline: Instant) -> (Content, Option<Aftermath>) {
-    let path = asked.folders.snapshots();
+pub(super) fn run(widget: &Widget<'_>, deadline: Instant) -> (Content, Option<PendingRenewals>) {
+    let path = widget.folders.snapshots();
     let lock = loop {
         match try_lock(&path.with_extension("refresh.lock")) {
             Ok(Some(lock)) => break Some(lock),
             // A folder that cannot be written to has no lock, and no Snapshots to share either.
             Err(_) => break None,
-            Ok(None) if Instant::now() >= deadline => return (asked.look(), None),
+            Ok(None) if Instant::now() >= deadline => return (widget.look(), None),
             Ok(None) => std::thread::sleep(Duration::from_millis(fastrand::u64(LOOK_AGAIN))),
         }
-        let content = asked.look();
+        let content = widget.look();
         if !content.is_due() {
             return (content, None);
         }
     };
-    let (refreshed, aftermath) = match Refresh::open(asked, deadline) {
+    let (refreshed, renewals) = match Refresh::open(widget, deadline) {
         Ok(refresh) => {
-            let (refreshed, aftermath) = refresh.run(deadline);
-            (refreshed.map_err(FreshenError::from), Some(aftermath))
+            let (refreshed, renewals) = refresh.run(deadline);
+            (refreshed.map_err(FreshenError::from), Some(renewals))
         }
         Err(error) => (Err(error), None),
     };
     drop(lock);
     let content = refreshed.unwrap_or_else(|error| {
         // What is known is shown nevertheless.
-        let mut content = asked.look();
-        let failed = Content::failed(asked.request, content.now, error.to_string());
+        let mut content = widget.look();
+        let failed = Content::failed(widget.asked.request, content.now, error.to_string());
         if content.rows.is_empty() {
             return failed;
         }
         (content.state, content.sentence) = (failed.state, failed.sentence);
         content
     });
-    (content, aftermath)
+    (content, renewals)
 }
 
 fn try_lock(path: &Path) -> Result<Option<File>, PrivateError> {
@@ -122,7 +122,7 @@ enum FreshenError {
 
 /// One refresh, under the lock.
 struct Refresh<'a> {
-    asked: &'a Asked<'a>,
+    widget: &'a Widget<'a>,
     program: AppContext,
     snapshots: Snapshots,
     runtime: Runtime,
@@ -136,39 +136,39 @@ enum Answer {
 }
 
 impl<'a> Refresh<'a> {
-    fn open(asked: &'a Asked<'a>, deadline: Instant) -> Result<Self, FreshenError> {
+    fn open(widget: &'a Widget<'a>, deadline: Instant) -> Result<Self, FreshenError> {
         let clouds = Clouds::from_environment().map_err(StartError::from)?;
-        let program = AppContext::open_at(asked.folders.clone(), clouds)?;
+        let program = AppContext::open_at(widget.folders.clone(), clouds)?;
         let patience = deadline.saturating_duration_since(Instant::now());
-        let snapshots = Snapshots::open_within(&asked.folders.snapshots(), patience)?;
+        let snapshots = Snapshots::open_within(&widget.folders.snapshots(), patience)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         Ok(Self {
-            asked,
+            widget,
             program,
             snapshots,
             runtime,
         })
     }
 
-    fn run(mut self, deadline: Instant) -> (Result<Content, SnapshotError>, Aftermath) {
+    fn run(mut self, deadline: Instant) -> (Result<Content, SnapshotError>, PendingRenewals) {
         // Half of the time, so that there is some left to say that the keychain is the trouble.
         let patience = deadline.saturating_duration_since(Instant::now()) / 2;
         self.program.sign_in.limit_keychain(patience);
         let refreshed = self.read(deadline);
-        let aftermath = Aftermath {
+        let renewals = PendingRenewals {
             runtime: self.runtime,
             sign_in: self.program.sign_in,
         };
-        (refreshed, aftermath)
+        (refreshed, renewals)
     }
 
     fn read(&mut self, deadline: Instant) -> Result<Content, SnapshotError> {
         // Another round is for projects that the one before found, or lost: a Connection that has ended makes
         // another one ask what it reaches of it, and then read that.
         for _ in 0..3 {
-            let content = self.asked.content(Some(&self.snapshots));
+            let content = self.widget.content(Some(&self.snapshots));
             if !content.is_due() {
                 break;
             }
@@ -190,9 +190,9 @@ impl<'a> Refresh<'a> {
                 }
             }
         }
-        let mut remarks = self.asked.remarks.borrow_mut();
+        let mut remarks = self.widget.remarks.borrow_mut();
         remarks.extend(self.snapshots.remarks());
-        Ok(self.asked.content(Some(&self.snapshots)))
+        Ok(self.widget.content(Some(&self.snapshots)))
     }
 
     /// Everything that is to be asked, oldest numbers first: where time runs out, the next widget goes
@@ -242,7 +242,12 @@ impl<'a> Refresh<'a> {
                 Answer::Today(project.key, answer)
             }),
             Some(range) => {
-                let conversions = self.asked.preferences.project(&project.key).conversions;
+                let conversions = self
+                    .widget
+                    .asked
+                    .preferences
+                    .project(&project.key)
+                    .conversions;
                 Box::pin(async move {
                     let now = Timestamp::now();
                     let answer = refresh::period(&client, &project, range, &conversions, now).await;
@@ -268,8 +273,8 @@ impl<'a> Refresh<'a> {
 
     /// Notes that there was no answer in time, for those who wait and for the next widget.
     fn give_up(&mut self, asked: &Content) -> Result<(), SnapshotError> {
-        let now = self.asked.content(Some(&self.snapshots));
-        let waited = self.asked.request.patience.as_secs();
+        let now = self.widget.content(Some(&self.snapshots));
+        let waited = self.widget.asked.request.patience.as_secs();
         let trouble = Trouble {
             at: Timestamp::now(),
             reason: format!("PostHog did not answer within {waited} s"),
@@ -314,6 +319,10 @@ impl<'a> Refresh<'a> {
     }
 
     fn view(&self) -> View {
-        self.asked.request.range.map_or(View::Today, View::Period)
+        self.widget
+            .asked
+            .request
+            .range
+            .map_or(View::Today, View::Period)
     }
 }
