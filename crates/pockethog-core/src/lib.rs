@@ -15,6 +15,7 @@ pub mod discovery;
 pub mod history;
 pub mod key_swap;
 pub mod live;
+pub mod moves;
 pub mod overview;
 pub mod preferences;
 pub mod project;

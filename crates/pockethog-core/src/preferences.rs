@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use toml_edit::DocumentMut;
 
 use crate::age;
+use crate::moves::{Compare, Sensitivity, Settings};
 use crate::project::{Project, ProjectKey};
 
 pub use lenient::Ignored;
@@ -46,6 +47,12 @@ pub struct Preferences {
     pub refresh: Cadence,
     /// First day of the week.
     pub week_starts_on: WeekStart,
+    /// What today and the last 24 hours are compared with. Version 0.1.0 does not know it: not written unless chosen.
+    #[serde(skip_serializing_if = "is_default")]
+    pub compare: Compare,
+    /// How readily a number leaves its usual range. As above.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sensitivity: Sensitivity,
     /// Project keys in the order they are shown; the others follow.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub order: Vec<String>,
@@ -256,6 +263,14 @@ impl ProjectPreferences {
 }
 
 impl Preferences {
+    /// What the moves of projects are judged by.
+    pub fn judged_by(&self) -> Settings {
+        Settings {
+            compare: self.compare,
+            sensitivity: self.sensitivity,
+        }
+    }
+
     /// Reads the file, and says what is wrong with it, if something is. What can be understood is in force;
     /// defaults replace the rest.
     pub fn load(path: &Path) -> (Self, Option<PreferencesError>) {
@@ -484,6 +499,10 @@ fn io_error(path: &Path, source: std::io::Error) -> PreferencesError {
 )]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[cfg(test)]

@@ -11,11 +11,13 @@
 //! | `store` | the database in use, and what becomes of it when it fails |
 //! | `unkept` | why numbers are not kept, for people |
 //! | `histories` | the closed days of each project |
+//! | `judged` | what was judged of each project |
 //! | `projects` | the projects of each Connection |
 
 mod copy;
 mod database;
 mod histories;
+mod judged;
 mod open;
 mod projects;
 #[cfg(test)]
@@ -35,6 +37,7 @@ use sign_in_with_posthog::Connection;
 use store::Store;
 
 pub use database::set_aside_before;
+pub use judged::KnownMarks;
 pub use unkept::Unkept;
 
 use crate::age;
@@ -291,10 +294,14 @@ impl Snapshots {
     /// The time at which today's numbers of each project were measured, in seconds: shows which have changed without
     /// reading them.
     pub fn all_today_stamps(&self) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
+        self.stamps("today")
+    }
+
+    fn stamps(&self, view: &str) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
         let rows = self.run(|database| {
             database
-                .prepare_cached("SELECT host, id, measured_at FROM views WHERE view = 'today'")?
-                .query_map([], |row| {
+                .prepare_cached("SELECT host, id, measured_at FROM views WHERE view = ?1")?
+                .query_map([view], |row| {
                     Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get(2)?))
                 })?
                 .collect::<rusqlite::Result<Vec<_>>>()

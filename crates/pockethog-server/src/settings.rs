@@ -77,6 +77,8 @@ fn view(state: &Admitted, asked: Asked) -> Result<Settings, PageError> {
         scheme: preferences.scheme,
         refresh: preferences.refresh,
         week_starts_on: preferences.week_starts_on,
+        compare: preferences.compare,
+        sensitivity: preferences.sensitivity,
         path: state
             .live()
             .program()
@@ -124,6 +126,8 @@ struct Chosen {
     scheme: String,
     refresh: String,
     week_starts_on: String,
+    compare: String,
+    sensitivity: String,
 }
 
 impl Chosen {
@@ -142,6 +146,18 @@ impl Chosen {
             .find(|(_, name, _)| *name == self.refresh)
         {
             preferences.refresh = cadence;
+        }
+        if let Some(&(compare, ..)) = settings::COMPARES
+            .iter()
+            .find(|(_, name, _)| *name == self.compare)
+        {
+            preferences.compare = compare;
+        }
+        if let Some(&(sensitivity, ..)) = settings::SENSITIVITIES
+            .iter()
+            .find(|(_, name, _)| *name == self.sensitivity)
+        {
+            preferences.sensitivity = sensitivity;
         }
         match self.week_starts_on.as_str() {
             "monday" => preferences.week_starts_on = WeekStart::Monday,
@@ -178,6 +194,8 @@ fn refused(mut view: Settings, state: &State, chosen: &Chosen) -> Settings {
     view.scheme = preferences.scheme;
     view.refresh = preferences.refresh;
     view.week_starts_on = preferences.week_starts_on;
+    view.compare = preferences.compare;
+    view.sensitivity = preferences.sensitivity;
     // Why it was not saved is said already.
     view.broken = None;
     view

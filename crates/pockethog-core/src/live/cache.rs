@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::age;
+use crate::moves::Judged;
 use crate::overview::TodaySummary;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Stamp, Trouble};
@@ -23,6 +24,7 @@ pub struct HomeCache {
     /// Counts up whenever anything changes.
     pub revision: u64,
     glances: HashMap<ProjectKey, (i64, TodaySummary)>,
+    judged: HashMap<ProjectKey, (i64, Judged)>,
     troubles: HashMap<ProjectKey, Trouble>,
     stamp: Option<Stamp>,
 }
@@ -31,6 +33,11 @@ impl HomeCache {
     /// Today's numbers of a project.
     pub fn glance(&self, key: &ProjectKey) -> Option<&TodaySummary> {
         self.glances.get(key).map(|(_, glance)| glance)
+    }
+
+    /// What was judged of a project: what is usual today, and whether it has left that.
+    pub fn judged(&self, key: &ProjectKey) -> Option<&Judged> {
+        self.judged.get(key).map(|(_, judged)| judged)
     }
 
     /// Why today's numbers of a project could not be refreshed.
@@ -80,10 +87,25 @@ impl HomeCache {
                 self.glances.retain(|key, _| known.contains(key));
             }
         }
+        self.follow_judged(snapshots)?;
         self.troubles = snapshots.all_trouble()?.into_iter().collect();
         self.projects = snapshots.projects()?;
         self.stamp = Some(stamp);
         self.revision += 1;
+        Ok(())
+    }
+
+    fn follow_judged(&mut self, snapshots: &Snapshots) -> Result<(), SnapshotError> {
+        let stamps: HashMap<ProjectKey, i64> = snapshots.all_judged_stamps()?.into_iter().collect();
+        self.judged.retain(|key, _| stamps.contains_key(key));
+        for (key, at) in stamps {
+            if self.judged.get(&key).is_some_and(|(known, _)| *known == at) {
+                continue;
+            }
+            if let Some(judged) = snapshots.judged(&key)? {
+                self.judged.insert(key, (at, judged));
+            }
+        }
         Ok(())
     }
 }

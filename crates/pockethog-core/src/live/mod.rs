@@ -8,6 +8,7 @@ mod alike;
 mod cache;
 mod change;
 pub mod due;
+pub mod judging;
 pub mod refresh;
 mod refresher;
 mod status;
@@ -26,7 +27,9 @@ pub use refresher::{Interest, Outage, Refresher, Watch, run};
 pub use status::Status;
 
 use crate::app_context::AppContext;
+use crate::moves::Baselines;
 use crate::preferences::{Preferences, PreferencesError};
+use crate::project::ProjectKey;
 use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots};
 
 /// Changes that a slow surface may be behind by. One that is further behind is brought up to date as a whole.
@@ -38,6 +41,7 @@ pub struct Live {
     program: Arc<AppContext>,
     snapshots: Mutex<Snapshots>,
     cache: Mutex<Arc<HomeCache>>,
+    baselines: Mutex<Baselines>,
     preferences: Mutex<Option<(FileStamp, Preferences)>>,
     changes: broadcast::Sender<Change>,
     closing: watch::Sender<bool>,
@@ -70,6 +74,7 @@ impl Live {
             program,
             snapshots: Mutex::new(snapshots),
             cache: Mutex::default(),
+            baselines: Mutex::default(),
             preferences: Mutex::new(None),
             changes: broadcast::Sender::new(BACKLOG),
             closing: watch::Sender::new(false),
@@ -99,6 +104,26 @@ impl Live {
             Arc::make_mut(&mut cache).follow(&snapshots)?;
         }
         Ok(Arc::clone(&cache))
+    }
+
+    /// Judges these projects by what is stored of them. The Snapshots are free in between: the first time takes as long as
+    /// eight weeks of each project do.
+    ///
+    /// # Errors
+    ///
+    /// The Snapshots cannot be read or written.
+    pub(crate) fn judge(&self, projects: &[ProjectKey]) -> Result<(), SnapshotError> {
+        let (preferences, _) = self.preferences();
+        projects.iter().try_for_each(|key| {
+            let mut baselines = lock(&self.baselines);
+            let mut snapshots = self.snapshots();
+            judging::judge(
+                &mut snapshots,
+                &mut baselines,
+                &preferences,
+                std::slice::from_ref(key),
+            )
+        })
     }
 
     /// Runs work that reads files or Snapshots on a thread that may block.

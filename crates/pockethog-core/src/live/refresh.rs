@@ -14,6 +14,8 @@ use crate::app_context::AppContext;
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::history::{Asked, Due, FEWEST_DAYS, History, MOST_DAYS, Stretch};
 use crate::live::due::{self, Policy};
+use crate::live::judging;
+use crate::moves::Baselines;
 use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
 use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};
@@ -369,6 +371,7 @@ pub async fn home(
         }
         // A list of projects alone is stored already.
         if !read.is_empty() {
+            let keys: Vec<ProjectKey> = read.iter().map(|(key, _)| key.clone()).collect();
             snapshots.together(|snapshots| {
                 read.iter().try_for_each(|(key, result)| match result {
                     Ok(today) => snapshots.put(key, today),
@@ -378,6 +381,7 @@ pub async fn home(
                     }
                 })
             })?;
+            judging::judge(snapshots, &mut Baselines::default(), preferences, &keys)?;
         }
         done += read.len();
         for (key, _) in read {

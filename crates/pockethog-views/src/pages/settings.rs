@@ -6,6 +6,7 @@ use super::layout::{Notice, Shell, Tone};
 use super::order::{self, ProjectList};
 use super::project_path;
 use crate::colours::{self, SCHEMES};
+use pockethog_core::moves::{Compare, Sensitivity};
 use pockethog_core::preferences::{Cadence, Mode, ProjectPreferences, Scheme, WeekStart};
 use pockethog_core::project::ProjectKey;
 
@@ -15,6 +16,24 @@ pub const CADENCES: [(Cadence, &str, &str); 4] = [
     (Cadence::Minute, "1m", "minute"),
     (Cadence::FiveMinutes, "5m", "5 minutes"),
     (Cadence::QuarterHour, "15m", "15 minutes"),
+];
+
+/// What today can be compared with, each with its name in forms and files and with its words.
+pub const COMPARES: [(Compare, &str, &str); 3] = [
+    (Compare::Usual, "usual", "what is usual by now"),
+    (Compare::LastWeek, "last_week", "the same weekday last week"),
+    (Compare::Yesterday, "yesterday", "yesterday by now"),
+];
+
+/// The sensitivities, each with its name in forms and files and with its words.
+pub const SENSITIVITIES: [(Sensitivity, &str, &str); 3] = [
+    (Sensitivity::Calm, "calm", "Only what is far out"),
+    (Sensitivity::Normal, "normal", "Normal"),
+    (
+        Sensitivity::Nervous,
+        "nervous",
+        "Earlier, and wrong more often",
+    ),
 ];
 
 /// The name of a mode in forms and files.
@@ -35,6 +54,10 @@ pub struct Settings {
     pub refresh: Cadence,
     /// First day of the week.
     pub week_starts_on: WeekStart,
+    /// What today is compared with.
+    pub compare: Compare,
+    /// How readily a number leaves its usual range.
+    pub sensitivity: Sensitivity,
     /// Where the preferences file is.
     pub path: String,
     /// Why the preferences file cannot be used, with its line: nothing is saved until it is fixed.
@@ -155,6 +178,18 @@ fn data(view: &Settings) -> Markup {
                 select name="week_starts_on" {
                     option value="monday" selected[view.week_starts_on == WeekStart::Monday] { "Monday" }
                     option value="sunday" selected[view.week_starts_on == WeekStart::Sunday] { "Sunday" }
+                }
+            }
+            label.row {
+                span { "Compare today with" small.muted { "The usual range of this weekday is the fairest" } }
+                select name="compare" {
+                    @for (compare, value, title) in COMPARES { option value=(value) selected[compare == view.compare] { (title) } }
+                }
+            }
+            label.row {
+                span { "A project counts as moved" small.muted { "If a number leaves its usual range" } }
+                select name="sensitivity" {
+                    @for (sensitivity, value, title) in SENSITIVITIES { option value=(value) selected[sensitivity == view.sensitivity] { (title) } }
                 }
             }
         }

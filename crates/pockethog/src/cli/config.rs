@@ -91,6 +91,8 @@ Preferences:
   scheme          ember, fern, graphite, lagoon or plum
   refresh         30s, 1m, 5m or 15m
   week_starts_on  monday or sunday
+  compare         what today is compared with: usual, last_week or yesterday
+  sensitivity     how readily a project counts as moved: calm, normal or nervous
   order           project keys, in the order in which they are shown
   banner          your answer to the sign-in banner; can only be unset
 Preferences of one project, with --project:
@@ -239,6 +241,8 @@ fn value(
             "scheme" => json!(preferences.scheme),
             "refresh" => json!(preferences.refresh),
             "week_starts_on" => json!(preferences.week_starts_on),
+            "compare" => json!(preferences.compare),
+            "sensitivity" => json!(preferences.sensitivity),
             "order" => json!(preferences.order),
             "banner" => json!(preferences.banner),
             _ => return Err(unknown(key, project)),
@@ -269,6 +273,8 @@ fn put(
             "scheme" => preferences.scheme = choice(key, values)?,
             "refresh" => preferences.refresh = choice(key, values)?,
             "week_starts_on" => preferences.week_starts_on = choice(key, values)?,
+            "compare" => preferences.compare = choice(key, values)?,
+            "sensitivity" => preferences.sensitivity = choice(key, values)?,
             "order" => {
                 if let Some(wrong) = list().iter().find(|key| !is_project_key(key)) {
                     return Err(CliError::usage(format!(
@@ -357,6 +363,8 @@ fn unknown(key: &str, project: Option<&ProjectKey>) -> CliError {
         "scheme",
         "refresh",
         "week_starts_on",
+        "compare",
+        "sensitivity",
         "order",
         "banner",
     ];
@@ -466,6 +474,8 @@ mod tests {
             ("scheme", &["plum"], json!("plum")),
             ("refresh", &["5m"], json!("5m")),
             ("week_starts_on", &["sunday"], json!("sunday")),
+            ("compare", &["last_week"], json!("last_week")),
+            ("sensitivity", &["nervous"], json!("nervous")),
             ("order", &["us/12", "eu/3"], json!(["us/12", "eu/3"])),
         ] {
             assert_eq!(set(name, None, value).unwrap(), expected, "{name}");

