@@ -10,12 +10,11 @@ use usual::{Baseline, Direction, GapDay, Mark, UsualGaps};
 
 use super::lag::{Lag, Reading};
 use super::marks::{Marks, by_wall_time, marked_days, metrics};
-use super::{ByNow, Judged, Left, Metric, Number, Settings, Silent, State, UsualRange, whole};
+use super::{
+    ByNow, Judged, Left, Metric, Number, QUARTER, Settings, Silent, State, UsualRange, whole,
+};
 use crate::history::History;
 use crate::project::ProjectKey;
-
-/// Seconds of a quarter of an hour.
-pub(super) const QUARTER: i64 = 900;
 
 /// What was counted today: by quarter of an hour, in the order in which they passed.
 #[derive(Clone, Copy, Debug)]

@@ -59,7 +59,7 @@ impl Lag {
             })
             // Of what came after the first reading it is only known that it came by the second one.
             .map(|(quarter, _)| {
-                let ended = after.day_began.as_second() + (quarter + 1) * super::judge::QUARTER;
+                let ended = after.day_began.as_second() + (quarter + 1) * super::QUARTER;
                 before.measured_at.as_second() - ended
             })
             .filter(|late| (LEAST..=MOST).contains(late))

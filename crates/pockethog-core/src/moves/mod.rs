@@ -35,6 +35,9 @@ use crate::age;
 /// A project that is back to usual is listed for this long.
 const BACK_LISTED: SignedDuration = SignedDuration::from_hours(2);
 
+/// Seconds of a quarter of an hour.
+const QUARTER: i64 = 900;
+
 /// Older numbers say nothing about now, in seconds.
 const OLD_SECONDS: i64 = 3600;
 
