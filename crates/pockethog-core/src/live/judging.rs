@@ -3,9 +3,9 @@
 //! Whoever stores them does it: the app, a command or a widget. So what is stored beside the numbers of today always
 //! belongs to them, and a view only reads it.
 
-use crate::history::History;
+use crate::history::{History, Known};
 use crate::moves::{Baselines, Counted, Judged, Marks};
-use crate::overview::Today;
+use crate::overview::{Quarter, Today};
 use crate::preferences::Preferences;
 use crate::project::ProjectKey;
 use crate::snapshot::{KnownMarks, SnapshotError, Snapshots, View};
@@ -49,7 +49,7 @@ fn judge_one(
     let Some(today) = snapshots.view::<Today>(key, View::Today)? else {
         return Ok(None);
     };
-    let Some(counted) = counted(&today) else {
+    let Some(counted) = counted(&today, &known) else {
         return Ok(None);
     };
     let before = snapshots.judged(key)?;
@@ -87,8 +87,32 @@ fn marks(
     Ok(marks)
 }
 
-/// The quarters of an hour of today. `None` in numbers of an older program.
-fn counted(today: &Today) -> Option<Counted<'_>> {
-    let _ = today;
-    None
+/// Today by quarter of an hour. `None` in numbers of an older program, or if they were asked for in another way than the
+/// closed days: then one of them is about to be read again.
+fn counted(today: &Today, known: &Known) -> Option<Counted> {
+    if today.quarters.is_empty() || today.asked != known.asked {
+        return None;
+    }
+    Some(Counted {
+        measured_at: today.measured_at,
+        day_began: today.began()?,
+        last_event_at: today.last_event_at,
+        first_views: today
+            .quarters
+            .iter()
+            .map(|quarter| quarter.first_views)
+            .collect(),
+        pageviews: today
+            .quarters
+            .iter()
+            .map(|quarter| quarter.pageviews)
+            .collect(),
+        first_conversions: (0..today.asked.conversions.len())
+            .map(|event| {
+                let counts = today.quarters.iter();
+                let count = |quarter: &Quarter| quarter.first_conversions.get(event).copied();
+                counts.map(|quarter| count(quarter).unwrap_or(0)).collect()
+            })
+            .collect(),
+    })
 }

@@ -17,18 +17,18 @@ use crate::history::History;
 use crate::project::ProjectKey;
 
 /// What was counted today: by quarter of an hour, in the order in which they passed.
-#[derive(Clone, Copy, Debug)]
-pub struct Counted<'a> {
+#[derive(Clone, Debug)]
+pub struct Counted {
     /// When PostHog was asked.
     pub measured_at: Timestamp,
     /// When the project's day began.
     pub day_began: Timestamp,
     /// Persons whose first view of the day was in this quarter.
-    pub first_views: &'a [u64],
+    pub first_views: Vec<u64>,
     /// Views.
-    pub pageviews: &'a [u64],
+    pub pageviews: Vec<u64>,
     /// For each conversion event of [`History::asked`], persons who did it for the first time today in this quarter.
-    pub first_conversions: &'a [Vec<u64>],
+    pub first_conversions: Vec<Vec<u64>>,
     /// The last event of any kind, if there was one today.
     pub last_event_at: Option<Timestamp>,
 }
@@ -77,7 +77,7 @@ impl Baselines {
         &mut self,
         key: &ProjectKey,
         fitted_to: (Timestamp, &[String]),
-        counted: &Counted<'_>,
+        counted: &Counted,
         settings: Settings,
         before: Option<&Judged>,
         history: impl FnOnce() -> Result<Option<(History, Marks)>, E>,
@@ -108,7 +108,7 @@ impl Baselines {
 pub fn judge(
     history: &History,
     marks: &Marks,
-    counted: &Counted<'_>,
+    counted: &Counted,
     settings: Settings,
     before: Option<&Judged>,
 ) -> Judged {
@@ -162,12 +162,12 @@ impl Fitted {
         }
     }
 
-    fn judge(&self, counted: &Counted<'_>, before: Option<&Judged>) -> Judged {
+    fn judge(&self, counted: &Counted, before: Option<&Judged>) -> Judged {
         let now = counted.measured_at;
         let reading = Reading {
             measured_at: now,
             day_began: counted.day_began,
-            quarters: counted.pageviews,
+            quarters: &counted.pageviews,
         };
         let lag = before.map_or_else(Lag::default, |before| {
             let earlier = Reading {
@@ -187,8 +187,8 @@ impl Fitted {
             .enumerate()
             .map(|(nth, number)| {
                 let counts: &[u64] = match nth {
-                    0 => counted.first_views,
-                    1 => counted.pageviews,
+                    0 => &counted.first_views,
+                    1 => &counted.pageviews,
                     _ => counted
                         .first_conversions
                         .get(nth - 2)
@@ -217,7 +217,7 @@ impl Fitted {
             numbers,
             last_event_at,
             lag,
-            pageviews: counted.pageviews.to_vec(),
+            pageviews: counted.pageviews.clone(),
             usual_hours: self.hours.clone(),
             usual_hours_from: self.hours_from,
         }

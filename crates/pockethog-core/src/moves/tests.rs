@@ -76,9 +76,9 @@ fn judged_after(minutes: i64, first_views: &[u64], days: i64) -> Judged {
     let counted = Counted {
         measured_at: now,
         day_began: starts(today),
-        first_views,
-        pageviews: &pageviews,
-        first_conversions: &[quarters(first_views.len(), 2, 7)],
+        first_views: first_views.to_vec(),
+        pageviews,
+        first_conversions: vec![quarters(first_views.len(), 2, 7)],
         last_event_at: Some(now - 1.minutes()),
     };
     judge(&history, &marks, &counted, Settings::default(), None)
@@ -139,9 +139,9 @@ fn no_event_for_hours_is_silence_since_the_last_one() {
     let counted = Counted {
         measured_at: now,
         day_began: starts(today),
-        first_views: &first_views,
-        pageviews: &first_views,
-        first_conversions: &[],
+        first_views: first_views.clone(),
+        pageviews: first_views,
+        first_conversions: Vec::new(),
         last_event_at: Some(last),
     };
     let judged = judge(&history, &marks, &counted, Settings::default(), None);
@@ -187,9 +187,9 @@ fn a_day_of_a_clock_change_is_compared_by_wall_time() {
     let counted = Counted {
         measured_at: now,
         day_began: starts(today),
-        first_views: &first_views,
-        pageviews: &first_views,
-        first_conversions: &[],
+        first_views: first_views.clone(),
+        pageviews: first_views,
+        first_conversions: Vec::new(),
         last_event_at: Some(now),
     };
     let judged = judge(&history, &marks, &counted, Settings::default(), None);
@@ -224,9 +224,9 @@ fn what_is_fitted_once_is_used_until_the_closed_days_change() {
     let counted = Counted {
         measured_at: starts(today) + 12.hours(),
         day_began: starts(today),
-        first_views: &first_views,
-        pageviews: &first_views,
-        first_conversions: &[],
+        first_views: first_views.clone(),
+        pageviews: first_views,
+        first_conversions: Vec::new(),
         last_event_at: None,
     };
     let mut baselines = Baselines::default();
