@@ -267,7 +267,7 @@ impl<'a> Refresh<'a> {
             }
             Answer::Today(key, Ok(today)) => {
                 self.snapshots.put(&key, &today)?;
-                let preferences = &self.asked.preferences;
+                let preferences = &self.widget.asked.preferences;
                 let mut baselines = Baselines::default();
                 judging::judge(&mut self.snapshots, &mut baselines, preferences, &[key])
             }
