@@ -6,19 +6,18 @@
 
 pub mod access;
 pub mod accounts;
-pub mod age;
 pub mod annotations;
 pub mod app_context;
 pub mod conversions;
 pub mod demo_home;
 pub mod discovery;
-pub mod history;
 pub mod key_swap;
 pub mod live;
 pub mod moves;
-pub mod overview;
 pub mod preferences;
 pub mod project;
 pub mod sentence;
 pub mod snapshot;
 pub mod widget;
+
+pub use pockethog_numbers::{age, history, overview};

@@ -12,6 +12,7 @@ fn every_query_text_is_one_that_posthog_accepts() {
     let texts: Vec<String> = pockethog_core::overview::all_query_texts()
         .iter()
         .chain(&pockethog_core::history::query_texts())
+        .chain([&pockethog_core::conversions::volume_query()])
         .map(|query| {
             let line = serde_json::json!({ "name": query.name, "query": query.text, "values": query.values });
             format!("{line}\n")

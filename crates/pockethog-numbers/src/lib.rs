@@ -1,0 +1,14 @@
+//! The numbers of a PostHog project: the query texts, what their rows mean, and how old they are.
+//!
+//! Everything here is a pure function of rows and instants: nothing asks PostHog, opens a file or looks at the clock.
+//! `pockethog-core` asks, keeps and refreshes. docs/metrics.md defines each number.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`overview`] | today, a range and its breakdowns, and sums over projects |
+//! | [`history`] | the closed days, and when to read which of them |
+//! | [`age`] | how old a stored number is, by a clock that can be set |
+
+pub mod age;
+pub mod history;
+pub mod overview;
