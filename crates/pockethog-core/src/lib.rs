@@ -13,11 +13,10 @@ pub mod demo_home;
 pub mod discovery;
 pub mod key_swap;
 pub mod live;
-pub mod moves;
 pub mod preferences;
 pub mod project;
 pub mod sentence;
 pub mod snapshot;
 pub mod widget;
 
-pub use pockethog_numbers::{age, history, overview};
+pub use pockethog_numbers::{age, history, moves, overview};

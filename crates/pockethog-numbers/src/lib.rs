@@ -1,4 +1,4 @@
-//! The numbers of a PostHog project: the query texts, what their rows mean, and how old they are.
+//! The numbers of PostHog projects: the query texts, what their rows mean, and which of them are out of the ordinary.
 //!
 //! Everything here is a pure function of rows and instants: nothing asks PostHog, opens a file or looks at the clock.
 //! `pockethog-core` asks, keeps and refreshes. docs/metrics.md defines each number.
@@ -7,8 +7,13 @@
 //! |---|---|
 //! | [`overview`] | today, a range and its breakdowns, and sums over projects |
 //! | [`history`] | the closed days, and when to read which of them |
+//! | [`moves`] | what is usual of a project today, and whether it has left that |
 //! | [`age`] | how old a stored number is, by a clock that can be set |
 
 pub mod age;
 pub mod history;
+pub mod moves;
 pub mod overview;
+mod project_key;
+
+pub use project_key::ProjectKey;

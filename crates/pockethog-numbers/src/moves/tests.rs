@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::*;
+use crate::ProjectKey;
 use crate::history::{Asked, Day, History, Hour};
-use crate::project::ProjectKey;
 
 const ZONE: &str = "Europe/Berlin";
 const TODAY: &str = "2026-11-27";

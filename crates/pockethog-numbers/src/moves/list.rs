@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use usual::Together;
 
 use super::{Judged, Kind, Move};
-use crate::project::ProjectKey;
+use crate::ProjectKey;
 
 /// What has moved.
 #[derive(Clone, Debug, Default, PartialEq)]

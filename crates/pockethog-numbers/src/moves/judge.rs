@@ -13,8 +13,8 @@ use super::marks::{Marks, by_wall_time, marked_days, metrics};
 use super::{
     ByNow, Judged, Left, Metric, Number, QUARTER, Settings, Silent, State, UsualRange, whole,
 };
+use crate::ProjectKey;
 use crate::history::History;
-use crate::project::ProjectKey;
 
 /// What was counted today: by quarter of an hour, in the order in which they passed.
 #[derive(Clone, Debug)]
