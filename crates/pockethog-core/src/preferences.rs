@@ -5,6 +5,7 @@
 //! the file whatever else is changed: someone's edit is in there, or a newer version's. A file that is no TOML
 //! is never overwritten.
 
+mod asked;
 mod document;
 mod lenient;
 

@@ -192,6 +192,7 @@ fn closed_days_are_read_after_all_numbers_of_today_and_few_at_a_time() {
             time_zone: "UTC".to_owned(),
             time_zone_known: true,
             days: Vec::new(),
+            last_event_at: None,
             limited_to: None,
         };
         let key = samples::project(id).key;

@@ -16,7 +16,7 @@ use crate::history::{Asked, Due, FEWEST_DAYS, History, MOST_DAYS, Stretch};
 use crate::live::due::{self, Policy};
 use crate::live::judging;
 use crate::moves::Baselines;
-use crate::overview::{Breakdowns, DayClock, Period, Range, RowsError, Today, Window};
+use crate::overview::{Breakdowns, ClosedDays, DayClock, Period, Range, RowsError, Today, Window};
 use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
@@ -84,7 +84,22 @@ pub enum Event {
     },
 }
 
-/// Today's numbers of one project, by one request.
+/// What is stored of the days before today, for [`today`].
+pub fn closed_days(
+    snapshots: &Snapshots,
+    project: &Project,
+    asked: &Asked,
+    now: Timestamp,
+) -> Option<ClosedDays> {
+    let known = snapshots.known_history(&project.key).ok()??;
+    if known.asked != *asked {
+        return None;
+    }
+    let history = snapshots.history(&project.key).ok()??;
+    history.before_today(asked, &DayClock::new(&project.time_zone, now))
+}
+
+/// Today's numbers of one project, by one request. If the days before are known, it reads today alone.
 ///
 /// # Errors
 ///
@@ -92,17 +107,25 @@ pub enum Event {
 pub async fn today<B: Bearer>(
     client: &Client<B>,
     project: &Project,
+    asked: &Asked,
+    closed: Option<ClosedDays>,
     now: Timestamp,
 ) -> Result<Today, ReadError> {
     let clock = DayClock::new(&project.time_zone, now);
-    let rows = client
-        .query(
-            project.key.id,
-            project.organization.as_deref(),
-            &Today::query(&clock),
-        )
-        .await?;
-    Ok(Today::from_rows(&clock, now, &rows)?)
+    let read = async |closed: Option<&ClosedDays>| -> Result<Today, ReadError> {
+        let query = Today::query(&clock, asked, closed);
+        let rows = client
+            .query(project.key.id, project.organization.as_deref(), &query)
+            .await?;
+        Ok(Today::from_rows(&clock, asked, closed, now, &rows)?)
+    };
+    if closed.is_some() {
+        match read(closed.as_ref()).await {
+            Err(ReadError::Rows(RowsError::OtherDays)) => {}
+            read => return read,
+        }
+    }
+    read(None).await
 }
 
 /// One range of a project, by one request.
@@ -167,14 +190,13 @@ pub async fn annotations<B: Bearer>(
 pub async fn history<B: Bearer>(
     client: &Client<B>,
     project: &Project,
-    conversions: &[String],
+    asked: &Asked,
     known: Option<History>,
     now: Timestamp,
 ) -> Result<History, ReadError> {
     let clock = DayClock::new(&project.time_zone, now);
-    let asked = Asked::new(&project.time_zone, conversions);
     let summary = known.as_ref().map(History::known);
-    let mut due = Due::of(summary.as_ref(), &asked, &clock, 0);
+    let mut due = Due::of(summary.as_ref(), asked, &clock, 0);
     loop {
         let stretch = Stretch::new(&clock, due.days);
         let mut query = History::query(&stretch, &asked.conversions);
@@ -203,7 +225,7 @@ pub async fn history<B: Bearer>(
         }
         match known.as_ref().and_then(|known| known.renewed(read)) {
             Some(renewed) => return Ok(renewed),
-            None => due = Due::of(None, &asked, &clock, 0),
+            None => due = Due::of(None, asked, &clock, 0),
         }
     }
 }
@@ -286,15 +308,20 @@ pub async fn home(
     // Tasks of their own: they go on while what has arrived is written down.
     let mut work = JoinSet::new();
     let mut asked = HashSet::new();
-    let ask = |work: &mut JoinSet<Done>, asked: &mut HashSet<ProjectKey>, project: Project| {
+    let ask = |work: &mut JoinSet<Done>,
+               asked: &mut HashSet<ProjectKey>,
+               snapshots: &Snapshots,
+               project: Project| {
         let mut owners = connections.iter().filter(|known| known.is_active());
         let Some(connection) = owners.find(|known| known.id == project.connection) else {
             return;
         };
         if asked.insert(project.key.clone()) {
             let client = program.client(connection);
+            let (query, now) = (preferences.asked(&project), Timestamp::now());
+            let closed = closed_days(snapshots, &project, &query, now);
             work.spawn(async move {
-                let result = today(&client, &project, Timestamp::now()).await;
+                let result = today(&client, &project, &query, closed, now).await;
                 Done::Numbers(project.connection, project.key, Box::new(result))
             });
         }
@@ -313,7 +340,7 @@ pub async fn home(
     let due = due::Due::of_home(snapshots, &all, known, Policy::on_request(Timestamp::now()))?;
     let resting: HashSet<ProjectKey> = due.resting.into_iter().collect();
     for project in due.numbers {
-        ask(&mut work, &mut asked, project);
+        ask(&mut work, &mut asked, snapshots, project);
     }
     for connection in connections {
         if due.lists.contains(&connection.id) {
@@ -345,7 +372,7 @@ pub async fn home(
                         // Another one may have taken it over already.
                         let owned = snapshots.project(&key)?;
                         if let Some(project) = owned.filter(|now| now.connection != connection) {
-                            ask(&mut work, &mut asked, project);
+                            ask(&mut work, &mut asked, snapshots, project);
                         }
                     }
                     read.push((key, *result));
@@ -363,7 +390,7 @@ pub async fn home(
                     preferences.sort(&mut new);
                     new.retain(|project| wanted(project) && !resting.contains(&project.key));
                     for project in new {
-                        ask(&mut work, &mut asked, project);
+                        ask(&mut work, &mut asked, snapshots, project);
                     }
                     tell(snapshots, Event::Discovered);
                 }

@@ -64,6 +64,7 @@ pub(crate) fn history(measured_at: Timestamp) -> History {
         time_zone: "Europe/Berlin".to_owned(),
         time_zone_known: true,
         days: vec![day],
+        last_event_at: Some(start),
         limited_to: Some(28),
     }
 }

@@ -12,13 +12,23 @@ use crate::overview::{DayClock, RowsError};
 
 const HOUR: i64 = 3600;
 
-/// The closed days, the name of their zone, and whether they are those that this program knows.
+/// The closed days.
+pub(super) struct Cut {
+    pub(super) days: Vec<Day>,
+    /// The name of their zone.
+    pub(super) zone: String,
+    /// Whether they are those that this program knows.
+    pub(super) as_expected: bool,
+    /// The last event before they ended.
+    pub(super) last_event_at: Option<Timestamp>,
+}
+
 pub(super) fn read(
     clock: &DayClock,
     stretch: &Stretch,
     conversions: usize,
     rows: &Rows,
-) -> Result<(Vec<Day>, String, bool), RowsError> {
+) -> Result<Cut, RowsError> {
     if rows.rows.len() >= MOST_ROWS {
         return Err(RowsError::TooMany(MOST_ROWS));
     }
@@ -58,7 +68,18 @@ pub(super) fn read(
         }
     }
     add_gaps(&mut days, &found.hours, stretch);
-    Ok((days, calendar.zone, calendar.as_expected))
+    let end = days.last().map(|day| day.end);
+    let last_events = found.hours.iter().filter(|hour| hour.last_event > 0);
+    let last_event_at = last_events
+        .filter_map(|hour| at(hour.last_event))
+        .filter(|last| end.is_some_and(|end| *last < end))
+        .max();
+    Ok(Cut {
+        days,
+        zone: calendar.zone,
+        as_expected: calendar.as_expected,
+        last_event_at,
+    })
 }
 
 /// A row of a quarter of an hour or a minute.

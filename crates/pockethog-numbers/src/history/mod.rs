@@ -9,9 +9,11 @@
 //! |---|---|
 //! | `query` | the text that is asked |
 //! | `days` | what the rows mean |
+//! | `closed` | what today's numbers need of it |
 //! | `due` | when to read which days |
 //! | `stored` | how it is kept: compressed, with a checksum |
 
+mod closed;
 mod days;
 mod due;
 mod query;
@@ -57,6 +59,10 @@ pub struct History {
     pub time_zone_known: bool,
     /// The days, oldest first.
     pub days: Vec<Day>,
+    /// The last event of any kind before the end of the newest day, to the minute. `None` if there was none, or if it was
+    /// read by an older program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_event_at: Option<Timestamp>,
     /// How many days this project's PostHog answers at once, if [`MOST_DAYS`] were too many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_to: Option<usize>,
@@ -180,15 +186,15 @@ impl History {
         measured_at: Timestamp,
         rows: &Rows,
     ) -> Result<Self, RowsError> {
-        let (cut, time_zone, time_zone_known) =
-            days::read(clock, stretch, asked.conversions.len(), rows)?;
+        let cut = days::read(clock, stretch, asked.conversions.len(), rows)?;
         Ok(Self {
             asked,
             measured_at,
             all_measured_at: measured_at,
-            time_zone,
-            time_zone_known,
-            days: cut,
+            time_zone: cut.zone,
+            time_zone_known: cut.as_expected,
+            days: cut.days,
+            last_event_at: cut.last_event_at,
             limited_to: None,
         })
     }
@@ -223,6 +229,7 @@ impl History {
         Some(Self {
             days,
             measured_at: newer.measured_at,
+            last_event_at: newer.last_event_at.or(self.last_event_at),
             ..self.clone()
         })
     }

@@ -62,6 +62,7 @@ fn history_until(today: Date, days: i64) -> History {
         time_zone: ZONE.to_owned(),
         time_zone_known: true,
         days: (1..=days).rev().map(day).collect(),
+        last_event_at: None,
         limited_to: None,
     }
 }

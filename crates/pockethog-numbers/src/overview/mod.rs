@@ -8,10 +8,11 @@ mod asked;
 mod breakdowns;
 pub(crate) mod buckets;
 mod change;
+mod closed_days;
 pub(crate) mod hogql;
 mod period;
 pub(crate) mod rows;
-mod today;
+pub(crate) mod today;
 mod today_summary;
 mod total;
 mod window;
@@ -20,6 +21,7 @@ mod zone;
 pub use asked::{Asked, MOST_CONVERSIONS};
 pub use breakdowns::{Breakdown, Breakdowns, Row};
 pub use change::{Change, share_tone};
+pub use closed_days::ClosedDays;
 pub use period::{ConversionFigure, Period};
 pub use rows::RowsError;
 pub use today::{Quarter, Today};
@@ -103,7 +105,16 @@ pub fn change_percent(now: u64, before: u64) -> Option<f64> {
 pub fn all_query_texts() -> Vec<posthog_api::HogQl> {
     let now = Timestamp::UNIX_EPOCH;
     let clock = DayClock::new("UTC", now);
-    let mut texts = vec![Today::query(&clock)];
+    let mut texts = Vec::new();
+    let closed = ClosedDays::none(&clock);
+    for conversions in [0, MOST_CONVERSIONS] {
+        let events: Vec<String> = (0..conversions)
+            .map(|nth| format!("it's \"odd\" {nth}"))
+            .collect();
+        let asked = Asked::new("UTC", &events);
+        texts.push(Today::query(&clock, &asked, None));
+        texts.push(Today::query(&clock, &asked, Some(&closed)));
+    }
     for range in Range::ALL {
         let window = Window::new(range, &clock);
         for conversions in [

@@ -17,6 +17,9 @@ pub enum RowsError {
     /// As many rows as were allowed, so that some may be missing.
     #[error("PostHog's answer has {0} rows or more, so that some may be missing")]
     TooMany(usize),
+    /// PostHog cuts other days than those that are known.
+    #[error("PostHog's days are not those that were read before")]
+    OtherDays,
 }
 
 /// Rows with the places of their columns looked up once.

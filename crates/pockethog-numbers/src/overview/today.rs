@@ -1,24 +1,24 @@
 //! What the home screen shows of a project: today so far, yesterday by now, the last 30 days.
 
+mod found;
+mod query;
+
 use jiff::{Timestamp, ToSpan};
 use posthog_api::{HogQl, Rows};
 use serde::{Deserialize, Serialize};
 
-use super::buckets::{Days, hours};
-use super::hogql::{VIEWS, between, instant};
-use super::rows::{RowsError, Table, epoch};
+use self::found::Found;
+use super::buckets::hours;
+use super::rows::RowsError;
 use super::window::DayClock;
-use super::{Asked, Counts, Point};
+use super::{Asked, ClosedDays, Counts, Point};
 
 /// Days of the sparkline, today included.
-const DAYS: i64 = 30;
+pub(crate) const DAYS: i64 = 30;
 
 /// Hours before the current one that are asked for at least: the last 24 that are over and the 24 before them, and
 /// one more because the hours of some zones begin on the half.
 const HOURS_BACK: i64 = 49;
-
-/// Minutes that count as now.
-const ONLINE_MINUTES: i64 = 5;
 
 /// Today's numbers of one project, in its own time zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,60 +96,33 @@ impl From<Quarter> for (u64, u64, Vec<u64>) {
 }
 
 impl Today {
-    /// The one query that brings all of it.
-    pub fn query(clock: &DayClock) -> HogQl {
-        let until = clock.until().timestamp();
-        let by_now = instant(clock.same_time(1).timestamp());
-        let yesterday = clock.day_start(1).timestamp();
-        let hours_from = yesterday.min(clock.hour_start(HOURS_BACK).timestamp());
-        let month = clock.day_start(DAYS - 1).timestamp();
-        let text = format!(
-            "SELECT kind, bucket, visitors, pageviews, visitors_by_now, pageviews_by_now FROM (\
-             SELECT 'day' AS kind, toUnixTimestamp(toStartOfDay(timestamp)) AS bucket, \
-             uniqExact(person_id) AS visitors, count() AS pageviews, \
-             uniqExactIf(person_id, timestamp < {by_now}) AS visitors_by_now, \
-             countIf(timestamp < {by_now}) AS pageviews_by_now \
-             FROM events WHERE {VIEWS} AND {month_window} GROUP BY bucket \
-             UNION ALL \
-             SELECT 'hour' AS kind, toUnixTimestamp(toStartOfHour(timestamp)) AS bucket, \
-             uniqExact(person_id) AS visitors, count() AS pageviews, \
-             0 AS visitors_by_now, 0 AS pageviews_by_now \
-             FROM events WHERE {VIEWS} AND {hours_window} GROUP BY bucket \
-             UNION ALL \
-             SELECT 'online' AS kind, 0 AS bucket, \
-             uniqExact(person_id) AS visitors, count() AS pageviews, \
-             0 AS visitors_by_now, 0 AS pageviews_by_now \
-             FROM events WHERE {VIEWS} AND {online_window}\
-             ) LIMIT 200",
-            month_window = between(clock.asked_from(month), until),
-            hours_window = between(clock.asked_from(hours_from), until),
-            online_window = between(minutes_before(until, ONLINE_MINUTES), until),
-        );
-        HogQl::new("pockethog today", text)
+    /// The one query that brings all of it. If the days before are known, it reads today alone.
+    pub fn query(clock: &DayClock, asked: &Asked, closed: Option<&ClosedDays>) -> HogQl {
+        query::query(clock, asked, closed)
     }
 
-    /// Reads the rows of [`Today::query`]. Days and hours without events have no row and count 0.
+    /// Reads the rows of [`Today::query`]. Days, hours and quarters without events have no row and count 0.
+    ///
+    /// # Errors
+    ///
+    /// Rows that are not what was asked for; [`RowsError::OtherDays`] if PostHog's days do not continue the closed ones,
+    /// which is when all of it has to be asked for.
     pub fn from_rows(
         clock: &DayClock,
+        asked: &Asked,
+        closed: Option<&ClosedDays>,
         measured_at: Timestamp,
         rows: &Rows,
     ) -> Result<Self, RowsError> {
-        let columns = [
-            "kind",
-            "bucket",
-            "visitors",
-            "pageviews",
-            "visitors_by_now",
-            "pageviews_by_now",
-        ];
-        let table = Table::new(rows, columns)?;
-        let days = Days::new(
-            clock,
-            usize::try_from(DAYS).unwrap_or(0),
-            &table.starts_of("day", 1)?,
-            &table.starts_of("hour", 1)?,
-        );
+        if rows.rows.len() >= query::MOST_ROWS {
+            return Err(RowsError::TooMany(query::MOST_ROWS));
+        }
+        let found = Found::new(rows, asked.conversions.len())?;
         let until = clock.until().timestamp();
+        let days = match closed {
+            Some(closed) => found.days_after(closed, clock)?,
+            None => found.days(clock),
+        };
         let start_of_today = days.today().unwrap_or(until);
         let yesterday = days.yesterday().unwrap_or(start_of_today);
         let first_hour = clock.hour_start(HOURS_BACK).timestamp();
@@ -163,48 +136,69 @@ impl Today {
             time_zone_known: days.as_expected,
             today: Counts::default(),
             yesterday_by_now: Counts::default(),
-            online: 0,
+            online: found.online(),
             days: empty(&days.starts),
             hours: empty(&hours(start_of_today, until)),
             hours_yesterday: empty(&hours(yesterday, start_of_today)),
             hours_earlier: empty(&hours(earlier, yesterday)),
-            asked: Asked::default(),
-            quarters: Vec::new(),
-            last_event_at: None,
+            asked: asked.clone(),
+            quarters: found.quarters(start_of_today, until, asked.conversions.len()),
+            last_event_at: found.last_event_at,
         };
-        for row in table.iter() {
-            let bucket = epoch(row.count(1)?);
-            let counts = Counts {
-                visitors: row.count(2)?,
-                pageviews: row.count(3)?,
-            };
-            match row.text(0) {
-                "day" => {
-                    fill(&mut today.days, bucket, counts);
-                    if bucket >= start_of_today {
-                        today.today = counts;
-                    } else if bucket >= yesterday {
-                        today.yesterday_by_now = Counts {
-                            visitors: row.count(4)?,
-                            pageviews: row.count(5)?,
-                        };
-                    }
-                }
-                "hour" => {
-                    let hours = if bucket >= start_of_today {
-                        &mut today.hours
-                    } else if bucket >= yesterday {
-                        &mut today.hours_yesterday
-                    } else {
-                        &mut today.hours_earlier
-                    };
-                    fill(hours, bucket, counts);
-                }
-                "online" => today.online = counts.visitors,
-                _ => {}
-            }
+        match closed {
+            Some(closed) => today.add_closed(closed, &found),
+            None => today.add_asked(&found, start_of_today, yesterday),
         }
         Ok(today)
+    }
+
+    /// The days and hours that were asked for.
+    fn add_asked(&mut self, found: &Found, start_of_today: Timestamp, yesterday: Timestamp) {
+        for day in &found.days {
+            fill(&mut self.days, day.start, day.counts);
+            if day.start >= start_of_today {
+                self.today = day.counts;
+            } else if day.start >= yesterday {
+                self.yesterday_by_now = day.by_now;
+            }
+        }
+        for hour in &found.hours {
+            let hours = if hour.start >= start_of_today {
+                &mut self.hours
+            } else if hour.start >= yesterday {
+                &mut self.hours_yesterday
+            } else {
+                &mut self.hours_earlier
+            };
+            fill(hours, hour.start, hour.counts);
+        }
+    }
+
+    /// The days and hours that are known, and today's from its quarters.
+    fn add_closed(&mut self, closed: &ClosedDays, found: &Found) {
+        let (today, yesterday) = (closed.today, closed.yesterday());
+        self.yesterday_by_now = closed.yesterday_by_now;
+        self.last_event_at = self.last_event_at.or(closed.last_event_at);
+        for day in &closed.days {
+            fill(&mut self.days, day.start, counts_of(day));
+        }
+        for hour in &closed.hours {
+            let hours = if hour.start >= yesterday {
+                &mut self.hours_yesterday
+            } else {
+                &mut self.hours_earlier
+            };
+            fill(hours, hour.start, counts_of(hour));
+        }
+        for slot in found.slots.iter().filter(|slot| slot.day >= today) {
+            self.today = self.today.plus(slot.counts);
+            fill(&mut self.days, today, slot.counts);
+            let in_hour = Counts {
+                visitors: slot.hour_visitors,
+                ..slot.counts
+            };
+            fill(&mut self.hours, slot.hour, in_hour);
+        }
     }
 
     /// When the day began, as PostHog cuts it.
@@ -215,6 +209,13 @@ impl Today {
     /// True if nothing happened for 30 days.
     pub fn is_empty(&self) -> bool {
         self.days.iter().all(|day| day.pageviews == 0)
+    }
+}
+
+fn counts_of(point: &Point) -> Counts {
+    Counts {
+        visitors: point.visitors,
+        pageviews: point.pageviews,
     }
 }
 
@@ -238,41 +239,83 @@ pub(super) fn fill(points: &mut [Point], at: Timestamp, counts: Counts) {
     }
 }
 
-fn minutes_before(at: Timestamp, minutes: i64) -> Timestamp {
-    at.checked_sub(minutes.minutes()).unwrap_or(at)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    const COLUMNS: [&str; 6] = [
+    const COLUMNS: [&str; 11] = [
         "kind",
+        "day",
+        "hour",
         "bucket",
         "visitors",
         "pageviews",
+        "hour_visitors",
+        "online",
         "visitors_by_now",
         "pageviews_by_now",
+        "conversion_0",
     ];
 
-    fn answer(rows: &[(&str, &str, [u64; 4])]) -> Rows {
-        let row = |(kind, bucket, counts): &(&str, &str, [u64; 4])| {
-            let seconds = bucket.parse::<Timestamp>().map_or(0, Timestamp::as_second);
-            let mut row = vec![json!(kind), json!(seconds)];
-            row.extend(counts.iter().map(|count| json!(count)));
-            row
-        };
+    fn second(at: &str) -> i64 {
+        at.parse::<Timestamp>().map_or(0, Timestamp::as_second)
+    }
+
+    /// A day or an hour: visitors, pageviews, and both by now.
+    fn whole(kind: &str, bucket: &str, counts: [u64; 4]) -> Vec<Value> {
+        let [visitors, pageviews, by_now, views_by_now] = counts;
+        let row = json!([
+            kind,
+            0,
+            0,
+            second(bucket),
+            visitors,
+            pageviews,
+            0,
+            0,
+            by_now,
+            views_by_now,
+            0
+        ]);
+        row.as_array().unwrap().clone()
+    }
+
+    /// A quarter of an hour: first views, views, visitors that are new in the hour, online, converted.
+    fn quarter(day: &str, hour: &str, bucket: &str, counts: [u64; 5]) -> Vec<Value> {
+        let [visitors, pageviews, in_hour, online, converted] = counts;
+        let row = json!([
+            "quarter",
+            second(day),
+            second(hour),
+            second(bucket),
+            visitors,
+            pageviews,
+            in_hour,
+            online,
+            0,
+            0,
+            converted
+        ]);
+        row.as_array().unwrap().clone()
+    }
+
+    fn paid() -> Asked {
+        Asked::new("UTC", &["paid".to_owned()])
+    }
+
+    fn answer(rows: Vec<Vec<Value>>) -> Rows {
         Rows {
             columns: COLUMNS.map(ToOwned::to_owned).to_vec(),
-            rows: rows.iter().map(row).collect(),
+            rows,
             ..Rows::default()
         }
     }
 
-    fn read(clock: &DayClock, rows: &[(&str, &str, [u64; 4])]) -> Today {
-        Today::from_rows(clock, Timestamp::UNIX_EPOCH, &answer(rows)).unwrap()
+    fn read(clock: &DayClock, rows: Vec<Vec<Value>>) -> Today {
+        let rows = answer(rows);
+        Today::from_rows(clock, &paid(), None, Timestamp::UNIX_EPOCH, &rows).unwrap()
     }
 
     #[test]
@@ -280,12 +323,30 @@ mod tests {
         let clock = DayClock::new("Europe/Berlin", "2026-11-24T10:00:30Z".parse().unwrap());
         let today = read(
             &clock,
-            &[
-                ("day", "2026-11-23T23:00:00Z", [5, 9, 0, 0]),
-                ("day", "2026-11-22T23:00:00Z", [8, 20, 4, 10]),
-                ("hour", "2026-11-24T00:00:00Z", [2, 3, 0, 0]),
-                ("hour", "2026-11-22T22:00:00Z", [1, 1, 0, 0]),
-                ("online", "", [1, 1, 0, 0]),
+            vec![
+                whole("day", "2026-11-23T23:00:00Z", [5, 9, 0, 0]),
+                whole("day", "2026-11-22T23:00:00Z", [8, 20, 4, 10]),
+                whole("hour", "2026-11-24T00:00:00Z", [2, 3, 0, 0]),
+                whole("hour", "2026-11-22T22:00:00Z", [1, 1, 0, 0]),
+                quarter(
+                    "2026-11-22T23:00:00Z",
+                    "2026-11-23T22:00:00Z",
+                    "2026-11-23T22:45:00Z",
+                    [4, 9, 4, 0, 3],
+                ),
+                quarter(
+                    "2026-11-23T23:00:00Z",
+                    "2026-11-23T23:00:00Z",
+                    "2026-11-23T23:15:00Z",
+                    [2, 3, 2, 0, 1],
+                ),
+                quarter(
+                    "2026-11-23T23:00:00Z",
+                    "2026-11-24T10:00:00Z",
+                    "2026-11-24T10:00:00Z",
+                    [3, 6, 3, 1, 0],
+                ),
+                whole("last", "2026-11-24T10:00:12Z", [0; 4]),
             ],
         );
         assert_eq!(today.days.len(), 30);
@@ -297,13 +358,22 @@ mod tests {
         assert_eq!(today.hours_earlier.len(), 14);
         assert_eq!(today.hours_earlier[13].visitors, 1);
         assert_eq!(today.online, 1);
+        let quarters: Vec<(u64, u64, Vec<u64>)> =
+            today.quarters.iter().cloned().map(Into::into).collect();
+        assert_eq!(quarters.len(), 45);
+        assert_eq!(quarters[1], (2, 3, vec![1]));
+        assert_eq!(quarters[44], (3, 6, vec![0]));
+        assert_eq!(
+            today.last_event_at,
+            Some("2026-11-24T10:00:12Z".parse().unwrap())
+        );
         assert!(today.time_zone_known);
     }
 
     #[test]
     fn no_rows_are_an_empty_project() {
         let clock = DayClock::new("UTC", "2026-11-24T10:00:30Z".parse().unwrap());
-        assert!(read(&clock, &[]).is_empty());
+        assert!(read(&clock, vec![]).is_empty());
     }
 
     #[test]
@@ -313,11 +383,11 @@ mod tests {
         let clock = DayClock::new("Mars/Olympus", "2026-11-24T10:00:30Z".parse().unwrap());
         let today = read(
             &clock,
-            &[
-                ("day", "2026-11-23T18:30:00Z", [5, 9, 0, 0]),
-                ("day", "2026-11-22T18:30:00Z", [8, 20, 4, 10]),
-                ("hour", "2026-11-23T18:30:00Z", [3, 3, 0, 0]),
-                ("hour", "2026-11-24T09:30:00Z", [2, 3, 0, 0]),
+            vec![
+                whole("day", "2026-11-23T18:30:00Z", [5, 9, 0, 0]),
+                whole("day", "2026-11-22T18:30:00Z", [8, 20, 4, 10]),
+                whole("hour", "2026-11-23T18:30:00Z", [3, 3, 0, 0]),
+                whole("hour", "2026-11-24T09:30:00Z", [2, 3, 0, 0]),
             ],
         );
         assert_eq!(
@@ -337,9 +407,9 @@ mod tests {
         let clock = DayClock::new("Europe/Berlin", "2026-11-24T10:00:30Z".parse().unwrap());
         let today = read(
             &clock,
-            &[
-                ("day", "2026-11-23T22:00:00Z", [5, 9, 0, 0]),
-                ("day", "2026-11-22T22:00:00Z", [8, 20, 4, 10]),
+            vec![
+                whole("day", "2026-11-23T22:00:00Z", [5, 9, 0, 0]),
+                whole("day", "2026-11-22T22:00:00Z", [8, 20, 4, 10]),
             ],
         );
         assert_eq!(
@@ -352,13 +422,13 @@ mod tests {
     #[test]
     fn the_query_reaches_back_far_enough_for_a_day_before_the_last_24_hours() {
         let early = DayClock::new("UTC", "2026-11-24T00:30:00Z".parse().unwrap());
-        let text = Today::query(&early).text;
+        let text = Today::query(&early, &paid(), None).text;
         assert!(
             text.contains("timestamp >= toDateTime64('2026-11-21 23:00:00', 6, 'UTC')"),
             "{text}"
         );
         let unknown = DayClock::new("Mars/Olympus", "2026-11-24T00:30:00Z".parse().unwrap());
-        let text = Today::query(&unknown).text;
+        let text = Today::query(&unknown, &paid(), None).text;
         assert!(
             text.contains("timestamp >= toDateTime64('2026-11-20 23:00:00', 6, 'UTC')"),
             "{text}"

@@ -239,10 +239,15 @@ impl<'a> Refresh<'a> {
     ) -> BoxFuture<'static, Answer> {
         let client = self.program.client(connection);
         match range {
-            None => Box::pin(async move {
-                let answer = refresh::today(&client, &project, Timestamp::now()).await;
-                Answer::Today(project.key, answer)
-            }),
+            None => {
+                let now = Timestamp::now();
+                let asked = self.widget.asked.preferences.asked(&project);
+                let closed = refresh::closed_days(&self.snapshots, &project, &asked, now);
+                Box::pin(async move {
+                    let answer = refresh::today(&client, &project, &asked, closed, now).await;
+                    Answer::Today(project.key, answer)
+                })
+            }
             Some(range) => {
                 let conversions = self
                     .widget

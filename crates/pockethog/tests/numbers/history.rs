@@ -5,7 +5,7 @@ use pockethog_core::history::{Asked, History, MOST_DAYS, Stretch};
 use super::{CONVERSIONS, Site, sites, start};
 use demo_posthog::Instance;
 
-async fn read(site: &Site, days: usize) -> History {
+pub async fn read(site: &Site, days: usize) -> History {
     let clock = site.clock();
     let asked = Asked::new(&site.zone, &CONVERSIONS.map(ToOwned::to_owned));
     let stretch = Stretch::new(&clock, days);

@@ -5,6 +5,7 @@
 
 mod history;
 mod reckoning;
+mod today_alone;
 
 use demo_posthog::{Demo, Instance, Options, Reach, Size};
 use jiff::Timestamp;
@@ -118,9 +119,8 @@ async fn compare(site: &Site) -> Today {
 }
 
 async fn compare_today(site: &Site, name: &str) -> Today {
-    let clock = site.clock();
-    let rows = site.ask(&Today::query(&clock)).await;
-    let today = Today::from_rows(&clock, site.now, &rows).unwrap();
+    let today = today_alone::everything(site).await;
+    compare_quarters(&today, site, name);
     let expected = &site.reckoning;
     let (now, before) = (expected.of_day(0), expected.yesterday_by_now());
     assert_eq!(
@@ -168,6 +168,52 @@ async fn compare_today(site: &Site, name: &str) -> Today {
         &format!("{name}: hours of yesterday"),
     );
     today
+}
+
+/// What a judgement of the day needs.
+fn compare_quarters(today: &Today, site: &Site, name: &str) {
+    let expected = site.reckoning.today_by_quarter(&CONVERSIONS);
+    assert_eq!(today.began().unwrap().as_second(), expected.start, "{name}");
+    let passed = today.quarters.len();
+    let until = site.clock().until().timestamp().as_second();
+    let begun = usize::try_from((until - expected.start + 899) / 900).unwrap();
+    assert_eq!(passed, begun, "{name}: quarters");
+    let first_views: Vec<u64> = today
+        .quarters
+        .iter()
+        .map(|quarter| quarter.first_views)
+        .collect();
+    let views: Vec<u64> = today
+        .quarters
+        .iter()
+        .map(|quarter| quarter.pageviews)
+        .collect();
+    assert_eq!(
+        first_views,
+        expected.first_views[..passed],
+        "{name}: first views"
+    );
+    assert_eq!(views, expected.views[..passed], "{name}: views by quarter");
+    for (nth, conversions) in expected.conversions.iter().enumerate() {
+        let counts = today
+            .quarters
+            .iter()
+            .map(|quarter| quarter.first_conversions[nth]);
+        let counts: Vec<u64> = counts.collect();
+        assert_eq!(
+            counts,
+            conversions[..passed],
+            "{name}: {}",
+            CONVERSIONS[nth]
+        );
+    }
+    assert_eq!(
+        today.last_event_at.map(Timestamp::as_second),
+        site.reckoning
+            .last_event()
+            .filter(|at| *at >= expected.start - 86_400),
+        "{name}: last event"
+    );
 }
 
 async fn compare_period(site: &Site, range: Range, name: &str) {

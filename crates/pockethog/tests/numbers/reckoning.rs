@@ -172,14 +172,33 @@ impl Reckoning {
 
     /// The last days that are over, oldest first, counted once more: see [`ClosedDay`].
     pub fn closed_days(&self, days: i64, conversions: &[&str]) -> Vec<ClosedDay> {
+        self.counted((1..=days).rev(), conversions)
+    }
+
+    /// Today by quarter of an hour, counted once more. What has not happened yet counts 0.
+    pub fn today_by_quarter(&self, conversions: &[&str]) -> ClosedDay {
+        self.counted(0..=0, conversions).remove(0)
+    }
+
+    /// The last event of any kind.
+    pub fn last_event(&self) -> Option<i64> {
+        let happened = self.happened.iter().map(|(event, _)| event.timestamp);
+        happened.filter(|at| *at < self.until).max()
+    }
+
+    fn counted(&self, ago: impl Iterator<Item = i64>, conversions: &[&str]) -> Vec<ClosedDay> {
         let mut events: BTreeMap<Date, Vec<&Event>> = BTreeMap::new();
         let mut minutes = BTreeSet::new();
-        for (event, at) in &self.happened {
+        for (event, at) in self
+            .happened
+            .iter()
+            .filter(|(event, _)| event.timestamp < self.until)
+        {
             minutes.insert(event.timestamp - event.timestamp.rem_euclid(60));
             events.entry(at.date()).or_default().push(event);
         }
         let mut closed = Vec::new();
-        for ago in (1..=days).rev() {
+        for ago in ago {
             let date = self.day(ago);
             let mut of_day = events.remove(&date).unwrap_or_default();
             of_day.sort_by_key(|event| event.timestamp);

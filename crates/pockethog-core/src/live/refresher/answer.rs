@@ -51,9 +51,18 @@ pub(super) async fn ask(
         (Job::Read(key, view), Some(project)) => {
             let now = Timestamp::now();
             let read = match *view {
-                View::Today => refresh::today(&client, project, now)
-                    .await
-                    .map(|today| Answer::Today(Box::new(today))),
+                View::Today => {
+                    let asked = preferences.asked(project);
+                    let (of, query) = (project.clone(), asked.clone());
+                    let closed = live
+                        .blocking(move |live| {
+                            refresh::closed_days(&live.snapshots(), &of, &query, now)
+                        })
+                        .await;
+                    refresh::today(&client, project, &asked, closed, now)
+                        .await
+                        .map(|today| Answer::Today(Box::new(today)))
+                }
                 View::Period(range) => {
                     let events = preferences.project(key).conversions;
                     refresh::period(&client, project, range, &events, now)
@@ -71,8 +80,8 @@ pub(super) async fn ask(
                     let known = live
                         .blocking(move |live| live.snapshots().history(&of))
                         .await;
-                    let events = preferences.project(key).conversions;
-                    refresh::history(&client, project, &events, known.ok().flatten(), now)
+                    let asked = preferences.asked(project);
+                    refresh::history(&client, project, &asked, known.ok().flatten(), now)
                         .await
                         .map(|history| Answer::History(Box::new(history)))
                 }

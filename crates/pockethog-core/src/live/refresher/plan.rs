@@ -9,7 +9,6 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::Interest;
 use crate::annotations::Annotations;
-use crate::history::Asked;
 use crate::live::due::Policy;
 use crate::live::{Change, HomeCache, Live, StoredError, lock};
 use crate::overview::{Breakdowns, DayClock, Period, Range, Today};
@@ -360,8 +359,7 @@ impl PlanBuilder<'_> {
             if !connection.grant.scopes.allows(scope_of(View::History)) {
                 continue;
             }
-            let conversions = preferences.project(&project.key).conversions;
-            let asked = Asked::new(&project.time_zone, &conversions);
+            let asked = preferences.asked(project);
             let clock = DayClock::new(&project.time_zone, self.now);
             let (known, trouble) = {
                 let snapshots = self.live.snapshots();
