@@ -5,6 +5,7 @@
 pub mod charts;
 pub mod colours;
 pub mod format;
+pub mod moved;
 pub mod numerals;
 pub mod pages;
 pub mod plain;
