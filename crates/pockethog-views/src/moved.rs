@@ -192,25 +192,27 @@ pub fn together(together: Together) -> String {
 /// How many projects are as usual, and how many cannot be judged.
 #[must_use]
 pub fn others(listed: usize, ordinary: usize, unknown: usize) -> String {
-    let mut sentence = match (listed, ordinary) {
-        (_, 0) => String::new(),
-        (0, 1) => "The project is as usual.".to_owned(),
-        (0, all) if unknown == 0 => format!("All {} projects are as usual.", grouped(all as u64)),
-        (_, 1) => "The other project is as usual.".to_owned(),
-        (0, some) => format!("{} projects are as usual.", grouped(some as u64)),
-        (_, some) => format!("The other {} projects are as usual.", grouped(some as u64)),
+    let as_usual = match (listed, ordinary) {
+        (_, 0) => None,
+        (0, 1) => Some("The project is as usual.".to_owned()),
+        (0, all) if unknown == 0 => Some(format!(
+            "All {} projects are as usual.",
+            grouped(all as u64)
+        )),
+        (_, 1) => Some("The other project is as usual.".to_owned()),
+        (0, some) => Some(format!("{} projects are as usual.", grouped(some as u64))),
+        (_, some) => Some(format!(
+            "The other {} projects are as usual.",
+            grouped(some as u64)
+        )),
     };
-    if unknown > 0 {
-        if !sentence.is_empty() {
-            sentence.push(' ');
-        }
-        let are = if unknown == 1 { "has" } else { "have" };
-        sentence.push_str(&format!(
-            "{} {are} nothing to compare with yet.",
-            counted(unknown, "project", "projects")
-        ));
-    }
-    sentence
+    let have = if unknown == 1 { "has" } else { "have" };
+    let new = (unknown > 0).then(|| {
+        let projects = counted(unknown, "project", "projects");
+        format!("{projects} {have} nothing to compare with yet.")
+    });
+    let sentences: Vec<String> = as_usual.into_iter().chain(new).collect();
+    sentences.join(" ")
 }
 
 /// A move as JSON; docs/cli.md documents the fields.

@@ -7,6 +7,7 @@
 mod alike;
 mod cache;
 mod change;
+pub mod closed;
 pub mod due;
 pub mod judging;
 pub mod refresh;
