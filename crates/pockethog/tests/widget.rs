@@ -524,6 +524,61 @@ fn an_unknown_project_is_named_and_a_known_one_found_by_a_part() {
     });
 }
 
+/// Widgets alone read closed days in their turn, after they have printed: then a refresh reads today alone, and
+/// nothing is asked twice.
+#[test]
+fn widgets_alone_read_the_closed_days_of_one_project_each() {
+    run(async {
+        let device = Device::signed_in().await;
+        let queries_of_a_refresh = async || {
+            device.us().reset_counters();
+            let value = device.json(&["--max-age", "0"]).await;
+            assert_eq!(value["state"], "fresh", "{value:#}");
+            device.us().counters().count(Endpoint::Query)
+        };
+        // Who has nothing yet gets numbers first.
+        assert_eq!(queries_of_a_refresh().await, PROJECTS);
+        for _ in 0..PROJECTS {
+            assert_eq!(queries_of_a_refresh().await, PROJECTS + 1);
+        }
+        let due = "nothing is due any more";
+        assert_eq!(queries_of_a_refresh().await, PROJECTS, "{due}");
+        let database = device.home().join("cache/snapshots.sqlite");
+        let database = rusqlite::Connection::open(database).unwrap();
+        let count = "SELECT count(*) FROM histories WHERE days IS NOT NULL";
+        let histories: i64 = database.query_row(count, [], |row| row.get(0)).unwrap();
+        assert_eq!(usize::try_from(histories), Ok(PROJECTS));
+    });
+}
+
+#[test]
+fn closed_days_that_take_too_long_cost_no_more_than_the_timeout_and_rest() {
+    run(async {
+        let device = Device::signed_in().await;
+        device.json(&[]).await;
+        device.us().reset_counters();
+        // The numbers are answered, the closed days after them are not.
+        for (times, slow) in [(PROJECTS, 0), (1, 3600)] {
+            device.us().fail_next(Failure {
+                endpoint: Endpoint::Query,
+                times,
+                what: Fault::Slow(Duration::from_secs(slow)),
+                when: When::Before,
+            });
+        }
+        let value = device.json(&["--max-age", "0", "--timeout", "8s"]).await;
+        assert_eq!(value["state"], "fresh", "{value:#}");
+        let counters = device.us().counters();
+        assert_eq!(counters.count(Endpoint::Query), PROJECTS + 1);
+        // The other project is due, the one that was too slow rests.
+        for queries in [PROJECTS + 1, PROJECTS] {
+            device.us().reset_counters();
+            device.json(&["--max-age", "0"]).await;
+            assert_eq!(device.us().counters().count(Endpoint::Query), queries);
+        }
+    });
+}
+
 #[test]
 fn a_server_that_hangs_costs_no_more_than_the_timeout() {
     run(async {

@@ -12,6 +12,7 @@ use crate::access;
 use crate::age;
 use crate::history::{self, Asked, Known};
 use crate::overview::DayClock;
+use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots, Trouble};
 
@@ -26,6 +27,17 @@ const LONGEST_PAUSE: i64 = 60;
 
 /// Closed days are a large query: after a failure they rest this long, in seconds.
 const HISTORY_PAUSE: i64 = 600;
+
+/// The refresh interval that was chosen, in seconds.
+pub(super) fn cadence(preferences: &Preferences) -> i64 {
+    i64::try_from(preferences.refresh.seconds()).unwrap_or(i64::MAX)
+}
+
+/// Seconds between two reads of closed days, so that a twentieth of the budget suffices for this many projects.
+pub fn history_seconds(projects: usize, queries_per_hour: u32) -> i64 {
+    let projects = i64::try_from(projects).unwrap_or(i64::MAX);
+    projects.saturating_mul(3600 * 20) / i64::from(queries_per_hour).max(1)
+}
 
 /// How fresh somebody wants what is shown. Every answer is in seconds from now; 0 is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

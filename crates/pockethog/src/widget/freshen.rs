@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
-use sign_in_with_posthog::{Connection, ConnectionId, SignIn};
+use sign_in_with_posthog::{Connection, ConnectionId};
 use tokio::runtime::Runtime;
 
 use super::Widget;
@@ -20,10 +20,11 @@ use pockethog_core::accounts::Clouds;
 use pockethog_core::age;
 use pockethog_core::app_context::{AppContext, StartError};
 use pockethog_core::discovery::{Cause, Discovery, Failure, discover};
-use pockethog_core::live::judging;
 use pockethog_core::live::refresh::{self, ReadError};
+use pockethog_core::live::{in_turn, judging};
 use pockethog_core::moves::Baselines;
 use pockethog_core::overview::{Period, Range, Today};
+use pockethog_core::preferences::Preferences;
 use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
 use pockethog_core::widget::{Content, Row};
@@ -36,20 +37,48 @@ const LOOK_AGAIN: std::ops::Range<u64> = 10..40;
 /// waited for, so that a token is never renewed and then not stored.
 const TOKEN_PATIENCE: Duration = Duration::from_secs(25);
 
-/// A token that is still being renewed when the widget's time is over.
+/// Projects whose closed days one widget reads at most: the next widget goes on.
+const HISTORIES_IN_A_RUN: usize = 1;
+
+/// What is done after the widget has printed.
 ///
-/// A program that ended between PostHog's answer and the write would throw a refresh token away. So the
-/// widget prints first, and then stays until it is stored.
+/// A token may still be being renewed when the widget's time is over: a program that ended between PostHog's answer and the
+/// write would throw a refresh token away. And if all numbers are fresh, the time that is left is for closed
+/// days.
 #[derive(Debug)]
 pub struct PendingRenewals {
     runtime: Runtime,
-    sign_in: SignIn,
+    program: AppContext,
+    snapshots: Snapshots,
+    preferences: Preferences,
+    /// Projects whose closed days may be read.
+    projects: Vec<Project>,
+    deadline: Instant,
 }
 
 impl PendingRenewals {
-    /// Waits for the renewals that are under way, whatever caused them; call it when everything is printed.
+    /// Reads closed days that are due, as long as the widget's time lasts, and waits for the renewals that are under way,
+    /// whatever caused them; call it when everything is printed.
     pub fn finish(self) {
-        let Self { runtime, sign_in } = self;
+        let Self {
+            runtime,
+            program,
+            mut snapshots,
+            preferences,
+            projects,
+            deadline,
+        } = self;
+        let reading = in_turn::closed_days(
+            &program,
+            &mut snapshots,
+            &preferences,
+            (&projects, HISTORIES_IN_A_RUN),
+            deadline,
+        );
+        if let Err(error) = runtime.block_on(reading) {
+            tracing::warn!(%error, "closed days could not be kept");
+        }
+        let sign_in = program.sign_in;
         runtime.block_on(async {
             let closing = sign_in.close();
             tokio::time::timeout(TOKEN_PATIENCE, closing).await.ok();
@@ -158,10 +187,28 @@ impl<'a> Refresh<'a> {
         // Half of the time, so that there is some left to say that the keychain is the trouble.
         let patience = deadline.saturating_duration_since(Instant::now()) / 2;
         self.program.sign_in.limit_keychain(patience);
+        // Whose numbers are missing, or of unknown age, waits for them first: closed days are for the next widget.
+        let content = self.widget.content(Some(&self.snapshots));
+        let is_known = |row: &Row| {
+            let numbers = row.numbers.as_ref();
+            numbers.is_some_and(|numbers| age::trusted(numbers.measured_at, content.now).is_some())
+        };
+        let rows = content.rows.iter().filter(|row| is_known(row));
+        let known = rows.map(|row| row.project.clone()).collect();
         let refreshed = self.read(deadline);
+        let is_fresh = matches!(&refreshed, Ok(content) if !content.is_due());
+        let projects = if is_fresh && self.widget.asked.request.range.is_none() {
+            known
+        } else {
+            Vec::new()
+        };
         let renewals = PendingRenewals {
             runtime: self.runtime,
-            sign_in: self.program.sign_in,
+            program: self.program,
+            snapshots: self.snapshots,
+            preferences: self.widget.asked.preferences.clone(),
+            projects,
+            deadline,
         };
         (refreshed, renewals)
     }

@@ -9,7 +9,7 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::Interest;
 use crate::annotations::Annotations;
-use crate::live::due::Policy;
+use crate::live::due::{self, Policy, cadence};
 use crate::live::{Change, HomeCache, Live, StoredError, lock};
 use crate::overview::{Breakdowns, DayClock, Period, Range, Today};
 use crate::preferences::Preferences;
@@ -258,10 +258,11 @@ fn stretch(
                 .rate_limiter()
                 .queries_per_hour(organization.as_deref())
         });
-        let per_hour = i64::from(per_hour).max(1);
+        let (budget, per_hour) = (per_hour, i64::from(per_hour).max(1));
+        let projects = usize::try_from(every.history).unwrap_or(usize::MAX);
         every.seen = every.seen * 3600 * 4 / (per_hour * 3);
         every.unseen = every.unseen * 3600 * 5 / per_hour;
-        every.history = every.history * 3600 * 20 / per_hour;
+        every.history = due::history_seconds(projects, budget);
     }
     counts
 }
@@ -434,10 +435,6 @@ fn scope_of(view: View) -> &'static str {
         View::Today | View::Period(_) | View::Breakdowns(_) | View::History => "query:read",
         View::Annotations => "annotation:read",
     }
-}
-
-pub(super) fn cadence(preferences: &Preferences) -> i64 {
-    i64::try_from(preferences.refresh.seconds()).unwrap_or(i64::MAX)
 }
 
 /// When a view was measured; never, where it counts other conversions than are chosen now.
