@@ -14,23 +14,27 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
 use pockethog_core::annotations::Annotation;
+use pockethog_core::discovery::{Cause, Failure};
 use pockethog_core::live::Status;
 use pockethog_core::overview::Change;
 use pockethog_core::overview::{self, Axis, ConversionFigure, Counts, Curve, Period, Point, Range};
 use pockethog_core::preferences::{Mode, ProjectPreferences, Scheme};
 use pockethog_core::project::ProjectKey;
+use pockethog_core::screens::{
+    Arrangement, BestMover, Card, Figures, Home, Numbers, Problem, SignInOffer, Sort, Stale, Total,
+    Unreadable,
+};
+use pockethog_core::snapshot::Trouble;
 use pockethog_views::format::minute;
 use pockethog_views::pages::api_key::{self, ApiKey};
 use pockethog_views::pages::connections::{self, ConnectionCard, Connections};
-use pockethog_views::pages::home::{
-    self, BestMover, Card, Home, KeyBanner, Numbers, Sort, Total, Trouble,
-};
+use pockethog_views::pages::home::{self, HomePage, PAGE};
 use pockethog_views::pages::message;
 use pockethog_views::pages::order::{ProjectLine, ProjectList};
 use pockethog_views::pages::settings::{self, Settings};
 use pockethog_views::pages::sign_in::{self, Cloud, SignIn};
 use pockethog_views::pages::{Shell, StatusLine};
-use sign_in_with_posthog::{Host, Region};
+use sign_in_with_posthog::{ConnectionId, CredentialKind, Host, Region};
 
 /// Every page in every state, by name.
 pub fn all() -> Vec<(&'static str, Markup)> {
@@ -62,16 +66,25 @@ fn first_screen() -> SignIn {
         clouds: [Region::Us, Region::Eu].map(|region| Cloud::of(&Host::cloud(region))),
         reason: None,
         may_cancel: false,
+        now: now(),
         last: Vec::new(),
     }
 }
 
 fn homes() -> Vec<(&'static str, Markup)> {
     let usual = usual_home();
-    let with = |change: &dyn Fn(&mut Home)| {
+    let with = |change: &dyn Fn(&mut HomePage)| {
         let mut view = usual.clone();
         change(&mut view);
         home::render(&view)
+    };
+    let arranged = |view: &mut HomePage, sort, filter: &str| {
+        view.home.arrange(&Arrangement {
+            sort,
+            filter: filter.to_owned(),
+            page: 0,
+            page_size: Some(PAGE),
+        });
     };
     vec![
         ("home", home::render(&usual)),
@@ -91,16 +104,16 @@ fn homes() -> Vec<(&'static str, Markup)> {
         (
             "home-loading-first",
             with(&|view| {
-                view.cards.clear();
-                view.shell.status = Some(status(Status::Loading { done: 0, total: 0 }));
+                view.home.cards.clear();
+                view.home.status = Status::Loading { done: 0, total: 0 };
             }),
         ),
         (
             "home-loading",
             with(&|view| {
-                view.shell.status = Some(status(Status::Loading { done: 8, total: 14 }));
-                view.total = Total::default();
-                for card in view.cards.iter_mut().skip(8) {
+                view.home.status = Status::Loading { done: 8, total: 14 };
+                view.home.total = Total::default();
+                for card in view.home.cards.iter_mut().skip(8) {
                     card.numbers = Numbers::Loading;
                 }
             }),
@@ -108,43 +121,46 @@ fn homes() -> Vec<(&'static str, Markup)> {
         (
             "home-offline",
             with(&|view| {
-                view.shell.status = Some(status(Status::Offline(Some(before(3 * 60)))));
-                view.shell.notices.push(home::offline_notice("3 h ago"));
+                view.home.status = Status::Offline(Some(before(3 * 60)));
             }),
         ),
         (
             "home-troubles",
             with(&|view| {
-                view.shell.status = Some(status(Status::Busy(Some(before(12)))));
+                view.home.status = Status::Busy(Some(before(12)));
                 view.shell.connected = vec!["ada@example.com".to_owned(), "Marek".to_owned()];
-                for (place, card) in view.cards.iter_mut().enumerate() {
+                for (place, card) in view.home.cards.iter_mut().enumerate() {
                     card.host = Some(if place % 3 == 0 { "US" } else { "EU" }.to_owned());
-                    if let Numbers::Known { stale, .. } = &mut card.numbers
+                    if let Numbers::Known(figures) = &mut card.numbers
                         && card.name == "Mossbank"
                     {
-                        *stale = Some("PostHog is busy, numbers from 12 min ago".to_owned());
+                        figures.measured_at = before(12);
+                        figures.stale = Some(Stale::Failed);
+                        card.trouble = Some(trouble("PostHog is busy (503)"));
                     }
                 }
-                view.cards[4].numbers = Numbers::Unreadable(
-                    "The access you gave does not cover this project any more.".to_owned(),
-                );
-                view.cards[7].numbers = Numbers::Empty;
-                view.hidden = 2;
-                view.has_own_order = true;
-                view.troubles = vec![
-                    Trouble {
-                        what: "EU Cloud".to_owned(),
-                        reason: "PostHog asked us to slow down, for 30 seconds.".to_owned(),
-                        action: None,
+                let card = &mut view.home.cards[4];
+                card.numbers = Numbers::Unreadable(Unreadable::Failed);
+                card.trouble = Some(trouble(
+                    "The access you gave does not cover this project any more.",
+                ));
+                view.home.cards[7].numbers = Numbers::Empty(None);
+                view.home.hidden = 2;
+                view.home.has_own_order = true;
+                arranged(view, Some(Sort::Visitors), "");
+                view.home.problems = vec![
+                    Problem::Outage {
+                        connection: connection(),
+                        host: "EU Cloud".to_owned(),
+                        reason: "PostHog asked us to slow down, for 30 seconds".to_owned(),
                     },
-                    Trouble {
-                        what: "Projects of Burrow could not be read".to_owned(),
-                        reason: "PostHog does not allow it: Your organization’s administrator has to approve this application.".to_owned(),
-                        action: None,
-                    },
+                    not_listed(
+                        "Projects of Burrow",
+                        "PostHog does not allow it: Your organization’s administrator has to approve this application",
+                    ),
                 ];
-                view.banners = vec![KeyBanner {
-                    connection: "us-key".to_owned(),
+                view.home.offers = vec![SignInOffer {
+                    connection: connection(),
                     host: "US Cloud".to_owned(),
                 }];
             }),
@@ -160,17 +176,18 @@ fn homes() -> Vec<(&'static str, Markup)> {
                     "<b>Bold</b> & \"Sons\"",
                     "🦔 Igel",
                 ];
-                for (card, name) in view.cards.iter_mut().zip(names) {
+                for (card, name) in view.home.cards.iter_mut().zip(names) {
                     name.clone_into(&mut card.name);
                     card.favourite = true;
                 }
                 "a-very-long-host-name.of-an-organization.example"
-                    .clone_into(&mut view.cards[0].subtitle);
-                view.cards[0].host = Some("analytics.internal.example".to_owned());
-                if let Numbers::Known { visitors, .. } = &mut view.cards[1].numbers {
-                    *visitors = 123_456_789;
+                    .clone_into(&mut view.home.cards[0].subtitle);
+                view.home.cards[0].host = Some("analytics.internal.example".to_owned());
+                if let Numbers::Known(figures) = &mut view.home.cards[1].numbers {
+                    figures.now.visitors = 123_456_789;
                 }
-                view.total.sum.sums = Some((counts(1_234_567_890), counts(1_100_000_000)));
+                arranged(view, None, "");
+                view.home.total.sum.sums = Some((counts(1_234_567_890), counts(1_100_000_000)));
                 view.shell.connected = vec![
                     "a.very.long.address.of.somebody@a-very-long-host-name.example".to_owned(),
                 ];
@@ -179,7 +196,7 @@ fn homes() -> Vec<(&'static str, Markup)> {
         (
             "home-many",
             with(&|view| {
-                view.cards = (0..500)
+                view.home.cards = (0..500)
                     .map(|id| {
                         card(
                             id,
@@ -189,24 +206,23 @@ fn homes() -> Vec<(&'static str, Markup)> {
                         )
                     })
                     .collect();
-                view.sort = Sort::Name;
+                arranged(view, Some(Sort::Name), "");
             }),
         ),
-        ("home-one", with(&|view| view.cards.truncate(1))),
         (
-            "home-no-match",
-            with(&|view| "zebra".clone_into(&mut view.filter)),
+            "home-one",
+            with(&|view| {
+                view.home.cards.truncate(1);
+                arranged(view, None, "");
+            }),
         ),
-        ("home-nothing", with(&|view| view.cards.clear())),
+        ("home-no-match", with(&|view| arranged(view, None, "zebra"))),
+        ("home-nothing", with(&|view| view.home.cards.clear())),
         (
             "home-all-failed",
             with(&|view| {
-                view.cards.clear();
-                view.troubles = vec![Trouble {
-                    what: "EU Cloud could not be read".to_owned(),
-                    reason: "PostHog is busy (502).".to_owned(),
-                    action: None,
-                }];
+                view.home.cards.clear();
+                view.home.problems = vec![not_listed("EU Cloud", "PostHog is busy (502)")];
             }),
         ),
     ]
@@ -303,11 +319,7 @@ fn others() -> Vec<(&'static str, Markup)> {
                         reach: "2 projects: Quillcast, Snuffle App".to_owned(),
                         vault: "Encrypted file".to_owned(),
                         projects: 2,
-                        failures: vec![Trouble {
-                            what: "Projects of Burrow could not be read".to_owned(),
-                            reason: "PostHog does not allow it.".to_owned(),
-                            action: None,
-                        }],
+                        failures: vec![failure("Projects of Burrow", "PostHog does not allow it")],
                         ..ConnectionCard::default()
                     },
                     ConnectionCard {
@@ -436,7 +448,7 @@ fn annotation(id: u64, text: &str, days_ago: i64) -> Annotation {
 }
 
 /// A home page with nothing out of the ordinary.
-pub fn usual_home() -> Home {
+pub fn usual_home() -> HomePage {
     let names = [
         ("Acorn Market", 4169, 4009),
         ("Burrow Docs", 2644, 2552),
@@ -458,20 +470,60 @@ pub fn usual_home() -> Home {
         .collect();
     cards[3].favourite = true;
     cards[8].scheme = Some(Scheme::Lagoon);
-    Home {
-        shell: shell(),
+    let mut home = Home {
+        now: now(),
         total: Total {
             sum: sum(),
             unread: false,
             best_mover: Some(BestMover {
+                key: cards[7].key.clone(),
                 name: "Snuffle App".to_owned(),
-                path: "/project/us/7".to_owned(),
                 change: Change::between(483, 379),
             }),
-            zone: None,
         },
         cards,
         ..Home::default()
+    };
+    home.arrange(&Arrangement {
+        page_size: Some(PAGE),
+        ..Arrangement::default()
+    });
+    HomePage {
+        shell: shell(),
+        home,
+        viewer: TimeZone::UTC,
+        just_hidden: None,
+    }
+}
+
+fn connection() -> ConnectionId {
+    ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::ApiKey, "ada")
+}
+
+fn trouble(reason: &str) -> Trouble {
+    Trouble {
+        at: now(),
+        reason: reason.to_owned(),
+        transient: true,
+        cause: Cause::Busy,
+        retry_at: None,
+    }
+}
+
+fn failure(what: &str, reason: &str) -> Failure {
+    Failure {
+        what: what.to_owned(),
+        reason: reason.to_owned(),
+        transient: false,
+        needs_sign_in: false,
+        cause: Cause::Forbidden,
+    }
+}
+
+fn not_listed(what: &str, reason: &str) -> Problem {
+    Problem::NotListed {
+        connection: connection(),
+        failure: failure(what, reason),
     }
 }
 
@@ -524,20 +576,23 @@ fn card(id: u64, name: &str, visitors: u64, before: u64) -> Card {
             host: "us".to_owned(),
             id,
         },
+        connection: connection(),
         name: name.to_owned(),
         subtitle: format!("{}.example", name.to_lowercase().replace([' ', '&'], "")),
         host: None,
         favourite: false,
         scheme: None,
-        numbers: Numbers::Known {
-            visitors,
-            before,
-            days: curve(id, 30, visitors),
+        numbers: Numbers::Known(Figures {
+            measured_at: now(),
+            now: counts(visitors),
+            before: counts(before),
+            online: None,
+            curve: curve(id, 30, visitors),
             today: Some(jiff::civil::date(2026, 11, 24)),
             stale: None,
             unknown_zone: None,
-            ended: false,
-        },
+        }),
+        trouble: None,
     }
 }
 

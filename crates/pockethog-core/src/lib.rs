@@ -15,6 +15,7 @@ pub mod key_swap;
 pub mod live;
 pub mod preferences;
 pub mod project;
+pub mod screens;
 pub mod sentence;
 pub mod snapshot;
 pub mod widget;

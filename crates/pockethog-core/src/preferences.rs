@@ -144,6 +144,12 @@ impl Cadence {
             Self::QuarterHour => 900,
         }
     }
+
+    /// How old numbers may be, in seconds, as long as each refresh comes in time: two of them, and some.
+    pub fn fresh_seconds(self) -> i64 {
+        let seconds = i64::try_from(self.seconds()).unwrap_or(i64::MAX / 4);
+        seconds * 2 + 15
+    }
 }
 
 /// First day of the week.
@@ -414,14 +420,19 @@ impl Preferences {
 
     /// Puts projects into the chosen order: favourites, then as ordered by hand, then as they come.
     pub fn sort(&self, projects: &mut [Project]) {
+        self.sort_by_project(projects, |project| project);
+    }
+
+    /// As [`sort`](Self::sort), for what belongs to a project.
+    pub fn sort_by_project<T>(&self, items: &mut [T], project: impl Fn(&T) -> &Project) {
         let places: HashMap<&str, usize> = self
             .order
             .iter()
             .enumerate()
             .map(|(place, key)| (key.as_str(), place))
             .collect();
-        projects.sort_by_cached_key(|project| {
-            let key = project.key.to_string();
+        items.sort_by_cached_key(|item| {
+            let key = project(item).key.to_string();
             let favourite = self
                 .projects
                 .get(&key)

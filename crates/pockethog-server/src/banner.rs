@@ -8,7 +8,7 @@ use axum::extract::{Path, State as Extract};
 use axum::response::Response;
 use axum::routing::post;
 use jiff::Timestamp;
-use sign_in_with_posthog::{Connection, CredentialKind};
+use sign_in_with_posthog::Connection;
 
 use super::project::not_saved;
 use super::sign_in::{self, Purpose};
@@ -16,6 +16,7 @@ use super::{NotFound, PageError, State, see_other};
 use pockethog_core::key_swap::{self, Outcome};
 use pockethog_core::live::Change;
 use pockethog_core::preferences::Banner;
+use pockethog_core::screens::SignInOffer;
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::wording;
 
@@ -76,11 +77,11 @@ async fn answer(
 
 /// A Connection by API key at US or EU Cloud: self-hosted keys are never asked to go.
 fn key_connection(state: &State, id: &str) -> Result<Option<Connection>, PageError> {
-    Ok(state.live().connections()?.into_iter().find(|connection| {
-        connection.id.as_str() == id
-            && connection.kind == CredentialKind::ApiKey
-            && connection.host.region().is_some()
-    }))
+    Ok(state
+        .live()
+        .connections()?
+        .into_iter()
+        .find(|connection| connection.id.as_str() == id && SignInOffer::concerns(connection)))
 }
 
 /// Lets the Connection `new` take the place of `key` as far as it reaches, and says what became of the key.

@@ -13,7 +13,7 @@ use super::{NotFound, PageError, State, see_other};
 use pockethog_core::live::Change;
 use pockethog_core::preferences::ProjectPreferences;
 use pockethog_core::project::Project;
-use pockethog_views::pages::home::card_id;
+use pockethog_views::pages::card::card_id;
 
 /// `/project/HOST/ID/card`.
 pub fn routes() -> Router<Arc<State>> {

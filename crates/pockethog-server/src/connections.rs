@@ -11,7 +11,6 @@ use sign_in_with_posthog::{
     Connection, ConnectionId, ConnectionState, CredentialKind, Reach, Revocation,
 };
 
-use super::home::unread;
 use super::sign_in::{self, Purpose};
 use super::{Admitted, NotFound, PageError, State, page, see_other};
 use pockethog_core::accounts::{EMAIL_SCOPE, missing_scopes, removal_page};
@@ -20,7 +19,6 @@ use pockethog_core::project::Project;
 use pockethog_core::sentence::{capitalised, sentence};
 use pockethog_views::format::{ago, counted};
 use pockethog_views::pages::connections::{self, ConnectionCard, Connections};
-use pockethog_views::pages::home::Trouble;
 use pockethog_views::pages::layout::{Notice, Tone};
 
 /// Names that are spelled out before the rest is counted.
@@ -90,14 +88,7 @@ fn card(
         vault: capitalised(&connection.vault.to_string()),
         refreshed: refreshed.map(|at| ago(at, now)).filter(|_| !by_key),
         projects: projects.len(),
-        failures: failures
-            .into_iter()
-            .map(|failure| Trouble {
-                reason: sentence(&failure.reason),
-                what: unread(&failure.what),
-                action: None,
-            })
-            .collect(),
+        failures,
     })
 }
 

@@ -14,6 +14,7 @@ use axum::extract::{Form, Path, RawQuery, State as Extract};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 use sign_in_with_posthog::{
@@ -26,13 +27,14 @@ use super::answer::{PageError, page, said, see_other};
 use super::banner;
 use super::connections::forget_projects;
 use super::guard::Admitted;
-use super::home::last_cards;
 use super::state::{State, lock};
 use pockethog_core::accounts::EMAIL_SCOPE;
 use pockethog_core::key_swap;
 use pockethog_core::live::Change;
+use pockethog_core::screens::{Arrangement, Home, ends};
 use pockethog_core::sentence::sentence;
 use pockethog_views::pages::api_key::{self, ApiKey, Fault};
+use pockethog_views::pages::home::PAGE;
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::message::Message;
 use pockethog_views::pages::sign_in::{self, Cloud};
@@ -75,26 +77,30 @@ pub fn routes() -> Router<Arc<State>> {
 
 /// The sign-in screen, with why access has ended where it has.
 pub(super) fn sign_in_screen(state: &Admitted, connections: &[Connection]) -> Response {
-    state.ends_to_tell(connections);
+    state.announce_ends(connections);
     let any_active = connections.iter().any(Connection::is_active);
-    let ended: Vec<String> = connections
+    let ended: Vec<String> = ends(connections)
         .iter()
-        .filter_map(|connection| {
-            let reason = connection.ended_by_itself()?;
-            Some(format!("{}: {}", connection.host.name(), reason.sentence()))
-        })
+        .map(|end| format!("{}: {}", end.host, end.reason.sentence()))
         .collect();
+    let now = Timestamp::now();
+    // Once no Connection is active any longer, the last numbers are shown below the buttons.
+    let arrangement = Arrangement {
+        page_size: Some(PAGE),
+        ..Arrangement::default()
+    };
+    let last = (!any_active)
+        .then(|| Home::of_live(state.live(), connections, &arrangement, now))
+        .and_then(Result::ok)
+        .unwrap_or_default();
     let view = sign_in::SignIn {
         shell: state.shell(),
         clouds: REGIONS.map(|region| Cloud::of(state.live().program().clouds.host(region))),
         reason: (!ended.is_empty())
             .then(|| ended.join(" ") + " Your projects, favourites and colours are kept."),
         may_cancel: any_active,
-        last: if any_active {
-            Vec::new()
-        } else {
-            last_cards(state, connections).unwrap_or_default()
-        },
+        now,
+        last: last.shown_cards().cloned().collect(),
     };
     page(sign_in::render(&view))
 }

@@ -1,11 +1,10 @@
 //! The state that all handlers share.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sign_in_with_posthog::{Connection, ConnectionId};
+use sign_in_with_posthog::Connection;
 use url::Url;
 
 use super::access::Access;
@@ -21,6 +20,7 @@ use super::sign_in::Waiting;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::live::{Live, blocking};
 use pockethog_core::overview::Range;
+use pockethog_core::screens::AnnouncedEnds;
 use pockethog_core::sentence::sentence;
 use pockethog_views::format::minute;
 use pockethog_views::pages::Shell;
@@ -39,8 +39,8 @@ pub struct State {
     notices: Mutex<Vec<Notice>>,
     /// What was said about how numbers are kept.
     remarked: Mutex<Vec<String>>,
-    /// Ends of sessions that the person was informed of, by Connection and time of sign-in.
-    announced_ends: Mutex<HashSet<(ConnectionId, i64)>>,
+    /// Ends of sessions that the person was informed of.
+    announced_ends: Mutex<AnnouncedEnds>,
     /// Who has just signed in, until a page has said so.
     welcome: Mutex<Option<Welcome>>,
     /// The range of the project page that was looked at last.
@@ -74,7 +74,7 @@ impl State {
             clients: Arc::default(),
             notices: Mutex::default(),
             remarked: Mutex::default(),
-            announced_ends: Mutex::new(HashSet::new()),
+            announced_ends: Mutex::default(),
             welcome: Mutex::new(None),
             last_range: Mutex::default(),
             attempts: Waiting::default(),
@@ -175,16 +175,9 @@ impl State {
         });
     }
 
-    /// Sessions that have ended by themselves and that the person has not been informed of, once each.
-    pub(super) fn ends_to_tell(&self, connections: &[Connection]) -> bool {
-        let mut announced_ends = lock(&self.announced_ends);
-        let mut any = false;
-        for connection in connections {
-            if connection.ended_by_itself().is_some() {
-                any |= announced_ends.insert((connection.id.clone(), connection.signed_in_at));
-            }
-        }
-        any
+    /// Whether a session has ended by itself and the person has not been informed of it. Now they are.
+    pub(super) fn announce_ends(&self, connections: &[Connection]) -> bool {
+        lock(&self.announced_ends).announce(connections)
     }
 
     /// The shell of a page that shows nothing of an account: the look alone.

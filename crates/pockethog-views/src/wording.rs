@@ -1,5 +1,7 @@
 //! Sentences that page and terminal share, free of markup.
 
+pub mod home;
+
 use sign_in_with_posthog::{Connection, EndReason};
 
 use crate::format::counted;

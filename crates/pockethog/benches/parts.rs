@@ -2,14 +2,17 @@
 //! are measured by `cargo xtask bench`, which runs this too.
 
 use divan::Bencher;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pockethog_core::overview::{self, Asked, Axis, Counts, Curve, Point, Today};
 use pockethog_core::project::ProjectKey;
+use pockethog_core::screens::{Arrangement, Card, Figures, Home, Numbers, Total};
 use pockethog_core::snapshot::Snapshots;
 use pockethog_views::charts::image::{Figure, Size, WidgetImage};
 use pockethog_views::charts::png::png;
-use pockethog_views::pages::home::{self, Card, Home, Numbers, Total};
-use sign_in_with_posthog::AuthorizationResponse;
+use pockethog_views::pages::Shell;
+use pockethog_views::pages::home::{self, HomePage, PAGE};
+use sign_in_with_posthog::{AuthorizationResponse, ConnectionId, CredentialKind, Host, Region};
 
 fn main() {
     divan::main();
@@ -30,7 +33,7 @@ fn read_snapshots(bencher: Bencher, projects: u64) {
 /// From what is in memory to HTML.
 #[divan::bench(args = [14, 500, 2000])]
 fn render_home(bencher: Bencher, projects: u64) {
-    let view = Home {
+    let home = Home {
         total: Total {
             sum: sum(),
             ..Total::default()
@@ -38,7 +41,20 @@ fn render_home(bencher: Bencher, projects: u64) {
         cards: (0..projects).map(card).collect(),
         ..Home::default()
     };
-    bencher.bench_local(|| home::render(&view).0.len());
+    let arrangement = Arrangement {
+        page_size: Some(PAGE),
+        ..Arrangement::default()
+    };
+    let mut view = HomePage {
+        shell: Shell::default(),
+        home,
+        viewer: TimeZone::UTC,
+        just_hidden: None,
+    };
+    bencher.bench_local(|| {
+        view.home.arrange(&arrangement);
+        home::render(&view).0.len()
+    });
 }
 
 /// A widget's image, from its numbers to the bytes of the file.
@@ -70,11 +86,14 @@ fn key(id: u64) -> ProjectKey {
     }
 }
 
-fn sum() -> overview::Total {
-    let counts = |visitors| Counts {
+fn counts(visitors: u64) -> Counts {
+    Counts {
         visitors,
         pageviews: 3 * visitors,
-    };
+    }
+}
+
+fn sum() -> overview::Total {
     overview::Total {
         members: vec![true; 14],
         sums: Some((counts(13_538), counts(13_156))),
@@ -102,10 +121,7 @@ fn today(id: u64) -> Today {
             })
             .collect()
     };
-    let counts = Counts {
-        visitors: id,
-        pageviews: 3 * id,
-    };
+    let counts = counts(id);
     Today {
         measured_at: now,
         time_zone: "Europe/Berlin".to_owned(),
@@ -126,20 +142,23 @@ fn today(id: u64) -> Today {
 fn card(id: u64) -> Card {
     Card {
         key: key(id),
+        connection: ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::OAuth, "ada"),
         name: format!("Project {id}"),
         subtitle: format!("project-{id}.example"),
         host: None,
         favourite: false,
         scheme: None,
-        numbers: Numbers::Known {
-            visitors: 1000 + id,
-            before: 990,
-            days: (0..30).map(|day| 900 + day * 7 % 200).collect(),
+        numbers: Numbers::Known(Figures {
+            measured_at: Timestamp::UNIX_EPOCH,
+            now: counts(1000 + id),
+            before: counts(990),
+            online: None,
+            curve: (0..30).map(|day| 900 + day * 7 % 200).collect(),
             today: Some(jiff::civil::date(2026, 11, 24)),
             stale: None,
             unknown_zone: None,
-            ended: false,
-        },
+        }),
+        trouble: None,
     }
 }
 

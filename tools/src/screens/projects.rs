@@ -8,7 +8,6 @@ use pockethog_core::overview::{Breakdown, Breakdowns, Counts, Range, Row};
 use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_views::pages::annotations::{AnnotationAccess, AnnotationDialog, Remedy};
 use pockethog_views::pages::chooser::{self, Chooser};
-use pockethog_views::pages::home::Numbers;
 use pockethog_views::pages::project::{self, ProjectPage, Sibling};
 
 use super::{annotation, before, now, period, shell, status, usual_home};
@@ -179,7 +178,7 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
 }
 
 fn usual_project() -> ProjectPage {
-    let home = usual_home();
+    let home = usual_home().home;
     let row = |(label, visitors): (&str, u64)| Row {
         label: label.to_owned(),
         visitors,
@@ -204,10 +203,7 @@ fn usual_project() -> ProjectPage {
             .map(|card| Sibling {
                 key: card.key.clone(),
                 name: card.name.clone(),
-                visitors: match card.numbers {
-                    Numbers::Known { visitors, .. } => Some(visitors),
-                    _ => None,
-                },
+                visitors: card.figures().map(|figures| figures.now.visitors),
             })
             .collect(),
         remedy: Remedy::SignIn,

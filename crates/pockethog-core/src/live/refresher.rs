@@ -174,8 +174,8 @@ impl Refresher {
         if let Some((done, total)) = *lock(&self.0.progress) {
             return Status::Loading { done, total };
         }
-        let fresh = i64::try_from(cadence.seconds()).unwrap_or(i64::MAX) * 2 + 15;
-        let is_old = oldest.is_none_or(|oldest| age::is_at_least(oldest, fresh, now));
+        let is_old =
+            oldest.is_none_or(|oldest| age::is_at_least(oldest, cadence.fresh_seconds(), now));
         if is_old && self.slows_down() {
             return Status::Busy(oldest);
         }

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 /// The state of the numbers that are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
     /// They are as fresh as they can be.
+    #[default]
     Live,
     /// They are being fetched.
     Loading {

@@ -44,14 +44,8 @@ impl TodaySummary {
     pub fn part(glance: Option<&Self>, readable: bool) -> Part<'_> {
         let figures = glance.map(|glance| Figures {
             measured_at: glance.measured_at,
-            now: Counts {
-                visitors: glance.visitors,
-                pageviews: glance.pageviews,
-            },
-            before: Counts {
-                visitors: glance.before,
-                pageviews: glance.pageviews_before,
-            },
+            now: glance.counts().0,
+            before: glance.counts().1,
             online: Some(glance.online),
             hours: (!glance.hours.is_empty()).then(|| Hours {
                 first: glance.first_hour,
@@ -60,6 +54,20 @@ impl TodaySummary {
             }),
         });
         Part { readable, figures }
+    }
+
+    /// Counts of today, and of yesterday by now.
+    #[must_use]
+    pub fn counts(&self) -> (Counts, Counts) {
+        let now = Counts {
+            visitors: self.visitors,
+            pageviews: self.pageviews,
+        };
+        let before = Counts {
+            visitors: self.before,
+            pageviews: self.pageviews_before,
+        };
+        (now, before)
     }
 
     /// The date of the project's day.

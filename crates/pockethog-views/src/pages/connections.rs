@@ -2,10 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::home::Trouble;
 use super::layout::Shell;
 use super::{encoded, icons};
 use crate::format::counted;
+use crate::wording;
+use pockethog_core::discovery::Failure;
 
 /// What the connections page knows.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +45,7 @@ pub struct ConnectionCard {
     /// Projects it reaches.
     pub projects: usize,
     /// What Discovery could not read.
-    pub failures: Vec<Trouble>,
+    pub failures: Vec<Failure>,
 }
 
 /// The connections page.
@@ -141,7 +142,10 @@ fn card(connection: &ConnectionCard) -> Markup {
             }
             @if !connection.failures.is_empty() {
                 ul.notice.warn.plain-list {
-                    @for failure in &connection.failures { li { b { bdi { (failure.what) } "." } " " (failure.reason) } }
+                    @for failure in &connection.failures {
+                        @let (what, reason) = wording::home::not_listed(failure);
+                        li { b { bdi { (what) } "." } " " (reason) }
+                    }
                 }
             }
             div.actions {

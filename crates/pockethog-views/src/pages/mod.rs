@@ -6,6 +6,7 @@
 
 pub mod annotations;
 pub mod api_key;
+pub mod card;
 mod card_menu;
 pub mod chooser;
 pub mod connections;
@@ -16,8 +17,11 @@ pub mod message;
 pub mod order;
 pub mod project;
 mod rest;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod settings;
 pub mod sign_in;
+pub mod total;
 pub mod typeface;
 
 pub use layout::{Shell, StatusLine};

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::annotations::{
     self, AnnotationAccess, AnnotationDialog, AnnotationPanel, Remedy, SavedAnnotation, shortened,
 };
-use super::home::change_badge;
+use super::card::change_badge;
 use super::layout::{Notice, Shell, Tone, avatar};
 use super::settings::preference_form;
 use super::{icons, project_path, rest};

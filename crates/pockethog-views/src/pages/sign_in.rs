@@ -1,11 +1,13 @@
 //! The sign-in screen: shown first, and again when access has ended.
 
+use jiff::Timestamp;
 use maud::{Markup, html};
 use sign_in_with_posthog::Host;
 
-use super::home::{Card, render_card};
+use super::card::render_card;
 use super::icons;
 use super::layout::{Notice, Shell, Tone};
+use pockethog_core::screens::Card;
 
 /// What the sign-in screen knows.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct SignIn {
     pub reason: Option<String>,
     /// Whether there is a way back: another Connection is still there.
     pub may_cancel: bool,
+    /// When the page is made.
+    pub now: Timestamp,
     /// The last numbers of sign-ins that have ended.
     pub last: Vec<Card>,
 }
@@ -111,7 +115,7 @@ pub fn render(view: &SignIn) -> Markup {
             @if !view.last.is_empty() {
                 section.projects.last aria-labelledby="last" {
                     h2 #last { "The last numbers" }
-                    ul.cards { @for card in &view.last { (render_card(card, None)) } }
+                    ul.cards { @for card in &view.last { (render_card(card, view.now, None)) } }
                 }
             }
         },

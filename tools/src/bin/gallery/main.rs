@@ -88,6 +88,7 @@ fn widgets(folder: &Path) -> io::Result<()> {
                 .map(|(place, name)| (place, name.to_owned()))
                 .to_vec(),
             rows: screens::usual_home()
+                .home
                 .cards
                 .iter()
                 .map(|card| {

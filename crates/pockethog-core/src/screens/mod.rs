@@ -1,0 +1,27 @@
+//! What a screen shows, as plain data: instants and keys, never "12 min ago", never a path, no markup.
+//!
+//! A page, a terminal, a command or a phone draws a [`Home`] or a [`ProjectList`], and decides nothing that another
+//! surface would have to decide again: sums, order, filter, the best mover, what is stale and why, what could not be
+//! read and the status are computed here, once.
+
+mod arrangement;
+mod card;
+mod ends;
+mod home;
+mod offers;
+mod problems;
+mod projects;
+#[cfg(test)]
+mod samples;
+mod sources;
+mod total;
+
+pub use arrangement::{Arrangement, Shown, Sort};
+pub use card::{Card, Figures, Numbers, Stale, Unreadable};
+pub use ends::{AnnouncedEnds, End, ends};
+pub use home::Home;
+pub use offers::SignInOffer;
+pub use problems::Problem;
+pub use projects::{ListedProject, ProjectList};
+pub use sources::{Freshness, Source, Sources, Stored};
+pub use total::{BestMover, Total};

@@ -1,0 +1,249 @@
+//! What keeps a part of the home screen from being read.
+
+use std::collections::HashMap;
+
+use sign_in_with_posthog::{Connection, ConnectionId, EndReason};
+
+use super::home::Home;
+use super::sources::Sources;
+use crate::access;
+use crate::discovery::Failure;
+use crate::live::Status;
+use crate::snapshot::KnownDiscovery;
+
+/// Something that keeps a part of the home screen from being read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// A sign-in has ended by itself.
+    SignedOut {
+        /// Which Connection.
+        connection: ConnectionId,
+        /// `US Cloud as Ada Lovelace`.
+        name: String,
+        /// Why.
+        reason: EndReason,
+    },
+    /// A Connection gets no answer.
+    Outage {
+        /// Which Connection.
+        connection: ConnectionId,
+        /// `US Cloud`, `EU Cloud` or the host.
+        host: String,
+        /// Why, in the error's words.
+        reason: String,
+    },
+    /// The permission `query:read` was not granted.
+    NotGranted {
+        /// Which Connection.
+        connection: ConnectionId,
+        /// `US Cloud`, `EU Cloud` or the host.
+        host: String,
+    },
+    /// Discovery could not list everything.
+    NotListed {
+        /// Which Connection.
+        connection: ConnectionId,
+        /// What it could not read.
+        failure: Failure,
+    },
+}
+
+impl Problem {
+    /// The problems of all Connections. `is_known` says whether any number is.
+    pub(super) fn all(sources: &Sources<'_>, status: Status, is_known: bool) -> Vec<Self> {
+        // The status says that nothing can be reached, beside the numbers of earlier.
+        let is_said = is_known && matches!(status, Status::Offline(_) | Status::Busy(_));
+        let mut problems = Vec::new();
+        for connection in sources.connections {
+            if let Some(reason) = connection.ended_by_itself() {
+                problems.push(Self::SignedOut {
+                    connection: connection.id.clone(),
+                    name: access::name(connection),
+                    reason,
+                });
+            }
+            if connection.is_active() {
+                problems.extend(Self::of_active(sources, connection, is_said));
+            }
+        }
+        problems
+    }
+
+    fn of_active(
+        sources: &Sources<'_>,
+        connection: &Connection,
+        outage_is_said: bool,
+    ) -> impl Iterator<Item = Self> {
+        let host = connection.host.name();
+        let id = || connection.id.clone();
+        let reason = sources.outages.get(&connection.id);
+        let outage = reason
+            .filter(|_| !outage_is_said)
+            .map(|reason| Self::Outage {
+                connection: id(),
+                host: host.clone(),
+                reason: reason.clone(),
+            });
+        let may_query = connection.grant.scopes.allows("query:read");
+        let not_granted = (!may_query).then(|| Self::NotGranted {
+            connection: id(),
+            host: host.clone(),
+        });
+        let failures = failures_of(sources.discoveries, &connection.id);
+        let failures = failures
+            .iter()
+            // An outage is why the list could not be read either.
+            .filter(|failure| reason.is_none() || !(failure.transient && failure.what == host))
+            .map(|failure| Self::NotListed {
+                connection: id(),
+                failure: failure.clone(),
+            });
+        let failures: Vec<Self> = failures.collect();
+        outage.into_iter().chain(not_granted).chain(failures)
+    }
+}
+
+impl Home {
+    /// What could not be read, for a surface that lists it below the numbers instead of saying it on each card:
+    /// as few times as possible. `sources` are those that this was made from.
+    pub fn failures(&self, sources: &Sources<'_>) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        for connection in sources.connections {
+            let own = self
+                .cards
+                .iter()
+                .filter(|card| card.connection == connection.id);
+            let asked = own.clone().count();
+            if sources.only.is_some() && asked == 0 {
+                continue;
+            }
+            if let Some(failure) = access::failure(connection) {
+                failures.push(failure);
+                continue;
+            }
+            let unread: Vec<_> = own
+                .filter_map(|card| Some((card.name.clone(), card.trouble.as_ref()?)))
+                .collect();
+            let listed = failures_of(sources.discoveries, &connection.id).to_vec();
+            failures.extend(access::summed_up(connection, listed, &unread, asked));
+        }
+        failures
+    }
+}
+
+fn failures_of<'a>(
+    discoveries: &'a HashMap<ConnectionId, KnownDiscovery>,
+    connection: &ConnectionId,
+) -> &'a [Failure] {
+    let found = discoveries.get(connection);
+    found.map_or(&[], |found| &found.failures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::Cause;
+    use crate::screens::samples::{at, connection, project, sources, trouble};
+    use crate::screens::sources::Source;
+    use sign_in_with_posthog::ConnectionState;
+
+    fn failure(what: &str, transient: bool) -> Failure {
+        Failure {
+            what: what.to_owned(),
+            reason: "busy".to_owned(),
+            transient,
+            needs_sign_in: false,
+            cause: Cause::Busy,
+        }
+    }
+
+    fn found(
+        connection: &Connection,
+        failures: Vec<Failure>,
+    ) -> HashMap<ConnectionId, KnownDiscovery> {
+        let found_at = at(1);
+        let found = KnownDiscovery { found_at, failures };
+        HashMap::from([(connection.id.clone(), found)])
+    }
+
+    /// What each problem is, without its words.
+    fn kinds(problems: &[Problem]) -> Vec<&'static str> {
+        let kind = |problem: &Problem| match problem {
+            Problem::SignedOut { .. } => "signed out",
+            Problem::Outage { .. } => "outage",
+            Problem::NotGranted { .. } => "not granted",
+            Problem::NotListed { .. } => "not listed",
+        };
+        problems.iter().map(kind).collect()
+    }
+
+    #[test]
+    fn a_host_that_does_not_answer_is_named_once() {
+        let connections = [connection("ada", "query:read")];
+        let host = connections[0].host.name();
+        let failures = vec![failure(&host, true), failure("Burrow", true)];
+        let discoveries = found(&connections[0], failures);
+        let mut sources = sources(&connections, 10);
+        sources.discoveries = &discoveries;
+        let of = |sources: &Sources<'_>, status, is_known| {
+            kinds(&Problem::all(sources, status, is_known))
+        };
+        assert_eq!(
+            of(&sources, Status::Live, true),
+            ["not listed", "not listed"]
+        );
+        let id = connections[0].id.clone();
+        sources.outages.insert(id, "offline".to_owned());
+        assert_eq!(of(&sources, Status::Live, true), ["outage", "not listed"]);
+        let offline = Status::Offline(None);
+        assert_eq!(
+            of(&sources, offline, true),
+            ["not listed"],
+            "the status says it"
+        );
+        assert_eq!(of(&sources, offline, false), ["outage", "not listed"]);
+    }
+
+    #[test]
+    fn a_connection_that_has_ended_has_no_other_problem() {
+        let mut connections = [connection("ada", "project:read")];
+        let kinds = |connections: &[Connection]| {
+            kinds(&Problem::all(&sources(connections, 10), Status::Live, true))
+        };
+        assert_eq!(kinds(&connections), ["not granted"]);
+        connections[0].state = ConnectionState::Ended(EndReason::Narrowed);
+        assert_eq!(kinds(&connections), ["signed out"]);
+        connections[0].state = ConnectionState::Ended(EndReason::SignedOut);
+        assert!(kinds(&connections).is_empty(), "the person did that");
+    }
+
+    #[test]
+    fn a_run_lists_what_it_could_not_read_of_what_it_was_asked_for() {
+        let connections = [
+            connection("ada", "query:read"),
+            connection("eve", "query:read"),
+        ];
+        let projects = [project(1, &connections[0]), project(2, &connections[1])];
+        let refused = trouble(20);
+        let discoveries = found(&connections[1], vec![failure("Burrow", true)]);
+        let mut sources = sources(&connections, 30);
+        sources.discoveries = &discoveries;
+        sources.freshness = crate::screens::Freshness::Since(at(10));
+        sources.projects = projects
+            .iter()
+            .map(|project| Source {
+                project,
+                numbers: None,
+                trouble: Some(&refused),
+            })
+            .collect();
+        let whats = |sources: &Sources<'_>| -> Vec<String> {
+            let failures = Home::of_run(sources).failures(sources).into_iter();
+            failures.map(|failure| failure.what).collect()
+        };
+        assert_eq!(whats(&sources), ["Project 1", "Burrow", "Project 2"]);
+        let only = [projects[0].key.clone()].into();
+        sources.only = Some(&only);
+        assert_eq!(whats(&sources), ["Project 1"]);
+    }
+}
