@@ -8,6 +8,7 @@
     reason = "invented numbers are small"
 )]
 
+mod homes;
 mod projects;
 
 use jiff::Timestamp;
@@ -16,19 +17,12 @@ use maud::Markup;
 use pockethog_core::annotations::Annotation;
 use pockethog_core::discovery::{Cause, Failure};
 use pockethog_core::live::Status;
-use pockethog_core::overview::Change;
-use pockethog_core::overview::{self, Axis, ConversionFigure, Counts, Curve, Period, Point, Range};
-use pockethog_core::preferences::{Mode, ProjectPreferences, Scheme};
+use pockethog_core::overview::{ConversionFigure, Counts, Period, Point, Range};
+use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_core::project::ProjectKey;
-use pockethog_core::screens::{
-    Arrangement, BestMover, Card, Figures, Home, Numbers, Problem, SignInOffer, Sort, Stale, Total,
-    Unreadable,
-};
-use pockethog_core::snapshot::Trouble;
 use pockethog_views::format::minute;
 use pockethog_views::pages::api_key::{self, ApiKey};
 use pockethog_views::pages::connections::{self, ConnectionCard, Connections};
-use pockethog_views::pages::home::{self, HomePage, PAGE};
 use pockethog_views::pages::message;
 use pockethog_views::pages::order::{ProjectLine, ProjectList};
 use pockethog_views::pages::settings::{self, Settings};
@@ -36,11 +30,13 @@ use pockethog_views::pages::sign_in::{self, Cloud, SignIn};
 use pockethog_views::pages::{Shell, StatusLine};
 use sign_in_with_posthog::{ConnectionId, CredentialKind, Host, Region};
 
+pub use self::homes::usual_home;
+
 /// Every page in every state, by name.
 pub fn all() -> Vec<(&'static str, Markup)> {
     let mut all = Vec::new();
     all.extend(sign_ins());
-    all.extend(homes());
+    all.extend(homes::all());
     all.extend(projects::all());
     all.extend(others());
     all
@@ -69,163 +65,6 @@ fn first_screen() -> SignIn {
         now: now(),
         last: Vec::new(),
     }
-}
-
-fn homes() -> Vec<(&'static str, Markup)> {
-    let usual = usual_home();
-    let with = |change: &dyn Fn(&mut HomePage)| {
-        let mut view = usual.clone();
-        change(&mut view);
-        home::render(&view)
-    };
-    let arranged = |view: &mut HomePage, sort, filter: &str| {
-        view.home.arrange(&Arrangement {
-            sort,
-            filter: filter.to_owned(),
-            page: 0,
-            page_size: Some(PAGE),
-        });
-    };
-    vec![
-        ("home", home::render(&usual)),
-        (
-            "home-lagoon",
-            with(&|view| view.shell.scheme = Scheme::Lagoon),
-        ),
-        ("home-fern", with(&|view| view.shell.scheme = Scheme::Fern)),
-        ("home-plum", with(&|view| view.shell.scheme = Scheme::Plum)),
-        (
-            "home-graphite",
-            with(&|view| {
-                view.shell.scheme = Scheme::Graphite;
-                view.shell.mode = Mode::Auto;
-            }),
-        ),
-        (
-            "home-loading-first",
-            with(&|view| {
-                view.home.cards.clear();
-                view.home.status = Status::Loading { done: 0, total: 0 };
-            }),
-        ),
-        (
-            "home-loading",
-            with(&|view| {
-                view.home.status = Status::Loading { done: 8, total: 14 };
-                view.home.total = Total::default();
-                for card in view.home.cards.iter_mut().skip(8) {
-                    card.numbers = Numbers::Loading;
-                }
-            }),
-        ),
-        (
-            "home-offline",
-            with(&|view| {
-                view.home.status = Status::Offline(Some(before(3 * 60)));
-            }),
-        ),
-        (
-            "home-troubles",
-            with(&|view| {
-                view.home.status = Status::Busy(Some(before(12)));
-                view.shell.connected = vec!["ada@example.com".to_owned(), "Marek".to_owned()];
-                for (place, card) in view.home.cards.iter_mut().enumerate() {
-                    card.host = Some(if place % 3 == 0 { "US" } else { "EU" }.to_owned());
-                    if let Numbers::Known(figures) = &mut card.numbers
-                        && card.name == "Mossbank"
-                    {
-                        figures.measured_at = before(12);
-                        figures.stale = Some(Stale::Failed);
-                        card.trouble = Some(trouble("PostHog is busy (503)"));
-                    }
-                }
-                let card = &mut view.home.cards[4];
-                card.numbers = Numbers::Unreadable(Unreadable::Failed);
-                card.trouble = Some(trouble(
-                    "The access you gave does not cover this project any more.",
-                ));
-                view.home.cards[7].numbers = Numbers::Empty(None);
-                view.home.hidden = 2;
-                view.home.has_own_order = true;
-                arranged(view, Some(Sort::Visitors), "");
-                view.home.problems = vec![
-                    Problem::Outage {
-                        connection: connection(),
-                        host: "EU Cloud".to_owned(),
-                        reason: "PostHog asked us to slow down, for 30 seconds".to_owned(),
-                    },
-                    not_listed(
-                        "Projects of Burrow",
-                        "PostHog does not allow it: Your organization’s administrator has to approve this application",
-                    ),
-                ];
-                view.home.offers = vec![SignInOffer {
-                    connection: connection(),
-                    host: "US Cloud".to_owned(),
-                }];
-            }),
-        ),
-        (
-            "home-names",
-            with(&|view| {
-                let names = [
-                    "A project whose name somebody kept adding to until it said everything about it",
-                    "مدونة القنفذ للأعمال والتجارة",
-                    "ハリネズミ商店",
-                    "ЁжикВТуманеБезЕдиногоПробелаВНазвании",
-                    "<b>Bold</b> & \"Sons\"",
-                    "🦔 Igel",
-                ];
-                for (card, name) in view.home.cards.iter_mut().zip(names) {
-                    name.clone_into(&mut card.name);
-                    card.favourite = true;
-                }
-                "a-very-long-host-name.of-an-organization.example"
-                    .clone_into(&mut view.home.cards[0].subtitle);
-                view.home.cards[0].host = Some("analytics.internal.example".to_owned());
-                if let Numbers::Known(figures) = &mut view.home.cards[1].numbers {
-                    figures.now.visitors = 123_456_789;
-                }
-                arranged(view, None, "");
-                view.home.total.sum.sums = Some((counts(1_234_567_890), counts(1_100_000_000)));
-                view.shell.connected = vec![
-                    "a.very.long.address.of.somebody@a-very-long-host-name.example".to_owned(),
-                ];
-            }),
-        ),
-        (
-            "home-many",
-            with(&|view| {
-                view.home.cards = (0..500)
-                    .map(|id| {
-                        card(
-                            id,
-                            &format!("Project {id}"),
-                            (id * 7919) % 4000,
-                            (id * 104_729) % 4000 + 1,
-                        )
-                    })
-                    .collect();
-                arranged(view, Some(Sort::Name), "");
-            }),
-        ),
-        (
-            "home-one",
-            with(&|view| {
-                view.home.cards.truncate(1);
-                arranged(view, None, "");
-            }),
-        ),
-        ("home-no-match", with(&|view| arranged(view, None, "zebra"))),
-        ("home-nothing", with(&|view| view.home.cards.clear())),
-        (
-            "home-all-failed",
-            with(&|view| {
-                view.home.cards.clear();
-                view.home.problems = vec![not_listed("EU Cloud", "PostHog is busy (502)")];
-            }),
-        ),
-    ]
 }
 
 fn others() -> Vec<(&'static str, Markup)> {
@@ -447,67 +286,8 @@ fn annotation(id: u64, text: &str, days_ago: i64) -> Annotation {
     }
 }
 
-/// A home page with nothing out of the ordinary.
-pub fn usual_home() -> HomePage {
-    let names = [
-        ("Acorn Market", 4169, 4009),
-        ("Burrow Docs", 2644, 2552),
-        ("Quillcast", 1670, 1763),
-        ("Hedgerow Blog", 1441, 1291),
-        ("Nightjar API", 901, 775),
-        ("Thistle & Co", 896, 939),
-        ("Pebble POS", 524, 520),
-        ("Snuffle App", 483, 379),
-        ("Fernway Travel", 457, 559),
-        ("Mossbank", 202, 225),
-        ("Windfall Games", 123, 121),
-        ("Dormouse Beta", 28, 23),
-    ];
-    let mut cards: Vec<Card> = names
-        .into_iter()
-        .enumerate()
-        .map(|(id, (name, now, before))| card(id as u64, name, now, before))
-        .collect();
-    cards[3].favourite = true;
-    cards[8].scheme = Some(Scheme::Lagoon);
-    let mut home = Home {
-        now: now(),
-        total: Total {
-            sum: sum(),
-            unread: false,
-            best_mover: Some(BestMover {
-                key: cards[7].key.clone(),
-                name: "Snuffle App".to_owned(),
-                change: Change::between(483, 379),
-            }),
-        },
-        cards,
-        ..Home::default()
-    };
-    home.arrange(&Arrangement {
-        page_size: Some(PAGE),
-        ..Arrangement::default()
-    });
-    HomePage {
-        shell: shell(),
-        home,
-        viewer: TimeZone::UTC,
-        just_hidden: None,
-    }
-}
-
 fn connection() -> ConnectionId {
     ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::ApiKey, "ada")
-}
-
-fn trouble(reason: &str) -> Trouble {
-    Trouble {
-        at: now(),
-        reason: reason.to_owned(),
-        transient: true,
-        cause: Cause::Busy,
-        retry_at: None,
-    }
 }
 
 fn failure(what: &str, reason: &str) -> Failure {
@@ -520,44 +300,10 @@ fn failure(what: &str, reason: &str) -> Failure {
     }
 }
 
-fn not_listed(what: &str, reason: &str) -> Problem {
-    Problem::NotListed {
-        connection: connection(),
-        failure: failure(what, reason),
-    }
-}
-
 fn counts(visitors: u64) -> Counts {
     Counts {
         visitors,
         pageviews: visitors * 27 / 10,
-    }
-}
-
-/// The last 24 hours of projects around the world.
-fn sum() -> overview::Total {
-    let hour = |hour: i64| {
-        let now = now().as_second() / 3600 + hour;
-        Timestamp::from_second(now * 3600).expect("an instant")
-    };
-    overview::Total {
-        members: vec![true; 14],
-        sums: Some((counts(13_538), counts(13_156))),
-        online: Some(181),
-        measured_at: Some(now()),
-        curve: Some(Curve {
-            axis: Axis::LastHours,
-            starts: (-24..0).map(hour).collect(),
-            now: vec![
-                720, 590, 470, 380, 320, 265, 262, 270, 250, 262, 300, 310, 400, 485, 560, 740,
-                920, 980, 1110, 1325, 1225, 1170, 1000, 960,
-            ],
-            before: vec![
-                880, 720, 590, 470, 380, 320, 220, 225, 250, 262, 255, 262, 300, 360, 460, 545,
-                720, 880, 1040, 1180, 1145, 1175, 1190, 1040,
-            ],
-        }),
-        best_mover: None,
     }
 }
 
@@ -567,32 +313,6 @@ fn shell() -> Shell {
         made: Some(minute(now(), &TimeZone::UTC)),
         status: Some(status(Status::Live)),
         ..Shell::default()
-    }
-}
-
-fn card(id: u64, name: &str, visitors: u64, before: u64) -> Card {
-    Card {
-        key: ProjectKey {
-            host: "us".to_owned(),
-            id,
-        },
-        connection: connection(),
-        name: name.to_owned(),
-        subtitle: format!("{}.example", name.to_lowercase().replace([' ', '&'], "")),
-        host: None,
-        favourite: false,
-        scheme: None,
-        numbers: Numbers::Known(Figures {
-            measured_at: now(),
-            now: counts(visitors),
-            before: counts(before),
-            online: None,
-            curve: curve(id, 30, visitors),
-            today: Some(jiff::civil::date(2026, 11, 24)),
-            stale: None,
-            unknown_zone: None,
-        }),
-        trouble: None,
     }
 }
 

@@ -180,14 +180,7 @@ impl Live {
         &self,
         connections: &[Connection],
     ) -> Result<HashMap<ConnectionId, KnownDiscovery>, SnapshotError> {
-        let snapshots = self.snapshots();
-        let mut known = HashMap::new();
-        for connection in connections {
-            if let Some(found) = snapshots.discovery(&connection.id)? {
-                known.insert(connection.id.clone(), found);
-            }
-        }
-        Ok(known)
+        self.snapshots().discoveries(connections)
     }
 
     /// All Connections, ended ones with their reason.

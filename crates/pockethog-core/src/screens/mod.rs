@@ -7,6 +7,7 @@
 mod arrangement;
 mod card;
 mod ends;
+mod failures;
 mod home;
 mod offers;
 mod problems;

@@ -1,15 +1,11 @@
 //! What keeps a part of the home screen from being read.
 
-use std::collections::HashMap;
-
 use sign_in_with_posthog::{Connection, ConnectionId, EndReason};
 
-use super::home::Home;
 use super::sources::Sources;
 use crate::access;
 use crate::discovery::Failure;
 use crate::live::Status;
-use crate::snapshot::KnownDiscovery;
 
 /// Something that keeps a part of the home screen from being read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +85,7 @@ impl Problem {
             connection: id(),
             host: host.clone(),
         });
-        let failures = failures_of(sources.discoveries, &connection.id);
+        let failures = sources.listed_failures(&connection.id);
         let failures = failures
             .iter()
             // An outage is why the list could not be read either.
@@ -103,48 +99,14 @@ impl Problem {
     }
 }
 
-impl Home {
-    /// What could not be read, for a surface that lists it below the numbers instead of saying it on each card:
-    /// as few times as possible. `sources` are those that this was made from.
-    pub fn failures(&self, sources: &Sources<'_>) -> Vec<Failure> {
-        let mut failures = Vec::new();
-        for connection in sources.connections {
-            let own = self
-                .cards
-                .iter()
-                .filter(|card| card.connection == connection.id);
-            let asked = own.clone().count();
-            if sources.only.is_some() && asked == 0 {
-                continue;
-            }
-            if let Some(failure) = access::failure(connection) {
-                failures.push(failure);
-                continue;
-            }
-            let unread: Vec<_> = own
-                .filter_map(|card| Some((card.name.clone(), card.trouble.as_ref()?)))
-                .collect();
-            let listed = failures_of(sources.discoveries, &connection.id).to_vec();
-            failures.extend(access::summed_up(connection, listed, &unread, asked));
-        }
-        failures
-    }
-}
-
-fn failures_of<'a>(
-    discoveries: &'a HashMap<ConnectionId, KnownDiscovery>,
-    connection: &ConnectionId,
-) -> &'a [Failure] {
-    let found = discoveries.get(connection);
-    found.map_or(&[], |found| &found.failures)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::discovery::Cause;
-    use crate::screens::samples::{at, connection, project, sources, trouble};
-    use crate::screens::sources::Source;
+    use crate::screens::samples::{at, connection, sources};
+    use crate::snapshot::KnownDiscovery;
     use sign_in_with_posthog::ConnectionState;
 
     fn failure(what: &str, transient: bool) -> Failure {
@@ -215,35 +177,5 @@ mod tests {
         assert_eq!(kinds(&connections), ["signed out"]);
         connections[0].state = ConnectionState::Ended(EndReason::SignedOut);
         assert!(kinds(&connections).is_empty(), "the person did that");
-    }
-
-    #[test]
-    fn a_run_lists_what_it_could_not_read_of_what_it_was_asked_for() {
-        let connections = [
-            connection("ada", "query:read"),
-            connection("eve", "query:read"),
-        ];
-        let projects = [project(1, &connections[0]), project(2, &connections[1])];
-        let refused = trouble(20);
-        let discoveries = found(&connections[1], vec![failure("Burrow", true)]);
-        let mut sources = sources(&connections, 30);
-        sources.discoveries = &discoveries;
-        sources.freshness = crate::screens::Freshness::Since(at(10));
-        sources.projects = projects
-            .iter()
-            .map(|project| Source {
-                project,
-                numbers: None,
-                trouble: Some(&refused),
-            })
-            .collect();
-        let whats = |sources: &Sources<'_>| -> Vec<String> {
-            let failures = Home::of_run(sources).failures(sources).into_iter();
-            failures.map(|failure| failure.what).collect()
-        };
-        assert_eq!(whats(&sources), ["Project 1", "Burrow", "Project 2"]);
-        let only = [projects[0].key.clone()].into();
-        sources.only = Some(&only);
-        assert_eq!(whats(&sources), ["Project 1"]);
     }
 }

@@ -8,6 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use sign_in_with_posthog::{Connection, ConnectionId};
 
 use crate::access;
+use crate::discovery::Failure;
 use crate::overview::{Counts, Part, Period, Today, TodaySummary, time_zone};
 use crate::preferences::{Cadence, Preferences, ProjectPreferences};
 use crate::project::{Project, ProjectKey};
@@ -92,6 +93,12 @@ impl<'a> Sources<'a> {
                 (source, connection, chosen)
             })
             .collect()
+    }
+
+    /// What the last list of a Connection could not read.
+    pub(super) fn listed_failures(&self, connection: &ConnectionId) -> &'a [Failure] {
+        let found = self.discoveries.get(connection);
+        found.map_or(&[], |found| &found.failures)
     }
 
     /// Whether a project is among those that are asked for.

@@ -1,8 +1,10 @@
 //! The projects that each Connection reaches, and what Discovery could not read.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
-use sign_in_with_posthog::ConnectionId;
+use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::{KnownDiscovery, SnapshotError, Snapshots, json, number};
 use crate::discovery::Discovery;
@@ -32,6 +34,20 @@ impl Snapshots {
             found_at: Timestamp::from_second(found_at).unwrap_or(Timestamp::UNIX_EPOCH),
             failures: serde_json::from_str(&failures).unwrap_or_default(),
         }))
+    }
+
+    /// The last list of each of these Connections, as far as one was read.
+    pub fn discoveries(
+        &self,
+        connections: &[Connection],
+    ) -> Result<HashMap<ConnectionId, KnownDiscovery>, SnapshotError> {
+        let mut known = HashMap::new();
+        for connection in connections {
+            if let Some(found) = self.discovery(&connection.id)? {
+                known.insert(connection.id.clone(), found);
+            }
+        }
+        Ok(known)
     }
 
     /// Stores what Discovery found. Only a list that was read as a whole takes projects away; beside any

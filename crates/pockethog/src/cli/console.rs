@@ -40,6 +40,21 @@ pub enum Exit {
     Partly,
 }
 
+impl Exit {
+    /// How a command ended that could not read everything, and read anything if `any_read`.
+    pub fn after(failures: &[Failure], any_read: bool) -> Self {
+        if failures.is_empty() {
+            Self::Done
+        } else if any_read {
+            Self::Partly
+        } else if failures.iter().any(|failure| failure.needs_sign_in) {
+            Self::SignInNeeded
+        } else {
+            Self::Failed
+        }
+    }
+}
+
 impl TimeIsUp {
     /// The failure of `what` for this reason.
     pub fn failure(self, what: impl Into<String>) -> Failure {

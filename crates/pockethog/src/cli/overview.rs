@@ -1,5 +1,7 @@
 //! `pockethog overview`.
 
+mod print;
+
 use std::collections::{HashMap, HashSet};
 
 use clap::Args;
@@ -9,28 +11,23 @@ use serde::Serialize;
 use serde_json::Value;
 use sign_in_with_posthog::{Connection, ConnectionId};
 
-use super::cards::{self, Card};
-use super::console::{CliError, Console, Exit, Progress, Style};
+use self::print::Printout;
+use super::console::{CliError, Console, Exit, Progress};
 use super::patience::{OLD_LISTS, Patience, give_up_numbers, unread_lists};
-use super::projects::{listed, print_failures, print_remedies, shown_connections, signed_in};
+use super::projects::{print_failures, print_remedies, shown_connections, signed_in};
 use super::select;
-use super::table::{self, Cell, Column};
 use pockethog_core::access;
-use pockethog_core::age;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
 use pockethog_core::live::due::Policy;
 use pockethog_core::live::refresh::{self, Event};
-use pockethog_core::overview::{Change, Counts, Part, Period, Range, Today, Total, change_percent};
+use pockethog_core::overview::{Period, Range, Today};
 use pockethog_core::preferences::Preferences;
-use pockethog_core::project::Project;
-use pockethog_core::snapshot::{Snapshots, Trouble, View};
-use pockethog_views::charts::blocks;
-use pockethog_views::format::{ago, arrow, counted, grouped};
+use pockethog_core::project::{Project, ProjectKey};
+use pockethog_core::screens::{Card, Freshness, Home, Source, Sources, Stored};
+use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
+use pockethog_views::format::counted;
 use pockethog_views::report::{self, Entry};
-
-/// More projects than this are a table.
-const MOST_CARDS: usize = 24;
 
 /// Show the numbers of your projects.
 #[derive(Debug, Args)]
@@ -51,27 +48,16 @@ pub struct Overview {
     pub(super) patience: Patience,
 }
 
-/// One project as it is to be printed.
-struct Line<'a> {
-    project: &'a Project,
-    numbers: Numbers,
+/// What is stored of a project after everything was asked for.
+struct Known {
+    project: Project,
+    numbers: Option<Numbers>,
     trouble: Option<Trouble>,
-    /// How old the numbers are, unless they were read just now.
-    age: Option<String>,
 }
 
 enum Numbers {
-    Today(Option<Today>),
-    Period(Option<Period>),
-}
-
-impl Numbers {
-    fn measured_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::Today(numbers) => numbers.as_ref().map(|numbers| numbers.measured_at),
-            Self::Period(numbers) => numbers.as_ref().map(|numbers| numbers.measured_at),
-        }
-    }
+    Today(Today),
+    Period(Period),
 }
 
 /// What `--json` prints.
@@ -175,68 +161,62 @@ pub async fn run(
         )?;
         late = unread_lists(&snapshots, &connections, OLD_LISTS, started, time)?;
     }
-    let mut lines = Vec::with_capacity(projects.len());
-    for project in &projects {
-        let owner = owners.get(&project.connection).copied();
-        lines.push(Line::read(&snapshots, project, owner, range, started)?);
-    }
+    let known = projects
+        .into_iter()
+        .map(|project| Known::read(&snapshots, project, range))
+        .collect::<Result<Vec<_>, _>>()?;
+    let discoveries = snapshots.discoveries(&connections)?;
     console.remark_on(&snapshots, problem.as_ref());
+    let sources = Sources {
+        now: Timestamp::now(),
+        freshness: Freshness::Since(started),
+        preferences: &preferences,
+        connections: &connections,
+        projects: known.iter().map(Known::source).collect(),
+        only: chosen.as_ref(),
+        discoveries: &discoveries,
+        outages: HashMap::new(),
+    };
+    let home = Home::of_run(&sources);
     let mut failures = late;
-    for connection in &connections {
-        let mut own = lines
-            .iter()
-            .filter(|line| line.project.connection == connection.id)
-            .peekable();
-        if chosen.is_some() && own.peek().is_none() {
-            continue;
-        }
-        if let Some(failure) = access::failure(connection) {
-            failures.push(failure);
-            continue;
-        }
-        let mut asked = 0;
-        let mut unread = Vec::new();
-        for line in own {
-            asked += 1;
-            let name = preferences.name_of(line.project).to_owned();
-            unread.extend(line.trouble.as_ref().map(|trouble| (name, trouble)));
-        }
-        let listed = listed(&snapshots, connection)?;
-        failures.extend(access::summed_up(connection, listed, &unread, asked));
-    }
-    let total = total(&lines, &connections);
+    failures.extend(home.failures(&sources));
+    let known: HashMap<&ProjectKey, &Known> = known
+        .iter()
+        .map(|known| (&known.project.key, known))
+        .collect();
     if console.is_json() {
         console.document(&Document {
             range: range.map_or("today", Range::name),
-            total: report::total(&total),
-            projects: lines.iter().map(|line| line.entry(&preferences)).collect(),
+            total: report::total(&home.total.sum),
+            projects: home
+                .cards
+                .iter()
+                .filter_map(|card| Some(known.get(&card.key)?.entry(card, &preferences)))
+                .collect(),
             failures: &failures,
         });
     } else {
-        let whose = if chosen.is_some() {
-            counted(lines.len(), "project", "projects")
-        } else {
-            "all projects".to_owned()
-        };
-        let is_granted = connections.iter().any(Connection::is_active);
-        if lines.is_empty() && is_granted {
+        if home.cards.is_empty() && connections.iter().any(Connection::is_active) {
             console.say("No project was granted.");
         }
-        print(console, &lines, &total, &preferences, range, &whose);
-        print_unknown_zones(console, &lines, &preferences);
+        let printout = Printout {
+            home: &home,
+            range,
+            whose: match &chosen {
+                Some(_) => counted(home.cards.len(), "project", "projects"),
+                None => "all projects".to_owned(),
+            },
+        };
+        printout.print(console);
+        for card in &home.cards {
+            if let Some(known) = known.get(&card.key) {
+                print::remark_on_zone(console, card, &known.project.time_zone);
+            }
+        }
         print_failures(console, &failures);
         print_remedies(console, &connections);
     }
-    let any_fresh = lines.iter().any(Line::is_fresh);
-    Ok(if failures.is_empty() {
-        Exit::Done
-    } else if any_fresh {
-        Exit::Partly
-    } else if failures.iter().any(|failure| failure.needs_sign_in) {
-        Exit::SignInNeeded
-    } else {
-        Exit::Failed
-    })
+    Ok(Exit::after(&failures, home.any_fresh()))
 }
 
 async fn read_range(
@@ -286,442 +266,44 @@ async fn read_range(
     Ok(())
 }
 
-impl<'a> Line<'a> {
-    /// What is known of a project after everything was asked for at `started`.
+impl Known {
     fn read(
         snapshots: &Snapshots,
-        project: &'a Project,
-        owner: Option<&Connection>,
+        project: Project,
         range: Option<Range>,
-        started: Timestamp,
-    ) -> Result<Self, CliError> {
+    ) -> Result<Self, SnapshotError> {
         let view = range.map_or(View::Today, View::Period);
-        let numbers = match range {
-            None => Numbers::Today(snapshots.view(&project.key, view)?),
-            Some(_) => Numbers::Period(snapshots.view(&project.key, view)?),
-        };
-        let now = Timestamp::now();
-        let trouble = match owner.and_then(|owner| access::trouble(owner, now)) {
-            Some(ended) => Some(ended),
-            None => snapshots.trouble(&project.key, view)?.filter(|trouble| {
-                // It was not asked for again before the time that PostHog has named.
-                let rests = trouble.retry_at.is_some_and(|at| at > started);
-                rests || age::is_since_second(trouble.at, started, now)
-            }),
-        };
-        let old = numbers
-            .measured_at()
-            .filter(|at| !age::is_since(*at, started, now));
+        let key = &project.key;
         Ok(Self {
-            project,
-            trouble,
-            age: old.map(|at| ago(at, now)),
-            numbers,
-        })
-    }
-
-    /// Whether there are numbers that were read just now.
-    fn is_fresh(&self) -> bool {
-        self.age.is_none() && self.numbers.measured_at().is_some()
-    }
-
-    /// Now and before.
-    fn counts(&self) -> Option<(Counts, Counts)> {
-        match &self.numbers {
-            Numbers::Today(numbers) => numbers
-                .as_ref()
-                .map(|numbers| (numbers.today, numbers.yesterday_by_now)),
-            Numbers::Period(numbers) => numbers
-                .as_ref()
-                .map(|numbers| (numbers.now, numbers.before)),
-        }
-    }
-
-    /// Visitors of each day, or of each point of the range.
-    fn curve(&self) -> Vec<u64> {
-        let points = match &self.numbers {
-            Numbers::Today(numbers) => numbers.as_ref().map(|numbers| &numbers.days),
-            Numbers::Period(numbers) => numbers.as_ref().map(|numbers| &numbers.points),
-        };
-        points
-            .into_iter()
-            .flatten()
-            .map(|point| point.visitors)
-            .collect()
-    }
-
-    /// Persons who are there now, if the numbers were read just now.
-    fn online(&self) -> Option<u64> {
-        match &self.numbers {
-            Numbers::Today(Some(numbers)) if self.age.is_none() => Some(numbers.online),
-            _ => None,
-        }
-    }
-
-    /// The change, or the age of numbers that are old.
-    fn beside(&self, now: Counts, before: Counts) -> (Style, String) {
-        match &self.age {
-            Some(age) => (Style::Faint, age.clone()),
-            None => changed(Change::between(now.visitors, before.visitors)),
-        }
-    }
-
-    fn entry(&'a self, preferences: &'a Preferences) -> Entry<'a> {
-        let trouble = self.trouble.as_ref();
-        let entry = match &self.numbers {
-            Numbers::Today(numbers) => {
-                Entry::today(self.project, preferences, numbers.as_ref(), trouble)
-            }
-            Numbers::Period(numbers) => {
-                Entry::period(self.project, preferences, numbers.as_ref(), trouble)
-            }
-        };
-        entry.stale(self.age.is_some())
-    }
-}
-
-fn print(
-    console: &Console,
-    lines: &[Line<'_>],
-    total: &Total,
-    preferences: &Preferences,
-    range: Option<Range>,
-    whose: &str,
-) {
-    if lines.is_empty() {
-        return;
-    }
-    match console.columns() {
-        None => return print_separated(console, lines, total, preferences, range, whose),
-        Some(columns) if lines.len() <= MOST_CARDS => {
-            return print_cards(console, columns, lines, total, preferences, range, whose);
-        }
-        Some(_) => {}
-    }
-    let mut rows: Vec<Vec<Cell>> = lines.iter().map(|line| row(line, preferences)).collect();
-    if lines.len() > 1 {
-        let (whose, number, (style, beside)) = headline(total, lines, whose);
-        rows.push(vec![
-            Cell::styled(Style::Strong, format!("Total of {whose}")),
-            Cell::styled(Style::Strong, number),
-            Cell::styled(style, beside),
-            Cell::new(""),
-        ]);
-    }
-    let against = match range {
-        None => "by now",
-        Some(_) => "before",
-    };
-    let title = format!("Visitors {}", range.map_or("today", Range::name));
-    let columns = [
-        Column::text("Project"),
-        Column::number(&title),
-        Column::number(against),
-        Column::whole(""),
-    ];
-    table::print(console, &columns, &rows);
-}
-
-/// For a file or another program: everything that is known, numbers without separators.
-fn print_separated(
-    console: &Console,
-    lines: &[Line<'_>],
-    total: &Total,
-    preferences: &Preferences,
-    range: Option<Range>,
-    whose: &str,
-) {
-    let number = |number: Option<u64>| number.map_or_else(missing, |number| number.to_string());
-    let figures = |counts: Option<(Counts, Counts)>| {
-        let (now, before) = counts.unzip();
-        let change = counts.and_then(|(now, before)| change_percent(now.visitors, before.visitors));
-        [
-            number(now.map(|now| now.visitors)),
-            number(before.map(|before| before.visitors)),
-            change.map_or_else(missing, |percent| format!("{percent:.1}")),
-            number(now.map(|now| now.pageviews)),
-            number(before.map(|before| before.pageviews)),
-        ]
-    };
-    let time = |at: Option<Timestamp>| at.map_or_else(missing, |at| at.to_string());
-    let mut rows: Vec<Vec<Cell>> = Vec::with_capacity(lines.len() + 1);
-    for line in lines {
-        let reason = line.trouble.as_ref().map(|trouble| trouble.reason.as_str());
-        let mut row = vec![
-            line.project.key.to_string(),
-            preferences.name_of(line.project).to_owned(),
-        ];
-        row.extend(figures(line.counts()));
-        row.extend([
-            number(line.online()),
-            time(line.numbers.measured_at()),
-            line.age.clone().unwrap_or_default(),
-            reason.unwrap_or_default().to_owned(),
-        ]);
-        rows.push(row.iter().map(Cell::new).collect());
-    }
-    if lines.len() > 1 {
-        let whose = total.partly().unwrap_or_else(|| whose.to_owned());
-        let mut row = vec![String::new(), format!("Total of {whose}")];
-        row.extend(figures(total.sums));
-        row.extend([number(total.online), time(total.measured_at)]);
-        row.extend([String::new(), String::new()]);
-        rows.push(row.iter().map(Cell::new).collect());
-    }
-    let title = format!("Visitors {}", range.map_or("today", Range::name));
-    let before = match range {
-        None => "Yesterday by now",
-        Some(_) => "Before",
-    };
-    let titles = [
-        "Key",
-        "Project",
-        &title,
-        before,
-        "Change %",
-        "Pageviews",
-        "Pageviews before",
-        "Online",
-        "Measured",
-        "Age",
-        "Trouble",
-    ];
-    table::print(console, &titles.map(Column::text), &rows);
-}
-
-/// A number that is not known is no zero.
-fn missing() -> String {
-    "–".to_owned()
-}
-
-fn print_cards(
-    console: &Console,
-    columns: usize,
-    lines: &[Line<'_>],
-    total: &Total,
-    preferences: &Preferences,
-    range: Option<Range>,
-    whose: &str,
-) {
-    if lines.len() > 1 {
-        let (whose, number, beside) = headline(total, lines, whose);
-        let head = Card {
-            title: format!(
-                "Visitors {} · {}",
-                range.map_or("today", Range::name),
-                whose
-            ),
-            number,
-            beside,
-            is_old: !lines.iter().any(Line::is_fresh),
-            curve: Vec::new(),
-        };
-        let note = match range {
-            _ if head.is_old => "",
-            None => "vs. yesterday by now",
-            Some(_) => "vs. the period before",
-        };
-        let last = total.online.map_or_else(String::new, |online| {
-            format!("● {} online", grouped(online))
-        });
-        cards::print_head(console, columns, &head, note, &last);
-    }
-    let cards: Vec<Card> = lines
-        .iter()
-        .map(|line| {
-            let title = preferences.name_of(line.project).to_owned();
-            let (number, beside) = match line.counts() {
-                None => ("–".to_owned(), (Style::Faint, "no numbers".to_owned())),
-                Some((now, before)) => (grouped(now.visitors), line.beside(now, before)),
-            };
-            Card {
-                title,
-                number,
-                beside,
-                is_old: line.age.is_some(),
-                curve: line.curve(),
-            }
-        })
-        .collect();
-    cards::print(console, columns, &cards);
-}
-
-fn row(line: &Line<'_>, preferences: &Preferences) -> Vec<Cell> {
-    let name = preferences.name_of(line.project);
-    let Some((now, before)) = line.counts() else {
-        return vec![
-            Cell::styled(Style::Strong, name),
-            Cell::styled(Style::Faint, "–"),
-            Cell::styled(Style::Faint, "–"),
-            Cell::styled(Style::Faint, "no numbers"),
-        ];
-    };
-    let (style, beside) = line.beside(now, before);
-    let curve = line.curve();
-    let skip = curve.len().saturating_sub(30);
-    let curve = blocks(curve.iter().skip(skip).copied());
-    let number = grouped(now.visitors);
-    let (number, curve) = match line.age {
-        Some(_) => (
-            Cell::styled(Style::Faint, number),
-            Cell::styled(Style::Faint, curve),
-        ),
-        None => (Cell::new(number), Cell::styled(Style::Accent, curve)),
-    };
-    vec![
-        Cell::styled(Style::Strong, name),
-        number,
-        Cell::styled(style, beside),
-        curve,
-    ]
-}
-
-fn changed(change: Change) -> (Style, String) {
-    let style = match change.tone() {
-        1 => Style::Good,
-        -1 => Style::Bad,
-        _ => Style::Faint,
-    };
-    (style, arrow(change))
-}
-
-/// The total of what is printed, and what is in it. Numbers of a sign-in that has ended cannot be read any longer,
-/// and nobody is online in numbers that were not read just now.
-fn total(lines: &[Line<'_>], connections: &[Connection]) -> Total {
-    let parts: Vec<Part<'_>> = lines
-        .iter()
-        .map(|line| {
-            let readable = connections.iter().any(|known| {
-                known.is_active()
-                    && known.id == line.project.connection
-                    && known.grant.scopes.allows("query:read")
-            });
-            let mut part = match &line.numbers {
-                Numbers::Today(numbers) => Part::today(numbers.as_ref(), readable),
-                Numbers::Period(numbers) => Part::period(numbers.as_ref(), readable),
-            };
-            if let Some(figures) = &mut part.figures
-                && !line.is_fresh()
-            {
-                figures.online = None;
-            }
-            part
-        })
-        .collect();
-    Total::of(&parts, Timestamp::now())
-}
-
-/// Of which projects the total is, its number, and its change or its age. A dash if nothing is known.
-fn headline(total: &Total, lines: &[Line<'_>], whose: &str) -> (String, String, (Style, String)) {
-    let whose = total.partly().unwrap_or_else(|| whose.to_owned());
-    let Some((now, _)) = total.sums else {
-        return (
-            whose,
-            "–".to_owned(),
-            (Style::Faint, "no numbers".to_owned()),
-        );
-    };
-    let beside = match total.measured_at {
-        Some(oldest) if !lines.iter().any(Line::is_fresh) => {
-            (Style::Faint, ago(oldest, Timestamp::now()))
-        }
-        _ => changed(total.change().unwrap_or(Change::NONE)),
-    };
-    (whose, grouped(now.visitors), beside)
-}
-
-/// Names the projects whose days are PostHog's and not ours.
-fn print_unknown_zones(console: &Console, lines: &[Line<'_>], preferences: &Preferences) {
-    for line in lines {
-        let shown = match &line.numbers {
-            Numbers::Today(Some(today)) if !today.time_zone_known => &today.time_zone,
-            Numbers::Period(Some(period)) if !period.time_zone_known => &period.time_zone,
-            _ => continue,
-        };
-        console.say(format!(
-            "{}: this version of PocketHog does not know the time zone {} as PostHog does. Days begin when \
-             PostHog says, and times are shown in {shown}.",
-            preferences.name_of(line.project),
-            line.project.time_zone
-        ));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use std::time::Duration;
-
-    use pockethog_core::project::ProjectKey;
-    use sign_in_with_posthog::{CredentialKind, Host, Region};
-
-    use super::*;
-    use pockethog_core::discovery::Cause;
-    use pockethog_core::overview::Asked;
-
-    fn project() -> Project {
-        let host = Host::cloud(Region::Us);
-        Project {
-            key: ProjectKey {
-                host: "us".into(),
-                id: 1,
+            numbers: match range {
+                None => snapshots.view(key, view)?.map(Numbers::Today),
+                Some(_) => snapshots.view(key, view)?.map(Numbers::Period),
             },
-            name: "Project 1".into(),
-            organization: None,
-            organization_name: None,
-            time_zone: "UTC".into(),
-            has_events: None,
-            website: None,
-            connection: ConnectionId::new(&host, CredentialKind::OAuth, "a"),
+            trouble: snapshots.trouble(key, view)?,
+            project,
+        })
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source {
+            project: &self.project,
+            numbers: self.numbers.as_ref().map(|numbers| match numbers {
+                Numbers::Today(today) => Stored::Today(today),
+                Numbers::Period(period) => Stored::Period(period),
+            }),
+            trouble: self.trouble.as_ref(),
         }
     }
 
-    fn today(measured_at: Timestamp) -> Today {
-        Today {
-            measured_at,
-            time_zone: "UTC".into(),
-            time_zone_known: true,
-            today: Counts::default(),
-            yesterday_by_now: Counts::default(),
-            online: 1,
-            days: Vec::new(),
-            hours: Vec::new(),
-            hours_yesterday: Vec::new(),
-            hours_earlier: Vec::new(),
-            asked: Asked::default(),
-            quarters: Vec::new(),
-            last_event_at: None,
-        }
-    }
-
-    #[test]
-    fn what_a_clock_that_was_ahead_noted_is_not_of_this_run() {
-        let now = Timestamp::now();
-        let ahead = now + Duration::from_secs(3600);
-        let mut snapshots = Snapshots::in_memory().unwrap();
-        let project = project();
-        let trouble = Trouble {
-            at: ahead,
-            reason: "busy".into(),
-            transient: true,
-            cause: Cause::Busy,
-            retry_at: None,
+    fn entry<'a>(&'a self, card: &'a Card, preferences: &'a Preferences) -> Entry<'a> {
+        let (project, trouble) = (&self.project, card.trouble.as_ref());
+        let entry = match &self.numbers {
+            Some(Numbers::Period(period)) => {
+                Entry::period(project, preferences, Some(period), trouble)
+            }
+            Some(Numbers::Today(today)) => Entry::today(project, preferences, Some(today), trouble),
+            None => Entry::today(project, preferences, None, trouble),
         };
-        let put = |snapshots: &mut Snapshots, measured_at| {
-            let today = today(measured_at);
-            snapshots.put(&project.key, &today).unwrap();
-            snapshots
-                .put_trouble(&project.key, View::Today, &trouble)
-                .unwrap();
-        };
-        let line = |snapshots: &Snapshots| {
-            let line = Line::read(snapshots, &project, None, None, now).unwrap();
-            (line.is_fresh(), line.age, line.trouble)
-        };
-        put(&mut snapshots, ahead);
-        let unknown = Some("an unknown time ago".to_owned());
-        assert_eq!(line(&snapshots), (false, unknown, None));
-        put(&mut snapshots, Timestamp::now());
-        assert_eq!(line(&snapshots), (true, None, None));
+        entry.stale(card.figures().is_some() && !card.is_fresh())
     }
 }

@@ -1,11 +1,9 @@
 //! `pockethog projects`.
 
-use std::collections::HashSet;
-
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sign_in_with_posthog::{Connection, ConnectionId};
+use sign_in_with_posthog::Connection;
 
 use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::patience::{Patience, unread_lists};
@@ -14,9 +12,7 @@ use pockethog_core::access;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
 use pockethog_core::live::refresh::{self, Lists};
-use pockethog_core::preferences::Preferences;
-use pockethog_core::project::Project;
-use pockethog_core::snapshot::Snapshots;
+use pockethog_core::screens::{ListedProject, ProjectList};
 
 /// List every project that you can read.
 #[derive(Debug, Args)]
@@ -51,48 +47,23 @@ pub async fn run(program: &AppContext, console: &Console) -> Result<Exit, CliErr
     // A session that ended in the meantime has its reason in the list of Connections.
     let connections = shown_connections(program)?;
     let (preferences, problem) = program.preferences();
-    let mut projects = snapshots.projects()?;
+    let projects = snapshots.projects()?;
     console.remark_on(&snapshots, problem.as_ref());
-    access::keep_shown(&mut projects, &connections);
-    preferences.sort(&mut projects);
-    for connection in &connections {
-        let of_connection = match access::failure(connection) {
-            Some(failure) => vec![failure],
-            None => listed(&snapshots, connection)?,
-        };
-        failures.extend(of_connection);
-    }
-    let ended: HashSet<&ConnectionId> = connections
-        .iter()
-        .filter(|connection| !connection.is_active())
-        .map(|connection| &connection.id)
-        .collect();
+    let discoveries = snapshots.discoveries(&connections)?;
+    let list = ProjectList::new(projects, &connections, &preferences, &discoveries);
+    failures.extend(list.failures);
     if console.is_json() {
-        let projects: Vec<Value> = projects
-            .iter()
-            .map(|project| describe(project, &preferences, ended.contains(&project.connection)))
-            .collect();
+        let projects: Vec<Value> = list.projects.iter().map(describe).collect();
         console.document(&json!({ "projects": projects, "failures": failures }));
     } else {
-        print(console, &projects, &preferences, &ended);
+        if list.projects.is_empty() && connections.iter().all(Connection::is_active) {
+            console.say("No project was granted.");
+        }
+        print(console, &list.projects);
         print_failures(console, &failures);
         print_remedies(console, &connections);
     }
-    Ok(if failures.is_empty() {
-        Exit::Done
-    } else if !lists.read.is_empty() {
-        Exit::Partly
-    } else if failures.iter().any(|failure| failure.needs_sign_in) {
-        Exit::SignInNeeded
-    } else {
-        Exit::Failed
-    })
-}
-
-/// What the last list of a Connection could not read.
-pub fn listed(snapshots: &Snapshots, connection: &Connection) -> Result<Vec<Failure>, CliError> {
-    let found = snapshots.discovery(&connection.id)?;
-    Ok(found.map(|found| found.failures).unwrap_or_default())
+    Ok(Exit::after(&failures, !lists.read.is_empty()))
 }
 
 /// The Connections whose projects are shown, the ones that have ended by themselves included.
@@ -137,13 +108,15 @@ pub fn nobody(program: &AppContext) -> CliError {
 }
 
 /// A project in JSON; field names are documented in docs/cli.md.
-pub fn describe(project: &Project, preferences: &Preferences, needs_sign_in: bool) -> Value {
-    let chosen = preferences.project(&project.key);
+fn describe(listed: &ListedProject) -> Value {
+    let ListedProject {
+        project, chosen, ..
+    } = listed;
     json!({
         "host": project.key.host,
         "id": project.key.id,
         "key": project.key.to_string(),
-        "name": preferences.name_of(project),
+        "name": listed.name(),
         "posthog_name": project.name,
         "organization": project.organization_name,
         "organization_id": project.organization,
@@ -153,7 +126,7 @@ pub fn describe(project: &Project, preferences: &Preferences, needs_sign_in: boo
         "favourite": chosen.favourite,
         "hidden": chosen.hidden,
         "connection": project.connection.as_str(),
-        "needs_sign_in": needs_sign_in,
+        "needs_sign_in": listed.is_signed_out,
     })
 }
 
@@ -175,29 +148,23 @@ pub fn print_remedies(console: &Console, connections: &[Connection]) {
     }
 }
 
-fn print(
-    console: &Console,
-    projects: &[Project],
-    preferences: &Preferences,
-    ended: &HashSet<&ConnectionId>,
-) {
+fn print(console: &Console, projects: &[ListedProject]) {
     if projects.is_empty() {
-        if ended.is_empty() {
-            console.say("No project was granted.");
-        }
         return;
     }
     let rows: Vec<Vec<Cell>> = projects
         .iter()
-        .map(|project| {
-            let chosen = preferences.project(&project.key);
+        .map(|listed| {
+            let ListedProject {
+                project, chosen, ..
+            } = listed;
             let sign = match (chosen.favourite, chosen.hidden) {
                 (true, _) => "★",
                 (false, true) => "◌",
                 (false, false) => " ",
             };
-            let name = preferences.name_of(project);
-            let name = if ended.contains(&project.connection) {
+            let name = listed.name();
+            let name = if listed.is_signed_out {
                 Cell::styled(Style::Faint, format!("{name} (signed out)"))
             } else {
                 Cell::styled(Style::Strong, name)
