@@ -316,12 +316,12 @@ impl Snapshots {
     }
 
     /// Today's numbers of every project that has them, as far as the home screen shows them.
-    pub fn all_glances(&self) -> Result<Vec<(ProjectKey, TodaySummary)>, SnapshotError> {
+    pub fn all_today_summaries(&self) -> Result<Vec<(ProjectKey, TodaySummary)>, SnapshotError> {
         self.keyed("SELECT host, id, json FROM views WHERE view = 'today'")
     }
 
-    /// As [`Snapshots::all_glances`], of one project.
-    pub fn glance(&self, key: &ProjectKey) -> Result<Option<TodaySummary>, SnapshotError> {
+    /// As [`Snapshots::all_today_summaries`], of one project.
+    pub fn today_summary(&self, key: &ProjectKey) -> Result<Option<TodaySummary>, SnapshotError> {
         self.one(
             "SELECT json FROM views WHERE host = ?1 AND id = ?2 AND view = ?3",
             key,

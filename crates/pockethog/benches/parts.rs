@@ -27,7 +27,7 @@ fn read_snapshots(bencher: Bencher, projects: u64) {
     for id in 0..projects {
         snapshots.put(&key(id), &today(id)).expect("room");
     }
-    bencher.bench_local(|| snapshots.all_glances());
+    bencher.bench_local(|| snapshots.all_today_summaries());
 }
 
 /// From what is in memory to HTML.

@@ -162,7 +162,7 @@ impl Piece {
     }
 }
 
-/// Where a timer's image lies; systemd puts the home folder in.
+/// Where a timer's image is stored; systemd puts the home folder in.
 const WIDGET_IMAGE: &str = "%h/.cache/pockethog/widget.png";
 
 fn waybar(call: &Call, config: &Path) -> Plan {

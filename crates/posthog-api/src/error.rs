@@ -260,7 +260,7 @@ impl std::error::Error for Unreachable {
 pub enum Forbidden {
     /// The credential lacks a scope, for example `query:read`.
     MissingScope(String),
-    /// The credential's Reach leaves this project or organization out. Where a project is named, it may also
+    /// The credential's Reach leaves this project or organization out. If a project is named, it may also
     /// be the organization that was last opened in the web app which the Reach leaves out.
     OutOfReach(String),
     /// The credential is for single projects, and lists are not for those.

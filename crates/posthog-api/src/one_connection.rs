@@ -272,7 +272,7 @@ mod tests {
                 .build(OneConnection::default().layer(self.clone()))
         }
 
-        async fn dialled(self) -> io::Result<Wire> {
+        async fn dialled(self) -> io::Result<FaultyStream> {
             let number = self.dials.fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(DIAL).await;
             if number < self.fails {
@@ -291,7 +291,7 @@ mod tests {
                 let builder = hyper::server::conn::http1::Builder::new();
                 tokio::spawn(builder.serve_connection(far, answer));
             }
-            Ok(Wire {
+            Ok(FaultyStream {
                 stream: TokioIo::new(near),
                 speaks_http2: self.speaks_http2,
             })
@@ -299,9 +299,9 @@ mod tests {
     }
 
     impl Service<Uri> for Server {
-        type Response = Wire;
+        type Response = FaultyStream;
         type Error = io::Error;
-        type Future = Pin<Box<dyn Future<Output = io::Result<Wire>> + Send>>;
+        type Future = Pin<Box<dyn Future<Output = io::Result<FaultyStream>> + Send>>;
 
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
@@ -312,12 +312,12 @@ mod tests {
         }
     }
 
-    struct Wire {
+    struct FaultyStream {
         stream: TokioIo<DuplexStream>,
         speaks_http2: bool,
     }
 
-    impl Connection for Wire {
+    impl Connection for FaultyStream {
         fn connected(&self) -> Connected {
             if self.speaks_http2 {
                 Connected::new().negotiated_h2()
@@ -327,7 +327,7 @@ mod tests {
         }
     }
 
-    impl Read for Wire {
+    impl Read for FaultyStream {
         fn poll_read(
             mut self: Pin<&mut Self>,
             context: &mut Context<'_>,
@@ -337,7 +337,7 @@ mod tests {
         }
     }
 
-    impl Write for Wire {
+    impl Write for FaultyStream {
         fn poll_write(
             mut self: Pin<&mut Self>,
             context: &mut Context<'_>,

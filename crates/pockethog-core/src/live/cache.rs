@@ -23,7 +23,7 @@ pub struct HomeCache {
     pub projects: Vec<Project>,
     /// Counts up whenever anything changes.
     pub revision: u64,
-    glances: HashMap<ProjectKey, (i64, TodaySummary)>,
+    summaries: HashMap<ProjectKey, (i64, TodaySummary)>,
     judged: HashMap<ProjectKey, (i64, Judged)>,
     troubles: HashMap<ProjectKey, Trouble>,
     stamp: Option<Stamp>,
@@ -32,7 +32,7 @@ pub struct HomeCache {
 impl HomeCache {
     /// Today's numbers of a project.
     pub fn glance(&self, key: &ProjectKey) -> Option<&TodaySummary> {
-        self.glances.get(key).map(|(_, glance)| glance)
+        self.summaries.get(key).map(|(_, summary)| summary)
     }
 
     /// What was judged of a project: what is usual today, and whether it has left that.
@@ -48,7 +48,7 @@ impl HomeCache {
     /// When today's numbers of a project were last asked for, with or without success, as far as the clock can
     /// tell.
     pub fn asked_at(&self, key: &ProjectKey, now: Timestamp) -> Option<Timestamp> {
-        let measured = self.glance(key).map(|glance| glance.measured_at);
+        let measured = self.glance(key).map(|summary| summary.measured_at);
         let failed = self.trouble(key).map(|trouble| trouble.at);
         age::newest(measured.into_iter().chain(failed), now)
     }
@@ -64,27 +64,27 @@ impl HomeCache {
         let measured = snapshots.all_today_stamps()?;
         let changed: Vec<&(ProjectKey, i64)> = measured
             .iter()
-            .filter(|(key, at)| self.glances.get(key).is_none_or(|(known, _)| known != at))
+            .filter(|(key, at)| self.summaries.get(key).is_none_or(|(known, _)| known != at))
             .collect();
         if changed.len() * READ_ALL_ABOVE > measured.len() {
             let at: HashMap<&ProjectKey, i64> =
                 measured.iter().map(|(key, at)| (key, *at)).collect();
-            self.glances = snapshots
-                .all_glances()?
+            self.summaries = snapshots
+                .all_today_summaries()?
                 .into_iter()
-                .filter_map(|(key, glance)| Some((at.get(&key).copied()?, key, glance)))
-                .map(|(at, key, glance)| (key, (at, glance)))
+                .filter_map(|(key, summary)| Some((at.get(&key).copied()?, key, summary)))
+                .map(|(at, key, summary)| (key, (at, summary)))
                 .collect();
         } else {
             for (key, at) in changed {
-                if let Some(glance) = snapshots.glance(key)? {
-                    self.glances.insert(key.clone(), (*at, glance));
+                if let Some(summary) = snapshots.today_summary(key)? {
+                    self.summaries.insert(key.clone(), (*at, summary));
                 }
             }
-            if self.glances.len() > measured.len() {
+            if self.summaries.len() > measured.len() {
                 let known: std::collections::HashSet<&ProjectKey> =
                     measured.iter().map(|(key, _)| key).collect();
-                self.glances.retain(|key, _| known.contains(key));
+                self.summaries.retain(|key, _| known.contains(key));
             }
         }
         self.follow_judged(snapshots)?;

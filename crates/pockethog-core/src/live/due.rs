@@ -230,7 +230,7 @@ impl Due {
             let measured = match policy.max_age {
                 0 => None,
                 _ => snapshots
-                    .glance(&project.key)?
+                    .today_summary(&project.key)?
                     .map(|known| known.measured_at),
             };
             if policy.view(measured, troubles.get(&project.key), connection) == 0 {

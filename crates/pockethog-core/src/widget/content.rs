@@ -38,7 +38,7 @@ pub struct Content {
     pub now: Timestamp,
     /// The colour scheme that was chosen for what is shown.
     pub scheme: Scheme,
-    /// Where the numbers are older than this they are stale.
+    /// Numbers older than this are stale.
     pub max_age: Duration,
     /// Connections whose projects are to be listed before all is known.
     pub undiscovered: HashSet<ConnectionId>,

@@ -6,7 +6,7 @@
 
 use jiff::{Timestamp, ToSpan};
 
-use super::window::DayClock;
+use super::clock::DayClock;
 use super::zone::{distance_name, distance_of};
 
 const DAY: i64 = 86_400;

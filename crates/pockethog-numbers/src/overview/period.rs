@@ -5,10 +5,11 @@ use posthog_api::{HogQl, Rows};
 use serde::{Deserialize, Serialize};
 
 use super::buckets::{Days, as_cut};
+use super::clock::DayClock;
 use super::hogql::{VIEWS, between, instant};
 use super::rows::{RowsError, Table, epoch};
 use super::today::{empty, fill};
-use super::window::{DayClock, Range, Window};
+use super::window::{Range, Window};
 use super::{Counts, Point};
 
 /// Numbers of one project over one range.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use self::found::Found;
 use super::buckets::hours;
+use super::clock::DayClock;
 use super::rows::RowsError;
-use super::window::DayClock;
 use super::{Asked, ClosedDays, Counts, Point};
 
 /// Days of the sparkline, today included.

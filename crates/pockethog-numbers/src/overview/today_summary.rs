@@ -41,16 +41,16 @@ pub struct TodaySummary {
 impl TodaySummary {
     /// What a total needs of it.
     #[must_use]
-    pub fn part(glance: Option<&Self>, readable: bool) -> Part<'_> {
-        let figures = glance.map(|glance| Figures {
-            measured_at: glance.measured_at,
-            now: glance.counts().0,
-            before: glance.counts().1,
-            online: Some(glance.online),
-            hours: (!glance.hours.is_empty()).then(|| Hours {
-                first: glance.first_hour,
-                counts: glance.hours.as_slice().into(),
-                day: Some(glance.day()),
+    pub fn part(summary: Option<&Self>, readable: bool) -> Part<'_> {
+        let figures = summary.map(|summary| Figures {
+            measured_at: summary.measured_at,
+            now: summary.counts().0,
+            before: summary.counts().1,
+            online: Some(summary.online),
+            hours: (!summary.hours.is_empty()).then(|| Hours {
+                first: summary.first_hour,
+                counts: summary.hours.as_slice().into(),
+                day: Some(summary.day()),
             }),
         });
         Part { readable, figures }
@@ -144,7 +144,7 @@ mod tests {
     use crate::overview::{Asked, Today};
 
     #[test]
-    fn a_glance_has_the_hours_of_three_days_in_one_row() {
+    fn a_summary_has_the_hours_of_three_days_in_one_row() {
         let points = |starts: &[&str]| -> Vec<Point> {
             starts
                 .iter()
@@ -174,12 +174,15 @@ mod tests {
             last_event_at: None,
         };
         let text = serde_json::to_string(&today).unwrap();
-        let glance: TodaySummary = serde_json::from_str(&text).unwrap();
-        assert_eq!((glance.visitors, glance.pageviews), (7, 9));
-        assert_eq!(glance.day_began, "2026-03-28T23:00:00Z".parse().unwrap());
-        assert_eq!(glance.first_hour, "2026-03-28T21:00:00Z".parse().unwrap());
-        assert_eq!(glance.hours, [1, 1, 1, 1]);
+        let summary: TodaySummary = serde_json::from_str(&text).unwrap();
+        assert_eq!((summary.visitors, summary.pageviews), (7, 9));
+        assert_eq!(summary.day_began, "2026-03-28T23:00:00Z".parse().unwrap());
+        assert_eq!(summary.first_hour, "2026-03-28T21:00:00Z".parse().unwrap());
+        assert_eq!(summary.hours, [1, 1, 1, 1]);
         // Berlin, 29 March 2026, has 23 hours.
-        assert_eq!(glance.day().ends(), "2026-03-29T22:00:00Z".parse().unwrap());
+        assert_eq!(
+            summary.day().ends(),
+            "2026-03-29T22:00:00Z".parse().unwrap()
+        );
     }
 }

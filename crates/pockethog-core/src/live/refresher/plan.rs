@@ -97,7 +97,7 @@ fn plan_of(
         plan: Plan::default(),
     };
     if !interests.is_empty() {
-        let board = live.cache()?;
+        let cache = live.cache()?;
         let written = live.snapshots().stamp()?;
         if stamp.is_some_and(|then| written.others_wrote_since(then)) {
             tell_all(live, interests);
@@ -107,7 +107,7 @@ fn plan_of(
             let found = live.snapshots().discovery(id)?;
             builder.discovery(connection, found.as_ref());
         }
-        let by_key: HashMap<&ProjectKey, &Project> = board
+        let by_key: HashMap<&ProjectKey, &Project> = cache
             .projects
             .iter()
             .map(|project| (&project.key, project))
@@ -132,30 +132,30 @@ fn plan_of(
                 Interest::Project(key, _) => std::slice::from_ref(key),
             })
             .collect();
-        builder.stretched = stretch(live, &connections, &board.projects, &seen);
+        builder.stretched = stretch(live, &connections, &cache.projects, &seen);
         for interest in interests {
             if let Interest::Home(visible) = interest {
                 at_home = true;
                 let visible = visible.iter().filter_map(|key| by_key.get(key));
-                let favourites = board
+                let favourites = cache
                     .projects
                     .iter()
                     .filter(|project| preferences.project(&project.key).favourite);
                 for project in favourites.chain(visible.copied()) {
-                    builder.read_today(&board, project, true);
+                    builder.read_today(&cache, project, true);
                 }
             }
         }
         if at_home {
-            let mut rest: Vec<&Project> = board.projects.iter().collect();
+            let mut rest: Vec<&Project> = cache.projects.iter().collect();
             rest.retain(|project| {
                 let chosen = preferences.projects.get(&project.key.to_string());
                 !chosen.is_some_and(|chosen| chosen.hidden)
             });
-            rest.sort_by_key(|project| board.asked_at(&project.key, builder.now));
+            rest.sort_by_key(|project| cache.asked_at(&project.key, builder.now));
             let rest = in_turn(rest);
             for project in &rest {
-                builder.read_today(&board, project, false);
+                builder.read_today(&cache, project, false);
             }
             if closed_days {
                 builder.histories(&rest, &preferences)?;
@@ -298,9 +298,11 @@ impl PlanBuilder<'_> {
         self.put(job, &connection.id, None, due);
     }
 
-    fn read_today(&mut self, board: &HomeCache, project: &Project, visible: bool) {
-        let measured = board.glance(&project.key).map(|glance| glance.measured_at);
-        let trouble = board.trouble(&project.key);
+    fn read_today(&mut self, cache: &HomeCache, project: &Project, visible: bool) {
+        let measured = cache
+            .glance(&project.key)
+            .map(|summary| summary.measured_at);
+        let trouble = cache.trouble(&project.key);
         self.read(project, View::Today, measured, trouble, visible);
     }
 
