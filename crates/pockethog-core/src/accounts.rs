@@ -261,8 +261,6 @@ fn bearer_error(error: SessionError) -> BearerError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::error::Error as _;
-
     use sign_in_with_posthog::EndReason;
 
     use super::*;
@@ -278,8 +276,10 @@ mod tests {
         let ended = EndReason::RevokedOrExpired;
         let error = posthog_api::Error::from(bearer_error(SessionError::SignedOut(ended)));
         assert_eq!(error.to_string(), ended.sentence());
-        let cause = error.source().and_then(|cause| cause.source()).unwrap();
-        let session = cause.downcast_ref::<SessionError>();
+        let posthog_api::Error::Bearer(error) = error else {
+            panic!("not an error of the bearer: {error}");
+        };
+        let session = error.get_ref().downcast_ref::<SessionError>();
         assert!(matches!(session, Some(SessionError::SignedOut(reason)) if *reason == ended));
     }
 

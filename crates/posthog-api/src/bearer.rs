@@ -31,8 +31,7 @@ pub trait Bearer: Send + Sync {
     ) -> impl Future<Output = Result<Self::Token, BearerError>> + Send;
 }
 
-/// The provider's own error, shared by all who waited for the token. Its text is a sentence for people, and its source
-/// is that error itself.
+/// The provider's own error, shared by all who waited for the token. Its text is a sentence for people.
 #[derive(Clone, Debug)]
 pub struct BearerCause(Arc<dyn Error + Send + Sync>);
 
@@ -48,40 +47,45 @@ impl fmt::Display for BearerCause {
     }
 }
 
-impl Error for BearerCause {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
-    }
-}
-
-/// Why there is no token: for each variant the cause, and what to do about it. The text is that of the provider's own
-/// error, which is also the source.
-#[derive(Clone, Debug, thiserror::Error)]
+/// Why there is no token: for each variant the cause, and what to do about it.
+///
+/// As a [`std::io::Error`] around another error, it speaks with the text of the provider's own error and goes on with that
+/// error's source, so that a chain of sources says nothing twice. [`BearerError::get_ref`] is the error itself, for those who
+/// know its type.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum BearerError {
     /// The session has ended. The user has to sign in again. The text says why.
-    #[error("{0}")]
-    SignedOut(#[source] BearerCause),
+    SignedOut(BearerCause),
     /// The session is valid, but the token cannot be read from where it is stored, for example a locked keychain.
     /// Unlock it, then retry. The text says why.
-    #[error("{0}")]
-    Locked(#[source] BearerCause),
+    Locked(BearerCause),
     /// The session is valid, but PostHog could not be reached to renew the token. Retry once the network is back.
-    #[error("{source}")]
     Offline {
         /// The provider's own error.
-        source: BearerCause,
+        cause: BearerCause,
         /// How long to wait before a retry.
         retry_after: Duration,
     },
     /// The session is valid, but there is no valid token right now. Retry later.
-    #[error("{source}")]
     Unavailable {
         /// The provider's own error.
-        source: BearerCause,
+        cause: BearerCause,
         /// How long to wait before a retry.
         retry_after: Option<Duration>,
     },
+}
+
+impl fmt::Display for BearerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.get_ref(), f)
+    }
+}
+
+impl Error for BearerError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.get_ref().source()
+    }
 }
 
 impl BearerError {
@@ -98,7 +102,7 @@ impl BearerError {
     /// A [`BearerError::Offline`], from the provider's own error or from a sentence.
     pub fn offline(cause: impl Into<Box<dyn Error + Send + Sync>>, retry_after: Duration) -> Self {
         Self::Offline {
-            source: BearerCause::new(cause),
+            cause: BearerCause::new(cause),
             retry_after,
         }
     }
@@ -109,8 +113,44 @@ impl BearerError {
         retry_after: Option<Duration>,
     ) -> Self {
         Self::Unavailable {
-            source: BearerCause::new(cause),
+            cause: BearerCause::new(cause),
             retry_after,
         }
+    }
+
+    /// The provider's own error; `downcast_ref` gives it its type back.
+    pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
+        match self {
+            Self::SignedOut(cause)
+            | Self::Locked(cause)
+            | Self::Offline { cause, .. }
+            | Self::Unavailable { cause, .. } => &*cause.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the keychain is locked")]
+    struct Locked(#[source] std::fmt::Error);
+
+    #[test]
+    fn a_chain_of_sources_says_each_text_once_and_the_cause_keeps_its_type() {
+        let error = crate::Error::from(BearerError::locked(Locked(std::fmt::Error)));
+        let mut texts = vec![error.to_string()];
+        let mut next = error.source();
+        while let Some(source) = next {
+            texts.push(source.to_string());
+            next = source.source();
+        }
+        let innermost = std::fmt::Error.to_string();
+        assert_eq!(texts, ["the keychain is locked", innermost.as_str()]);
+        let crate::Error::Bearer(error) = error else {
+            unreachable!("it was made from a BearerError");
+        };
+        assert!(error.get_ref().is::<Locked>());
     }
 }
