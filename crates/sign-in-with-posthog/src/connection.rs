@@ -97,6 +97,23 @@ impl Account {
             .or(self.name.as_deref())
             .unwrap_or("PostHog user")
     }
+
+    /// The name of a person: given and family name, or the whole name if neither is known.
+    pub(crate) fn name_of(
+        name: Option<&str>,
+        given: Option<&str>,
+        family: Option<&str>,
+    ) -> Option<String> {
+        let known = |text: Option<&str>| {
+            let text = text.map(str::trim).filter(|text| !text.is_empty());
+            text.map(ToOwned::to_owned)
+        };
+        let parts: Vec<String> = [known(given), known(family)]
+            .into_iter()
+            .flatten()
+            .collect();
+        known(Some(&parts.join(" "))).or_else(|| known(name))
+    }
 }
 
 /// What the user agreed to.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::ApiKeyError;
+use crate::connection::Account;
 use crate::host::Host;
 use crate::http::{self, NoAnswer, Response};
 
@@ -53,10 +54,7 @@ impl Me {
 
     /// Given and family name.
     pub(super) fn name(&self) -> Option<String> {
-        let parts = [&self.first_name, &self.last_name].into_iter().flatten();
-        let name: Vec<&str> = parts.map(|part| part.trim()).collect();
-        let name = name.join(" ").trim().to_owned();
-        (!name.is_empty()).then_some(name)
+        Account::name_of(None, self.first_name.as_deref(), self.last_name.as_deref())
     }
 
     /// The e-mail address.

@@ -163,7 +163,7 @@ impl UserInfo {
     }
 
     fn full_name(&self) -> Option<String> {
-        full_name(
+        Account::name_of(
             self.name.as_deref(),
             self.given_name.as_deref(),
             self.family_name.as_deref(),
@@ -173,7 +173,7 @@ impl UserInfo {
 
 fn account(claims: Claims) -> Account {
     Account {
-        name: full_name(
+        name: Account::name_of(
             claims.name.as_deref(),
             claims.given_name.as_deref(),
             claims.family_name.as_deref(),
@@ -181,18 +181,4 @@ fn account(claims: Claims) -> Account {
         subject: claims.sub,
         email: claims.email.filter(|email| !email.is_empty()),
     }
-}
-
-fn full_name(name: Option<&str>, given: Option<&str>, family: Option<&str>) -> Option<String> {
-    let parts: Vec<&str> = [given, family]
-        .into_iter()
-        .flatten()
-        .filter(|part| !part.trim().is_empty())
-        .collect();
-    if parts.is_empty() {
-        return name
-            .filter(|name| !name.trim().is_empty())
-            .map(ToOwned::to_owned);
-    }
-    Some(parts.join(" "))
 }

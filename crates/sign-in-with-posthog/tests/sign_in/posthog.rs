@@ -3,17 +3,22 @@
 //! Tokens rotate or stay (`Kind`), a used refresh token is answered with the same pair for 120 seconds
 //! and kills its family afterwards, and every request is counted. Time is the test's own.
 
+mod api;
+mod signing;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::{digest, rand, rsa, signature};
+use ring::{digest, rand};
 use serde_json::{Value, json};
 
 use crate::harness::MovedClock;
 use test_support::{Reply, Request, Response, ScriptedServer};
+
+pub use signing::sign;
 
 /// Seconds in which a used refresh token is answered with the same pair again.
 pub const GRACE: i64 = 120;
@@ -299,7 +304,7 @@ impl State {
             ("GET", "/.well-known/oauth-authorization-server") => {
                 Response::json(200, &self.metadata())
             }
-            ("GET", "/.well-known/jwks.json") => Response::json(200, &Self::jwks()),
+            ("GET", "/.well-known/jwks.json") => Response::json(200, &signing::jwks()),
             ("POST", "/oauth/register") => self.register(request),
             // Nobody is logged in who is no browser: known and unknown clients get the same.
             ("GET", "/oauth/authorize") => Response::html(302).with("Location", "/login?next=%2F"),
@@ -307,8 +312,8 @@ impl State {
             ("POST", "/oauth/revoke") => self.revoke(request),
             ("GET", "/oauth/userinfo") => self.userinfo(request),
             ("POST", "/oauth/introspect") => self.introspect(request),
-            ("GET", "/api/personal_api_keys/@current") => current_key(request),
-            ("GET", "/api/projects") => projects(request),
+            ("GET", "/api/personal_api_keys/@current") => api::current_key(request),
+            ("GET", "/api/projects") => api::projects(request),
             ("GET", "/api/users/@me") => self.me(request),
             _ => Response::html(404),
         }
@@ -327,14 +332,6 @@ impl State {
             "introspection_endpoint": at("/oauth/introspect/"),
             "code_challenge_methods_supported": ["S256"],
         })
-    }
-
-    fn jwks() -> Value {
-        let public = rsa::PublicKeyComponents::<Vec<u8>>::from(signing_key().public());
-        json!({"keys": [{
-            "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "test",
-            "n": URL_SAFE_NO_PAD.encode(public.n), "e": URL_SAFE_NO_PAD.encode(public.e),
-        }]})
     }
 
     fn register(&mut self, request: &Request) -> Response {
@@ -512,7 +509,7 @@ impl State {
 
     fn userinfo(&self, request: &Request) -> Response {
         if !self.accepts(request.bearer.as_deref().unwrap_or_default()) {
-            return unauthenticated();
+            return api::unauthenticated();
         }
         Response::json(
             200,
@@ -540,10 +537,10 @@ impl State {
     fn me(&self, request: &Request) -> Response {
         let bearer = request.bearer.as_deref().unwrap_or_default();
         if bearer == "phx_projects" {
-            return forbidden("user:read");
+            return api::forbidden("user:read");
         }
         if bearer != "phx_right" && !self.accepts(bearer) {
-            return unauthenticated();
+            return api::unauthenticated();
         }
         Response::json(
             200,
@@ -593,66 +590,7 @@ impl State {
     }
 }
 
-fn signing_key() -> signature::RsaKeyPair {
-    signature::RsaKeyPair::from_pkcs8(include_bytes!("keys/signing_key.der")).unwrap()
-}
-
-/// A JWT of these parts.
-pub fn sign(header: &Value, claims: &Value) -> String {
-    let key = signing_key();
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", part(header), part(claims));
-    let mut bytes = vec![0; key.public().modulus_len()];
-    key.sign(
-        &signature::RSA_PKCS1_SHA256,
-        &rand::SystemRandom::new(),
-        signed.as_bytes(),
-        &mut bytes,
-    )
-    .unwrap();
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(bytes))
-}
-
 /// `{"error": …}` as the token endpoint sends it.
 pub fn refusal(status: u16, error: &str) -> Response {
     Response::json(status, &json!({"error": error}))
-}
-
-fn unauthenticated() -> Response {
-    Response::json(
-        401,
-        &json!({"type": "authentication_error", "code": "authentication_failed",
-            "detail": "Invalid access token.", "attr": null}),
-    )
-}
-
-fn forbidden(scope: &str) -> Response {
-    let detail = format!("API key missing required scope '{scope}'");
-    Response::json(
-        403,
-        &json!({"type": "authentication_error", "code": "permission_denied", "detail": detail,
-            "attr": null}),
-    )
-}
-
-fn projects(request: &Request) -> Response {
-    match request.bearer.as_deref() {
-        Some("phx_right" | "phx_projects") => {
-            Response::json(200, &json!({"next": null, "results": []}))
-        }
-        _ => unauthenticated(),
-    }
-}
-
-fn current_key(request: &Request) -> Response {
-    match request.bearer.as_deref() {
-        Some("phx_right") => Response::json(
-            200,
-            &json!({"user_id": 7, "scopes": ["project:read", "query:read", "user:read"]}),
-        ),
-        Some("phx_narrow") => {
-            Response::json(200, &json!({"user_id": 7, "scopes": ["project:read"]}))
-        }
-        _ => unauthenticated(),
-    }
 }
