@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use sign_in_with_posthog::{Connection, ConnectionId, CredentialKind};
+use sign_in_with_posthog::{Connection, ConnectionId};
 
 use crate::age;
 use crate::discovery::{Cause, Discovery, Failure};
@@ -70,20 +70,9 @@ pub fn trouble(connection: &Connection, now: Timestamp) -> Option<Trouble> {
     })
 }
 
-/// The command that signs in again.
-pub fn login_command(connection: &Connection) -> String {
-    let host = connection.host.key();
-    match connection.kind {
-        CredentialKind::ApiKey if connection.host.region().is_none() => {
-            format!("pockethog login {host} --api-key")
-        }
-        _ => format!("pockethog login {host}"),
-    }
-}
-
 /// Whether the list of `connection` was read before something that may have changed what it has to show: this
 /// sign-in, or the end of another Connection at the same Host, whose projects it may reach.
-pub fn is_outdated(
+pub(crate) fn is_outdated(
     known: &KnownDiscovery,
     connection: &Connection,
     connections: &[Connection],
@@ -115,7 +104,7 @@ fn ended_since(connection: &Connection, found_at: Timestamp, now: Timestamp) -> 
 /// # Errors
 ///
 /// Snapshots that cannot be written.
-pub fn keep_list(
+pub(crate) fn keep_list(
     snapshots: &mut Snapshots,
     connections: &[Connection],
     connection: &ConnectionId,
@@ -202,6 +191,7 @@ fn of_host(cause: Cause) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use sign_in_with_posthog::CredentialKind;
     use sign_in_with_posthog::{
         Account, ConnectionState, EndReason, Grant, Host, Region, VaultBackend,
     };

@@ -116,7 +116,7 @@ impl AppContext {
     }
 
     /// The device has slept for so long: pauses that PostHog asked for have gone on in the meantime.
-    pub fn woke(&self, slept: Duration) {
+    pub(crate) fn woke(&self, slept: Duration) {
         let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         for client in clients.values() {
             client.rate_limiter().slept(slept);

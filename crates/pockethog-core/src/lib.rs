@@ -4,6 +4,8 @@
 //! A page, a terminal, a widget or a phone draws what it finds here. This crate knows no HTTP server, no HTML and no
 //! command line.
 
+#![warn(unreachable_pub)]
+
 pub mod access;
 pub mod accounts;
 pub mod annotations;
@@ -16,7 +18,6 @@ pub mod live;
 pub mod preferences;
 pub mod project;
 pub mod screens;
-pub mod sentence;
 pub mod snapshot;
 pub mod widget;
 

@@ -271,7 +271,7 @@ impl ProjectPreferences {
 
 impl Preferences {
     /// What the moves of projects are judged by.
-    pub fn judged_by(&self) -> Settings {
+    pub(crate) fn judged_by(&self) -> Settings {
         Settings {
             compare: self.compare,
             sensitivity: self.sensitivity,
@@ -338,7 +338,7 @@ impl Preferences {
     /// # Errors
     ///
     /// A text that is no TOML; `path` is named.
-    pub fn to_text_like(&self, text: &str, path: &Path) -> Result<String, PreferencesError> {
+    pub(crate) fn to_text_like(&self, text: &str, path: &Path) -> Result<String, PreferencesError> {
         if text.trim().is_empty() {
             return Ok(self.to_text());
         }

@@ -83,7 +83,7 @@ pub struct Stamp {
 
 impl Stamp {
     /// True if another program has written since `earlier`.
-    pub fn others_wrote_since(self, earlier: Self) -> bool {
+    pub(crate) fn others_wrote_since(self, earlier: Self) -> bool {
         (self.others, self.generation) != (earlier.others, earlier.generation)
     }
 }
@@ -293,7 +293,7 @@ impl Snapshots {
 
     /// The time at which today's numbers of each project were measured, in seconds: shows which have changed without
     /// reading them.
-    pub fn all_today_stamps(&self) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
+    pub(crate) fn all_today_stamps(&self) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
         self.stamps("today")
     }
 
@@ -335,7 +335,7 @@ impl Snapshots {
     }
 
     /// Why today's numbers of projects could not be refreshed.
-    pub fn all_trouble(&self) -> Result<Vec<(ProjectKey, Trouble)>, SnapshotError> {
+    pub(crate) fn all_trouble(&self) -> Result<Vec<(ProjectKey, Trouble)>, SnapshotError> {
         self.keyed("SELECT host, id, json FROM troubles WHERE view = 'today'")
     }
 

@@ -3,6 +3,8 @@
 //!
 //! Nothing here knows what PocketHog shows. Whatever opens a file or makes a request goes through here.
 
+#![warn(unreachable_pub)]
+
 pub mod folders;
 pub mod http;
 pub mod private_files;

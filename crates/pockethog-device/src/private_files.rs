@@ -59,7 +59,7 @@ impl PrivateError {
 
     /// The same of the folder with the key of this device, which `POCKETHOG_HOME` does not move.
     #[must_use]
-    pub fn of_device(self) -> Self {
+    pub(crate) fn of_device(self) -> Self {
         match self {
             Self::Foreign { path, owner, me } => Self::ForeignDevice { path, owner, me },
             other => other,
@@ -121,7 +121,10 @@ pub fn make_folder(folder: &Path) -> Result<(), PrivateError> {
 /// # Errors
 ///
 /// As [`make_folder`].
-pub fn make_shared_folder(folder: &Path, ours: impl Fn(&str) -> bool) -> Result<(), PrivateError> {
+pub(crate) fn make_shared_folder(
+    folder: &Path,
+    ours: impl Fn(&str) -> bool,
+) -> Result<(), PrivateError> {
     make_folder_that(folder, |folder| {
         fs::read_dir(folder).is_ok_and(|mut entries| {
             entries

@@ -10,6 +10,8 @@
 //! | [`moves`] | what is usual of a project today, and whether it has left that |
 //! | [`age`] | how old a stored number is, by a clock that can be set |
 
+#![warn(unreachable_pub)]
+
 pub mod age;
 pub mod history;
 pub mod moves;

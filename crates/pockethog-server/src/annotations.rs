@@ -23,11 +23,11 @@ use pockethog_core::annotations::{self, Annotation, Annotations, ChangeError, Dr
 use pockethog_core::live::Change;
 use pockethog_core::overview::Range;
 use pockethog_core::project::ProjectKey;
-use pockethog_core::sentence::sentence;
 use pockethog_core::snapshot::View;
 use pockethog_views::pages::annotations::AnnotationDialog;
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::project;
+use pockethog_views::sentence::sentence;
 
 /// Deleted annotations whose text is remembered, for the sentence beside “Undo”.
 const MOST_DELETED: usize = 32;

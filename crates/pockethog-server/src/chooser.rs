@@ -15,9 +15,9 @@ use super::{Admitted, NotFound, PageError, State, page, see_other};
 use pockethog_core::conversions::{Suggestions, suggest};
 use pockethog_core::live::Change;
 use pockethog_core::overview::Range;
-use pockethog_core::sentence::sentence;
 use pockethog_core::snapshot::View;
 use pockethog_views::pages::chooser::{self, Chooser};
+use pockethog_views::sentence::sentence;
 
 /// Conversion events per project: each is a branch of the one query that brings a range.
 const MOST_EVENTS: usize = 10;

@@ -16,10 +16,10 @@ use super::{Admitted, NotFound, PageError, State, page, see_other};
 use pockethog_core::accounts::{EMAIL_SCOPE, missing_scopes, removal_page};
 use pockethog_core::live::Change;
 use pockethog_core::project::Project;
-use pockethog_core::sentence::{capitalised, sentence};
 use pockethog_views::format::{ago, counted};
 use pockethog_views::pages::connections::{self, ConnectionCard, Connections};
 use pockethog_views::pages::layout::{Notice, Tone};
+use pockethog_views::sentence::{capitalised, sentence};
 
 /// Names that are spelled out before the rest is counted.
 const MOST_NAMES: usize = 4;

@@ -23,13 +23,13 @@ use pockethog_core::live::{Change, Interest};
 use pockethog_core::overview::{DayClock, Range};
 use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_core::project::{Project, ProjectKey};
-use pockethog_core::sentence::sentence;
 use pockethog_core::snapshot::View;
 use pockethog_views::colours;
 use pockethog_views::pages::annotations::{AnnotationDialog, SavedAnnotation};
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::project::{self, ProjectPage};
 use pockethog_views::pages::{Shell, project_path};
+use pockethog_views::sentence::sentence;
 
 /// `/project/HOST/ID`, its stream, and what a person chooses about it.
 pub fn routes() -> Router<Arc<State>> {

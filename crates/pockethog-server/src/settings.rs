@@ -19,10 +19,10 @@ use pockethog_core::access;
 use pockethog_core::live::Change;
 use pockethog_core::preferences::{Mode, Preferences, PreferencesError, WeekStart};
 use pockethog_core::project::Project;
-use pockethog_core::sentence::sentence;
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::order::{Control, ProjectLine, ProjectList, moved_path};
 use pockethog_views::pages::settings::{self, Settings};
+use pockethog_views::sentence::sentence;
 
 /// What a file is called in sentences about an import.
 const IMPORTED: &str = "The imported file";

@@ -32,12 +32,12 @@ use pockethog_core::accounts::EMAIL_SCOPE;
 use pockethog_core::key_swap;
 use pockethog_core::live::Change;
 use pockethog_core::screens::{Arrangement, Home, ends};
-use pockethog_core::sentence::sentence;
 use pockethog_views::pages::api_key::{self, ApiKey, Fault};
 use pockethog_views::pages::home::PAGE;
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::message::Message;
 use pockethog_views::pages::sign_in::{self, Cloud};
+use pockethog_views::sentence::sentence;
 
 /// Attempts that wait at most; past them the oldest makes room.
 const MOST_WAITING: usize = 32;

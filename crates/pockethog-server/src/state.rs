@@ -21,10 +21,10 @@ use pockethog_core::app_context::AppContext;
 use pockethog_core::live::{Live, blocking};
 use pockethog_core::overview::Range;
 use pockethog_core::screens::AnnouncedEnds;
-use pockethog_core::sentence::sentence;
 use pockethog_views::format::minute;
 use pockethog_views::pages::Shell;
 use pockethog_views::pages::layout::{Notice, Tone, Welcome};
+use pockethog_views::sentence::sentence;
 
 /// What handlers share: what is known, and what only HTTP needs.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ pub const SCHEMES: [Scheme; 5] = [
 ];
 
 /// How many tints an avatar can have; a tint is any number, taken modulo this.
-pub const TINTS: usize = 12;
+pub(crate) const TINTS: usize = 12;
 
 /// An sRGB colour. Displays as `#rrggbb`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ pub fn title(scheme: Scheme) -> &'static str {
 }
 
 /// Letter and ground of the avatar with this tint.
-pub fn avatar(tint: usize, shade: Shade) -> (Colour, Colour) {
+pub(crate) fn avatar(tint: usize, shade: Shade) -> (Colour, Colour) {
     // Steps of the golden angle keep neighbouring tints apart.
     let hue = (28.0 + (tint % TINTS) as f64 * 137.507_764).rem_euclid(360.0);
     match shade {
@@ -181,7 +181,7 @@ pub fn avatar(tint: usize, shade: Shade) -> (Colour, Colour) {
 }
 
 /// The avatar tint of a project: the same on every screen and every device.
-pub fn tint_of(name: &str) -> usize {
+pub(crate) fn tint_of(name: &str) -> usize {
     // FNV-1a: std's hasher is free to differ between releases.
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

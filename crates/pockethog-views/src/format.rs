@@ -41,7 +41,7 @@ pub fn spoken(of: Change) -> String {
 }
 
 /// `950`, `1.5k`, `12k`, `1.2M`, `3B`: at most two digits if it is shortened below ten.
-pub fn compact(number: f64) -> String {
+pub(crate) fn compact(number: f64) -> String {
     for (size, unit) in [(1e9, "B"), (1e6, "M"), (1e3, "k")] {
         // 999,950 reads as 1M, not as 1000k.
         if number >= size * 0.999_95 && number >= 1000.0 {
@@ -54,7 +54,7 @@ pub fn compact(number: f64) -> String {
 }
 
 /// A number with this many decimals, written as the user's locale does.
-pub fn decimal(number: f64, decimals: usize) -> String {
+pub(crate) fn decimal(number: f64, decimals: usize) -> String {
     Numerals::chosen().decimal(number, decimals)
 }
 
@@ -120,7 +120,7 @@ pub fn hour(at: Timestamp, zone: &TimeZone) -> String {
 }
 
 /// The value of a date input.
-pub fn date_value(at: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn date_value(at: Timestamp, zone: &TimeZone) -> String {
     strftime(at, zone, "%Y-%m-%d")
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads a clock, a file or the network.
 
+#![warn(unreachable_pub)]
+
 pub mod charts;
 pub mod colours;
 pub mod format;
@@ -10,5 +12,6 @@ pub mod numerals;
 pub mod pages;
 pub mod plain;
 pub mod report;
+pub mod sentence;
 pub mod widgets;
 pub mod wording;

@@ -21,7 +21,7 @@ pub struct Numerals {
 
 impl Numerals {
     /// `1,234.5`
-    pub const ENGLISH: Self = Self::new(",", ".");
+    pub(crate) const ENGLISH: Self = Self::new(",", ".");
 
     const fn new(thousands: &'static str, decimal: &'static str) -> Self {
         Self {
@@ -33,7 +33,7 @@ impl Numerals {
     }
 
     /// The habits of a locale by its POSIX or BCP 47 name, for example `de_AT.UTF-8`.
-    pub fn of_locale(name: &str) -> Self {
+    pub(crate) fn of_locale(name: &str) -> Self {
         const NARROW_SPACE: &str = "\u{202f}";
         const SPACE: &str = "\u{a0}";
         let name = name
@@ -119,7 +119,7 @@ impl Numerals {
     }
 
     /// A number with this many decimals.
-    pub fn decimal(self, number: f64, decimals: usize) -> String {
+    pub(crate) fn decimal(self, number: f64, decimals: usize) -> String {
         format!("{number:.decimals$}").replace('.', self.decimal)
     }
 }

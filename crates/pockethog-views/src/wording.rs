@@ -2,7 +2,7 @@
 
 pub mod home;
 
-use sign_in_with_posthog::{Connection, EndReason};
+use sign_in_with_posthog::{Connection, CredentialKind, EndReason};
 
 use crate::format::counted;
 use pockethog_core::key_swap::Outcome;
@@ -53,6 +53,17 @@ pub fn key_swap(outcome: &Outcome, new: &Connection) -> String {
         Outcome::NotRemoved(error) => format!(
             "You are signed in. The API key could not be removed from the list: {error}."
         ),
+    }
+}
+
+/// The command that signs in again.
+pub fn login_command(connection: &Connection) -> String {
+    let host = connection.host.key();
+    match connection.kind {
+        CredentialKind::ApiKey if connection.host.region().is_none() => {
+            format!("pockethog login {host} --api-key")
+        }
+        _ => format!("pockethog login {host}"),
     }
 }
 

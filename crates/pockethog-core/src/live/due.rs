@@ -71,21 +71,21 @@ impl Policy {
 
     /// What was asked since `started`, the start of this process, is not asked again by it.
     #[must_use]
-    pub fn in_run_since(mut self, started: Timestamp) -> Self {
+    pub(crate) fn in_run_since(mut self, started: Timestamp) -> Self {
         self.started = Some(started);
         self
     }
 
     /// What failed is tried again without a pause: something else decides when.
     #[must_use]
-    pub fn without_pause(mut self) -> Self {
+    pub(crate) fn without_pause(mut self) -> Self {
         self.pause = 0;
         self
     }
 
     /// Numbers that are at least `max_age` seconds old are due, everything else is as before.
     #[must_use]
-    pub fn with_max_age(mut self, max_age: i64) -> Self {
+    pub(crate) fn with_max_age(mut self, max_age: i64) -> Self {
         self.max_age = max_age;
         self
     }
@@ -158,7 +158,7 @@ impl Policy {
     }
 
     /// Whether numbers that were measured then are old even if the next read is late.
-    pub fn is_behind(&self, measured: Option<Timestamp>) -> bool {
+    pub(crate) fn is_behind(&self, measured: Option<Timestamp>) -> bool {
         measured.is_none_or(|measured| self.left(measured, self.max_age.saturating_mul(3)) == 0)
     }
 
@@ -209,7 +209,7 @@ impl Due {
     /// # Errors
     ///
     /// The Snapshots cannot be read.
-    pub fn of_home(
+    pub(crate) fn of_home(
         snapshots: &Snapshots,
         connections: &[Connection],
         projects: Vec<Project>,

@@ -50,7 +50,7 @@ impl Snapshots {
     /// # Errors
     ///
     /// The Snapshots cannot be read.
-    pub fn known_history(&self, key: &ProjectKey) -> Result<Option<Known>, SnapshotError> {
+    pub(crate) fn known_history(&self, key: &ProjectKey) -> Result<Option<Known>, SnapshotError> {
         let found = self.run(|database| {
             if !is_there(database)? {
                 return Ok(None);
@@ -132,7 +132,7 @@ impl Snapshots {
     /// # Errors
     ///
     /// The Snapshots cannot be written.
-    pub fn put_history(
+    pub(crate) fn put_history(
         &mut self,
         key: &ProjectKey,
         history: &History,

@@ -41,17 +41,12 @@ impl Snapshots {
     /// # Errors
     ///
     /// The Snapshots cannot be written.
-    pub fn put_judged(&mut self, key: &ProjectKey, judged: &Judged) -> Result<(), SnapshotError> {
+    pub(crate) fn put_judged(
+        &mut self,
+        key: &ProjectKey,
+        judged: &Judged,
+    ) -> Result<(), SnapshotError> {
         self.keep(key, JUDGED, judged)
-    }
-
-    /// What was judged of every project.
-    ///
-    /// # Errors
-    ///
-    /// The Snapshots cannot be read.
-    pub fn all_judged(&self) -> Result<Vec<(ProjectKey, Judged)>, SnapshotError> {
-        self.keyed("SELECT host, id, json FROM views WHERE view = 'judged'")
     }
 
     /// When each project was judged, in milliseconds: shows which have changed without reading them.
@@ -77,7 +72,11 @@ impl Snapshots {
     /// # Errors
     ///
     /// The Snapshots cannot be written.
-    pub fn put_marks(&mut self, key: &ProjectKey, marks: &KnownMarks) -> Result<(), SnapshotError> {
+    pub(crate) fn put_marks(
+        &mut self,
+        key: &ProjectKey,
+        marks: &KnownMarks,
+    ) -> Result<(), SnapshotError> {
         self.keep(key, MARKS, marks)
     }
 

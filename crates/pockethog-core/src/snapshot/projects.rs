@@ -52,7 +52,7 @@ impl Snapshots {
 
     /// Stores what Discovery found. Only a list that was read as a whole takes projects away; beside any
     /// failure those that are missing stay, since they may belong to what could not be read.
-    pub fn put_discovery(
+    pub(crate) fn put_discovery(
         &mut self,
         connection: &ConnectionId,
         discovery: &Discovery,

@@ -13,7 +13,6 @@ use crate::annotations::Annotations;
 use crate::live::due::Policy;
 use crate::preferences::{Preferences, Scheme};
 use crate::project::{Project, ProjectKey};
-use crate::sentence::capitalised;
 use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots, Trouble, View};
 
 /// Puts together what is known. Never fails: what cannot be read is in the content.
@@ -262,7 +261,7 @@ fn judge(
         return (State::SignedOut, Some(reason.sentence().to_owned()));
     }
     if let Some(sentence) = unknown {
-        return (State::UnknownProject, Some(capitalised(&sentence)));
+        return (State::UnknownProject, Some(sentence));
     }
     if content.rows.is_empty() {
         return match (content.failures.first(), &request.which) {

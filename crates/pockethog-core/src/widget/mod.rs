@@ -48,7 +48,7 @@ pub struct Request {
     pub offline: bool,
 }
 
-/// Finds the project that a person named, or says why not.
+/// Finds the project that a person named, or says why not in a sentence.
 pub type Resolve<'a> = &'a dyn Fn(&str, &[Project], &Preferences) -> Result<ProjectKey, String>;
 
 /// A request, with what decides how it is answered.

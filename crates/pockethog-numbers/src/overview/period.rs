@@ -174,15 +174,6 @@ impl Period {
         period.points_before = points;
         Ok(period)
     }
-
-    /// True if the chosen conversion events are other ones than those that were measured.
-    pub fn lacks_conversions(&self, chosen: &[String]) -> bool {
-        !self
-            .conversions
-            .iter()
-            .map(|figure| &figure.event)
-            .eq(chosen)
-    }
 }
 
 /// The hours or days of both periods as PostHog cut them.

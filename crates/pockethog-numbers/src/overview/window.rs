@@ -118,7 +118,7 @@ impl Window {
     }
 
     /// Start of the period before.
-    pub fn before_from(&self) -> Timestamp {
+    pub(crate) fn before_from(&self) -> Timestamp {
         self.buckets_before.first().copied().unwrap_or(self.until)
     }
 }

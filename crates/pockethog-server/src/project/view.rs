@@ -15,13 +15,13 @@ use pockethog_core::live::{HomeCache, Status};
 use pockethog_core::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
 use pockethog_core::preferences::Preferences;
 use pockethog_core::project::ProjectKey;
-use pockethog_core::sentence::sentence;
 use pockethog_core::snapshot::{Snapshots, Trouble, View};
 use pockethog_views::format::ago;
 use pockethog_views::pages::annotations::{AnnotationAccess, Remedy};
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::project::{ProjectPage, Sibling};
 use pockethog_views::pages::{Shell, StatusLine, project_path};
+use pockethog_views::sentence::sentence;
 
 /// Projects beside the page at most; the others are one click away.
 const MOST_SIBLINGS: usize = 60;

@@ -6,7 +6,7 @@
 use std::fmt::{self, Write};
 
 /// The `d` of an SVG path through `points`, which are ordered by x. Coordinates have two decimals.
-pub fn smooth_path(points: &[(f64, f64)]) -> String {
+pub(crate) fn smooth_path(points: &[(f64, f64)]) -> String {
     let mut path = String::with_capacity(points.len() * 36);
     if let Some(&first) = points.first() {
         move_to(&mut path, first);
@@ -16,7 +16,7 @@ pub fn smooth_path(points: &[(f64, f64)]) -> String {
 }
 
 /// The same line in two: up to the last point but one, and from there to the last, which is still moving.
-pub fn smooth_path_with_end(points: &[(f64, f64)]) -> (String, String) {
+pub(crate) fn smooth_path_with_end(points: &[(f64, f64)]) -> (String, String) {
     let Some(from) = points.len().checked_sub(2) else {
         return (smooth_path(points), String::new());
     };

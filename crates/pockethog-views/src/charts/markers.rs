@@ -48,7 +48,7 @@ const GROUP_ROOM: f64 = 1.8;
 
 /// Groups markers that would touch, if one marker takes `room`, a share of the width. A group sits at
 /// its middle, and takes in what it comes to touch there.
-pub fn clustered(markers: &[Marker], room: f64) -> Vec<Cluster> {
+pub(crate) fn clustered(markers: &[Marker], room: f64) -> Vec<Cluster> {
     let mut markers: Vec<Marker> = markers
         .iter()
         .filter(|marker| (0.0..=1.0).contains(&marker.at))

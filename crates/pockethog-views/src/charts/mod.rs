@@ -15,7 +15,6 @@ mod ticks;
 
 pub use area::AreaChart;
 pub use blocks::blocks;
-pub use curve::smooth_path;
-pub use markers::{Cluster, Marker, clustered};
+pub use markers::{Cluster, Marker};
 pub use sparkline::sparkline;
 pub use ticks::ticks;

@@ -100,7 +100,7 @@ pub struct AnnotationDialog {
 
 impl AnnotationAccess {
     /// True if an annotation can be added.
-    pub fn may_write(self) -> bool {
+    pub(crate) fn may_write(self) -> bool {
         self == Self::Write
     }
 }

@@ -7,7 +7,7 @@ use pockethog_core::project::ProjectKey;
 
 /// The small menu of a card: forms behind a summary, so that it works by finger, by keyboard and without
 /// scripts. `back` is the page to return to.
-pub fn render(key: &ProjectKey, name: &str, is_favourite: bool, back: &str) -> Markup {
+pub(crate) fn render(key: &ProjectKey, name: &str, is_favourite: bool, back: &str) -> Markup {
     let path = format!("{}/card", project_path(key));
     html! {
         // One name for all, so that opening one closes the others.
@@ -33,7 +33,7 @@ pub fn render(key: &ProjectKey, name: &str, is_favourite: bool, back: &str) -> M
 }
 
 /// Says that a project was hidden, with a way to undo it.
-pub fn hidden_notice(key: &ProjectKey, name: &str, back: &str) -> Markup {
+pub(crate) fn hidden_notice(key: &ProjectKey, name: &str, back: &str) -> Markup {
     html! {
         div.notice.good role="status" data-once="hid" {
             p { bdi { (name) } " is hidden and no longer part of the total." }

@@ -72,7 +72,7 @@ pub fn render(view: &Connections) -> Markup {
 }
 
 /// A scope in plain words. Scopes that PocketHog does not ask for are named as they are.
-pub fn plain_words(scope: &str) -> &str {
+pub(crate) fn plain_words(scope: &str) -> &str {
     match scope {
         "openid" => "Recognise your account",
         "profile" => "See your name",

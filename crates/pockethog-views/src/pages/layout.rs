@@ -243,7 +243,7 @@ impl Notice {
 }
 
 /// The state of the numbers, as the header shows it and the event stream replaces it.
-pub fn render_status(status: &StatusLine) -> Markup {
+pub(crate) fn render_status(status: &StatusLine) -> Markup {
     html! {
         p.status #status role="status" data-state=(status.name) {
             span.dot aria-hidden="true" {}
@@ -253,7 +253,7 @@ pub fn render_status(status: &StatusLine) -> Markup {
 }
 
 /// A project's avatar: its first letter on its own tint.
-pub fn avatar(name: &str) -> Markup {
+pub(crate) fn avatar(name: &str) -> Markup {
     let letter: String = name
         .chars()
         .find(|letter| letter.is_alphanumeric())

@@ -66,7 +66,7 @@ pub fn project_path(key: &pockethog_core::project::ProjectKey) -> String {
 }
 
 /// An element id of a project: letters, digits and hyphens, different for every project.
-pub fn element_id(prefix: &str, key: &pockethog_core::project::ProjectKey) -> String {
+pub(crate) fn element_id(prefix: &str, key: &pockethog_core::project::ProjectKey) -> String {
     let host: String = key
         .host
         .bytes()

@@ -13,6 +13,7 @@ use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
 use pockethog_core::live::refresh::{self, Lists};
 use pockethog_core::screens::{ListedProject, ProjectList};
+use pockethog_views::wording;
 
 /// List every project that you can read.
 #[derive(Debug, Args)]
@@ -142,7 +143,7 @@ pub fn print_failures(console: &Console, failures: &[Failure]) {
 pub fn print_remedies(console: &Console, connections: &[Connection]) {
     for connection in connections {
         if connection.ended_by_itself().is_some() {
-            let command = access::login_command(connection);
+            let command = wording::login_command(connection);
             console.say(format!("To sign in again, run `{command}`."));
         }
     }

@@ -7,13 +7,13 @@ use sign_in_with_posthog::{Connection, CredentialKind};
 
 use super::console::{CliError, Console, Progress, Text};
 use super::projects::signed_in;
-use pockethog_core::access;
 use pockethog_core::accounts::ApiClient;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::live::refresh::{self, Lists};
 use pockethog_core::preferences::Preferences;
 use pockethog_core::project::Project;
 use pockethog_core::snapshot::Snapshots;
+use pockethog_views::wording;
 
 /// The project that a command is about, with the means to ask PostHog about it.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Target {
             return Err(CliError::sign_in_needed(format!(
                 "{} To sign in again, run `{}`.",
                 reason.sentence(),
-                access::login_command(&connection)
+                wording::login_command(&connection)
             )));
         }
         Ok(Self {

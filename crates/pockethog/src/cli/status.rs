@@ -11,6 +11,7 @@ use pockethog_core::accounts;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
 use pockethog_views::format::counted;
+use pockethog_views::wording;
 
 /// Show who is signed in, with which permissions, and where PocketHog stores its files.
 #[derive(Debug, Args)]
@@ -129,7 +130,7 @@ fn print(console: &Console, connection: &Connection) {
     let how = Text::styled(Style::Faint, format!("({how})"));
     console.line(Text::styled(Style::Strong, title).and("  ").and(how));
     if let ConnectionState::Ended(reason) = connection.state {
-        let remedy = format!(" `{}` signs in again.", access::login_command(connection));
+        let remedy = format!(" `{}` signs in again.", wording::login_command(connection));
         let reason = Text::styled(Style::Bad, reason.sentence());
         console.line(Text::from("  ").and(reason).and(remedy));
     }

@@ -20,6 +20,7 @@ use pockethog_core::widget::{Content, Request, State, Which};
 use pockethog_device::folders::{self, Folders};
 use pockethog_device::private_files::write_private;
 use pockethog_views::charts::image::Size;
+use pockethog_views::sentence::capitalised;
 use pockethog_views::widgets::{self, MenuHost};
 
 /// Device pixels per CSS pixel of a PNG.
@@ -154,7 +155,7 @@ pub fn run(console: &Console, arguments: &Widget) -> Result<Exit, CliError> {
         &|typed, projects, preferences| {
             select::project(typed, projects, preferences)
                 .map(|project| project.key.clone())
-                .map_err(|error| error.to_string())
+                .map_err(|error| capitalised(&error.to_string()))
         },
     );
     let bytes = arguments.rendered(format, &shown.content, &shown.preferences)?;
