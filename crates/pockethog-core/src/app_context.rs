@@ -11,6 +11,7 @@ use sign_in_with_posthog::{Connection, ConnectionId, HostError, IndexError, Open
 
 use crate::accounts::{self, ApiClient, Clouds, SecretStore};
 use crate::demo_home::{self, DemoHomeError};
+use crate::home_version::{self, NewerHome};
 use crate::preferences::{Preferences, PreferencesError};
 use crate::snapshot::{SnapshotError, Snapshots};
 
@@ -47,6 +48,9 @@ pub enum StartError {
     /// The folder belongs to another user.
     #[error(transparent)]
     Foreign(#[from] PrivateError),
+    /// A newer version has used the folders.
+    #[error(transparent)]
+    Newer(#[from] NewerHome),
     /// The folder is the home of a demo that does not run.
     #[error(transparent)]
     Demo(#[from] DemoHomeError),
@@ -90,6 +94,7 @@ impl AppContext {
         keeping: SecretStore,
     ) -> Result<Self, StartError> {
         folders.claim(&accounts::device_folder(&folders, keeping))?;
+        home_version::check(&folders)?;
         let http = http::client()?;
         let sign_in = accounts::open(&folders, http.clone(), keeping)?;
         Ok(Self {

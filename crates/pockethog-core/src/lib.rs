@@ -13,6 +13,7 @@ pub mod app_context;
 pub mod conversions;
 pub mod demo_home;
 pub mod discovery;
+pub mod home_version;
 pub mod key_swap;
 pub mod live;
 pub mod preferences;

@@ -1,8 +1,8 @@
 //! The last numbers of each project, on disk, shared by app, widgets and command line.
 //!
-//! Everything in here can be asked for again, so a database that is broken or from a newer version is
-//! set aside and rebuilt, and one that cannot be written is replaced by one in memory: nothing that was read
-//! stays unseen because of a disk. Writers are short; a reader never waits for PostHog.
+//! Everything in here can be asked for again, so a database that is broken or from an older version is
+//! set aside and rebuilt, and one that cannot be written, or is from a newer version, is replaced by one in memory:
+//! nothing that was read stays unseen because of a disk. Writers are short; a reader never waits for PostHog.
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -36,7 +36,7 @@ use sign_in_with_posthog::Connection;
 
 use store::Store;
 
-pub use database::set_aside_before;
+pub use database::{is_newer, set_aside_before};
 pub use judged::KnownMarks;
 pub use unkept::Unkept;
 

@@ -65,4 +65,9 @@ pub enum OpenError {
     /// Install them, or pass a client in [`Config::http`].
     #[error("the HTTP client cannot be set up: {0}")]
     Http(#[source] reqwest::Error),
+    /// A newer version of the program wrote this file of the folder.
+    ///
+    /// Nothing was changed. Updating this program helps.
+    #[error("{} was written by a newer version of this program; update this one", .0.display())]
+    Newer(PathBuf),
 }

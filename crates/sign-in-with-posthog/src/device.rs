@@ -46,6 +46,9 @@ pub(crate) enum ReplaceError {
 impl Device {
     /// Opens the folder. Makes no call to the network or to a keychain.
     pub(crate) fn open(config: Config) -> Result<Self, OpenError> {
+        if let Some(newer) = Self::newer_in(&config.folder) {
+            return Err(OpenError::Newer(newer));
+        }
         file::create_private_folder(&config.folder)?;
         let http = match config.http {
             Some(http) => http,
@@ -89,6 +92,16 @@ impl Device {
         let device_folder = Self::device_folder_in(folder);
         let vault = Vault::new(folder, &device_folder, "", VaultChoice::Auto);
         Ok(on_this_device(connections, &vault))
+    }
+
+    /// The first file of a folder that a newer version of the program wrote. Changes nothing.
+    pub(crate) fn newer_in(folder: &Path) -> Option<PathBuf> {
+        let index = IndexFile::new(folder).read();
+        let index = match index {
+            Err(IndexError::Newer(path)) => Some(path),
+            _ => None,
+        };
+        index.or_else(|| Vault::newer_choice_in(folder))
     }
 
     /// The folder for this device's key that belongs to a program's folder. Creates nothing.

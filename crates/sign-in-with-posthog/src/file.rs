@@ -194,6 +194,16 @@ pub(crate) fn check_writable(folder: &Path, length: usize) -> Result<(), FileErr
     temporary.as_file().sync_all().map_err(failed)
 }
 
+/// Removes a folder with all that is in it, if there is one.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), FileError> {
+    match fs::remove_dir_all(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::new(path, "could not be removed", source))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Removes the file, if there is one.
 pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
     match fs::remove_file(path) {

@@ -109,7 +109,7 @@ pub use registration::RegistrationError;
 pub use revocation::Revocation;
 pub use scope::Scopes;
 pub use session::{Session, SessionError};
-pub use sign_in::{BeginError, CompleteError, MoveError, SignIn};
+pub use sign_in::{BeginError, CompleteError, EraseError, MoveError, SignIn};
 pub use token::AccessToken;
 pub use token_endpoint::TokenError;
 pub use token_set::EARLY_SECONDS;

@@ -4,6 +4,7 @@ mod begin;
 mod checkup;
 mod client;
 mod complete;
+mod erase;
 mod error;
 mod identity;
 mod replaced;
@@ -26,7 +27,7 @@ use crate::record::Content;
 use crate::revocation::{Revocation, Revoke, revoke};
 use crate::session::{Session, SessionError, Shared};
 use crate::task::{blocking, lock};
-pub use error::{BeginError, CompleteError, MoveError};
+pub use error::{BeginError, CompleteError, EraseError, MoveError};
 
 /// Signs accounts in and out and hands out their Sessions. Clones share everything.
 #[derive(Clone)]
@@ -65,6 +66,12 @@ impl SignIn {
     /// A list that cannot be read.
     pub fn connections_in(folder: &Path) -> Result<Vec<Connection>, IndexError> {
         Device::connections_in(folder)
+    }
+
+    /// The file in `folder` because of which [`SignIn::open`] refuses it: a newer version of the program wrote it.
+    /// Changes nothing.
+    pub fn newer_in(folder: &Path) -> Option<PathBuf> {
+        Device::newer_in(folder)
     }
 
     /// The folder of this device's key that belongs to a program's `folder`: beside it if a program has put it

@@ -8,10 +8,14 @@ mod backend;
 mod choice;
 mod encrypted_file;
 mod error;
+#[cfg(feature = "keychain")]
 mod keychain;
+#[cfg(not(feature = "keychain"))]
+mod no_keychain;
+#[cfg(feature = "keychain")]
 mod refusal;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,7 +28,8 @@ use choice::{ChoiceFile, Chosen};
 use encrypted_file::EncryptedFile;
 pub use error::{KeychainError, VaultError};
 use keychain::Keychain;
-use refusal::RefusalFile;
+#[cfg(not(feature = "keychain"))]
+use no_keychain as keychain;
 
 /// Which Vault to choose when the first record is stored. It does not change one that was chosen;
 /// [`crate::SignIn::move_vault`] does.
@@ -51,7 +56,8 @@ struct Inner {
     encrypted_file: EncryptedFile,
     /// The keychain by the name of the folder in it; connected to by the first call.
     keychain: Mutex<Option<(String, Arc<Keychain>)>>,
-    refusals: RefusalFile,
+    /// Where its refusals are remembered.
+    folder: PathBuf,
     /// How long the keychain may take for one call.
     patience: Mutex<Duration>,
     /// Why the keychain was not chosen, if this process chose.
@@ -73,10 +79,15 @@ impl Vault {
             service: service.to_owned(),
             encrypted_file: EncryptedFile::new(folder, device_folder),
             keychain: Mutex::new(None),
-            refusals: RefusalFile::new(folder),
+            folder: folder.to_owned(),
             patience: Mutex::new(keychain::DEADLINE),
             passed_over: Mutex::new(None),
         }))
+    }
+
+    /// The file in `folder` that says which Vault is used, if a newer version of the program wrote it.
+    pub(crate) fn newer_choice_in(folder: &Path) -> Option<PathBuf> {
+        ChoiceFile::new(folder).newer()
     }
 
     /// Which Vault was chosen; `None` before the first record.
@@ -152,6 +163,13 @@ impl Vault {
         Ok(())
     }
 
+    /// Forgets which Vault was chosen, and what the encrypted file needs in this folder; `with_key` also the key of
+    /// this device. The records are removed before.
+    pub(crate) fn erase(&self, with_key: bool) -> Result<(), VaultError> {
+        self.0.encrypted_file.erase(with_key)?;
+        self.0.choice_file.erase()
+    }
+
     /// Uses the encrypted file from now on and leaves what the keychain holds.
     pub(crate) fn leave_keychain(&self) -> Result<(), VaultError> {
         let chosen = self.chosen_or_choose()?;
@@ -205,9 +223,8 @@ impl Vault {
         if let Some((_, keychain)) = known.as_ref().filter(|(known, _)| known == name) {
             return Arc::clone(keychain);
         }
-        let refusals = self.0.refusals.clone();
         let patience = *lock(&self.0.patience);
-        let keychain = Keychain::new(&self.0.service, name, refusals, patience);
+        let keychain = Keychain::new(&self.0.service, name, &self.0.folder, patience);
         let keychain = Arc::new(keychain);
         *known = Some((name.to_owned(), Arc::clone(&keychain)));
         keychain

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +15,8 @@ use url::Url;
 
 use super::histories;
 
-/// Version of the layout. Another one is set aside, older or newer: everything can be asked again.
+/// Version of the layout. An older one is set aside, since everything can be asked again; a newer one is left alone,
+/// so that two versions of PocketHog do not set each other's aside in turns.
 const VERSION: i64 = 1;
 
 /// How long a writer waits for another.
@@ -91,8 +93,18 @@ pub(super) fn misplaced(path: &Path) -> Option<String> {
         })
 }
 
-/// The database, laid out; `None` if it has the layout of another version.
-pub(super) fn open_to_write(path: &Path, patience: Duration) -> rusqlite::Result<Option<Database>> {
+/// A database that was opened to be written.
+pub(super) enum Opened {
+    /// It has our layout.
+    Ours(Database),
+    /// It has the layout of an older version.
+    Older,
+    /// It has the layout of a newer version. Nothing was changed.
+    Newer,
+}
+
+/// The database, laid out.
+pub(super) fn open_to_write(path: &Path, patience: Duration) -> rusqlite::Result<Opened> {
     let database = Database::open(path)?;
     database.busy_timeout(patience)?;
     // Damage is found when a page is read, not by chance.
@@ -102,13 +114,38 @@ pub(super) fn open_to_write(path: &Path, patience: Duration) -> rusqlite::Result
         // Readers do not block the writer, nor the writer readers, in several processes.
         database.pragma_update(None, "journal_mode", "WAL")?;
         lay_out(&database)?;
-    } else if version != VERSION {
-        return Ok(None);
+    } else if version > VERSION {
+        return Ok(Opened::Newer);
+    } else if version < VERSION {
+        return Ok(Opened::Older);
     }
     histories::lay_out(&database)?;
     database.pragma_update(None, "synchronous", "NORMAL")?;
     database.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    Ok(Some(database))
+    Ok(Opened::Ours(database))
+}
+
+/// Whether the file has the layout of a newer version, read without opening it as a database: nothing beside it is
+/// made. What a newer program has written and not yet moved into the file is found by [`open_to_write`].
+pub fn is_newer(path: &Path) -> bool {
+    /// The header of the file format: its name, and where `user_version` is, with the most significant byte first.
+    const NAME: &[u8] = b"SQLite format 3\0";
+    const VERSION_AT: std::ops::Range<usize> = 60..64;
+    let mut header = Vec::with_capacity(VERSION_AT.end);
+    let is_file = fs::metadata(path).is_ok_and(|found| found.is_file());
+    let read = is_file
+        .then(|| fs::File::open(path).ok())
+        .flatten()
+        .and_then(|file| {
+            let mut start = file.take(VERSION_AT.end as u64);
+            start.read_to_end(&mut header).ok()
+        });
+    let version = header
+        .get(VERSION_AT)
+        .and_then(|bytes| Some(i32::from_be_bytes(bytes.try_into().ok()?)));
+    read.is_some()
+        && header.starts_with(NAME)
+        && version.is_some_and(|version| i64::from(version) > VERSION)
 }
 
 /// An empty database that ends with the program.
@@ -598,15 +635,45 @@ mod tests {
     }
 
     #[test]
-    fn a_database_of_a_newer_version_is_set_aside() {
+    fn a_database_of_an_older_version_is_set_aside() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshots.sqlite");
-        Database::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", VERSION + 1)
-            .unwrap();
+        database_of(&path, VERSION - 2);
         assert!(Snapshots::open(&path).unwrap().set_aside().is_some());
         assert!(Snapshots::open(&path).unwrap().set_aside().is_none());
+    }
+
+    #[test]
+    fn a_database_of_a_newer_version_is_left_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshots.sqlite");
+        let mut running = Snapshots::open(&path).unwrap();
+        put_numbers(&mut running, 1);
+        assert!(!is_newer(&path));
+        // The newer one sets the old layout aside and begins its own while this one runs.
+        set_aside(&path);
+        database_of(&path, VERSION + 1);
+        let bytes = fs::read(&path).unwrap();
+        assert!(is_newer(&path));
+        for _ in 0..2 {
+            // A running program looks now and then whether the file is still the same.
+            running.stamp().unwrap();
+            put_numbers(&mut running, 2);
+            let unkept = running.unkept().unwrap();
+            assert!(unkept.to_string().contains("a newer version"), "{unkept}");
+            assert_eq!(numbers(&running, 2), Some(2));
+            let fresh = Snapshots::open(&path).unwrap();
+            assert!(fresh.unkept().is_some() && fresh.set_aside().is_none());
+            assert!(Snapshots::look(&path, |found| found.is_none()));
+        }
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+
+    fn database_of(path: &Path, version: i64) {
+        let database = Database::open(path).unwrap();
+        database
+            .pragma_update(None, "user_version", version)
+            .unwrap();
     }
 
     /// A database of one project that nobody has touched for long.

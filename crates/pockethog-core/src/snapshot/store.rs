@@ -12,7 +12,7 @@ use rusqlite::Connection as Database;
 
 use super::copy::copy;
 use super::database::{
-    Aside, is_broken, open_at_rest, open_in_memory, open_to_write, prepare,
+    Aside, Opened, is_broken, open_at_rest, open_in_memory, open_to_write, prepare,
     set_aside_unless_replaced,
 };
 use super::unkept::Unkept;
@@ -60,11 +60,11 @@ impl Store {
     fn on_disk(path: &Path, patience: Duration, aside: Option<Aside>) -> rusqlite::Result<Self> {
         let known = identity(path);
         let (opened, aside) = match open_to_write(path, patience) {
-            Ok(None) => begin_again(
+            Ok(Opened::Older) => begin_again(
                 path,
                 patience,
                 known,
-                "of another version".to_owned(),
+                "of an older version".to_owned(),
                 aside,
             ),
             Err(error) if is_broken(&error) => {
@@ -73,8 +73,9 @@ impl Store {
             opened => (opened, aside),
         };
         let mut store = match opened {
-            Ok(Some(database)) => Self::new(database, Place::Disk(identity(path))),
-            Ok(None) => return Err(rusqlite::Error::InvalidQuery),
+            Ok(Opened::Ours(database)) => Self::new(database, Place::Disk(identity(path))),
+            Ok(Opened::Older) => return Err(rusqlite::Error::InvalidQuery),
+            Ok(Opened::Newer) => Self::refuge(Unkept::newer(path), None)?,
             Err(error) => Self::refuge(Unkept::refused(path, &error), at_rest(path).as_ref())?,
         };
         store.aside = aside;
@@ -136,8 +137,9 @@ impl Store {
             let (opened, aside) = begin_again(path, patience, known, why, self.aside.take());
             self.aside = aside;
             match opened {
-                Ok(Some(database)) => Ok(Self::new(database, Place::Disk(identity(path)))),
-                Ok(None) => return false,
+                Ok(Opened::Ours(database)) => Ok(Self::new(database, Place::Disk(identity(path)))),
+                Ok(Opened::Older) => return false,
+                Ok(Opened::Newer) => Self::refuge(Unkept::newer(path), None),
                 Err(error) => Self::refuge(Unkept::refused(path, &error), None),
             }
         } else if error.sqlite_error_code().is_some() {
@@ -211,7 +213,7 @@ fn begin_again(
     known: Option<(u64, u64)>,
     why: String,
     aside: Option<Aside>,
-) -> (rusqlite::Result<Option<Database>>, Option<Aside>) {
+) -> (rusqlite::Result<Opened>, Option<Aside>) {
     let moved = set_aside_unless_replaced(path, known).map(|to| Aside { to, why });
     // The new file is private too.
     if let Err(error) = prepare(path) {

@@ -56,6 +56,15 @@ impl Unkept {
         }
     }
 
+    /// A newer version of PocketHog has begun to use the file while this one runs.
+    pub(super) fn newer(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            reason: "was written by a newer version of PocketHog".to_owned(),
+            remedy: "Stop this version and start the newer one.".to_owned(),
+        }
+    }
+
     /// What SQLite's refusal means. Whose file it is comes first: a file of root's looks read-only to us.
     pub(super) fn refused(path: &Path, error: &rusqlite::Error) -> Self {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));

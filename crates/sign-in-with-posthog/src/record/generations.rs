@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{Content, Record};
-use crate::file;
+use crate::file::{self, FileError};
 
 /// More bytes than a note has.
 const LARGEST: u64 = 4 << 10;
@@ -59,12 +59,23 @@ impl Generations {
         }
     }
 
-    fn path(&self, folder_name: &str, key: &str) -> PathBuf {
+    fn folder_of(&self, folder_name: &str) -> PathBuf {
         let safe: String = folder_name
             .chars()
             .filter(char::is_ascii_alphanumeric)
             .collect();
-        self.folder.join(safe).join(format!("{key}.json"))
+        self.folder.join(safe)
+    }
+
+    fn path(&self, folder_name: &str, key: &str) -> PathBuf {
+        self.folder_of(folder_name).join(format!("{key}.json"))
+    }
+
+    /// Forgets one folder. Returns whether no other folder has records on this device.
+    pub(super) fn erase(&self, folder_name: &str) -> Result<bool, FileError> {
+        file::remove_folder(&self.folder_of(folder_name))?;
+        // Only an empty one can be removed.
+        Ok(std::fs::remove_dir(&self.folder).is_ok() || !self.folder.exists())
     }
 
     /// What is noted. A note that cannot be read does not block a session: it protects against an accident, and the
@@ -161,6 +172,20 @@ mod tests {
         let ended = Record::new(8, Content::Ended { reason });
         assert!(!Seen::of(&ended).is_of(&ended));
         assert!(!Seen::of(&ended).is_of(&tokens(7, "phr_old")));
+    }
+
+    #[test]
+    fn the_last_folder_on_a_device_is_told_from_one_of_several() {
+        let device = tempfile::tempdir().unwrap();
+        let files = Generations::new(device.path());
+        for name in ["one", "two"] {
+            files.note(name, "us-1", None, &tokens(7, "phr_secret"));
+        }
+        assert!(!files.erase("one").unwrap());
+        assert!(files.read("one", "us-1").is_none() && files.read("two", "us-1").is_some());
+        assert!(files.erase("two").unwrap());
+        assert!(!device.path().join("generations").exists());
+        assert!(files.erase("two").unwrap());
     }
 
     #[test]

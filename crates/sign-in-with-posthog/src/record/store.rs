@@ -83,6 +83,18 @@ impl RecordStore {
         }
     }
 
+    /// Removes these records, the choice of the Vault and, unless another folder uses it, the key of this device.
+    pub(crate) fn erase(&self, ids: &[ConnectionId]) -> Result<(), VaultError> {
+        let Some(opened) = self.vault.opened()? else {
+            return Ok(());
+        };
+        for id in ids {
+            opened.delete(id.as_str())?;
+        }
+        let is_last = self.generations.erase(opened.name())?;
+        self.vault.erase(is_last)
+    }
+
     /// Finds out, before PostHog is asked for new tokens, whether they could be stored.
     pub(crate) fn check_writable(&self, record: &Record) -> Result<(), VaultError> {
         let opened = self.vault.opened_or_chosen()?;

@@ -72,6 +72,21 @@ pub enum CompleteError {
     Vault(#[from] VaultError),
 }
 
+/// Why not everything could be removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EraseError {
+    /// A lock could not be used, or a file not be removed; see there.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The list of Connections could not be used; see there.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The Vault failed; see there.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
 /// Why the records could not be moved to another Vault.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -62,6 +62,11 @@ impl ChoiceFile {
         serde_json::from_slice(&bytes).map(Some).map_err(corrupt)
     }
 
+    /// The file, if a newer version of the program wrote it.
+    pub(super) fn newer(&self) -> Option<PathBuf> {
+        matches!(self.read(), Err(VaultError::Newer(_))).then(|| self.path.clone())
+    }
+
     /// The choice; if there is none yet, `choose` makes it. Processes take turns.
     pub(super) fn read_or(
         &self,
@@ -89,6 +94,11 @@ impl ChoiceFile {
         let bytes = serde_json::to_vec_pretty(&chosen).map_err(|source| self.corrupt(source))?;
         file::write(&self.path, &bytes)?;
         Ok(chosen)
+    }
+
+    /// Removes it.
+    pub(super) fn erase(&self) -> Result<(), VaultError> {
+        Ok(file::remove(&self.path)?)
     }
 
     fn corrupt(&self, source: serde_json::Error) -> VaultError {

@@ -70,6 +70,17 @@ impl EncryptedFile {
         }
     }
 
+    /// Removes the folder of the records and, `with_key`, the device's key with its folder.
+    pub(super) fn erase(&self, with_key: bool) -> Result<(), VaultError> {
+        file::remove_folder(&self.folder)?;
+        if with_key {
+            file::remove(&self.device_key)?;
+            // Something of another program stays.
+            self.device_key.parent().map(std::fs::remove_dir);
+        }
+        Ok(())
+    }
+
     /// The device's key; `None` if this device has none.
     fn key(&self) -> Result<Option<Key>, VaultError> {
         let Some(bytes) = file::read(&self.device_key, LARGEST)?.map(Zeroizing::new) else {

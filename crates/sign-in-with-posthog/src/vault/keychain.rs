@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
@@ -123,13 +124,10 @@ impl Step {
 }
 
 impl Keychain {
-    pub(super) fn new(
-        service: &str,
-        folder_name: &str,
-        refusals: RefusalFile,
-        deadline: Duration,
-    ) -> Self {
+    /// The keychain of this user, for the folder of this name. Refusals are remembered in `folder`.
+    pub(super) fn new(service: &str, folder_name: &str, folder: &Path, deadline: Duration) -> Self {
         let access = Access { connect, is_locked };
+        let refusals = RefusalFile::new(folder);
         Self::with(service, folder_name, access, deadline, refusals)
     }
 

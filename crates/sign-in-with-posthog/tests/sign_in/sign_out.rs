@@ -316,3 +316,33 @@ async fn rule_v3_a_refusal_counts_only_for_the_generation_that_was_used() {
         assert_eq!(followed.expose(), new.expose(), "{kind:?}");
     }
 }
+
+#[tokio::test]
+async fn a_program_that_is_uninstalled_leaves_nothing_of_its_sign_ins() {
+    for kind in Kind::BOTH {
+        let harness = Harness::new(kind);
+        let connection = harness.connect().await;
+        harness.sign_in.sign_out(&connection.id).await.unwrap();
+        harness.connect().await;
+        harness.sign_in.erase().await.unwrap();
+        assert!(harness.sign_in.connections().unwrap().is_empty());
+        assert_eq!(harness.sign_in.vault().unwrap(), None);
+        let mut folders = vec![harness.folder().to_owned()];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_none_or(|ending| ending != "lock") {
+                    files.push(path);
+                }
+            }
+        }
+        assert!(files.is_empty(), "{files:?}");
+        // Nothing to remove is no error, and the next sign-in begins with a new device.
+        harness.sign_in.erase().await.unwrap();
+        let again = harness.connect().await;
+        harness.token(&again).await;
+    }
+}
