@@ -25,6 +25,9 @@ pub struct Note {
     key: String,
     /// The app's process id, for people.
     pub process: u32,
+    /// The app's version, for people; versions before 0.2.0 do not say theirs.
+    #[serde(default)]
+    pub version: Option<String>,
 }
 
 /// The app's side.
@@ -77,6 +80,7 @@ impl Keyholder {
             address: self.address.clone(),
             key: self.key.expose().to_owned(),
             process: std::process::id(),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         }
     }
 

@@ -107,6 +107,7 @@ pub struct App {
 #[derive(Debug)]
 pub struct Running {
     address: String,
+    version: Option<String>,
     asker: Asker,
 }
 
@@ -205,6 +206,13 @@ impl App {
 }
 
 impl Running {
+    /// The version of the app, if it is another one than this program's, or `None`. One that does not say its version
+    /// is older.
+    pub fn other_version(&self) -> Option<&str> {
+        let version = self.version.as_deref().unwrap_or("an older version");
+        (version != env!("CARGO_PKG_VERSION")).then_some(version)
+    }
+
     /// An address that opens the app in a browser: once, and within `life`.
     ///
     /// # Errors
@@ -312,6 +320,7 @@ async fn ask(note: &Note) -> Option<Running> {
     let proof: Proof = serde_json::from_slice(&read_short(request.await.ok()?).await?).ok()?;
     asker.accepts(&proof).then(|| Running {
         address: note.address.clone(),
+        version: note.version.clone(),
         asker,
     })
 }

@@ -1,16 +1,23 @@
 //! Checks the installation and suggests fixes.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | `network` | certificates, proxies, hosts and the clock |
+//! | `redaction` | what must not be in a text that is published |
+//! | `report` | the same findings without it, for a bug report |
+
+mod network;
+mod redaction;
+mod report;
 
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
-use reqwest::header::DATE;
 use serde::Serialize;
-use sign_in_with_posthog::{
-    Connection, ConnectionState, Host, Region, RequestError, VaultBackend, VaultError,
-};
+use sign_in_with_posthog::{Connection, ConnectionState, VaultBackend, VaultError};
 
+use crate::autostart::Autostart;
 use pockethog_core::accounts;
 use pockethog_core::age;
 use pockethog_core::app_context::{AppContext, StartError};
@@ -20,15 +27,7 @@ use pockethog_device::folders::Folders;
 use pockethog_device::private_files::{check_owner, other_owner, quoted, read_small, without_path};
 use pockethog_server::find_running;
 use pockethog_views::format::{ago, counted};
-
-/// A clock that is off by more than this many seconds is worth a word.
-const CLOCK_WARNING: i64 = 120;
-
-/// A clock that is off by more than this many seconds keeps people from signing in.
-const CLOCK_FAILURE: i64 = 600;
-
-/// How long a Host may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub use report::report;
 
 /// More than this is not the address of an app.
 const LARGEST_NOTE: u64 = 1 << 16;
@@ -89,6 +88,11 @@ impl Finding {
 /// nobody is signed in.
 pub async fn examine(program: &Result<AppContext, StartError>) -> Vec<Finding> {
     let mut findings = vec![Finding::ok("Version", env!("CARGO_PKG_VERSION"))];
+    // Even a look at the folders writes to them.
+    if let Err(error @ StartError::Newer(_)) = program {
+        findings.push(not_opened(error));
+        return findings;
+    }
     let known = match program {
         Ok(program) => Some(program.folders.clone()),
         Err(_) => Folders::find().ok(),
@@ -107,15 +111,16 @@ pub async fn examine(program: &Result<AppContext, StartError>) -> Vec<Finding> {
             return findings;
         }
     };
-    findings.extend(certificates());
-    findings.extend(proxy());
+    findings.extend(network::certificates());
+    findings.extend(network::proxy());
     findings.push(running(program).await);
+    findings.extend(autostart(program));
     findings.extend(vault(program).await);
     findings.push(locks(program));
     match program.sign_in.connections() {
         Ok(connections) => {
             findings.extend(sign_ins(program, &connections).await);
-            findings.extend(hosts(program, &connections).await);
+            findings.extend(network::hosts(program, &connections).await);
         }
         Err(error) => findings.push(Finding::fail(
             "Sign-ins",
@@ -126,29 +131,12 @@ pub async fn examine(program: &Result<AppContext, StartError>) -> Vec<Finding> {
     findings
 }
 
-/// What keeps every connection from being trusted.
-fn certificates() -> Option<Finding> {
-    let error = pockethog_device::http::check_certificates().err()?;
-    let cause = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
-    Some(Finding::fail(
-        "Certificates",
-        format!("the system's certificates cannot be loaded, so no PostHog is trusted: {cause}"),
-        "Install them (`ca-certificates` on Debian, Fedora and Alpine), or name a file with SSL_CERT_FILE.",
-    ))
-}
-
-/// What ends every request that a proxy is meant for.
-fn proxy() -> Option<Finding> {
-    let mistake = pockethog_device::proxy::check_variables().err()?;
-    let advice = "Correct the variable, or unset it.";
-    Some(Finding::fail("Proxy", mistake.to_string(), advice))
-}
-
 /// Why nothing but the folders could be looked at.
 fn not_opened(error: &StartError) -> Finding {
     let advice = match error {
         StartError::Demo(_) => "Until then PocketHog uses defaults.",
         StartError::Cloud(_) => "Correct the variable, or unset it.",
+        StartError::Newer(_) => "Nothing else is checked until then.",
         _ => "Once that is fixed, run `pockethog doctor` again to check everything else.",
     };
     Finding::fail("Start", error.to_string(), advice)
@@ -300,6 +288,28 @@ async fn running(program: &AppContext) -> Finding {
         ),
         None => Finding::ok("App", "not running; it was killed or has crashed"),
     }
+}
+
+/// Whether the app starts with the session, if it does.
+fn autostart(program: &AppContext) -> Option<Finding> {
+    let what = "Autostart";
+    let session = Autostart::of_this_device().ok()?;
+    let system = session.system().name();
+    let services = session.status(&program.preferences().0);
+    let on = services.iter().filter(|service| service.on).count();
+    if on == 0 {
+        return None;
+    }
+    let advice = "`pockethog autostart on` arranges it again.";
+    Some(if on < services.len() {
+        let saw = format!("not everything that you use starts with your session, by {system}");
+        Finding::warn(what, saw, advice)
+    } else if services.iter().all(|service| service.current) {
+        Finding::ok(what, format!("on, by {system}"))
+    } else {
+        let saw = format!("on, by {system}, of another program or version");
+        Finding::warn(what, saw, advice)
+    })
 }
 
 async fn vault(program: &AppContext) -> Vec<Finding> {
@@ -468,148 +478,10 @@ fn expiry(connection: &Connection) -> String {
     }
 }
 
-async fn hosts(program: &AppContext, connections: &[Connection]) -> Vec<Finding> {
-    let mut hosts: Vec<Host> = connections
-        .iter()
-        .filter(|connection| connection.is_active())
-        .map(|connection| connection.host.clone())
-        .collect();
-    if hosts.is_empty() {
-        hosts = [Region::Us, Region::Eu]
-            .map(|region| program.clouds.host(region).clone())
-            .to_vec();
-    }
-    hosts.sort();
-    hosts.dedup();
-    let looks = hosts.iter().map(|host| reach(program, host));
-    futures::future::join_all(looks)
-        .await
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-/// Asks a Host for its public metadata, without any credential.
-async fn reach(program: &AppContext, host: &Host) -> Vec<Finding> {
-    let what = host.name();
-    let url = match host
-        .base_url()
-        .join(".well-known/oauth-authorization-server")
-    {
-        Ok(url) => url,
-        Err(error) => return vec![Finding::fail(what, error.to_string(), "Sign in again.")],
-    };
-    let started = Instant::now();
-    let answer = match program.http.get(url).timeout(PATIENCE).send().await {
-        Ok(answer) => answer,
-        Err(error) => {
-            let (saw, advice) = unreachable(error);
-            return vec![Finding::fail(what, saw, advice)];
-        }
-    };
-    let took = started.elapsed().as_millis();
-    let now = SystemTime::now();
-    let status = answer.status();
-    let how = match answer.version() {
-        reqwest::Version::HTTP_2 => "HTTP/2",
-        _ => "HTTP/1.1",
-    };
-    let tls = match host.base_url().scheme() {
-        "https" => "TLS is fine",
-        _ => "no TLS, this device only",
-    };
-    let mut findings = vec![if status.is_success() || status.as_u16() == 404 {
-        Finding::ok(&*what, format!("answers in {took} ms by {how}, {tls}"))
-    } else if status.is_redirection() {
-        Finding::fail(
-            &*what,
-            format!("answers with a redirect ({status})"),
-            "A network between this device and PostHog requires its own sign-in: open any page in the browser \
-             first.",
-        )
-    } else {
-        Finding::warn(
-            &*what,
-            format!("answers with {status}"),
-            "PostHog is busy or down; PocketHog retries by itself.",
-        )
-    }];
-    let date = answer
-        .headers()
-        .get(DATE)
-        .and_then(|date| date.to_str().ok())
-        .and_then(|date| httpdate::parse_http_date(date).ok());
-    if let Some(date) = date {
-        findings.push(clock(&what, seconds(now) - seconds(date)));
-    }
-    findings
-}
-
-/// Unix seconds, negative before 1970.
-fn seconds(time: SystemTime) -> i64 {
-    let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => seconds(since),
-        Err(before) => -seconds(before.duration()),
-    }
-}
-
-/// `ahead`: seconds by which this device's clock is ahead of the Host's.
-fn clock(host: &str, ahead: i64) -> Finding {
-    let what = "Clock";
-    let saw = match ahead {
-        -1..=1 => format!("as at {host}"),
-        2.. => format!("{ahead} s ahead of {host}"),
-        _ => format!("{} s behind {host}", -ahead),
-    };
-    let advice = "Set the system clock from the network.";
-    match ahead.abs() {
-        0..=CLOCK_WARNING => Finding::ok(what, saw),
-        ..=CLOCK_FAILURE => Finding::warn(what, saw, advice),
-        _ => Finding::fail(what, format!("{saw}; signing in will fail"), advice),
-    }
-}
-
-fn unreachable(error: reqwest::Error) -> (String, &'static str) {
-    let timed_out = error.is_timeout();
-    let cause = RequestError::from(error).to_string();
-    if timed_out {
-        return (
-            "does not answer in time".to_owned(),
-            "Check the network, the proxy and the firewall.",
-        );
-    }
-    if cause.contains("certificate") || cause.contains("Certificate") {
-        return (
-            format!("its certificate is not trusted: {cause}"),
-            "A proxy may be decrypting the connection, or your system does not know the certificate: install \
-             your organization's certificate in the system.",
-        );
-    }
-    (
-        format!("cannot be reached: {cause}"),
-        "Check the network, the proxy and the address.",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn a_clock_may_be_a_little_off() {
-        assert_eq!(clock("US Cloud", 0).health, Health::Ok);
-        assert_eq!(clock("US Cloud", -119).health, Health::Ok);
-        assert_eq!(clock("US Cloud", 300).health, Health::Warn);
-        let wrong = clock("US Cloud", -3600);
-        assert_eq!(wrong.health, Health::Fail);
-        assert!(
-            wrong.saw.contains("3600 s behind US Cloud"),
-            "{}",
-            wrong.saw
-        );
-    }
 
     #[test]
     fn advice_about_the_keychain_works_where_it_is_given() {
@@ -621,13 +493,6 @@ mod tests {
             None => "--leave-keychain".to_owned(),
         };
         assert!(away.contains(&expected), "{away}");
-    }
-
-    #[test]
-    fn the_date_of_an_answer_is_read() {
-        let date = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        assert_eq!(seconds(date), 784_111_777);
-        assert_eq!(seconds(SystemTime::UNIX_EPOCH - Duration::from_secs(5)), -5);
     }
 
     #[cfg(unix)]

@@ -371,7 +371,7 @@ impl Call {
 }
 
 /// One word for a unit file: systemd.service(5), "Command lines".
-fn systemd_quoted(word: &str) -> String {
+pub(crate) fn systemd_quoted(word: &str) -> String {
     let safe = word
         .replace('\\', "\\\\")
         .replace('"', "\\\"")

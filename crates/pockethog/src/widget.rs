@@ -17,6 +17,7 @@ use sign_in_with_posthog::SignIn;
 
 pub use freshen::PendingRenewals;
 use pockethog_core::demo_home;
+use pockethog_core::home_version;
 use pockethog_core::preferences::Preferences;
 use pockethog_core::snapshot::Snapshots;
 use pockethog_core::widget::{Asked, Content, Request, Resolve, compose};
@@ -51,10 +52,14 @@ pub fn show(folders: &Folders, request: &Request, resolve: Resolve<'_>) -> Shown
     };
     let mut renewals = None;
     let device_folder = SignIn::device_folder_in(&folders.state);
-    let mut content = match (demo_home::find(folders), folders.claim(&device_folder)) {
-        (Err(error), _) => widget.failed(&error),
-        (_, Err(error)) => widget.failed(&error),
-        (Ok(_), Ok(())) => widget.look(),
+    let mut content = if let Err(error) = demo_home::find(folders) {
+        widget.failed(&error)
+    } else if let Err(error) = folders.claim(&device_folder) {
+        widget.failed(&error)
+    } else if let Err(error) = home_version::check(folders) {
+        widget.failed(&error)
+    } else {
+        widget.look()
     };
     if !request.offline && content.is_due() {
         (content, renewals) = freshen::run(&widget, deadline);

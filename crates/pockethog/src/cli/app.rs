@@ -62,7 +62,14 @@ pub async fn run(
         Launch::Running(app) => {
             let address = app.open_address(options.code_life()).await?;
             open(console, &address, options);
-            console.say("PocketHog is already running.");
+            console.say(match app.other_version() {
+                None => "PocketHog is already running.".to_owned(),
+                Some(other) => format!(
+                    "PocketHog is already running: {other}, and this is {}. Stop it and start it again to use this \
+                     one; as a service: `pockethog autostart on`.",
+                    env!("CARGO_PKG_VERSION")
+                ),
+            });
             Ok(Exit::Done)
         }
         Launch::New(app) => serve(app, console, options, end).await,

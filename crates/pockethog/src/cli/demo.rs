@@ -11,7 +11,7 @@ use demo_posthog::{ApiKeyOptions, Demo, Options};
 
 use super::app::{self, AppOptions};
 use super::console::{CliError, Console, Exit, Text};
-use super::widget;
+use crate::invocation;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::demo_home::{Addresses, DemoHome, DemoHomeError, Taken};
 use pockethog_device::folders::home_from_environment;
@@ -148,6 +148,6 @@ fn called_as() -> String {
     let name = std::env::args_os().next().unwrap_or_default();
     match name.to_str() {
         Some(name) if Path::new(name).components().count() == 1 => name.to_owned(),
-        _ => quoted(&widget::program()),
+        _ => quoted(&invocation::program()),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::console::{CliError, Console, Exit, Progress, Style, Text};
 use super::text::left;
-use crate::doctor::{Health, examine};
+use crate::doctor::{Health, examine, report};
 use pockethog_core::app_context::{AppContext, StartError};
 
 /// Check the installation and suggest fixes.
@@ -16,20 +16,35 @@ use pockethog_core::app_context::{AppContext, StartError};
 #[command(after_help = "\
 Examples:
   pockethog doctor
-  pockethog doctor --json    for a bug report; it contains no secrets")]
-pub struct Doctor {}
+  pockethog doctor --report > report.txt    for a bug report, without names, addresses and secrets
+  pockethog doctor --json")]
+pub struct Doctor {
+    /// Print a text for a bug report: versions, settings and the checks, without secrets, names of people, projects
+    /// and organizations, e-mail addresses, and addresses other than those of PostHog Cloud.
+    #[arg(long)]
+    report: bool,
+}
 
 /// Looks and reports.
 ///
 /// # Errors
 ///
-/// None: what fails is part of the report.
+/// Options that contradict each other. What fails is part of the report.
 pub async fn run(
     program: &Result<AppContext, StartError>,
     console: &Console,
+    wanted: &Doctor,
 ) -> Result<Exit, CliError> {
+    if wanted.report && console.is_json() {
+        return Err(CliError::usage("--report is text; leave --json out"));
+    }
     let progress = Progress::new("Checking the installation …");
     let findings = console.watch(&progress, examine(program)).await;
+    if wanted.report {
+        console.line(Text::block(report(program, &findings).trim_end()));
+        console.say("Read it before you publish it.");
+        return Ok(Exit::Done);
+    }
     let worst = findings.iter().map(|finding| finding.health).max();
     if console.is_json() {
         console.document(&json!({ "health": worst, "findings": findings }));

@@ -3,10 +3,12 @@
 mod annotations;
 mod api_key;
 mod app;
+mod autostart;
 mod cards;
 mod completions;
 mod config;
 mod console;
+#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod duration;
@@ -23,6 +25,7 @@ mod select;
 mod status;
 mod table;
 mod text;
+mod uninstall;
 mod vault;
 mod widget;
 
@@ -67,6 +70,7 @@ pub struct Shared {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Try it: an embedded PostHog with invented data, and the app on it.
+    #[cfg(feature = "demo")]
     #[command(after_help = "\
 Examples:
   pockethog demo
@@ -87,7 +91,9 @@ The demo prints an API key, and the commands that use the demo from another term
     Annotations(annotations::Annotations),
     Config(config::Config),
     Vault(vault::Vault),
+    Autostart(autostart::Autostart),
     Doctor(doctor::Doctor),
+    Uninstall(uninstall::Uninstall),
     Completions(completions::Completions),
     Man(completions::ManPages),
 }
@@ -247,6 +253,7 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
                 annotations::run(&program, console, &annotations),
             )
         }
+        #[cfg(feature = "demo")]
         Some(Command::Demo(options)) => block_on(demo::run(console, &options)),
         Some(Command::Widget(widget)) => widget::run(console, &widget),
         Some(Command::Config(config)) => {
@@ -257,13 +264,18 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
             let program = open()?;
             in_time(&program, console, vault::run(&program, console, &vault))
         }
-        Some(Command::Doctor(_)) => {
+        Some(Command::Autostart(wanted)) => autostart::run(console, &wanted),
+        Some(Command::Doctor(wanted)) => {
             let program = open();
-            let run = doctor::run(&program, console);
+            let run = doctor::run(&program, console, &wanted);
             match &program {
                 Ok(opened) => in_time(opened, console, run),
                 Err(_) => block_on(run),
             }
+        }
+        Some(Command::Uninstall(wanted)) => {
+            let program = open()?;
+            block_on(uninstall::run(&program, console, &wanted))
         }
         Some(Command::Completions(shell)) => Ok(completions::completions(console, &shell)),
         Some(Command::Man(man)) => completions::man(console, &man),

@@ -12,12 +12,13 @@ use super::duration::duration;
 use super::json::write_document;
 use super::select;
 use crate::install::{Call, InstallError, Target};
+use crate::invocation::{self, text_of};
 use crate::widget;
 use pockethog_core::demo_home;
 use pockethog_core::overview::Range;
 use pockethog_core::preferences::{Mode, Preferences, Scheme};
 use pockethog_core::widget::{Content, Request, State, Which};
-use pockethog_device::folders::{self, Folders};
+use pockethog_device::folders::Folders;
 use pockethog_device::private_files::write_private;
 use pockethog_views::charts::image::Size;
 use pockethog_views::sentence::capitalised;
@@ -224,7 +225,8 @@ impl Widget {
             Format::Waybar => widgets::waybar(content).into_bytes(),
             Format::Xbar => {
                 let host = MenuHost::of_environment(|name| std::env::var_os(name).is_some());
-                widgets::xbar(content, host, &program().display().to_string()).into_bytes()
+                widgets::xbar(content, host, &invocation::program().display().to_string())
+                    .into_bytes()
             }
             Format::Tmux => widgets::tmux(content).into_bytes(),
             Format::Svg => (widgets::svg(content, size, scheme, dark) + "\n").into_bytes(),
@@ -307,9 +309,9 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
         Program::Systemd => Target::Systemd,
     };
     let call = Call {
-        program: self::program(),
+        program: invocation::program(),
         arguments: arguments.again()?,
-        environment: environment()?,
+        environment: invocation::environment()?,
     };
     let plan = target.plan(&call, &places.config_dir(), places.home_dir())?;
     let is_demo = demo_home::is_demo(&Folders::find()?);
@@ -338,51 +340,6 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
         console.say("With --write these files are created.");
     }
     Ok(Exit::Done)
-}
-
-/// This program, to be called again: by the name that it was called by, so that a link which a package manager
-/// keeps on the newest version stays a link.
-pub(super) fn program() -> PathBuf {
-    let running = std::env::current_exe().ok();
-    let file = |path: &PathBuf| std::fs::canonicalize(path).ok();
-    let is_running = |called: &PathBuf| file(called) == running.as_ref().and_then(file);
-    called_as()
-        .filter(is_running)
-        .or(running.clone())
-        .unwrap_or_else(|| PathBuf::from("pockethog"))
-}
-
-fn called_as() -> Option<PathBuf> {
-    let name = PathBuf::from(std::env::args_os().next()?);
-    if name.components().count() > 1 {
-        return std::path::absolute(name).ok();
-    }
-    let folders = std::env::var_os("PATH")?;
-    let mut files = std::env::split_paths(&folders).map(|folder| folder.join(&name));
-    std::path::absolute(files.find(|file| file.is_file())?).ok()
-}
-
-/// The variables that an installed widget is to find. A folder is named from the root: the other program has
-/// another working folder.
-fn environment() -> Result<Vec<(String, String)>, InstallError> {
-    let home = folders::home_from_environment();
-    let home = home.map(|home| std::path::absolute(&home).unwrap_or(home));
-    let home = home.as_deref().map(text_of).transpose()?;
-    let addresses = ["POCKETHOG_US_URL", "POCKETHOG_EU_URL"]
-        .into_iter()
-        .filter_map(|name| Some((name, std::env::var(name).ok()?)));
-    let all = home.map(|home| ("POCKETHOG_HOME", home));
-    Ok(all
-        .into_iter()
-        .chain(addresses)
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect())
-}
-
-fn text_of(path: &Path) -> Result<String, InstallError> {
-    let text = path.to_str().map(ToOwned::to_owned);
-    text.ok_or_else(|| InstallError::NotText(path.to_owned()))
 }
 
 /// Replaces the image as a whole: whoever reads it never meets half of one.

@@ -2,15 +2,19 @@
 //! its output and exit code.
 
 mod annotations;
+mod autostart;
 mod demo;
 mod ended;
 mod harness;
 mod hostile;
+mod leaving;
+mod newer_home;
 mod patience;
 mod preferences;
 mod projects;
 mod proxy;
 mod queries;
+mod report;
 mod seen_by_others;
 mod shape;
 mod sign_in;

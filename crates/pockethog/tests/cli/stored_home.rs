@@ -241,7 +241,7 @@ impl Stored {
         copy(&fixture().join("device"), &stored.device());
         for id in [BY_BROWSER, BY_KEY] {
             let path = stored.sealed(id);
-            let record = open(&fs::read(&path).unwrap(), id, &stored.device_key(), MACHINE);
+            let record = open_sealed(&fs::read(&path).unwrap(), id, &stored.device_key(), MACHINE);
             fs::write(
                 path,
                 seal(&record, id, &stored.device_key(), &this_machine()),
@@ -290,7 +290,7 @@ impl Stored {
 
     fn record(&self, id: &str) -> Value {
         let sealed = fs::read(self.sealed(id)).unwrap();
-        let record = open(&sealed, id, &self.device_key(), &this_machine());
+        let record = open_sealed(&sealed, id, &self.device_key(), &this_machine());
         serde_json::from_slice(&record).unwrap()
     }
 }
@@ -319,7 +319,7 @@ fn copy(from: &Path, to: &Path) {
 /// This is written down here a second time, so that a program that reads and writes another layout is noticed.
 const HEAD: &[u8] = b"SIPH\x01";
 
-fn open(sealed: &[u8], id: &str, device_key: &[u8], machine: &[u8]) -> Vec<u8> {
+pub fn open_sealed(sealed: &[u8], id: &str, device_key: &[u8], machine: &[u8]) -> Vec<u8> {
     let (name, key) = key(device_key, machine);
     let rest = sealed.strip_prefix(HEAD).unwrap();
     let rest = rest.strip_prefix(name.as_slice()).unwrap();
@@ -351,7 +351,7 @@ fn key(device_key: &[u8], machine: &[u8]) -> (Vec<u8>, LessSafeKey) {
     (name, LessSafeKey::new(key))
 }
 
-fn this_machine() -> Vec<u8> {
+pub fn this_machine() -> Vec<u8> {
     let id = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
         .iter()
         .find_map(|path| fs::read(path).ok());

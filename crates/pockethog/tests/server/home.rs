@@ -183,6 +183,26 @@ async fn a_connection_that_heals_is_told() {
         .await;
 }
 
+/// As a service that begins with the session: nothing is there yet, and it is not started again for that.
+#[tokio::test]
+async fn an_app_that_starts_before_the_network_has_numbers_once_it_is_there() {
+    let Harness { demo, home, app } = Harness::signed_in().await;
+    app.end().await;
+    demo.us().fail_next(Failure {
+        endpoint: Endpoint::Any,
+        times: 10_000,
+        what: Fault::Drop,
+        when: When::Before,
+    });
+    let app = App::start(home.path(), demo.us().address(), demo.eu().address()).await;
+    let mut stream = app.stream("/events/home").await;
+    stream
+        .until(|name, data| name == "status" && data.contains("\"offline\""))
+        .await;
+    demo.us().heal();
+    app.home_until(|page| page.contains(LIVE)).await;
+}
+
 #[tokio::test]
 async fn sorting_filtering_and_paging_are_links_that_work_without_scripts() {
     let harness = Harness::signed_in().await;
