@@ -40,6 +40,11 @@ enum Chore {
     },
     /// Make the packages of a release for Linux under target/packages: .deb, .rpm, .tar.gz, inventory and sums.
     Dist,
+    /// Write the recipes of Homebrew, AUR and Nix for a release: FOLDER has its SHA256SUMS, and gets `recipes`.
+    Recipes {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Install what the tests need, and prepare the test peers under `target/peers`.
     Prepare,
     /// Cut the typeface of the pages out of Inter again, after its rules were changed.
@@ -61,6 +66,7 @@ fn main() -> ExitCode {
             parts => bench::run(&root, parts),
         },
         Chore::Dist => dist::run(&root),
+        Chore::Recipes { folder } => dist::recipes::write(&folder),
         Chore::Prepare => prepare::everything(&root),
         Chore::Typeface => typeface::run(&root),
     };

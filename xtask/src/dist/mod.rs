@@ -2,7 +2,8 @@
 //!
 //! The program is built with the profile `dist` against glibc 2.28, then a payload is laid out under
 //! `target/packages/payload` as it is installed below `/usr`, and the packages are made of it: a `.deb`, an `.rpm`
-//! and a `.tar.gz`, with an inventory of the libraries (CycloneDX) and the sums of all beside them.
+//! and a `.tar.gz`, with an inventory of the libraries (CycloneDX) and the sums of all beside them. Recipes of package
+//! managers and the script that installs the archive are made from these sums.
 
 mod archive;
 mod inventory;
@@ -10,6 +11,7 @@ mod libraries;
 mod licences;
 mod payload;
 mod program;
+pub(crate) mod recipes;
 mod tools;
 
 use std::fs;
@@ -74,7 +76,16 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     archive::deb(&release, &tools)?;
     archive::rpm(&release, &tools)?;
     inventory::write(&release, &libraries)?;
+    install_script(&release)?;
     archive::sums(&release)?;
+    recipes::write(&release.folder)?;
     println!("The packages are in {}.", release.folder.display());
     Ok(())
+}
+
+/// The script that installs the archive, which is published and summed like the rest.
+fn install_script(release: &Release) -> Result<(), Failure> {
+    let source = release.root.join("packaging/install.sh");
+    let target = release.folder.join("install.sh");
+    fs::copy(&source, &target).map(drop).map_err(at(&source))
 }

@@ -19,7 +19,7 @@ const FILES: &[(&str, &str)] = &[
         "share/metainfo/io.github.pockethog.pockethog.metainfo.xml",
     ),
     (
-        "packaging/pockethog.service",
+        "crates/pockethog/src/autostart/pockethog.service",
         "lib/systemd/user/pockethog.service",
     ),
     (
