@@ -17,7 +17,7 @@ use maud::Markup;
 use pockethog_core::annotations::Annotation;
 use pockethog_core::discovery::{Cause, Failure};
 use pockethog_core::live::Status;
-use pockethog_core::overview::{ConversionFigure, Counts, Period, Point, Range};
+use pockethog_core::overview::{ConversionFigure, Counts, LeftOut, Period, Point, Range};
 use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_core::project::ProjectKey;
 use pockethog_views::format::minute;
@@ -272,6 +272,8 @@ pub fn period(range: Range, places: i64) -> Period {
             persons_before,
         })
         .to_vec(),
+        left_out: LeftOut::default(),
+        lacks_bots: false,
     }
 }
 

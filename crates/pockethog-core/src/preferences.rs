@@ -54,6 +54,12 @@ pub struct Preferences {
     /// How readily a number leaves its usual range. As above.
     #[serde(skip_serializing_if = "is_default")]
     pub sensitivity: Sensitivity,
+    /// Whether events of the project's own internal and test users are left out of all numbers. As above.
+    #[serde(skip_serializing_if = "is_false")]
+    pub without_test_accounts: bool,
+    /// Whether events of bots are left out, if PostHog can tell them. As above.
+    #[serde(skip_serializing_if = "is_false")]
+    pub without_bots: bool,
     /// Project keys in the order they are shown; the others follow.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub order: Vec<String>,
@@ -84,6 +90,12 @@ pub struct ProjectPreferences {
     /// A colour scheme of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scheme: Option<Scheme>,
+    /// As [`Preferences::without_test_accounts`], for this project alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_test_accounts: Option<bool>,
+    /// As [`Preferences::without_bots`], for this project alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_bots: Option<bool>,
 }
 
 /// Light, dark, or as the system.

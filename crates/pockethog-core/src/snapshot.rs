@@ -538,6 +538,7 @@ mod tests {
             measured_at: Timestamp::UNIX_EPOCH,
             range: Range::Week,
             lists: vec![],
+            left_out: crate::overview::LeftOut::default(),
         };
         let stored = |snapshots: &Snapshots, id| {
             let view = View::Breakdowns(Range::Week);
@@ -611,6 +612,7 @@ mod tests {
             measured_at: Timestamp::from_second(seconds).unwrap(),
             range: Range::Week,
             lists: vec![],
+            left_out: crate::overview::LeftOut::default(),
         };
         snapshots.put(&key, &breakdowns(20)).unwrap();
         snapshots.put(&key, &breakdowns(10)).unwrap();

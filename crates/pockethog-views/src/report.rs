@@ -5,7 +5,9 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use pockethog_core::overview::{Counts, Period, Point, Today, Total, change_percent, time_zone};
+use pockethog_core::overview::{
+    Counts, LeftOut, Period, Point, Today, Total, change_percent, time_zone,
+};
 use pockethog_core::preferences::Preferences;
 use pockethog_core::project::Project;
 use pockethog_core::snapshot::Trouble;
@@ -135,6 +137,25 @@ struct TodayNumbers<'a> {
     days: Points<'a>,
     hours: Points<'a>,
     hours_before: Points<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<LeftOutNumbers>,
+}
+
+/// What was left out of numbers; absent if they count everything.
+#[derive(Debug, Serialize)]
+struct LeftOutNumbers {
+    test_accounts: bool,
+    /// False if PostHog cannot tell bots.
+    bots: bool,
+}
+
+impl LeftOutNumbers {
+    fn new(left_out: LeftOut, lacks_bots: bool) -> Option<Self> {
+        (!left_out.is_nothing()).then_some(Self {
+            test_accounts: left_out.test_accounts,
+            bots: left_out.bots && !lacks_bots,
+        })
+    }
 }
 
 impl<'a> TodayNumbers<'a> {
@@ -149,6 +170,7 @@ impl<'a> TodayNumbers<'a> {
             days: Points(&numbers.days, zone.clone()),
             hours: Points(&numbers.hours, zone.clone()),
             hours_before: Points(&numbers.hours_yesterday, zone),
+            left_out: LeftOutNumbers::new(numbers.asked.left_out, numbers.lacks_bots),
         }
     }
 }
@@ -166,6 +188,8 @@ struct PeriodNumbers<'a> {
     points: Points<'a>,
     points_before: Points<'a>,
     conversions: Vec<ConversionNumbers<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<LeftOutNumbers>,
 }
 
 #[derive(Debug, Serialize)]
@@ -202,6 +226,7 @@ impl<'a> PeriodNumbers<'a> {
             points: Points(&numbers.points, zone.clone()),
             points_before: Points(&numbers.points_before, zone),
             conversions: conversions.collect(),
+            left_out: LeftOutNumbers::new(numbers.left_out, numbers.lacks_bots),
         }
     }
 }

@@ -6,6 +6,7 @@ use sign_in_with_posthog::{Connection, CredentialKind, EndReason};
 
 use crate::format::counted;
 use pockethog_core::key_swap::Outcome;
+use pockethog_core::overview::LeftOut;
 use pockethog_core::project::Project;
 
 /// Projects that are named before the rest is counted.
@@ -79,4 +80,19 @@ fn names(projects: &[Project]) -> String {
         names.push(&rest);
     }
     names.join(", ")
+}
+
+/// Whose events numbers leave out, to follow the word for the numbers; `None` if they count everything.
+/// `lacks_bots` if bots were to be left out and the server cannot tell them.
+pub fn left_out(left_out: LeftOut, lacks_bots: bool) -> Option<&'static str> {
+    match (left_out.test_accounts, left_out.bots, lacks_bots) {
+        (false, false, _) => None,
+        (true, false, _) => Some("without test accounts"),
+        (false, true, false) => Some("without bots"),
+        (true, true, false) => Some("without test accounts and bots"),
+        (false, true, true) => Some("with bots: this PostHog is too old to tell them"),
+        (true, true, true) => {
+            Some("without test accounts, but with bots: this PostHog is too old to tell them")
+        }
+    }
 }

@@ -136,6 +136,7 @@ fn today(id: u64) -> Today {
         asked: Asked::default(),
         quarters: Vec::new(),
         last_event_at: None,
+        lacks_bots: false,
     }
 }
 

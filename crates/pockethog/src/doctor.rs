@@ -103,6 +103,7 @@ pub async fn examine(program: &Result<AppContext, StartError>) -> Vec<Finding> {
         findings.extend(folders(&known));
         findings.push(preferences(&known));
         findings.push(snapshots);
+        findings.extend(histories(&known));
     }
     let program = match program {
         Ok(program) => program,
@@ -261,6 +262,24 @@ fn snapshots(folders: &Folders) -> Finding {
             )
         }
     }
+}
+
+/// Projects of which fewer closed days can be read than of others.
+fn histories(folders: &Folders) -> Vec<Finding> {
+    let path = folders.snapshots();
+    if check_owner(&folders.cache).is_err() {
+        return Vec::new();
+    }
+    Snapshots::look(&path, |snapshots| {
+        let snapshots = snapshots?;
+        let projects = snapshots.projects().ok()?;
+        let short = projects.iter().filter_map(|project| {
+            let saw = snapshots.known_history(&project.key).ok()??.shortfall()?;
+            Some(Finding::ok(format!("History of {}", project.name), saw))
+        });
+        Some(short.collect())
+    })
+    .unwrap_or_default()
 }
 
 /// Whether the app runs, by the address that it left.

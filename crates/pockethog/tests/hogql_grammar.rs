@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use pockethog_core::overview::LeftOut;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,7 +14,14 @@ fn every_query_text_is_one_that_posthog_accepts() {
         .iter()
         .chain(&pockethog_core::history::query_texts())
         .chain([&pockethog_core::conversions::volume_query()])
-        .map(|query| {
+        .flat_map(|query| {
+            let left_out = LeftOut { test_accounts: true, bots: true };
+            [query.clone(), left_out.of(query.clone())]
+        })
+        .map(|mut query| {
+            if let Some(filters) = query.filters {
+                query.values.insert("filters".to_owned(), filters);
+            }
             let line = serde_json::json!({ "name": query.name, "query": query.text, "values": query.values });
             format!("{line}\n")
         })

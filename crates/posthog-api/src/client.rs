@@ -4,7 +4,7 @@
 //! an error, because following it would send the token to another address. Every response has a largest size and
 //! every request a longest time ([`Patience`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -69,6 +69,8 @@ pub struct Client<B> {
     pub(crate) patience: Patience,
     /// False once the Host has refused a query for its name: it is older than these.
     takes_names: Arc<AtomicBool>,
+    /// Fields that the Host does not know: it is older than these.
+    unknown_fields: Arc<Mutex<HashSet<&'static str>>>,
     /// The organizations of projects, as far as a response or a query has named them.
     organizations: Arc<Mutex<HashMap<u64, String>>>,
 }
@@ -87,6 +89,7 @@ impl<B: Bearer> Client<B> {
             rate_limiter,
             patience: Patience::default(),
             takes_names: Arc::new(AtomicBool::new(true)),
+            unknown_fields: Arc::default(),
             organizations: Arc::default(),
         }
     }
@@ -134,6 +137,22 @@ impl<B: Bearer> Client<B> {
     /// Remembers that the Host refuses names.
     pub(crate) fn drop_names(&self) {
         self.takes_names.store(false, Ordering::Relaxed);
+    }
+
+    /// False once the Host has refused a query for this field.
+    pub(crate) fn knows(&self, field: &str) -> bool {
+        let unknown = self.unknown_fields.lock();
+        !unknown
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(field)
+    }
+
+    /// Remembers that the Host does not know a field.
+    pub(crate) fn forget(&self, field: &'static str) {
+        let unknown = self.unknown_fields.lock();
+        unknown
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(field);
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {

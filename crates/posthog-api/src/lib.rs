@@ -96,7 +96,7 @@ pub use one_connection::OneConnection;
 pub use organizations::Organization;
 
 pub use projects::Project;
-pub use query::{HogQl, QueryCheck, Rows};
+pub use query::{HogQl, NewerField, QueryCheck, Rows};
 pub use rate_limiter::{Limits, RateLimiter};
 
 #[cfg(doctest)]

@@ -42,6 +42,10 @@ pub struct HogQl {
     pub values: Map<String, Value>,
     /// A name for PostHog's own query log.
     pub name: &'static str,
+    /// What PostHog puts in the place of `{filters}` in the text, as its own screens send it.
+    pub filters: Option<Value>,
+    /// A field that older servers do not know, and the text for these.
+    pub newer: Option<NewerField>,
     /// Whether PostHog computes the result again instead of answering from its cache of six hours.
     pub fresh: bool,
 }
@@ -53,6 +57,8 @@ impl HogQl {
             text: text.into(),
             values: Map::new(),
             name,
+            filters: None,
+            newer: None,
             fresh: false,
         }
     }
@@ -62,6 +68,19 @@ impl HogQl {
     pub fn set(mut self, placeholder: &str, value: impl Into<Value>) -> Self {
         self.values.insert(placeholder.to_owned(), value.into());
         self
+    }
+
+    /// The query for a server that does not know the newer field.
+    fn without_newer(&self) -> Self {
+        let text = self
+            .newer
+            .as_ref()
+            .map_or(&self.text, |newer| &newer.text_without);
+        Self {
+            text: text.clone(),
+            newer: None,
+            ..self.clone()
+        }
     }
 
     fn body(&self, refresh: &str, named: bool) -> Value {
@@ -77,8 +96,20 @@ impl HogQl {
         if !self.values.is_empty() {
             query["values"] = Value::Object(self.values.clone());
         }
+        if let Some(filters) = &self.filters {
+            query["filters"] = filters.clone();
+        }
         json!({ "query": query, "refresh": refresh })
     }
+}
+
+/// A field that older servers do not know: see [`HogQl::newer`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewerField {
+    /// Its name, as the server's error has it.
+    pub name: &'static str,
+    /// The text that does without it.
+    pub text_without: String,
 }
 
 /// Rows of a query.
@@ -94,6 +125,8 @@ pub struct Rows {
     pub has_more: bool,
     /// Whether PostHog answered from its cache.
     pub is_cached: bool,
+    /// Whether the server does not know the query's newer field, and answered the text without it.
+    pub without_newer: bool,
 }
 
 /// What PostHog says about a query text without running it (`HogQLMetadata`).
@@ -131,6 +164,33 @@ impl<B: Bearer> Client<B> {
         if let Some(organization) = organization {
             self.hear_of(project, organization);
         }
+        let Some(newer) = &query.newer else {
+            return self.rows(project, organization, query).await;
+        };
+        if self.knows(newer.name) {
+            match self.rows(project, organization, query).await {
+                Err(Error::Invalid { detail, .. }) if detail.contains(newer.name) => {
+                    tracing::debug!(field = newer.name, "the Host is older than this field");
+                    self.forget(newer.name);
+                }
+                answered => return answered,
+            }
+        }
+        let rows = self
+            .rows(project, organization, &query.without_newer())
+            .await?;
+        Ok(Rows {
+            without_newer: true,
+            ..rows
+        })
+    }
+
+    async fn rows(
+        &self,
+        project: u64,
+        organization: Option<&str>,
+        query: &HogQl,
+    ) -> Result<Rows, Error> {
         match self.start(project, organization, query, "blocking").await {
             Ok(Started::Done(rows)) => Ok(rows),
             Ok(Started::Running(id)) => self.poll(project, &id).await,
@@ -272,6 +332,7 @@ impl QueryAnswer {
             rows,
             has_more: self.has_more.unwrap_or(false),
             is_cached: self.is_cached.unwrap_or(false),
+            without_newer: false,
         })
     }
 }

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use maud::Markup;
 use pockethog_core::conversions::{Suggestion, Suggestions};
 use pockethog_core::live::Status;
-use pockethog_core::overview::{Breakdown, Breakdowns, Counts, Range, Row};
+use pockethog_core::overview::{Breakdown, Breakdowns, Counts, LeftOut, Range, Row};
 use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_views::pages::annotations::{AnnotationAccess, AnnotationDialog, Remedy};
 use pockethog_views::pages::chooser::{self, Chooser};
@@ -83,6 +83,7 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
                     measured_at: now(),
                     range: Range::Month,
                     lists: Breakdown::ALL.map(|list| (list, Vec::new())).to_vec(),
+                    left_out: LeftOut::default(),
                 });
             }),
         ),
@@ -217,6 +218,7 @@ fn usual_project() -> ProjectPage {
         breakdowns: Some(Breakdowns {
             measured_at: now(),
             range: Range::Month,
+            left_out: LeftOut::default(),
             lists: vec![
                 (
                     Breakdown::Pages,

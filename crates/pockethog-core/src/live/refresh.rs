@@ -16,7 +16,9 @@ use crate::history::{Asked, Due, FEWEST_DAYS, History, MOST_DAYS, Stretch};
 use crate::live::due::{self, Policy};
 use crate::live::judging;
 use crate::moves::Baselines;
-use crate::overview::{Breakdowns, ClosedDays, DayClock, Period, Range, RowsError, Today, Window};
+use crate::overview::{
+    Breakdowns, ClosedDays, DayClock, LeftOut, Period, Range, RowsError, Today, Window,
+};
 use crate::preferences::Preferences;
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
@@ -113,7 +115,7 @@ pub async fn today<B: Bearer>(
 ) -> Result<Today, ReadError> {
     let clock = DayClock::new(&project.time_zone, now);
     let read = async |closed: Option<&ClosedDays>| -> Result<Today, ReadError> {
-        let query = Today::query(&clock, asked, closed);
+        let query = asked.left_out.of(Today::query(&clock, asked, closed));
         let rows = client
             .query(project.key.id, project.organization.as_deref(), &query)
             .await?;
@@ -137,16 +139,19 @@ pub async fn period<B: Bearer>(
     client: &Client<B>,
     project: &Project,
     range: Range,
-    conversions: &[String],
+    (conversions, left_out): (&[String], LeftOut),
     now: Timestamp,
 ) -> Result<Period, ReadError> {
     let clock = DayClock::new(&project.time_zone, now);
     let window = Window::new(range, &clock);
-    let query = Period::query(&window, conversions);
+    let query = left_out.of(Period::query(&window, conversions));
     let rows = client
         .query(project.key.id, project.organization.as_deref(), &query)
         .await?;
-    Ok(Period::from_rows(&clock, &window, conversions, now, &rows)?)
+    Ok(Period {
+        left_out,
+        ..Period::from_rows(&clock, &window, conversions, now, &rows)?
+    })
 }
 
 /// The breakdowns of a project over one range, by one request.
@@ -158,14 +163,18 @@ pub async fn breakdowns<B: Bearer>(
     client: &Client<B>,
     project: &Project,
     range: Range,
+    left_out: LeftOut,
     now: Timestamp,
 ) -> Result<Breakdowns, ReadError> {
     let clock = DayClock::new(&project.time_zone, now);
-    let query = Breakdowns::query(&Window::new(range, &clock));
+    let query = left_out.of(Breakdowns::query(&Window::new(range, &clock)));
     let rows = client
         .query(project.key.id, project.organization.as_deref(), &query)
         .await?;
-    Ok(Breakdowns::from_rows(range, now, &rows)?)
+    Ok(Breakdowns {
+        left_out,
+        ..Breakdowns::from_rows(range, now, &rows)?
+    })
 }
 
 /// The annotations of a project, by one request.
@@ -205,7 +214,8 @@ pub async fn history<B: Bearer>(
     }
     loop {
         let stretch = Stretch::new(&clock, due.days);
-        let mut query = History::query(&stretch, &asked.conversions);
+        let query = History::query(&stretch, &asked.conversions);
+        let mut query = asked.left_out.of(query);
         // Its text does not change within a day, and PostHog would answer it from its cache.
         query.fresh = !due.is_all();
         let answer = client

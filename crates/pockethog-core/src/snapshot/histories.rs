@@ -50,7 +50,7 @@ impl Snapshots {
     /// # Errors
     ///
     /// The Snapshots cannot be read.
-    pub(crate) fn known_history(&self, key: &ProjectKey) -> Result<Option<Known>, SnapshotError> {
+    pub fn known_history(&self, key: &ProjectKey) -> Result<Option<Known>, SnapshotError> {
         let found = self.run(|database| {
             if !is_there(database)? {
                 return Ok(None);

@@ -42,6 +42,7 @@ pub(crate) fn today(measured_at: Timestamp) -> Today {
         asked: Asked::default(),
         quarters: Vec::new(),
         last_event_at: None,
+        lacks_bots: false,
     }
 }
 
@@ -116,6 +117,7 @@ pub(super) fn breakdowns_at(measured_at: Timestamp) -> Breakdowns {
         measured_at,
         range: Range::Week,
         lists: vec![],
+        left_out: crate::overview::LeftOut::default(),
     }
 }
 

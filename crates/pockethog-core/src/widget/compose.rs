@@ -200,6 +200,12 @@ impl Known {
                 && !age::is_since(numbers.measured_at, asked.started, content.now)
         });
         let measured = numbers.as_ref().map(|numbers| numbers.measured_at);
+        let wanted = asked.preferences.left_out(&project.key);
+        let measured = measured.filter(|_| {
+            numbers
+                .as_ref()
+                .is_some_and(|numbers| numbers.left_out == wanted)
+        });
         let is_due = connection.is_none_or(|connection| {
             policy(asked, content.now).view(measured, trouble.as_ref(), connection) == 0
         });

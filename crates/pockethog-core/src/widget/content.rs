@@ -10,7 +10,7 @@ use super::{Request, Which};
 use crate::age;
 use crate::discovery::{Cause, Failure};
 use crate::overview::{
-    Axis, Counts, Curve, Day, Figures, Hours, Part, Period, Point, Range, Today, Total,
+    Axis, Counts, Curve, Day, Figures, Hours, LeftOut, Part, Period, Point, Range, Today, Total,
     change_percent,
 };
 use crate::preferences::Scheme;
@@ -92,6 +92,10 @@ pub struct Numbers {
     pub curve: Vec<u64>,
     /// False if nothing happened in all of it.
     pub has_events: bool,
+    /// What was left out. Nothing in a sum, whose parts say it.
+    pub left_out: LeftOut,
+    /// True if bots were to be left out, and the server cannot tell them.
+    pub lacks_bots: bool,
 }
 
 /// The state of numbers.
@@ -243,6 +247,8 @@ impl Content {
             points_earlier: Vec::new(),
             curve: Vec::new(),
             has_events: members.iter().any(|one| one.has_events),
+            left_out: LeftOut::default(),
+            lacks_bots: false,
         };
         for one in &members {
             add_from_the_end(&mut sum.curve, &one.curve, |sum, more| {
@@ -351,6 +357,8 @@ impl Numbers {
         Self {
             measured_at: today.measured_at,
             has_events: !today.is_empty(),
+            left_out: today.asked.left_out,
+            lacks_bots: today.lacks_bots,
             curve: today.days.iter().map(|day| day.visitors).collect(),
             time_zone: Some(today.time_zone),
             time_zone_known: today.time_zone_known,
@@ -366,6 +374,8 @@ impl Numbers {
         Self {
             measured_at: period.measured_at,
             has_events: period.now.pageviews > 0 || period.before.pageviews > 0,
+            left_out: period.left_out,
+            lacks_bots: period.lacks_bots,
             curve: period.points.iter().map(|point| point.visitors).collect(),
             time_zone: Some(period.time_zone),
             time_zone_known: period.time_zone_known,

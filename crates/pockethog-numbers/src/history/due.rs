@@ -107,6 +107,14 @@ impl Due {
 }
 
 impl Known {
+    /// In one sentence, that there is less of it than usual, and why.
+    pub fn shortfall(&self) -> Option<String> {
+        let days = self.limited_to?;
+        Some(format!(
+            "this project is too large to read {MOST_DAYS} days at once: its history has {days} days"
+        ))
+    }
+
     /// How many days to ask for. What was too much last time is tried again at twice the size that was not:
     /// PostHog may be faster now.
     fn all_days(&self) -> usize {

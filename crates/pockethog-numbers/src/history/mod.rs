@@ -266,14 +266,6 @@ impl History {
         let born = self.days.iter().take_while(is_empty).count();
         self.days.get(born..).unwrap_or_default()
     }
-
-    /// In one sentence, that there is less of it than usual, and why.
-    pub fn shortfall(&self) -> Option<String> {
-        let days = self.limited_to?;
-        Some(format!(
-            "this project is too large to read {MOST_DAYS} days at once: its history has {days} days"
-        ))
-    }
 }
 
 /// Every query text that reads closed days, for the check by PostHog's own grammar.

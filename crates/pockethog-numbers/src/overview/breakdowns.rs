@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use posthog_api::{HogQl, Rows};
 use serde::{Deserialize, Serialize};
 
+use super::LeftOut;
 use super::hogql::{VIEWS, between};
 use super::rows::{RowsError, Table};
 use super::window::{Range, Window};
@@ -20,6 +21,9 @@ pub struct Breakdowns {
     pub range: Range,
     /// The lists, in the order of [`Breakdown::ALL`].
     pub lists: Vec<(Breakdown, Vec<Row>)>,
+    /// What was left out.
+    #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
+    pub left_out: LeftOut,
 }
 
 /// What a list is about.
@@ -129,6 +133,7 @@ impl Breakdowns {
             measured_at,
             range,
             lists,
+            left_out: LeftOut::default(),
         })
     }
 }

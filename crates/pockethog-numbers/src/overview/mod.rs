@@ -19,7 +19,7 @@ mod total;
 mod window;
 mod zone;
 
-pub use asked::{Asked, MOST_CONVERSIONS};
+pub use asked::{Asked, LeftOut, MOST_CONVERSIONS};
 pub use breakdowns::{Breakdown, Breakdowns, Row};
 pub use change::{Change, share_tone};
 pub use clock::DayClock;

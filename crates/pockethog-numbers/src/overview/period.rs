@@ -10,7 +10,7 @@ use super::hogql::{VIEWS, between, instant};
 use super::rows::{RowsError, Table, epoch};
 use super::today::{empty, fill};
 use super::window::{Range, Window};
-use super::{Counts, Point};
+use super::{Counts, LeftOut, Point};
 
 /// Numbers of one project over one range.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,12 @@ pub struct Period {
     pub points_before: Vec<Point>,
     /// The chosen conversion events, in the order they were chosen.
     pub conversions: Vec<ConversionFigure>,
+    /// What was left out.
+    #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
+    pub left_out: LeftOut,
+    /// True if bots were to be left out, and the server cannot tell them: they are counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_bots: bool,
 }
 
 /// One conversion event over the range.
@@ -137,6 +143,8 @@ impl Period {
                     persons_before: 0,
                 })
                 .collect(),
+            left_out: LeftOut::default(),
+            lacks_bots: rows.without_newer,
         };
         for row in table.iter() {
             let (now, before) = (row.count(2)?, row.count(3)?);

@@ -57,6 +57,9 @@ pub struct Today {
     /// yesterday began, or the Snapshot is an old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_event_at: Option<Timestamp>,
+    /// True if bots were to be left out, and the server cannot tell them: they are counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_bots: bool,
 }
 
 /// A quarter of an hour of a day that is not over. A [`Day`](crate::history::Day) has the same counts.
@@ -144,6 +147,7 @@ impl Today {
             asked: asked.clone(),
             quarters: found.quarters(start_of_today, until, asked.conversions.len()),
             last_event_at: found.last_event_at,
+            lacks_bots: rows.without_newer,
         };
         match closed {
             Some(closed) => today.add_closed(closed, &found),

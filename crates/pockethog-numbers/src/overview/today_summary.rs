@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Deserializer};
 
-use super::{Counts, Day, Figures, Hours, Part, Point, time_zone};
+use super::{Counts, Day, Figures, Hours, LeftOut, Part, Point, time_zone};
 
 /// The part of [`Today`](super::Today) that the home screen shows. Read from the same JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct TodaySummary {
     pub time_zone: String,
     /// False if PostHog's days are not those that this program knows.
     pub time_zone_known: bool,
+    /// What was left out.
+    pub left_out: LeftOut,
     /// When the project's day began.
     pub day_began: Timestamp,
     /// When the day before began.
@@ -89,6 +91,12 @@ impl TodaySummary {
     }
 }
 
+#[derive(Default, Deserialize)]
+struct StoredAsked {
+    #[serde(default)]
+    left_out: LeftOut,
+}
+
 #[derive(Deserialize)]
 struct Stored {
     measured_at: Timestamp,
@@ -100,6 +108,8 @@ struct Stored {
     days: Vec<Point>,
     hours: Vec<Point>,
     hours_yesterday: Vec<Point>,
+    #[serde(default)]
+    asked: StoredAsked,
     #[serde(default)]
     hours_earlier: Vec<Point>,
 }
@@ -117,6 +127,7 @@ impl<'de> Deserialize<'de> for TodaySummary {
         ];
         Ok(Self {
             measured_at: stored.measured_at,
+            left_out: stored.asked.left_out,
             day_began,
             yesterday_began,
             visitors: stored.today.visitors,
@@ -172,6 +183,7 @@ mod tests {
             asked: Asked::default(),
             quarters: Vec::new(),
             last_event_at: None,
+            lacks_bots: false,
         };
         let text = serde_json::to_string(&today).unwrap();
         let summary: TodaySummary = serde_json::from_str(&text).unwrap();

@@ -165,6 +165,9 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
                         action: None,
                     }.render())
                 }
+                @if let Some(words) = crate::wording::left_out(period.left_out, period.lacks_bots) {
+                    p.note #left-out { "Numbers " (words) "." }
+                }
                 @let silent = view.empty && period.now.pageviews == 0;
                 @if silent {
                     div.empty-box {
@@ -607,7 +610,7 @@ fn preferences(view: &ProjectPage) -> Markup {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use pockethog_core::overview::Counts;
+    use pockethog_core::overview::{Counts, LeftOut};
 
     #[test]
     fn a_bar_of_conversions_is_as_full_as_the_rate_beside_it() {
@@ -629,6 +632,8 @@ mod tests {
             points: Vec::new(),
             points_before: Vec::new(),
             conversions: Vec::new(),
+            left_out: LeftOut::default(),
+            lacks_bots: false,
         };
         for (persons, said, full) in [
             (0, "0.0%", "0.0%"),

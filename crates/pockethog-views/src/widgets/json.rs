@@ -48,7 +48,7 @@ fn numbers(content: &Content, numbers: &Numbers) -> Value {
     let rounded = |now, before| {
         change_percent(now, before).map(|percent: f64| (percent * 10.0).round() / 10.0)
     };
-    json!({
+    let mut value = json!({
         "measured_at": numbers.measured_at,
         "age_seconds": content.age(numbers.measured_at).map(|age| age.as_secs()),
         "stale": content.is_stale(numbers.measured_at),
@@ -62,7 +62,14 @@ fn numbers(content: &Content, numbers: &Numbers) -> Value {
         "pageviews_change_percent": rounded(numbers.now.pageviews, numbers.before.pageviews),
         "points": points(&numbers.points, zone.as_ref()),
         "points_before": points(&numbers.points_before, zone.as_ref()),
-    })
+    });
+    if !numbers.left_out.is_nothing() {
+        value["left_out"] = json!({
+            "test_accounts": numbers.left_out.test_accounts,
+            "bots": numbers.left_out.bots && !numbers.lacks_bots,
+        });
+    }
+    value
 }
 
 /// Hours of projects whose days begin at different times are in UTC.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use sign_in_with_posthog::{ConnectionId, CredentialKind, EndReason, Host, Region};
 
 use pockethog_core::discovery::Cause;
-use pockethog_core::overview::{Counts, Point};
+use pockethog_core::overview::{Counts, LeftOut, Point};
 use pockethog_core::preferences::Scheme;
 use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::Trouble;
@@ -57,6 +57,8 @@ pub(super) fn numbers(visitors: u64, visitors_before: u64, minutes_old: i64) -> 
             .map(|day| visitors * (60 + day * 7 % 40) / 100)
             .collect(),
         has_events: visitors > 0,
+        left_out: LeftOut::default(),
+        lacks_bots: false,
     }
 }
 

@@ -93,6 +93,8 @@ Preferences:
   week_starts_on  monday or sunday
   compare         what today is compared with: usual, last_week or yesterday
   sensitivity     how readily a project counts as moved: calm, normal or nervous
+  without_test_accounts  true or false: leave out the internal and test users of each project's own filter
+  without_bots    true or false: leave out bots, if PostHog can tell them
   order           project keys, in the order in which they are shown
   banner          your answer to the sign-in banner; can only be unset
 Preferences of one project, with --project:
@@ -101,6 +103,7 @@ Preferences of one project, with --project:
   hidden          true or false
   conversions     events
   scheme          a colour scheme of its own
+  without_test_accounts, without_bots  true or false, whatever is chosen for all projects
 
 Examples:
   pockethog config get scheme
@@ -243,6 +246,8 @@ fn value(
             "week_starts_on" => json!(preferences.week_starts_on),
             "compare" => json!(preferences.compare),
             "sensitivity" => json!(preferences.sensitivity),
+            "without_test_accounts" => json!(preferences.without_test_accounts),
+            "without_bots" => json!(preferences.without_bots),
             "order" => json!(preferences.order),
             "banner" => json!(preferences.banner),
             _ => return Err(unknown(key, project)),
@@ -255,6 +260,8 @@ fn value(
         "hidden" => json!(chosen.hidden),
         "conversions" => json!(chosen.conversions),
         "scheme" => json!(chosen.scheme),
+        "without_test_accounts" => json!(chosen.without_test_accounts),
+        "without_bots" => json!(chosen.without_bots),
         _ => return Err(unknown(key, Some(project))),
     })
 }
@@ -275,6 +282,8 @@ fn put(
             "week_starts_on" => preferences.week_starts_on = choice(key, values)?,
             "compare" => preferences.compare = choice(key, values)?,
             "sensitivity" => preferences.sensitivity = choice(key, values)?,
+            "without_test_accounts" => preferences.without_test_accounts = truth(key, values)?,
+            "without_bots" => preferences.without_bots = truth(key, values)?,
             "order" => {
                 if let Some(wrong) = list().iter().find(|key| !is_project_key(key)) {
                     return Err(CliError::usage(format!(
@@ -305,6 +314,12 @@ fn put(
             chosen.conversions = list();
         }
         "scheme" => chosen.scheme = values.map(|_| choice(key, values)).transpose()?,
+        "without_test_accounts" => {
+            chosen.without_test_accounts = values.map(|_| truth(key, values)).transpose()?;
+        }
+        "without_bots" => {
+            chosen.without_bots = values.map(|_| truth(key, values)).transpose()?;
+        }
         _ => return Err(unknown(key, Some(project))),
     }
     Ok(())
@@ -357,7 +372,15 @@ fn choice<T: DeserializeOwned + Serialize + Default>(
 }
 
 fn unknown(key: &str, project: Option<&ProjectKey>) -> CliError {
-    let of_project = ["name", "favourite", "hidden", "conversions", "scheme"];
+    let of_project = [
+        "name",
+        "favourite",
+        "hidden",
+        "conversions",
+        "scheme",
+        "without_test_accounts",
+        "without_bots",
+    ];
     let of_all = [
         "mode",
         "scheme",
@@ -365,6 +388,8 @@ fn unknown(key: &str, project: Option<&ProjectKey>) -> CliError {
         "week_starts_on",
         "compare",
         "sensitivity",
+        "without_test_accounts",
+        "without_bots",
         "order",
         "banner",
     ];

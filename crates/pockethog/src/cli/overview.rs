@@ -2,7 +2,7 @@
 
 mod print;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use clap::Args;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -28,6 +28,7 @@ use pockethog_core::screens::{Card, Freshness, Home, Source, Sources, Stored};
 use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
 use pockethog_views::format::counted;
 use pockethog_views::report::{self, Entry};
+use pockethog_views::wording;
 
 /// Show the numbers of your projects.
 #[derive(Debug, Args)]
@@ -213,6 +214,8 @@ pub async fn run(
                 print::remark_on_zone(console, card, &known.project.time_zone);
             }
         }
+        let shown = home.cards.iter().filter_map(|card| known.get(&card.key));
+        say_what_is_left_out(console, shown.filter_map(|known| known.left_out()));
         print_failures(console, &failures);
         print_remedies(console, &connections);
     }
@@ -249,7 +252,8 @@ async fn read_range(
                 .find(|known| known.id == project.connection)?;
             let conversions = preferences.project(&project.key).conversions;
             let client = program.client(connection);
-            let answer = refresh::period(&client, project, range, &conversions, now).await;
+            let counted = (conversions.as_slice(), preferences.left_out(&project.key));
+            let answer = refresh::period(&client, project, range, counted, now).await;
             Some((project, answer))
         })
         .collect();
@@ -266,7 +270,27 @@ async fn read_range(
     Ok(())
 }
 
+/// Says how many of the numbers leave something out.
+fn say_what_is_left_out(console: &Console, words: impl Iterator<Item = &'static str>) {
+    let mut said: BTreeMap<&str, usize> = BTreeMap::new();
+    for words in words {
+        *said.entry(words).or_default() += 1;
+    }
+    for (words, count) in said {
+        let whose = counted(count, "project", "projects");
+        console.say(format!("Numbers of {whose} are {words}."));
+    }
+}
+
 impl Known {
+    /// Whose events its numbers leave out.
+    fn left_out(&self) -> Option<&'static str> {
+        match self.numbers.as_ref()? {
+            Numbers::Today(today) => wording::left_out(today.asked.left_out, today.lacks_bots),
+            Numbers::Period(period) => wording::left_out(period.left_out, period.lacks_bots),
+        }
+    }
+
     fn read(
         snapshots: &Snapshots,
         project: Project,

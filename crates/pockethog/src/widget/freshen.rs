@@ -296,15 +296,13 @@ impl<'a> Refresh<'a> {
                 })
             }
             Some(range) => {
-                let conversions = self
-                    .widget
-                    .asked
-                    .preferences
-                    .project(&project.key)
-                    .conversions;
+                let preferences = &self.widget.asked.preferences;
+                let left_out = preferences.left_out(&project.key);
+                let conversions = preferences.project(&project.key).conversions;
                 Box::pin(async move {
                     let now = Timestamp::now();
-                    let answer = refresh::period(&client, &project, range, &conversions, now).await;
+                    let counted = (conversions.as_slice(), left_out);
+                    let answer = refresh::period(&client, &project, range, counted, now).await;
                     Answer::Period(project.key, answer)
                 })
             }

@@ -1,6 +1,6 @@
 //! Queries: at once, in the background, and everything that can go wrong on the way.
 
-use posthog_api::{Error, HogQl};
+use posthog_api::{Error, HogQl, NewerField};
 use serde_json::{Value, json};
 
 use test_support::{Reply, Request, Response, ScriptedServer};
@@ -79,6 +79,32 @@ async fn a_server_that_knows_no_names_is_asked_again_without_once_and_for_good()
     for asked in [2, 3, 4] {
         let rows = client.clone().query(7, None, &question()).await.unwrap();
         assert_eq!(rows.rows[0][0], 42);
+        assert_eq!(server.count(), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_know_a_newer_field_answers_the_text_without_it_and_is_not_asked_for_it_again()
+ {
+    let server = ScriptedServer::start(|request| {
+        let query = &request.json()["query"];
+        assert_eq!(query["filters"]["filterTestAccounts"], true);
+        if query["query"] == "SELECT 1 FROM events" {
+            return Response::json(200, &rows(42)).into();
+        }
+        let detail = "Unable to resolve field: $virt_is_bot";
+        Response::refusal(400, "invalid_input", detail).into()
+    });
+    let mut query = HogQl::new("people", "SELECT 1 FROM events WHERE NOT $virt_is_bot");
+    query.filters = Some(json!({ "filterTestAccounts": true }));
+    query.newer = Some(NewerField {
+        name: "$virt_is_bot",
+        text_without: "SELECT 1 FROM events".to_owned(),
+    });
+    let client = client(&server);
+    for asked in [2, 3, 4] {
+        let rows = client.clone().query(7, None, &query).await.unwrap();
+        assert_eq!((&rows.rows[0][0], rows.without_newer), (&json!(42), true));
         assert_eq!(server.count(), asked);
     }
 }

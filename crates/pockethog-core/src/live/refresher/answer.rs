@@ -65,13 +65,16 @@ pub(super) async fn ask(
                 }
                 View::Period(range) => {
                     let events = preferences.project(key).conversions;
-                    refresh::period(&client, project, range, &events, now)
+                    let counted = (events.as_slice(), preferences.left_out(key));
+                    refresh::period(&client, project, range, counted, now)
                         .await
                         .map(|period| Answer::Period(Box::new(period)))
                 }
-                View::Breakdowns(range) => refresh::breakdowns(&client, project, range, now)
-                    .await
-                    .map(|breakdowns| Answer::Breakdowns(Box::new(breakdowns))),
+                View::Breakdowns(range) => {
+                    refresh::breakdowns(&client, project, range, preferences.left_out(key), now)
+                        .await
+                        .map(|breakdowns| Answer::Breakdowns(Box::new(breakdowns)))
+                }
                 View::Annotations => refresh::annotations(&client, project, now)
                     .await
                     .map(|annotations| Answer::Annotations(Box::new(annotations))),

@@ -86,6 +86,7 @@ fn plan_of(
     let mut builder = PlanBuilder {
         now,
         cadence: cadence(&preferences),
+        left_out: &preferences,
         policy: Policy::new(now, cadence(&preferences)),
         all,
         stretched: HashMap::new(),
@@ -272,6 +273,8 @@ struct PlanBuilder<'a> {
     now: Timestamp,
     cadence: i64,
     policy: Policy,
+    /// What is left out of the numbers.
+    left_out: &'a Preferences,
     /// All Connections, ended ones too.
     all: &'a [Connection],
     /// How far the cadence of visible and of other projects is stretched, by purse.
@@ -299,9 +302,10 @@ impl PlanBuilder<'_> {
     }
 
     fn read_today(&mut self, cache: &HomeCache, project: &Project, visible: bool) {
-        let measured = cache
-            .glance(&project.key)
-            .map(|summary| summary.measured_at);
+        let left_out = self.left_out.left_out(&project.key);
+        let summary = cache.glance(&project.key);
+        let measured = summary.filter(|summary| summary.left_out == left_out);
+        let measured = measured.map(|summary| summary.measured_at);
         let trouble = cache.trouble(&project.key);
         self.read(project, View::Today, measured, trouble, visible);
     }
@@ -439,7 +443,7 @@ fn scope_of(view: View) -> &'static str {
     }
 }
 
-/// When a view was measured; never, where it counts other conversions than are chosen now.
+/// When a view was measured; never, if it counts other conversions or leaves out others than are chosen now.
 fn measured_at(
     snapshots: &Snapshots,
     preferences: &Preferences,
@@ -450,15 +454,23 @@ fn measured_at(
         let found: Option<T> = snapshots.view(key, view).ok()?;
         found.map(|value| value.measured_at())
     }
+    let left_out = preferences.left_out(key);
     match view {
-        View::Today => of::<Today>(snapshots, key, view),
+        View::Today => {
+            let today: Today = snapshots.view(key, view).ok()??;
+            (today.asked.left_out == left_out).then_some(today.measured_at)
+        }
         View::Period(_) => {
             let period: Period = snapshots.view(key, view).ok()??;
             let chosen = preferences.project(key).conversions;
             let counted = period.conversions.iter().map(|figure| &figure.event);
-            counted.eq(chosen.iter()).then_some(period.measured_at)
+            let same = counted.eq(chosen.iter()) && period.left_out == left_out;
+            same.then_some(period.measured_at)
         }
-        View::Breakdowns(_) => of::<Breakdowns>(snapshots, key, view),
+        View::Breakdowns(_) => {
+            let breakdowns: Breakdowns = snapshots.view(key, view).ok()??;
+            (breakdowns.left_out == left_out).then_some(breakdowns.measured_at)
+        }
         View::Annotations => of::<Annotations>(snapshots, key, view),
         View::History => Some(snapshots.known_history(key).ok()??.measured_at),
     }
