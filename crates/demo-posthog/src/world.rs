@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use serde_json::{Value, json};
+
 /// Which of the two regions an instance plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RegionName {
@@ -86,6 +88,8 @@ pub struct Project {
     pub website: String,
     /// Visitors on an ordinary day; 0 makes an empty project.
     pub visitors: u32,
+    /// Its filters of "internal and test users".
+    pub test_account_filters: Vec<Value>,
 }
 
 /// What one region holds.
@@ -198,6 +202,7 @@ impl World {
                 time_zone: (*time_zone).to_owned(),
                 website: (*website).to_owned(),
                 visitors: *visitors,
+                test_account_filters: test_account_filters(website),
             });
         }
         Self {
@@ -228,6 +233,7 @@ impl World {
                     time_zone: ZONES[nth as usize % ZONES.len()].to_owned(),
                     website: format!("site-{id}.example"),
                     visitors: 1 + nth % 4,
+                    test_account_filters: Vec::new(),
                 });
             }
         }
@@ -269,7 +275,7 @@ const US: [Row; 9] = [
         "Pebble POS",
         "pebblepos.example",
         "America/Sao_Paulo",
-        150,
+        300,
     ),
     (
         "Thistle & Co",
@@ -332,7 +338,7 @@ const EU: [Row; 7] = [
         "Fernway Travel",
         "fernway.example",
         "Europe/Lisbon",
-        130,
+        480,
     ),
     (
         "Hedgerow GmbH",
@@ -380,6 +386,24 @@ const SELF_HOSTED: [Row; 3] = [
         40,
     ),
 ];
+
+/// People with an address at the website, and programs that run on a developer's machine.
+fn test_account_filters(website: &str) -> Vec<Value> {
+    vec![
+        json!({
+            "key": "email",
+            "type": "person",
+            "value": format!("@{website}"),
+            "operator": "not_icontains",
+        }),
+        json!({
+            "key": "$host",
+            "type": "event",
+            "value": "^(localhost|127\\.0\\.0\\.1)($|:)",
+            "operator": "not_regex",
+        }),
+    ]
+}
 
 fn person(id: u64, given_name: &str, family_name: &str) -> Person {
     Person {

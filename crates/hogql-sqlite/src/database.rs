@@ -9,11 +9,13 @@ use serde_json::Value;
 use crate::error::QueryError;
 use crate::event::{Event, Project};
 use crate::execute::execute;
+use crate::filters::Filters;
 use crate::limit::{MOST_ROWS, limit};
 use crate::parse;
 use crate::query::Query;
 use crate::schema::Schema;
 use crate::schema::fill::fill;
+use crate::syntax::QueryTree;
 use crate::translate::Translator;
 
 /// The events of one project, in memory. One query runs at a time; others wait.
@@ -86,15 +88,15 @@ impl Database {
             .map_err(|error| error.in_characters(query.text))
     }
 
-    /// Checks a text without running it, and without the constants of its placeholders. Returns the names of the
+    /// Checks a query without running it, and without the constants of its placeholders. Returns the names of the
     /// tables that it reads.
     ///
     /// # Errors
     ///
     /// If the text is refused or not supported.
-    pub fn check(&self, text: &str) -> Result<Vec<String>, QueryError> {
-        self.check_bytes(text)
-            .map_err(|error| error.in_characters(text))
+    pub fn check(&self, query: &Query<'_>) -> Result<Vec<String>, QueryError> {
+        self.check_bytes(query)
+            .map_err(|error| error.in_characters(query.text))
     }
 
     /// How many events there are, those that have not happened yet included.
@@ -107,10 +109,10 @@ impl Database {
     }
 
     fn run_bytes(&self, query: &Query<'_>) -> Result<QueryResult, QueryError> {
-        let mut tree = parse::parse(query.text)?;
+        let mut tree = self.tree(query)?;
         let limited = limit(&mut tree);
         let (columns, mut rows) = self.with(|tables| {
-            let schema = self.schema(tables, query.now);
+            let schema = self.schema(tables, query);
             let output = Translator::new(&schema, Some(&query.values)).whole(&tree)?;
             let zone = &self.project.time_zone;
             let rows = execute(&tables.connection, &output, zone, query.time_limit)?;
@@ -133,23 +135,32 @@ impl Database {
         })
     }
 
-    fn check_bytes(&self, text: &str) -> Result<Vec<String>, QueryError> {
-        let mut tree = parse::parse(text)?;
+    fn check_bytes(&self, query: &Query<'_>) -> Result<Vec<String>, QueryError> {
+        let mut tree = self.tree(query)?;
         limit(&mut tree);
         self.with(|tables| {
-            let schema = self.schema(tables, 0);
+            let schema = self.schema(tables, query);
             let mut translator = Translator::new(&schema, None);
             translator.whole(&tree)?;
             Ok(translator.tables())
         })
     }
 
-    fn schema<'a>(&'a self, tables: &'a Tables, now: i64) -> Schema<'a> {
+    /// What was asked, with the filters in their places.
+    fn tree(&self, query: &Query<'_>) -> Result<QueryTree, QueryError> {
+        let mut tree = parse::parse(query.text)?;
+        let filters = Filters::read(query.filters.as_ref(), &self.project, query.now)?;
+        filters.replace(&mut tree)?;
+        Ok(tree)
+    }
+
+    fn schema<'a>(&'a self, tables: &'a Tables, query: &Query<'_>) -> Schema<'a> {
         Schema {
             zone: &self.project.time_zone,
             website: &self.project.website,
             words: &tables.words,
-            now,
+            knows_bots: query.knows_bots,
+            now: query.now,
         }
     }
 

@@ -16,6 +16,7 @@
 //!     id: 1,
 //!     time_zone: "Europe/Berlin".to_owned(),
 //!     website: "docs.example".to_owned(),
+//!     ..Project::default()
 //! };
 //! let monday = 1_795_388_400; // 2026-11-23T00:00 in Berlin
 //! let database = Database::open(
@@ -44,7 +45,9 @@
 //!   [`Event`] has.
 //! - SELECT with common table expressions, joins, `ARRAY JOIN`, windows, `LIMIT BY`, unions; some two hundred functions and
 //!   their types as ClickHouse gives them.
-//! - `{placeholders}`, whose constants come with the [`Query`].
+//! - `{placeholders}`, whose constants come with the [`Query`], and `{filters}` with PostHog's property filters, range of
+//!   dates and filter of test accounts.
+//! - `$virt_is_bot` and its kin by the user agent, as newer servers have them.
 //! - PostHog's limits: 100 rows without a LIMIT, 50,000 rows at most, each branch of a union on its own.
 //!
 //! # How a query runs
@@ -57,6 +60,7 @@ mod database;
 mod error;
 mod event;
 mod execute;
+mod filters;
 mod functions;
 mod limit;
 mod parse;
@@ -70,7 +74,7 @@ mod types;
 
 pub use database::{Column, Database, QueryResult, skips_rows};
 pub use error::{ErrorKind, QueryError};
-pub use event::{Event, Project};
+pub use event::{Event, Exception, Project, Utm, Vitals};
 pub use query::Query;
 
 /// The example of the README compiles and runs.

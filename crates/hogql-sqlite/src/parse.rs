@@ -5,7 +5,7 @@ mod forms;
 mod select;
 
 use crate::error::QueryError;
-use crate::syntax::QueryTree;
+use crate::syntax::{Expression, QueryTree};
 use crate::token::{Token, TokenKind, tokens};
 
 /// Expressions and queries inside one another.
@@ -69,6 +69,16 @@ const NO_ALIASES: [&str; 51] = [
 /// Reads a whole text.
 pub(crate) fn parse(text: &str) -> Result<QueryTree, QueryError> {
     Parser::new(text)?.whole()
+}
+
+/// Reads a text that is a single expression, as a property filter of type `hogql` has it.
+pub(crate) fn condition(text: &str) -> Result<Expression, QueryError> {
+    let mut parser = Parser::new(text)?;
+    let expression = parser.expression()?;
+    match parser.peek() {
+        TokenKind::End => Ok(expression),
+        _ => Err(parser.unexpected("<EOF>")),
+    }
 }
 
 /// Whether a text is HogQL and has an OFFSET, however it is written.

@@ -12,6 +12,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 pub struct Query<'a> {
     pub(crate) text: &'a str,
     pub(crate) values: Map<String, Value>,
+    pub(crate) filters: Option<Value>,
+    pub(crate) knows_bots: bool,
     pub(crate) now: i64,
     pub(crate) time_limit: Duration,
 }
@@ -26,6 +28,8 @@ impl<'a> Query<'a> {
         Self {
             text,
             values: Map::new(),
+            filters: None,
+            knows_bots: true,
             now,
             time_limit: TIME_LIMIT,
         }
@@ -35,6 +39,20 @@ impl<'a> Query<'a> {
     #[must_use]
     pub fn values(mut self, values: Map<String, Value>) -> Self {
         self.values = values;
+        self
+    }
+
+    /// With what `{filters}` stands for: the `filters` of a `HogQLQuery`.
+    #[must_use]
+    pub fn filters(mut self, filters: Value) -> Self {
+        self.filters = Some(filters);
+        self
+    }
+
+    /// On a server that knows `$virt_is_bot` and its kin, or on an older one to which they are unknown fields.
+    #[must_use]
+    pub fn knows_bots(mut self, knows: bool) -> Self {
+        self.knows_bots = knows;
         self
     }
 

@@ -150,7 +150,7 @@ fn full(project: &Project) -> Value {
             ("app_urls", json!([format!("https://{}", project.website)])),
             ("anonymize_ips", json!(false)),
             ("timezone", json!(project.time_zone)),
-            ("test_account_filters", json!([])),
+            ("test_account_filters", json!(project.test_account_filters)),
             ("test_account_filters_default_checked", Value::Null),
             ("path_cleaning_filters", json!([])),
             ("modifiers", Value::Null),

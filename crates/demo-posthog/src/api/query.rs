@@ -11,7 +11,7 @@ use hogql_sqlite::{Query, QueryError};
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
-use self::request::{Refresh, parse_error, read};
+use self::request::{Asked, Refresh, parse_error, read};
 use super::credential::Credential;
 use super::{allow, errors};
 use crate::region::Region;
@@ -36,6 +36,10 @@ const FRESH_FOR_LAZY: SignedDuration = SignedDuration::from_hours(12);
 struct Question {
     text: String,
     values: Map<String, Value>,
+    /// What `{filters}` stands for.
+    filters: Value,
+    /// Whether this server knows the fields of bots.
+    knows_bots: bool,
     refresh: Refresh,
     id: Option<String>,
     /// What a personal API key may read, and so what its headers say about it.
@@ -59,10 +63,20 @@ pub(crate) async fn ask(
         Err(error) => return Err(errors::parse_error(&error.to_string())),
     };
     let behaviour = region.behaviour().clone();
-    let (kind, text, values) = read(&body, &behaviour)?;
-    if kind == "HogQLMetadata" {
-        return Ok(Response::json(200, &metadata(store, text).await));
+    let asked = read(&body, &behaviour)?;
+    if asked.is_metadata {
+        let now = region.clock.seconds();
+        return Ok(Response::json(
+            200,
+            &metadata(store, asked, behaviour.events_know_bots, now).await,
+        ));
     }
+    let Asked {
+        text,
+        values,
+        filters,
+        ..
+    } = asked;
     if credential.api_key.is_some() && hogql_sqlite::skips_rows(&text) {
         return Err(errors::validation(
             "invalid_input",
@@ -73,6 +87,8 @@ pub(crate) async fn ask(
     let question = Question {
         text,
         values,
+        filters,
+        knows_bots: behaviour.events_know_bots,
         refresh: Refresh::read(&body)?,
         id: body
             .get("client_query_id")
@@ -210,11 +226,17 @@ async fn compute(
     let now = region.clock.now();
     let zone = store.project.time_zone.clone();
     let (text, values) = (question.text.clone(), question.values.clone());
+    let (filters, knows_bots) = (question.filters.clone(), question.knows_bots);
     let seconds = now.as_second();
     let started = std::time::Instant::now();
     let per_event = question.budget.map_or(0, |budget| budget.per_event);
     let run = move || {
-        let result = store.run(&Query::new(&text).values(values).now(seconds))?;
+        let query = Query::new(&text)
+            .values(values)
+            .filters(filters)
+            .knows_bots(knows_bots)
+            .now(seconds);
+        let result = store.run(&query)?;
         let read = if per_event > 0 {
             store.size()? * per_event
         } else {
@@ -272,9 +294,14 @@ async fn compute(
 }
 
 /// Whether a text can be run, and if not, what is wrong and where.
-async fn metadata(store: Arc<ProjectStore>, text: String) -> Value {
+async fn metadata(store: Arc<ProjectStore>, asked: Asked, knows_bots: bool, now: i64) -> Value {
     let check = move || {
-        let (tables, errors) = match store.check(&text) {
+        let text = asked.text;
+        let query = Query::new(&text)
+            .filters(asked.filters)
+            .knows_bots(knows_bots)
+            .now(now);
+        let (tables, errors) = match store.check(&query) {
             Ok(tables) => (tables, Vec::new()),
             Err(error) => {
                 let error = json!({
@@ -307,6 +334,6 @@ fn put(body: &mut Value, name: &str, value: Value) {
 }
 
 fn cache_key(project: &Project, question: &Question) -> String {
-    let text = json!([project.id, question.text, question.values]).to_string();
+    let text = json!([project.id, question.text, question.values, question.filters]).to_string();
     uuid("query", &text).replace('-', "")
 }

@@ -9,6 +9,8 @@ pub struct Behaviour {
     pub queries_have_names: bool,
     /// Whether `QueryRequest` has a `name`: since September 2025.
     pub requests_have_names: bool,
+    /// Whether events have `$virt_is_bot` and its kin: newer servers. On older ones they are unknown fields.
+    pub events_know_bots: bool,
     /// Queries at once per organization, for everything but personal API keys: 10 on older servers.
     pub queries_at_once_per_organization: usize,
     /// Queries at once per project, for personal API keys.
@@ -31,6 +33,7 @@ impl Default for Behaviour {
         Self {
             queries_have_names: true,
             requests_have_names: true,
+            events_know_bots: true,
             queries_at_once_per_organization: 20,
             queries_at_once_per_project: 3,
             key_patience: Duration::from_secs(30),

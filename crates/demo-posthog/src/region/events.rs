@@ -2,11 +2,21 @@
 //!
 //! They run a day past the start of the program, and a query sees only what is before now: numbers
 //! grow while one watches. They reach twice ninety days back, so that a quarter has one to compare with.
+//!
+//! Most projects are ordinary. Three are not: one has a [`story::Story`] of a sudden crowd, one of a source that dries
+//! up, one of a failure. Whoever starts the demo sees them at once, at any time of day.
+
+mod audience;
+mod story;
+mod visits;
 
 use fastrand::Rng;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan, ZonedDateTime};
 
+use self::audience::Audience;
+use self::story::Story;
+use self::visits::Visits;
 use crate::world::Project;
 
 /// Days of events before now.
@@ -15,73 +25,23 @@ const DAYS: i64 = 181;
 /// One event.
 pub type Event = hogql_sqlite::Event<'static>;
 
-const PATHS: [&str; 8] = [
-    "/",
-    "/pricing",
-    "/blog/why-we-moved",
-    "/docs/getting-started",
-    "/features",
-    "/changelog",
-    "/about",
-    "/login",
-];
-const SCREENS: [&str; 4] = ["Home", "Search", "Detail", "Settings"];
-const REFERRERS: [&str; 6] = [
-    "$direct",
-    "www.google.com",
-    "news.ycombinator.com",
-    "github.com",
-    "duckduckgo.com",
-    "bsky.app",
-];
-const COUNTRIES: [Option<&str>; 9] = [
-    Some("US"),
-    Some("DE"),
-    Some("GB"),
-    Some("IN"),
-    Some("FR"),
-    Some("BR"),
-    Some("JP"),
-    Some("NZ"),
-    None,
-];
-/// Type, operating system.
-const DEVICES: [(&str, &str); 6] = [
-    ("Desktop", "Mac OS X"),
-    ("Desktop", "Windows"),
-    ("Mobile", "iOS"),
-    ("Mobile", "Android"),
-    ("Desktop", "Linux"),
-    ("Tablet", "iOS"),
-];
-const BROWSERS: [&str; 4] = ["Chrome", "Safari", "Firefox", "Microsoft Edge"];
-const CAMPAIGNS: [&str; 3] = ["newsletter", "podcast", "partner"];
+/// How far an ordinary day is from what its weekday usually has, at most.
+const WOBBLE: f64 = 0.06;
 
-/// What people do besides looking, and how many of 1,000 sessions do it.
-const ACTIONS: [(&str, u32); 5] = [
-    ("signed_up", 46),
-    ("trial_started", 25),
-    ("paid", 10),
-    ("invited_teammate", 18),
-    ("newsletter_subscribed", 30),
-];
-
-/// Visits per hour of the day, in relation to one another.
-const RHYTHM: [u32; 24] = [
-    7, 6, 5, 5, 5, 6, 9, 14, 22, 30, 36, 39, 38, 40, 42, 40, 37, 33, 30, 28, 25, 20, 15, 10,
-];
+/// The same for today: it is as usual, so that what a story adds stands out.
+const WOBBLE_OF_TODAY: f64 = 0.015;
 
 /// All events of a project, by time.
 pub fn generate(project: &Project, seed: u64, now: Timestamp) -> Vec<Event> {
     let mut random = Rng::with_seed(seed ^ project.id.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let zone = TimeZone::get(&project.time_zone).unwrap_or(TimeZone::UTC);
     let today = now.to_zoned_datetime(zone);
-    let mut events = Vec::new();
     if project.visitors == 0 {
-        return events;
+        return Vec::new();
     }
-    let total: u32 = RHYTHM.iter().sum();
-    let mut sessions = 0;
+    let audience = Audience::of(&project.name);
+    let story = Story::of(&project.name, now);
+    let mut visits = Visits::new(project, audience, story.dried_up());
     for days in (-1..=DAYS).rev() {
         let Ok(day) = today
             .checked_sub(days.days())
@@ -89,82 +49,49 @@ pub fn generate(project: &Project, seed: u64, now: Timestamp) -> Vec<Event> {
         else {
             continue;
         };
-        let weekend = matches!(
-            day.weekday(),
-            jiff::civil::Weekday::Saturday | jiff::civil::Weekday::Sunday
-        );
-        // Grows by a half over the time, rests at weekends, and wobbles.
-        let growth = 1.0 + (DAYS - days) as f64 / DAYS as f64 / 2.0;
-        let rest = if weekend { 0.55 } else { 1.0 };
-        let wobble = 0.85 + random.f64() * 0.3;
-        let expected = f64::from(project.visitors) * growth * rest * wobble;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "small and positive"
-        )]
-        let visits = expected.round().max(1.0) as u32;
+        let is_now = days <= 0;
+        let wobble = if is_now { WOBBLE_OF_TODAY } else { WOBBLE };
+        let expected = f64::from(project.visitors)
+            * growth(days)
+            * audience.of_weekday(day.weekday())
+            * (1.0 + (2.0 * random.f64() - 1.0) * wobble);
+        let count = whole(expected).max(1);
         let start = day.timestamp().as_second();
-        for _ in 0..visits {
-            let mut pick = random.u32(0..total);
-            let mut hour = 0;
-            for weight in RHYTHM {
-                if pick < weight {
-                    break;
-                }
-                pick -= weight;
-                hour += 1;
-            }
-            let at = start + hour * 3600 + random.i64(0..3600);
-            sessions += 1;
-            visit(project, &mut random, sessions, at, &mut events);
+        // People come when they like; today, and if machines are the visitors, at a steady pace.
+        let steady = is_now || audience.is_steady();
+        for nth in 0..count {
+            let share = if steady {
+                (f64::from(nth) + random.f64()) / f64::from(count)
+            } else {
+                random.f64()
+            };
+            visits.visit(&mut random, start + audience.second_of_day(share), is_now);
         }
     }
+    let mut events = visits.into_events();
+    story.change(project, &mut random, &mut events);
     events.sort_by_key(|event| event.timestamp);
     events
 }
 
-fn visit(project: &Project, random: &mut Rng, session: u32, start: i64, events: &mut Vec<Event>) {
-    // A crowd of fifteen days' visitors, so that people come back.
-    let person = random.u32(0..project.visitors.max(2) * 15);
-    let mut habits = Rng::with_seed(u64::from(person) ^ project.id << 32);
-    let (device, os) = skewed(&mut habits, &DEVICES);
-    let in_app = device == "Mobile" && habits.u32(0..10) == 0;
-    let mut base = Event {
-        timestamp: start,
-        event: if in_app { "$screen" } else { "$pageview" },
-        person,
-        session,
-        pathname: None,
-        screen: None,
-        referring_domain: Some(skewed(random, &REFERRERS)),
-        country: skewed(&mut habits, &COUNTRIES),
-        device,
-        browser: (!in_app).then(|| skewed(&mut habits, &BROWSERS)),
-        os,
-        campaign: (random.u32(0..12) == 0).then(|| skewed(random, &CAMPAIGNS)),
-        amount: None,
-    };
-    let views = 1 + random.u32(0..4).saturating_sub(random.u32(0..3));
-    for _ in 0..views {
-        if in_app {
-            base.screen = Some(skewed(random, &SCREENS));
-        } else {
-            base.pathname = Some(skewed(random, &PATHS));
-        }
-        events.push(base);
-        base.timestamp += random.i64(4..180);
-        base.referring_domain = None;
-    }
-    for (action, of_thousand) in ACTIONS {
-        if random.u32(0..1000) < of_thousand {
-            events.push(Event {
-                event: action,
-                amount: (action == "paid").then(|| random.u32(9..90)),
-                ..base
-            });
-        }
-    }
+/// Grows by a half over the time.
+fn growth(days: i64) -> f64 {
+    1.0 + (DAYS - days) as f64 / DAYS as f64 / 2.0
+}
+
+fn whole(expected: f64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "small and positive"
+    )]
+    let whole = expected.round().max(0.0) as u32;
+    whole
+}
+
+/// Minutes since midnight, as a clock on the wall shows them.
+fn minute_of_day(at: &ZonedDateTime) -> i64 {
+    i64::from(at.hour()) * 60 + i64::from(at.minute())
 }
 
 /// The first ones are picked more often.

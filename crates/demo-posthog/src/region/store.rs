@@ -39,9 +39,9 @@ impl ProjectStore {
         self.database()?.run(query)
     }
 
-    /// The tables that a text reads, if it can be run.
-    pub(crate) fn check(&self, text: &str) -> Result<Vec<String>, QueryError> {
-        self.database()?.check(text)
+    /// The tables that a query reads, if it can be run.
+    pub(crate) fn check(&self, query: &Query<'_>) -> Result<Vec<String>, QueryError> {
+        self.database()?.check(query)
     }
 
     /// The events that have happened by `now`: name, first time, last time; by name.
@@ -76,6 +76,7 @@ impl ProjectStore {
             id: self.project.id,
             time_zone: self.project.time_zone.clone(),
             website: self.project.website.clone(),
+            test_account_filters: self.project.test_account_filters.clone(),
         };
         let made = Arc::new(Database::open(project, self.events())?);
         *database = Some(Arc::clone(&made));

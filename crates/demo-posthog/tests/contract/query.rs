@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use demo_posthog::{ApiKeyOptions, Reach};
+use demo_posthog::{ApiKeyOptions, Event, Reach};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -157,35 +157,127 @@ async fn metadata_gives_the_place_of_a_mistake() {
     assert_eq!(check(COUNT).await["table_names"], json!(["events"]));
 }
 
+/// Asks with filters.
+async fn ask_filtered(harness: &Harness, token: &str, text: &str, filters: Value) -> Seen {
+    let query = json!({"kind": "HogQLQuery", "query": text, "filters": filters});
+    let body = json!({"query": query, "refresh": "force_blocking"});
+    harness.post(token, PATH, &body).await
+}
+
 #[tokio::test]
-async fn filters_that_are_not_applied_are_refused_instead_of_giving_too_many_rows() {
+async fn filters_are_applied_where_the_text_has_their_place() {
     let harness = Harness::start().await;
     let token = harness.signed_in(Reach::All).access_token;
-    let ask = async |text: &str, filters: Value| {
-        let query = json!({"kind": "HogQLQuery", "query": text, "filters": filters});
-        let body = json!({"query": query, "refresh": "force_blocking"});
-        harness.post(&token, PATH, &body).await
-    };
-    let filtered = "SELECT count() FROM events WHERE event = '$pageview' AND {filters}";
+    let now = harness.us().now().as_second();
+    let views: Vec<Event> = harness
+        .us()
+        .events(19)
+        .unwrap()
+        .into_iter()
+        .filter(|event| event.event == "$pageview" && event.timestamp <= now)
+        .collect();
+    let count = |keeps: &dyn Fn(&Event) -> bool| views.iter().filter(|view| keeps(view)).count();
+    let in_november: i64 = "2026-11-01T00:00:00+13:00"
+        .parse::<jiff::Timestamp>()
+        .unwrap()
+        .as_second();
     let property = json!({"type": "event", "key": "$os", "operator": "exact", "value": "iOS"});
-    for filters in [
-        json!({"properties": [property]}),
-        json!({"dateRange": {"date_from": "2026-11-01"}}),
-        json!({"dateRange": {"date_to": "2026-11-01"}}),
+    let filtered = "SELECT count() FROM events WHERE event = '$pageview' AND {filters}";
+    for (filters, expected) in [
+        (json!(null), views.len()),
+        (
+            json!({"properties": [], "dateRange": {"date_from": null}}),
+            views.len(),
+        ),
+        (
+            json!({"filterTestAccounts": true}),
+            count(&|view| !view.internal),
+        ),
+        (
+            json!({"properties": [property]}),
+            count(&|view| view.os == "iOS"),
+        ),
+        (
+            json!({"dateRange": {"date_from": "2026-11-01"}}),
+            count(&|view| view.timestamp >= in_november),
+        ),
+        (
+            json!({"dateRange": {"date_to": "2026-11-01"}}),
+            count(&|view| view.timestamp < in_november),
+        ),
     ] {
-        let seen = ask(filtered, filters.clone()).await;
-        assert_eq!(seen.status, 400, "{filters}");
+        let seen = ask_filtered(&harness, &token, filtered, filters.clone()).await;
+        assert_eq!(seen.json()["results"], json!([[expected]]), "{filters}");
         // Without the placeholder they change nothing, in PostHog neither.
-        assert_eq!(ask(COUNT, filters).await.status, 200);
+        let seen = ask_filtered(&harness, &token, COUNT, filters).await;
+        assert_eq!(seen.json()["results"], json!([[views.len()]]));
     }
-    for filters in [
-        json!(null),
-        json!({"properties": [], "dateRange": {"date_from": null}}),
-        json!({"filterTestAccounts": true}),
+    assert!(
+        count(&|view| view.internal) > 0,
+        "some visitors are colleagues"
+    );
+    // The answer to other filters is another answer.
+    let cached = json!({"query": {"kind": "HogQLQuery", "query": filtered, "filters": {"filterTestAccounts": true}}});
+    let seen = harness.post(&token, PATH, &cached).await.json();
+    assert_eq!(seen["results"], json!([[count(&|view| !view.internal)]]));
+}
+
+#[tokio::test]
+async fn filters_are_held_to_the_schema_and_to_selects_of_events() {
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    let filtered = "SELECT count() FROM events WHERE {filters}";
+    for (filters, words) in [
+        (json!({"test": true}), "filters.test\n  Extra inputs"),
+        (
+            json!({"properties": [{"type": "person", "key": "email", "value": "x"}]}),
+            "properties.0.operator\n  Field required",
+        ),
+        (
+            json!({"properties": [{"type": "event", "key": "$os", "operator": "is", "value": "x"}]}),
+            "properties.0.operator",
+        ),
+        (json!({"filterTestAccounts": "yes"}), "filterTestAccounts"),
     ] {
-        let seen = ask(filtered, filters).await;
-        assert_eq!(seen.json()["results"], json!([[views(&harness)]]));
+        let seen = ask_filtered(&harness, &token, filtered, filters.clone()).await;
+        let detail = seen.json()["detail"].clone();
+        assert_eq!(seen.status, 400, "{filters}");
+        assert!(detail.as_str().unwrap().contains(words), "{detail}");
     }
+    let outside = "SELECT count() FROM (SELECT event FROM events) WHERE {filters}";
+    let seen = ask_filtered(&harness, &token, outside, json!({})).await;
+    let detail = seen.json()["detail"].clone();
+    assert_eq!(seen.status, 400);
+    assert!(
+        detail
+            .as_str()
+            .unwrap()
+            .contains("Cannot use 'filters' placeholder"),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
+async fn bots_are_told_by_newer_servers_only() {
+    let harness = Harness::start().await;
+    let token = harness.signed_in(Reach::All).access_token;
+    let people = "SELECT count() FROM events WHERE event = '$pageview' AND NOT $virt_is_bot";
+    let seen = ask(&harness, &token, people, "force_blocking").await.json();
+    let found = seen["results"][0][0].as_u64().unwrap();
+    assert!(found > 0 && found < views(&harness) as u64, "{found}");
+    harness
+        .us()
+        .change_behaviour(|behaviour| behaviour.events_know_bots = false);
+    let seen = ask(&harness, &token, people, "force_blocking").await;
+    assert_eq!(seen.status, 400);
+    let detail = seen.json()["detail"].clone();
+    assert!(
+        detail
+            .as_str()
+            .unwrap()
+            .contains("Unable to resolve field: $virt_is_bot"),
+        "{detail}"
+    );
 }
 
 #[tokio::test]

@@ -174,6 +174,17 @@ pub(super) const FUNCTIONS: &[Plain] = &[
                 .unwrap_or_default(),
         )
     }),
+    of("JSONExtractArrayRaw", (1, 9), Returns::Texts, |a| {
+        let items = match json_at(a) {
+            Some(Json::Array(items)) => items,
+            _ => Vec::new(),
+        };
+        let raw: Vec<Json> = items
+            .iter()
+            .map(|item| Json::String(item.to_string()))
+            .collect();
+        text(Json::Array(raw).to_string())
+    }),
     of("JSONHas", (2, 9), Returns::Flag, |a| {
         flag(json_at(a).is_some())
     }),
@@ -233,6 +244,14 @@ fn json_at(a: &Arguments<'_, '_>) -> Option<Json> {
 
 /// The functions whose patterns are worth keeping between rows.
 pub(super) fn register(database: &Connection) -> rusqlite::Result<()> {
+    database.create_scalar_function("h_texts", -1, deterministic(), |context| {
+        let items = match json_at(&Arguments(context)) {
+            Some(Json::Array(items)) => items,
+            _ => Vec::new(),
+        };
+        let texts = items.into_iter().filter(Json::is_string).collect();
+        Ok(Json::Array(texts).to_string())
+    })?;
     for (name, any_case) in [("h_like", false), ("h_ilike", true)] {
         let patterns = Patterns::default();
         // `(?i)` knows ASCII only.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
-use crate::event::{Event, Project};
+use crate::event::{Event, Project, Utm, Vitals};
 use crate::functions;
 
 /// Makes the tables of a project in memory. Returns them with the numbers of the texts that rows refer to.
@@ -17,14 +17,19 @@ pub(crate) fn fill<'a>(
     let mut connection = Connection::open_in_memory()?;
     connection.execute_batch(SCHEMA)?;
     let mut words = Words::default();
+    let mut campaigns = Campaigns::default();
     let website = project.website.as_str();
     let mut sessions: HashMap<u32, Session> = HashMap::new();
     let mut persons: HashMap<u32, Person> = HashMap::new();
     let transaction = connection.transaction()?;
     {
         let mut insert = transaction.prepare(
-            "INSERT INTO event_rows VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
+            "INSERT INTO event_rows VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
         )?;
+        let mut exceptions =
+            transaction.prepare("INSERT INTO exception_rows VALUES (?1,?2,?3,?4,?5,?6)")?;
+        let mut vitals =
+            transaction.prepare("INSERT INTO vitals_rows VALUES (?1,?2,?3,?4,?5,?6)")?;
         let mut last = (i64::MIN, 0_i64);
         for event in &events {
             last = if last.0 == event.timestamp {
@@ -32,7 +37,7 @@ pub(crate) fn fill<'a>(
             } else {
                 (event.timestamp, 0)
             };
-            let row = Row::new(event, &mut words, website);
+            let row = Row::new(event, &mut words, &mut campaigns, website);
             let session = sessions
                 .entry(event.session)
                 .or_insert_with(|| Session::starting(event, &row));
@@ -54,9 +59,30 @@ pub(crate) fn fill<'a>(
                 row.device,
                 row.browser,
                 row.os,
+                row.language,
+                row.user_agent,
                 row.campaign,
                 event.amount,
             ])?;
+            if let Some(exception) = event.exception {
+                exceptions.execute(params![
+                    event.timestamp,
+                    last.1,
+                    words.number(exception.kind),
+                    words.number(exception.message),
+                    words.number(exception.fingerprint),
+                    exception.handled,
+                ])?;
+            }
+            if let Some(Vitals { lcp, inp, fcp, cls }) = event.vitals {
+                vitals.execute(params![event.timestamp, last.1, lcp, inp, fcp, cls])?;
+            }
+        }
+        let mut insert =
+            transaction.prepare("INSERT INTO campaign_rows VALUES (?1,?2,?3,?4,?5,?6)")?;
+        for (id, values) in (0_i64..).zip(&campaigns.values) {
+            let [source, medium, campaign, term, content] = values;
+            insert.execute(params![id, source, medium, campaign, term, content])?;
         }
         let mut insert =
             transaction.prepare("INSERT INTO session_rows VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)")?;
@@ -76,7 +102,7 @@ pub(crate) fn fill<'a>(
             ])?;
         }
         let mut insert =
-            transaction.prepare("INSERT INTO person_rows VALUES (?1,?2,?3,?4,?5,?6)")?;
+            transaction.prepare("INSERT INTO person_rows VALUES (?1,?2,?3,?4,?5,?6,?7)")?;
         for (id, person) in &persons {
             insert.execute(params![
                 id,
@@ -84,7 +110,8 @@ pub(crate) fn fill<'a>(
                 person.country,
                 person.os,
                 person.browser,
-                person.referrer
+                person.referrer,
+                person.internal,
             ])?;
         }
     }
@@ -113,6 +140,26 @@ impl Words {
     }
 }
 
+/// The `utm_…` values that came together, kept once.
+#[derive(Default)]
+struct Campaigns {
+    numbers: HashMap<[Option<i64>; 5], i64>,
+    values: Vec<[Option<i64>; 5]>,
+}
+
+impl Campaigns {
+    fn number(&mut self, utm: &Utm<'_>, words: &mut Words) -> i64 {
+        let values = utm.values().map(|text| text.map(|text| words.number(text)));
+        if let Some(number) = self.numbers.get(&values) {
+            return *number;
+        }
+        let number = i64::try_from(self.values.len()).unwrap_or(i64::MAX);
+        self.values.push(values);
+        self.numbers.insert(values, number);
+        number
+    }
+}
+
 struct Row {
     event: i64,
     path: Option<i64>,
@@ -122,11 +169,13 @@ struct Row {
     device: i64,
     browser: Option<i64>,
     os: i64,
+    language: Option<i64>,
+    user_agent: Option<i64>,
     campaign: Option<i64>,
 }
 
 impl Row {
-    fn new(event: &Event<'_>, words: &mut Words, website: &str) -> Self {
+    fn new(event: &Event<'_>, words: &mut Words, campaigns: &mut Campaigns, website: &str) -> Self {
         // Comparing with an empty text is common, so it has a number everywhere.
         words.number("");
         Self {
@@ -138,7 +187,9 @@ impl Row {
             device: words.number(event.device),
             browser: event.browser.map(|text| words.number(text)),
             os: words.number(event.os),
-            campaign: event.campaign.map(|text| words.number(text)),
+            language: event.language.map(|text| words.number(text)),
+            user_agent: event.user_agent.map(|text| words.number(text)),
+            campaign: event.utm.map(|utm| campaigns.number(utm, words)),
         }
     }
 }
@@ -182,6 +233,7 @@ struct Person {
     os: i64,
     browser: Option<i64>,
     referrer: i64,
+    internal: bool,
 }
 
 impl Person {
@@ -192,6 +244,7 @@ impl Person {
             os: row.os,
             browser: row.browser,
             referrer: row.referrer,
+            internal: event.internal,
         }
     }
 }
@@ -201,13 +254,21 @@ CREATE TABLE event_rows (
     timestamp INTEGER NOT NULL, nth INTEGER NOT NULL, event INTEGER NOT NULL, person INTEGER NOT NULL,
     session INTEGER NOT NULL, path INTEGER, screen INTEGER, referrer INTEGER NOT NULL,
     entry_referrer INTEGER NOT NULL, country INTEGER, device INTEGER NOT NULL, browser INTEGER,
-    os INTEGER NOT NULL, campaign INTEGER, amount INTEGER,
+    os INTEGER NOT NULL, language INTEGER, agent INTEGER, campaign INTEGER, amount INTEGER,
     PRIMARY KEY (timestamp, nth)) WITHOUT ROWID;
+CREATE TABLE exception_rows (
+    timestamp INTEGER NOT NULL, nth INTEGER NOT NULL, kind INTEGER NOT NULL, message INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL, handled INTEGER NOT NULL, PRIMARY KEY (timestamp, nth)) WITHOUT ROWID;
+CREATE TABLE vitals_rows (
+    timestamp INTEGER NOT NULL, nth INTEGER NOT NULL, lcp INTEGER, inp INTEGER, fcp INTEGER, cls INTEGER,
+    PRIMARY KEY (timestamp, nth)) WITHOUT ROWID;
+CREATE TABLE campaign_rows (
+    id INTEGER PRIMARY KEY, source INTEGER, medium INTEGER, campaign INTEGER, term INTEGER, content INTEGER);
 CREATE TABLE session_rows (
     id INTEGER PRIMARY KEY, person INTEGER NOT NULL, start INTEGER NOT NULL, finish INTEGER NOT NULL,
     views INTEGER NOT NULL, screens INTEGER NOT NULL, entry_path INTEGER, referrer INTEGER NOT NULL,
     campaign INTEGER);
 CREATE TABLE person_rows (
     id INTEGER PRIMARY KEY, created_at INTEGER NOT NULL, country INTEGER, os INTEGER NOT NULL,
-    browser INTEGER, referrer INTEGER NOT NULL);
+    browser INTEGER, referrer INTEGER NOT NULL, internal INTEGER NOT NULL);
 ";

@@ -5,7 +5,7 @@ mod compare;
 use compare::logical;
 use serde_json::Value;
 
-use super::scope::{Scope, Source};
+use super::scope::Scope;
 use super::{MOST_EXPRESSIONS, Translator};
 use crate::error::QueryError;
 use crate::sql::Sql;
@@ -71,7 +71,7 @@ impl Translator<'_> {
                 "invalid_input",
                 "'*' can only stand alone in SELECT or in count(*)",
             )),
-            ExpressionKind::Placeholder(chain) => self.placeholder(scope, chain),
+            ExpressionKind::Placeholder(chain) => self.placeholder(chain),
             ExpressionKind::Call(call) => self.call(scope, call),
             ExpressionKind::Lambda(..) => Err(QueryError::new(
                 "invalid_input",
@@ -242,18 +242,8 @@ impl Translator<'_> {
         }
     }
 
-    fn placeholder(&self, scope: &Scope<'_>, chain: &[String]) -> Result<Sql, QueryError> {
+    fn placeholder(&self, chain: &[String]) -> Result<Sql, QueryError> {
         let name = chain.join(".");
-        if name == "filters" {
-            // Nothing is filtered here, but PostHog takes it only beside a table that it can filter.
-            if scope.sources.iter().any(Source::takes_filters) {
-                return Ok(Sql::constant(Constant::Boolean(true)));
-            }
-            return Err(QueryError::new(
-                "invalid_input",
-                "Cannot use 'filters' placeholder in a SELECT clause that does not select from the events or sessions table.",
-            ));
-        }
         let Some(values) = self.values else {
             return Ok(Sql::constant(Constant::Null));
         };

@@ -43,16 +43,6 @@ pub(super) enum SourceKind {
     Rows(Vec<OutputColumn>),
 }
 
-impl Source {
-    /// Whether `{filters}` may be in the SELECT that reads from it: not for a subquery.
-    pub(super) fn takes_filters(&self) -> bool {
-        matches!(
-            self.kind,
-            SourceKind::Table(TableName::Events | TableName::Sessions)
-        )
-    }
-}
-
 impl Translator<'_> {
     /// A field that is not an alias.
     pub(super) fn field(&self, scope: &Scope<'_>, chain: &[String]) -> Result<Sql, QueryError> {

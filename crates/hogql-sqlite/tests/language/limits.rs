@@ -80,9 +80,13 @@ fn placeholders_are_constants_whatever_they_hold() {
 #[test]
 fn a_check_says_where_the_mistake_is() {
     let store = many(1);
-    let good = store.check("SELECT count() FROM events").unwrap();
+    let good = store
+        .check(&Query::new("SELECT count() FROM events"))
+        .unwrap();
     assert_eq!(good, ["events"]);
-    let bad = store.check("SELECT 'é', pathname FROM events").unwrap_err();
+    let bad = store
+        .check(&Query::new("SELECT 'é', pathname FROM events"))
+        .unwrap_err();
     assert_eq!(bad.message, "Unable to resolve field: pathname");
     assert_eq!(bad.place, Some(12..20), "in characters");
 }
@@ -121,7 +125,7 @@ fn filters_are_taken_only_beside_a_table_that_posthog_can_filter() {
         "SELECT * FROM (SELECT count() FROM events WHERE {filters})",
     ] {
         assert!(ask(&store, taken).is_ok(), "{taken}");
-        assert!(store.check(taken).is_ok(), "{taken}");
+        assert!(store.check(&Query::new(taken)).is_ok(), "{taken}");
     }
     for refused in [
         "SELECT 1 WHERE {filters}",
@@ -136,6 +140,6 @@ fn filters_are_taken_only_beside_a_table_that_posthog_can_filter() {
                 .starts_with("Cannot use 'filters' placeholder"),
             "{refused}: {error}"
         );
-        assert!(store.check(refused).is_err(), "{refused}");
+        assert!(store.check(&Query::new(refused)).is_err(), "{refused}");
     }
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod aggregations;
+mod events;
+mod filters;
 mod functions;
 mod limits;
 mod properties;
@@ -18,6 +20,7 @@ fn project(zone: &str) -> Project {
         id: 7,
         time_zone: zone.to_owned(),
         website: "burrow.example".to_owned(),
+        test_account_filters: Vec::new(),
     }
 }
 
@@ -28,19 +31,11 @@ fn at(time: &str) -> i64 {
 /// A view of `/` by person 1 in session 1, to be changed as needed.
 fn view(time: &str) -> Event<'static> {
     Event {
-        timestamp: at(time),
-        event: "$pageview",
-        person: 1,
-        session: 1,
-        pathname: Some("/"),
-        screen: None,
         referring_domain: Some("github.com"),
         country: Some("DE"),
-        device: "Desktop",
         browser: Some("Firefox"),
-        os: "Linux",
-        campaign: None,
-        amount: None,
+        user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        ..Event::pageview(at(time), 1, 1)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The body of a query request, held to PostHog's schema.
 
+mod filters;
+
 use serde_json::{Map, Value};
 
 use crate::api::errors;
@@ -88,11 +90,20 @@ impl Refresh {
     }
 }
 
-/// The kind, the text and the values of a request.
-pub(super) fn read(
-    body: &Map<String, Value>,
-    behaviour: &Behaviour,
-) -> Result<(String, String, Map<String, Value>), Response> {
+/// A query that fits the schema.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// Whether a text is only to be checked: `HogQLMetadata`.
+    pub(super) is_metadata: bool,
+    pub(super) text: String,
+    /// Constants of placeholders.
+    pub(super) values: Map<String, Value>,
+    /// What `{filters}` stands for.
+    pub(super) filters: Value,
+}
+
+/// The query of a request.
+pub(super) fn read(body: &Map<String, Value>, behaviour: &Behaviour) -> Result<Asked, Response> {
     only(body, &REQUEST, behaviour.requests_have_names, "")?;
     let query = match body.get("query") {
         Some(Value::Object(query)) => query,
@@ -132,35 +143,14 @@ pub(super) fn read(
             )));
         }
     };
-    if text.contains("{filters}") {
-        check_filters(query.get("filters"))?;
-    }
-    Ok((kind.to_owned(), text.to_owned(), values))
-}
-
-/// Refuses the filters of PostHog that are not applied here, rather than giving rows that they would leave out. No
-/// project here has filters of test accounts, so leaving those out changes nothing.
-fn check_filters(filters: Option<&Value>) -> Result<(), Response> {
-    let is_set = |pointer: &str| {
-        let value = filters.and_then(|filters| filters.pointer(pointer));
-        value.is_some_and(|value| {
-            !value.is_null() && value.as_array().is_none_or(|all| !all.is_empty())
-        })
-    };
-    for (pointer, name) in [
-        ("/properties", "properties"),
-        ("/dateRange/date_from", "dateRange.date_from"),
-        ("/dateRange/date_to", "dateRange.date_to"),
-    ] {
-        if is_set(pointer) {
-            return Err(errors::validation(
-                "invalid_input",
-                &format!("Not supported by the embedded PostHog: filters.{name}"),
-                None,
-            ));
-        }
-    }
-    Ok(())
+    let filters = query.get("filters").cloned().unwrap_or_default();
+    filters::check(&filters, &format!("query.{kind}.filters"))?;
+    Ok(Asked {
+        is_metadata: kind == "HogQLMetadata",
+        text: text.to_owned(),
+        values,
+        filters,
+    })
 }
 
 /// Refuses a member that the schema does not have.

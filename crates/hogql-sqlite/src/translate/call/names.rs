@@ -46,6 +46,7 @@ pub(super) const SPECIAL: &[(&str, (usize, usize))] = &[
     ("replaceRegexpOne", (3, 3)),
     ("length", (1, 1)),
     ("toTypeName", (1, 1)),
+    ("JSONExtract", (2, 9)),
     // Time.
     ("now", (0, 0)),
     ("now64", (0, 1)),

@@ -168,6 +168,18 @@ impl Translator<'_> {
                 let value = first(a)?;
                 Ok(Sql::constant(Constant::Text(value.ty.to_string())))
             }
+            "JSONExtract" => {
+                let ty = a.pop().ok_or_else(|| unknown(name))?;
+                let same = match ty.text_constant() {
+                    Some("Array(String)") => return Ok(texts_of_json(&a)),
+                    Some("String" | "Nullable(String)") => "JSONExtractString",
+                    Some("Float64" | "Float32") => "JSONExtractFloat",
+                    Some("Int64" | "UInt64" | "Int32" | "UInt32") => "JSONExtractInt",
+                    Some("Bool") => "JSONExtractBool",
+                    _ => return Err(QueryError::unsupported("JSONExtract with this type")),
+                };
+                self.function(same, a)
+            }
             "now" => self.now(),
             "now64" => {
                 let mut now = self.now()?;
@@ -387,4 +399,14 @@ fn unit_of(function: &str, argument: &Sql) -> Result<Unit, QueryError> {
             format!("{function} does not support '{name}' unit"),
         )
     })
+}
+
+/// The texts of a list in JSON; what is no such list has none.
+fn texts_of_json(arguments: &[Sql]) -> Sql {
+    let texts: Vec<&str> = arguments.iter().map(|sql| sql.text.as_str()).collect();
+    Sql::of(
+        format!("h_texts({})", texts.join(", ")),
+        Type::plain(Kind::Array(Box::new(Type::plain(Kind::Text)))),
+        &arguments.iter().collect::<Vec<_>>(),
+    )
 }
