@@ -11,6 +11,7 @@ mod story;
 mod visits;
 
 use fastrand::Rng;
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
 
@@ -56,7 +57,7 @@ pub fn generate(project: &Project, seed: u64, now: Timestamp) -> Vec<Event> {
             * audience.of_weekday(day.weekday())
             * (1.0 + (2.0 * random.f64() - 1.0) * wobble);
         let count = whole(expected).max(1);
-        let start = day.timestamp().as_second();
+        let clock = WallClock::of(&day);
         // People come when they like; today, and if machines are the visitors, at a steady pace.
         let steady = is_now || audience.is_steady();
         for nth in 0..count {
@@ -65,13 +66,47 @@ pub fn generate(project: &Project, seed: u64, now: Timestamp) -> Vec<Event> {
             } else {
                 random.f64()
             };
-            visits.visit(&mut random, start + audience.second_of_day(share), is_now);
+            let at = clock.at(audience.second_of_day(share));
+            visits.visit(&mut random, at, is_now);
         }
     }
     let mut events = visits.into_events();
     story.change(project, &mut random, &mut events);
     events.sort_by_key(|event| event.timestamp);
     events
+}
+
+/// What the clocks of a zone show on one day: people keep to them when they are changed.
+struct WallClock {
+    start: i64,
+    /// The day, if its clock is changed.
+    changed: Option<ZonedDateTime>,
+}
+
+impl WallClock {
+    fn of(day: &ZonedDateTime) -> Self {
+        let start = day.timestamp().as_second();
+        let end = day.tomorrow().map(|next| next.timestamp().as_second());
+        let is_whole = end.is_ok_and(|end| end - start == 86_400);
+        Self {
+            start,
+            changed: (!is_whole).then(|| day.clone()),
+        }
+    }
+
+    /// When the clock shows this second of its day.
+    fn at(&self, second: i64) -> i64 {
+        let passed = self.start + second;
+        let Some(day) = &self.changed else {
+            return passed;
+        };
+        day.datetime()
+            .date()
+            .to_datetime(Time::midnight())
+            .checked_add(second.seconds())
+            .and_then(|at| day.time_zone().to_timestamp(at))
+            .map_or(passed, |at| at.as_second())
+    }
 }
 
 /// Grows by a half over the time.

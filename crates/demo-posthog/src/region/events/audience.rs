@@ -49,6 +49,8 @@ const ALWAYS: [u32; 24] = [1; 24];
 pub(super) enum Audience {
     /// People at work, from everywhere.
     Readers,
+    /// The same, but most of them find the project with a search engine.
+    Searchers,
     /// Travellers: from all over the world, most of them from Germany, and by way of a search engine.
     Travellers,
     /// Tills, which report all day long.
@@ -61,6 +63,7 @@ impl Audience {
         match project {
             "Fernway Travel" => Self::Travellers,
             "Pebble POS" => Self::Tills,
+            "Thistle & Co" => Self::Searchers,
             _ => Self::Readers,
         }
     }
@@ -72,7 +75,10 @@ impl Audience {
 
     /// How much of a weekday's visits a day has.
     pub(super) fn of_weekday(self, day: Weekday) -> f64 {
-        let weekend = if self == Self::Readers { 0.55 } else { 0.85 };
+        let weekend = match self {
+            Self::Readers | Self::Searchers => 0.55,
+            Self::Travellers | Self::Tills => 0.85,
+        };
         match day {
             Weekday::Monday | Weekday::Thursday => 1.0,
             Weekday::Tuesday | Weekday::Wednesday => 1.04,
@@ -85,7 +91,7 @@ impl Audience {
     /// The second of the day before which this share of its visits has begun.
     pub(super) fn second_of_day(self, share: f64) -> i64 {
         let rhythm = match self {
-            Self::Readers => &WORKING,
+            Self::Readers | Self::Searchers => &WORKING,
             Self::Travellers => &WORLDWIDE,
             Self::Tills => &ALWAYS,
         };
@@ -105,7 +111,8 @@ impl Audience {
 
     /// Where a visit comes from.
     pub(super) fn referrer(self, random: &mut Rng) -> &'static str {
-        if self == Self::Travellers && random.u32(0..100) < 62 {
+        let searches = matches!(self, Self::Travellers | Self::Searchers);
+        if searches && random.u32(0..100) < 62 {
             return SEARCH;
         }
         skewed(random, &REFERRERS)

@@ -134,6 +134,9 @@ const ACTIONS: [(&str, u32); 5] = [
     ("newsletter_subscribed", 30),
 ];
 
+/// Each of the twelve ways that two dice for the views of a visit can fall.
+const VIEWS_IN_TURN: [u32; 12] = [2, 1, 3, 1, 1, 4, 1, 2, 1, 3, 1, 2];
+
 /// One person in so many works on the project.
 const ONE_INTERNAL_OF: u32 = 40;
 
@@ -194,7 +197,12 @@ impl<'a> Visits<'a> {
                 return;
             }
         }
-        let views = 1 + random.u32(0..4).saturating_sub(random.u32(0..3));
+        // One to four. Today they come in turn, so that views are as usual as visits are.
+        let views = if is_now {
+            VIEWS_IN_TURN[self.sessions as usize % VIEWS_IN_TURN.len()]
+        } else {
+            1 + random.u32(0..4).saturating_sub(random.u32(0..3))
+        };
         for nth in 0..views {
             if base.event == "$screen" {
                 base.screen = Some(skewed(random, &SCREENS));
