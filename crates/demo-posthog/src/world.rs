@@ -338,7 +338,7 @@ const EU: [Row; 7] = [
         "Fernway Travel",
         "fernway.example",
         "Europe/Lisbon",
-        480,
+        540,
     ),
     (
         "Hedgerow GmbH",

@@ -22,4 +22,4 @@ pub mod screens;
 pub mod snapshot;
 pub mod widget;
 
-pub use pockethog_numbers::{age, history, moves, overview};
+pub use pockethog_numbers::{age, causes, history, moves, overview};

@@ -42,6 +42,7 @@ pub use unkept::Unkept;
 
 use crate::age;
 use crate::annotations::Annotations;
+use crate::causes::Explanation;
 use crate::discovery::{Cause, Failure};
 use crate::overview::{Breakdowns, Period, Range, Today, TodaySummary};
 use crate::project::ProjectKey;
@@ -156,6 +157,8 @@ pub enum View {
     Annotations,
     /// [`History`](crate::history::History), which has a table of its own.
     History,
+    /// [`Explanation`].
+    Causes,
 }
 
 impl View {
@@ -166,6 +169,7 @@ impl View {
             Self::Breakdowns(range) => format!("breakdowns {}", range.name()),
             Self::Annotations => "notes".to_owned(),
             Self::History => "history".to_owned(),
+            Self::Causes => "causes".to_owned(),
         }
     }
 }
@@ -205,6 +209,16 @@ impl Viewed for Breakdowns {
 
     fn view(&self) -> View {
         View::Breakdowns(self.range)
+    }
+}
+
+impl Viewed for Explanation {
+    fn measured_at(&self) -> Timestamp {
+        self.measured_at
+    }
+
+    fn view(&self) -> View {
+        View::Causes
     }
 }
 
@@ -295,6 +309,11 @@ impl Snapshots {
     /// reading them.
     pub(crate) fn all_today_stamps(&self) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
         self.stamps("today")
+    }
+
+    /// The same for what made projects move.
+    pub fn all_explained_stamps(&self) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
+        self.stamps(&View::Causes.name())
     }
 
     fn stamps(&self, view: &str) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {

@@ -6,6 +6,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`overview`] | today, a range and its breakdowns, and sums over projects |
+//! | [`causes`] | what made a project move |
 //! | [`history`] | the closed days, and when to read which of them |
 //! | [`moves`] | what is usual of a project today, and whether it has left that |
 //! | [`age`] | how old a stored number is, by a clock that can be set |
@@ -13,6 +14,7 @@
 #![warn(unreachable_pub)]
 
 pub mod age;
+pub mod causes;
 pub mod history;
 pub mod moves;
 pub mod overview;

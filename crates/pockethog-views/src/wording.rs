@@ -1,5 +1,6 @@
 //! Sentences that page and terminal share, free of markup.
 
+mod causes;
 pub mod home;
 
 use sign_in_with_posthog::{Connection, CredentialKind, EndReason};
@@ -8,6 +9,8 @@ use crate::format::counted;
 use pockethog_core::key_swap::Outcome;
 use pockethog_core::overview::LeftOut;
 use pockethog_core::project::Project;
+
+pub use causes::{Piece, explanation, text};
 
 /// Projects that are named before the rest is counted.
 const MOST_NAMES: usize = 5;

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// How a region behaves where PostHogs differ.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a difference of its own between servers"
+)]
 pub struct Behaviour {
     /// Whether `HogQLQuery` has a `name`: since February 2025.
     pub queries_have_names: bool,

@@ -105,7 +105,7 @@ impl WallClock {
             .to_datetime(Time::midnight())
             .checked_add(second.seconds())
             .and_then(|at| day.time_zone().to_timestamp(at))
-            .map_or(passed, |at| at.as_second())
+            .map_or(passed, Timestamp::as_second)
     }
 }
 

@@ -1,6 +1,5 @@
 //! Which channel brought a session: PostHog's default rules, as far as events here tell them apart.
 
-use super::Schema;
 use super::events::campaign;
 use crate::sql::Sql;
 use crate::types::{Kind, Type};
@@ -39,46 +38,44 @@ const MEDIA: [(&str, &str); 6] = [
     ("'social', 'social-media'", "Organic Social"),
 ];
 
-impl Schema<'_> {
-    /// `$channel_type` of a session.
-    pub(super) fn channel_type(&self, rows: &str) -> Sql {
-        let read = |name: &str| {
-            let read = campaign(rows, name).map_or_else(|| "NULL".to_owned(), |sql| sql.text);
-            format!("nullif(lower({read}), '')")
-        };
-        let (source, medium) = (read("source"), read("medium"));
-        let campaign_name = read("campaign");
-        let referrer = format!("h_word({rows}.referrer)");
-        let by_source = |of: &str, paid: bool| {
-            let lines: Vec<String> = SOURCES
-                .iter()
-                .map(|(known, organic, bought)| {
-                    format!(
-                        "WHEN {of} IN ({known}) THEN '{}'",
-                        if paid { bought } else { organic }
-                    )
-                })
-                .collect();
-            format!("(CASE {} END)", lines.join(" "))
-        };
-        let media: Vec<String> = MEDIA
+/// `$channel_type` of a session.
+pub(super) fn channel_type(rows: &str) -> Sql {
+    let read = |name: &str| {
+        let read = campaign(rows, name).map_or_else(|| "NULL".to_owned(), |sql| sql.text);
+        format!("nullif(lower({read}), '')")
+    };
+    let (source, medium) = (read("source"), read("medium"));
+    let campaign_name = read("campaign");
+    let referrer = format!("h_word({rows}.referrer)");
+    let by_source = |of: &str, paid: bool| {
+        let lines: Vec<String> = SOURCES
             .iter()
-            .map(|(known, channel)| format!("WHEN {medium} IN ({known}) THEN '{channel}'"))
+            .map(|(known, organic, bought)| {
+                format!(
+                    "WHEN {of} IN ({known}) THEN '{}'",
+                    if paid { bought } else { organic }
+                )
+            })
             .collect();
-        let text = format!(
-            "(CASE WHEN {campaign_name} = 'cross-network' THEN 'Cross Network' \
-             WHEN {medium} IN ({PAID}) OR {medium} LIKE 'paid%' \
-             THEN coalesce({paid_source}, {paid_referrer}, 'Paid Unknown') \
-             WHEN {referrer} = '$direct' AND {medium} IS NULL AND ifnull({source}, 'direct') IN ('(direct)', 'direct', '$direct') \
-             THEN 'Direct' \
-             ELSE coalesce({from_source}, (CASE {media} END), {from_referrer}, \
-             CASE WHEN {referrer} = '$direct' THEN 'Direct' WHEN {referrer} IS NOT NULL THEN 'Referral' ELSE 'Unknown' END) END)",
-            paid_source = by_source(&source, true),
-            paid_referrer = by_source(&referrer, true),
-            from_source = by_source(&source, false),
-            media = media.join(" "),
-            from_referrer = by_source(&referrer, false),
-        );
-        Sql::new(text, Type::plain(Kind::Text))
-    }
+        format!("(CASE {} END)", lines.join(" "))
+    };
+    let media: Vec<String> = MEDIA
+        .iter()
+        .map(|(known, channel)| format!("WHEN {medium} IN ({known}) THEN '{channel}'"))
+        .collect();
+    let text = format!(
+        "(CASE WHEN {campaign_name} = 'cross-network' THEN 'Cross Network' \
+         WHEN {medium} IN ({PAID}) OR {medium} LIKE 'paid%' \
+         THEN coalesce({paid_source}, {paid_referrer}, 'Paid Unknown') \
+         WHEN {referrer} = '$direct' AND {medium} IS NULL AND ifnull({source}, 'direct') IN ('(direct)', 'direct', '$direct') \
+         THEN 'Direct' \
+         ELSE coalesce({from_source}, (CASE {media} END), {from_referrer}, \
+         CASE WHEN {referrer} = '$direct' THEN 'Direct' WHEN {referrer} IS NOT NULL THEN 'Referral' ELSE 'Unknown' END) END)",
+        paid_source = by_source(&source, true),
+        paid_referrer = by_source(&referrer, true),
+        from_source = by_source(&source, false),
+        media = media.join(" "),
+        from_referrer = by_source(&referrer, false),
+    );
+    Sql::new(text, Type::plain(Kind::Text))
 }

@@ -1,5 +1,6 @@
 //! `sessions`: visits, as far as they have happened.
 
+use super::channel::channel_type;
 use super::events::campaign;
 use super::{PERSON, SESSION, Schema, missing, nullable_text, quoted, text_id, uuid, word};
 use crate::sql::Sql;
@@ -91,7 +92,7 @@ impl Schema<'_> {
             )),
             "$entry_referring_domain" => word(format!("{rows}.referrer"), true),
             "$last_external_click_url" => missing(),
-            "$channel_type" => self.channel_type(rows),
+            "$channel_type" => channel_type(rows),
             name if name.starts_with("$entry_utm_") => {
                 campaign(rows, name.strip_prefix("$entry_utm_")?)?
             }

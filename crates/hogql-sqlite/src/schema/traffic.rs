@@ -163,7 +163,9 @@ impl Schema<'_> {
             text.push_str(value(sender)?);
             text.push('\'');
         }
-        text.push_str(&format!(" ELSE '{}' END)", value(&REGULAR)?));
+        text.push_str(" ELSE '");
+        text.push_str(value(&REGULAR)?);
+        text.push_str("' END)");
         Some(Sql::new(text, Type::plain(Kind::Text)))
     }
 }

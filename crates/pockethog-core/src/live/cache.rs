@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::age;
-use crate::moves::Judged;
+use crate::causes::Explanation;
+use crate::live::explaining;
+use crate::moves::{Judged, Move};
 use crate::overview::TodaySummary;
 use crate::project::{Project, ProjectKey};
-use crate::snapshot::{SnapshotError, Snapshots, Stamp, Trouble};
+use crate::snapshot::{SnapshotError, Snapshots, Stamp, Trouble, View};
 
 /// If more than one project in this many has changed, all are read at once.
 const READ_ALL_ABOVE: usize = 8;
@@ -25,6 +27,7 @@ pub struct HomeCache {
     pub revision: u64,
     summaries: HashMap<ProjectKey, (i64, TodaySummary)>,
     judged: HashMap<ProjectKey, (i64, Judged)>,
+    explained: HashMap<ProjectKey, (i64, Explanation)>,
     troubles: HashMap<ProjectKey, Trouble>,
     stamp: Option<Stamp>,
 }
@@ -38,6 +41,13 @@ impl HomeCache {
     /// What was judged of a project: what is usual today, and whether it has left that.
     pub fn judged(&self, key: &ProjectKey) -> Option<&Judged> {
         self.judged.get(key).map(|(_, judged)| judged)
+    }
+
+    /// What made a project move, if this move of it has been explained.
+    pub fn explanation(&self, key: &ProjectKey, moved: &Move) -> Option<&Explanation> {
+        let question = explaining::of(moved)?;
+        let (_, explanation) = self.explained.get(key)?;
+        explanation.is_about(&question).then_some(explanation)
     }
 
     /// Why today's numbers of a project could not be refreshed.
@@ -88,10 +98,30 @@ impl HomeCache {
             }
         }
         self.follow_judged(snapshots)?;
+        self.follow_explained(snapshots)?;
         self.troubles = snapshots.all_trouble()?.into_iter().collect();
         self.projects = snapshots.projects()?;
         self.stamp = Some(stamp);
         self.revision += 1;
+        Ok(())
+    }
+
+    fn follow_explained(&mut self, snapshots: &Snapshots) -> Result<(), SnapshotError> {
+        let stamps: HashMap<ProjectKey, i64> =
+            snapshots.all_explained_stamps()?.into_iter().collect();
+        self.explained.retain(|key, _| stamps.contains_key(key));
+        for (key, at) in stamps {
+            if self
+                .explained
+                .get(&key)
+                .is_some_and(|(known, _)| *known == at)
+            {
+                continue;
+            }
+            if let Some(explanation) = snapshots.view(&key, View::Causes)? {
+                self.explained.insert(key, (at, explanation));
+            }
+        }
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 
 use crate::access;
 use crate::age;
+use crate::causes::{self, Explanation, Question};
 use crate::history::{self, Asked, Known};
 use crate::overview::DayClock;
 use crate::preferences::Preferences;
@@ -25,7 +26,7 @@ const REFUSED_SECONDS: i64 = 600;
 /// The longest rest after a failure that a retry can fix, in seconds.
 const LONGEST_PAUSE: i64 = 60;
 
-/// Closed days are a large query: after a failure they rest this long, in seconds.
+/// Closed days and causes are large queries: after a failure they rest this long, in seconds.
 const HISTORY_PAUSE: i64 = 600;
 
 /// The refresh interval that was chosen, in seconds.
@@ -155,6 +156,22 @@ impl Policy {
         history::Due::of(known, asked, clock, least)
             .seconds
             .max(rest)
+    }
+
+    /// What made a project move.
+    pub fn causes(
+        &self,
+        explained: Option<&Explanation>,
+        trouble: Option<&Trouble>,
+        question: &Question,
+        connection: &Connection,
+    ) -> i64 {
+        let patient = Self {
+            pause: self.pause.max(HISTORY_PAUSE),
+            ..*self
+        };
+        let rest = trouble.map_or(0, |trouble| patient.rest(trouble, connection));
+        causes::seconds_until_due(explained, question, self.now).max(rest)
     }
 
     /// Whether numbers that were measured then are old even if the next read is late.

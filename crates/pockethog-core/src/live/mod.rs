@@ -9,6 +9,7 @@ mod cache;
 mod change;
 pub mod closed;
 pub mod due;
+pub mod explaining;
 pub mod in_turn;
 pub mod judging;
 pub mod refresh;

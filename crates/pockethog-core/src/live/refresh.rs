@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::access;
 use crate::annotations::{self, Annotations};
 use crate::app_context::AppContext;
+use crate::causes::{Explanation, Question};
 use crate::discovery::{Cause, Discovery, Failure, discover};
 use crate::history::{Asked, Due, FEWEST_DAYS, History, MOST_DAYS, Stretch};
 use crate::live::due::{self, Policy};
@@ -175,6 +176,25 @@ pub async fn breakdowns<B: Bearer>(
         left_out,
         ..Breakdowns::from_rows(range, now, &rows)?
     })
+}
+
+/// What made a project move, by one request.
+///
+/// # Errors
+///
+/// See [`ReadError`].
+pub async fn explanation<B: Bearer>(
+    client: &Client<B>,
+    project: &Project,
+    question: Question,
+    now: Timestamp,
+) -> Result<Explanation, ReadError> {
+    let clock = DayClock::new(&project.time_zone, now);
+    let query = Explanation::query(&clock, &question);
+    let rows = client
+        .query(project.key.id, project.organization.as_deref(), &query)
+        .await?;
+    Ok(Explanation::from_rows(question, now, &rows)?)
 }
 
 /// The annotations of a project, by one request.

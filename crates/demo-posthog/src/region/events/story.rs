@@ -76,7 +76,7 @@ impl Story {
     pub(super) fn dried_up(self) -> Option<DriedUp> {
         (self == Self::Drought).then_some(DriedUp {
             from_germany: 98,
-            from_elsewhere: 80,
+            from_elsewhere: 55,
         })
     }
 

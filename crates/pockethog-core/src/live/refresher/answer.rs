@@ -9,9 +9,11 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::plan::Job;
 use crate::annotations::Annotations;
+use crate::causes::Explanation;
 use crate::discovery::{Cause, Discovery, discover};
 use crate::history::History;
 use crate::live::Live;
+use crate::live::explaining;
 use crate::live::refresh::{self, ReadError};
 use crate::overview::{Breakdowns, Period, Today};
 use crate::preferences::Preferences;
@@ -34,6 +36,7 @@ pub(super) enum Answer {
     Breakdowns(Box<Breakdowns>),
     Annotations(Box<Annotations>),
     History(Box<History>),
+    Explanation(Box<Explanation>),
     Failed(ReadError),
 }
 
@@ -87,6 +90,19 @@ pub(super) async fn ask(
                     refresh::history(&client, project, &asked, known.ok().flatten(), now)
                         .await
                         .map(|history| Answer::History(Box::new(history)))
+                }
+                View::Causes => {
+                    let of = key.clone();
+                    let question = live
+                        .blocking(move |live| explaining::question(&live.snapshots(), &of, now))
+                        .await;
+                    match question {
+                        Ok(Some(question)) => refresh::explanation(&client, project, question, now)
+                            .await
+                            .map(|explanation| Answer::Explanation(Box::new(explanation))),
+                        // It is back to usual meanwhile.
+                        _ => Ok(Answer::Nothing),
+                    }
                 }
             };
             read.unwrap_or_else(Answer::Failed)
@@ -154,6 +170,7 @@ fn keep(
         Answer::Breakdowns(breakdowns) => snapshots.put(key, &**breakdowns),
         Answer::Annotations(annotations) => snapshots.put(key, &**annotations),
         Answer::History(history) => snapshots.put_history(key, history),
+        Answer::Explanation(explanation) => snapshots.put(key, &**explanation),
         Answer::Failed(error) => snapshots.put_trouble(key, *view, &error.trouble(now)),
         Answer::Nothing | Answer::Found(_) => Ok(()),
     }
@@ -242,6 +259,7 @@ pub(super) fn judge(answer: &Answer) -> Verdict {
         | Answer::Breakdowns(_)
         | Answer::Annotations(_)
         | Answer::History(_)
+        | Answer::Explanation(_)
         | Answer::Failed(_) => Verdict::Answered,
     }
 }

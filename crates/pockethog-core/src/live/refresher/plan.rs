@@ -9,7 +9,9 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 
 use super::Interest;
 use crate::annotations::Annotations;
+use crate::causes::Explanation;
 use crate::live::due::{self, Policy, cadence};
+use crate::live::explaining;
 use crate::live::{Change, HomeCache, Live, StoredError, lock};
 use crate::overview::{Breakdowns, DayClock, Period, Range, Today};
 use crate::preferences::Preferences;
@@ -158,6 +160,7 @@ fn plan_of(
             for project in &rest {
                 builder.read_today(&cache, project, false);
             }
+            builder.causes(&rest)?;
             if closed_days {
                 builder.histories(&rest, &preferences)?;
             }
@@ -397,6 +400,41 @@ impl PlanBuilder<'_> {
         Ok(())
     }
 
+    /// What made projects move: after all numbers of today that are missing or old.
+    fn causes(&mut self, projects: &[&Project]) -> Result<(), SnapshotError> {
+        if !self.plan.behind.is_empty() {
+            return Ok(());
+        }
+        for project in projects {
+            let Some(connection) = self.connections.get(&project.connection) else {
+                continue;
+            };
+            let (question, explained, trouble) = {
+                let snapshots = self.live.snapshots();
+                let question = explaining::question(&snapshots, &project.key, self.now)?;
+                (
+                    question,
+                    snapshots.view::<Explanation>(&project.key, View::Causes)?,
+                    snapshots.trouble(&project.key, View::Causes)?,
+                )
+            };
+            let Some(question) = question else {
+                continue;
+            };
+            if !connection.grant.scopes.allows(scope_of(View::Causes)) {
+                continue;
+            }
+            let due = self
+                .policy_of(&project.connection)
+                .causes(explained.as_ref(), trouble.as_ref(), &question, connection)
+                .max(self.rest_of(connection, project));
+            let job = Job::Read(project.key.clone(), View::Causes);
+            let connection = project.connection.clone();
+            self.put(job, &connection, Some((*project).clone()), due);
+        }
+        Ok(())
+    }
+
     fn stretched_of(&self, project: &Project) -> Stretched {
         self.stretched
             .get(&purse(project))
@@ -438,7 +476,9 @@ impl PlanBuilder<'_> {
 /// What has to be granted for a view.
 fn scope_of(view: View) -> &'static str {
     match view {
-        View::Today | View::Period(_) | View::Breakdowns(_) | View::History => "query:read",
+        View::Today | View::Period(_) | View::Breakdowns(_) | View::History | View::Causes => {
+            "query:read"
+        }
         View::Annotations => "annotation:read",
     }
 }
@@ -472,6 +512,7 @@ fn measured_at(
             (breakdowns.left_out == left_out).then_some(breakdowns.measured_at)
         }
         View::Annotations => of::<Annotations>(snapshots, key, view),
+        View::Causes => of::<Explanation>(snapshots, key, view),
         View::History => Some(snapshots.known_history(key).ok()??.measured_at),
     }
 }
@@ -490,7 +531,7 @@ pub(in crate::live) fn due_of_home(
     for (job, ..) in plan.jobs {
         match job {
             Job::Discover(connection) => due.0.insert(connection),
-            Job::Read(_, View::History) => false,
+            Job::Read(_, View::History | View::Causes) => false,
             Job::Read(key, _) => due.1.insert(key),
         };
     }
