@@ -266,7 +266,7 @@ pub async fn history<B: Bearer>(
     }
 }
 
-/// Stores what Discovery found, as [`access::keep_list`] does, by a new look at the list of Connections.
+/// Stores what Discovery found, as `access::keep_list` does, by a new look at the list of Connections.
 ///
 /// # Errors
 ///

@@ -126,7 +126,7 @@ pub(super) fn open_to_write(path: &Path, patience: Duration) -> rusqlite::Result
 }
 
 /// Whether the file has the layout of a newer version, read without opening it as a database: nothing beside it is
-/// made. What a newer program has written and not yet moved into the file is found by [`open_to_write`].
+/// made. What a newer program has written and not yet moved into the file is found by `open_to_write`.
 pub fn is_newer(path: &Path) -> bool {
     /// The header of the file format: its name, and where `user_version` is, with the most significant byte first.
     const NAME: &[u8] = b"SQLite format 3\0";
