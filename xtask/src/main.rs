@@ -37,6 +37,9 @@ enum Chore {
         /// Measure only these and print them: widgets, refreshes, sign-in, pages, idle, crowd, growth. `usual`, with
         /// or without a folder of labelled series, measures how honest the flags of unusual days are instead.
         parts: Vec<String>,
+        /// With `usual`: judge the series only, which takes seconds, and leave out the simulated year.
+        #[arg(long)]
+        only_series: bool,
     },
     /// Make the packages of a release for Linux under target/packages: .deb, .rpm, .tar.gz, inventory and sums.
     Dist,
@@ -55,10 +58,10 @@ fn main() -> ExitCode {
     let root = workspace_root();
     let result = match Arguments::parse().chore {
         Chore::Test { runner_arguments } => test::run(&root, &runner_arguments),
-        Chore::Bench { parts } => match parts.as_slice() {
+        Chore::Bench { parts, only_series } => match parts.as_slice() {
             [what, folder @ ..] if what == "usual" => match folder {
-                [] => usual_bench::run(&root, None),
-                [folder] => usual_bench::run(&root, Some(folder)),
+                [] => usual_bench::run(&root, None, only_series),
+                [folder] => usual_bench::run(&root, Some(folder), only_series),
                 _ => Err(process::Failure::Missing(
                     "`bench usual` takes one folder".to_owned(),
                 )),

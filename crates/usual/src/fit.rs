@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::chance::dispersion;
 use crate::range::Range;
 use crate::statistics::{
     at_deviations, by_chance, chance_deviations, deviations, deviations_at_most, median,
@@ -16,8 +17,12 @@ pub enum Look {
     SoFar,
     /// The last hour, as it is after a day that began like this one: a change at 17:00 does not drown in a day's sum.
     LastHour,
+    /// The last hour and a half in the same way: a moderate change is told from an unsteady hour.
+    LastNinetyMinutes,
     /// The last six hours in the same way, for projects where an hour is too little to tell.
     LastSixHours,
+    /// The last twelve hours in the same way, for those where six are.
+    LastTwelveHours,
 }
 
 /// A look at a day at the end of a slot.
@@ -30,21 +35,39 @@ pub(crate) struct Seen {
 
 impl Look {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::SoFar, Self::LastHour, Self::LastSixHours];
+    pub const ALL: [Self; 5] = [
+        Self::SoFar,
+        Self::LastHour,
+        Self::LastNinetyMinutes,
+        Self::LastSixHours,
+        Self::LastTwelveHours,
+    ];
 
-    /// How many hours it goes back; `None` for the whole day so far.
-    pub fn hours(self) -> Option<usize> {
+    /// How many minutes it goes back; `None` for the whole day so far.
+    pub fn minutes(self) -> Option<usize> {
         match self {
             Self::SoFar => None,
-            Self::LastHour => Some(1),
-            Self::LastSixHours => Some(6),
+            Self::LastHour => Some(60),
+            Self::LastNinetyMinutes => Some(90),
+            Self::LastSixHours => Some(6 * 60),
+            Self::LastTwelveHours => Some(12 * 60),
         }
+    }
+
+    /// How many hours it goes back, rounded up; `None` for the whole day so far.
+    pub fn hours(self) -> Option<usize> {
+        Some(self.minutes()?.div_ceil(60))
+    }
+
+    /// How many slots of a day it covers; `None` for the whole day so far.
+    fn window(self, slots_per_day: usize) -> Option<usize> {
+        Some((self.minutes()? * slots_per_day).div_ceil(1440))
     }
 
     /// A smaller change than this share of the centre is not worth a word.
     fn least_change(self) -> f64 {
         match self {
-            Self::SoFar | Self::LastHour => 0.25,
+            Self::SoFar | Self::LastHour | Self::LastNinetyMinutes | Self::LastTwelveHours => 0.25,
             Self::LastSixHours => 0.3,
         }
     }
@@ -52,8 +75,9 @@ impl Look {
     /// Nor is one that is smaller than this share of a usual day: three in the morning is a small hour.
     fn least_share_of_day(self) -> f64 {
         match self {
-            Self::SoFar => 0.04,
+            Self::SoFar | Self::LastTwelveHours => 0.04,
             Self::LastHour => 0.015,
+            Self::LastNinetyMinutes => 0.02,
             Self::LastSixHours => 0.03,
         }
     }
@@ -61,8 +85,10 @@ impl Look {
 
 /// No project is steadier than this share of its counts.
 const LEAST_SPREAD: f64 = 0.04;
-/// What chance alone could have done is never outside: in standard deviations of a Poisson count.
+/// What chance could have done to a number that strays by `LEAST_STRAY` is never outside: in standard deviations.
 const BEYOND_CHANCE: f64 = 4.5;
+/// By what share of itself every number strays beside chance.
+const LEAST_STRAY: f64 = 0.03;
 /// A tail is fitted to at least this many days.
 const LEAST_DAYS: usize = 14;
 /// How much of a day has to pass before it counts as much as what is known of its level, as a share of the day …
@@ -93,6 +119,20 @@ pub(crate) struct Material<'a> {
     pub(crate) slots: usize,
 }
 
+impl<'a> Material<'a> {
+    /// The days that count, those of one weekday together.
+    fn by_weekday(&self) -> Vec<Vec<&'a [f64]>> {
+        let mut weeks = vec![Vec::new(); 7];
+        let days = self.days.iter().zip(&self.weekdays).zip(&self.usable);
+        for ((day, weekday), _) in days.filter(|(_, usable)| **usable) {
+            if let Some(days) = weeks.get_mut(*weekday) {
+                days.push(*day);
+            }
+        }
+        weeks
+    }
+}
+
 /// The usual course of one look over a day.
 #[derive(Clone, Debug)]
 pub(crate) struct Course {
@@ -102,6 +142,8 @@ pub(crate) struct Course {
     /// The centre at the end of each slot.
     pub(crate) centre: Slots,
     spread: Slots,
+    /// The standard deviation of chance, in that of single independent counts.
+    chance: f64,
     up: f64,
     down: f64,
 }
@@ -117,13 +159,17 @@ impl Courses {
     /// `None` if there is too little to fit to.
     pub(crate) fn fit(material: &Material<'_>, strictness: Strictness) -> Option<Self> {
         let centres = Centres::new(material, None)?;
-        let so_far = Course::fit(Look::SoFar, None, material, &centres, &centres, strictness)?;
+        let chance = dispersion(&material.by_weekday(), material.slots).sqrt();
+        let fit = |look, window, own: &Centres| {
+            Course::fit(look, window, material, own, &centres, chance, strictness)
+        };
+        let so_far = fit(Look::SoFar, None, &centres)?;
         let recent = Look::ALL
             .into_iter()
             .filter_map(|look| {
-                let window = look.hours()? * material.slots / 24;
+                let window = look.window(material.slots)?;
                 let own = Centres::new(material, Some(window))?;
-                Course::fit(look, Some(window), material, &own, &centres, strictness)
+                fit(look, Some(window), &own)
             })
             .collect();
         Some(Self { so_far, recent })
@@ -244,6 +290,7 @@ impl Course {
         material: &Material<'_>,
         own: &Centres,
         so_far: &Centres,
+        chance: f64,
         strictness: Strictness,
     ) -> Option<Self> {
         // What each day showed, beside what was usual for it after its beginning.
@@ -276,8 +323,14 @@ impl Course {
             up: edge(&mut ups),
             down: edge(&mut downs),
             spread,
+            chance,
             centre: own.target.clone(),
         })
+    }
+
+    /// The count at this many deviations of chance, with the least that any number strays beside it.
+    fn by_chance(&self, centre: f64, deviations: f64) -> f64 {
+        at_deviations(centre, LEAST_STRAY / self.chance, deviations * self.chance)
     }
 
     /// The usual range around a centre at the end of a slot. Each rule gives an edge, and the one farthest out
@@ -287,10 +340,10 @@ impl Course {
         let least = (self.look.least_change() * centre.max(1.0))
             .max(self.look.least_share_of_day() * usual_day);
         let high = at_deviations(centre, spread, self.up)
-            .max(by_chance(centre, BEYOND_CHANCE))
+            .max(self.by_chance(centre, BEYOND_CHANCE))
             .max(centre + least);
         let low = at_deviations(centre, spread, -self.down)
-            .min(by_chance(centre, -BEYOND_CHANCE))
+            .min(self.by_chance(centre, -BEYOND_CHANCE))
             .min(centre - least);
         Range {
             centre,

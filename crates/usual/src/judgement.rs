@@ -85,8 +85,14 @@ pub struct Judgement {
     pub by_now: Option<Usual>,
     /// The last hour.
     pub last_hour: Option<Usual>,
+    /// The last hour and a half.
+    #[serde(default)]
+    pub last_ninety_minutes: Option<Usual>,
     /// The last six hours.
     pub last_six_hours: Option<Usual>,
+    /// The last twelve hours.
+    #[serde(default)]
+    pub last_twelve_hours: Option<Usual>,
     /// What happened today, in order. The date and [`Change::at`] name each for good.
     pub changes: Vec<Change>,
 }
@@ -126,7 +132,9 @@ impl Judgement {
                 state: State::Unknown,
                 by_now: None,
                 last_hour: None,
+                last_ninety_minutes: None,
                 last_six_hours: None,
+                last_twelve_hours: None,
                 changes: Vec::new(),
             };
         };
@@ -141,7 +149,9 @@ impl Judgement {
         Self {
             by_now: usual(Look::SoFar),
             last_hour: usual(Look::LastHour),
+            last_ninety_minutes: usual(Look::LastNinetyMinutes),
             last_six_hours: usual(Look::LastSixHours),
+            last_twelve_hours: usual(Look::LastTwelveHours),
             state: reader.state,
             changes: reader.changes,
         }

@@ -32,6 +32,7 @@
 //! ```
 
 mod baseline;
+mod chance;
 mod day;
 mod fit;
 mod gaps;

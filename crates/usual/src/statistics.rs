@@ -108,13 +108,17 @@ fn stable_ratio(count: f64, centre: f64, spread: f64) -> f64 {
     grown(count) / grown(centre)
 }
 
+/// Where the largest count is on the scale of [`at_deviations`].
+const LARGEST_PLACE: f64 = 200.0;
+
 /// The count that is `deviations` from the centre: the inverse of [`deviations`].
 pub(crate) fn at_deviations(centre: f64, spread: f64, deviations: f64) -> f64 {
     let place = (spread * (centre.max(0.0) + ANSCOMBE).sqrt()).asinh() + deviations * spread / 2.0;
     if place <= 0.0 {
         return 0.0;
     }
-    let root = place.sinh() / spread;
+    // Beyond this no count is that large, and the square of the root would soon not be finite.
+    let root = place.min(LARGEST_PLACE).sinh() / spread;
     (root * root - ANSCOMBE).max(0.0)
 }
 
@@ -163,6 +167,13 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_count_at_any_distance_is_finite() {
+        for (spread, distance) in [(1e-6, 1e9), (4.0, 1e6), (50.0, 1e3)] {
+            assert!(at_deviations(7e8, spread, distance).is_finite());
         }
     }
 

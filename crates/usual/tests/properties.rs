@@ -68,7 +68,9 @@ fn is_sound(judgement: &Judgement) -> bool {
     [
         judgement.by_now,
         judgement.last_hour,
+        judgement.last_ninety_minutes,
         judgement.last_six_hours,
+        judgement.last_twelve_hours,
     ]
     .into_iter()
     .flatten()
@@ -127,11 +129,17 @@ proptest! {
         let counts: Vec<f64> = (0..QUARTERS)
             .map(|quarter| noisy(&mut rng, 30.0 * shape(today(), quarter) * if quarter < from { 1.0 } else { factor }))
             .collect();
-        let mut outside_before: Vec<Option<Direction>> = vec![None; 3];
+        let mut outside_before: Vec<Option<Direction>> = vec![None; 5];
         let mut was_moved = false;
         for closed in 1..=QUARTERS {
             let judgement = judge(&days, &counts[..closed]);
-            let looks = [judgement.by_now, judgement.last_hour, judgement.last_six_hours];
+            let looks = [
+                judgement.by_now,
+                judgement.last_hour,
+                judgement.last_ninety_minutes,
+                judgement.last_six_hours,
+                judgement.last_twelve_hours,
+            ];
             let outside: Vec<_> = looks.iter().map(|usual| usual.and_then(|usual| usual.range.side(usual.count))).collect();
             let twice = outside.iter().zip(&outside_before).any(|(now, before)| now.is_some() && now == before);
             let moved = judgement.direction().is_some();
@@ -438,4 +446,54 @@ fn changes_are_found_and_ordinary_days_are_left_alone() {
         wrong <= 1,
         "{wrong} of 20 ordinary days flagged, seeds 100 to 119"
     );
+}
+
+/// Independent visitors, each of whom counts `pages` times: the variance is `pages` times that of visitors.
+fn in_groups(rng: &mut Rng, visitors: f64, pages: f64) -> f64 {
+    let (limit, mut count, mut product) = ((-visitors).exp(), 0.0, rng.f64());
+    while product > limit {
+        product *= rng.f64();
+        count += pages;
+    }
+    count
+}
+
+#[test]
+fn pageviews_that_come_several_to_a_visitor_do_not_shout() {
+    // About 60 visitors a day with five pages each, on 60 ordinary days.
+    let mut wrong = 0;
+    for seed in 200..260 {
+        let mut rng = Rng::with_seed(seed);
+        let mut next = |quarter| in_groups(&mut rng, 0.6 * shape(today(), quarter), 5.0);
+        let days = history(56, |_, quarter| next(quarter));
+        let counts: Vec<f64> = (0..QUARTERS).map(&mut next).collect();
+        wrong += usize::from(!judge(&days, &counts).changes.is_empty());
+    }
+    assert!(
+        wrong <= 1,
+        "{wrong} of 60 ordinary days flagged, seeds 200 to 259"
+    );
+}
+
+#[test]
+fn a_rise_after_a_busy_morning_is_found_in_a_small_project() {
+    // 500 visitors, most of them before noon: twelve hours tell what the day so far drowns.
+    let morning = |quarter: usize| if quarter < 36 { 8.0 } else { 3.5 };
+    let found = (300..320)
+        .filter(|seed| {
+            let mut rng = Rng::with_seed(*seed);
+            let days = history(56, |_, quarter| in_groups(&mut rng, morning(quarter), 1.0));
+            let counts: Vec<f64> = (0..QUARTERS)
+                .map(|quarter| {
+                    let factor = if quarter < 36 { 1.0 } else { 1.5 };
+                    in_groups(&mut rng, factor * morning(quarter), 1.0)
+                })
+                .collect();
+            let changes = judge(&days, &counts).changes;
+            changes.iter().any(|change| {
+                matches!(change.to, State::Moved(moved) if moved.direction == Direction::Up)
+            })
+        })
+        .count();
+    assert!(found >= 17, "{found} of 20 found, seeds 300 to 319");
 }

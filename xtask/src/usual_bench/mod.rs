@@ -27,13 +27,18 @@ const DAYS_BEFORE: i32 = 21;
 /// Labelled stretches by the name of the series: the days from, to.
 type Stretches = BTreeMap<String, Vec<(Date, Date)>>;
 
-/// Runs over the series, and then over the simulated year.
-pub(crate) fn run(root: &Path, folder: Option<&str>) -> Result<(), Failure> {
+/// Runs over the series, and then over the simulated year unless only the series are wanted.
+pub(crate) fn run(root: &Path, folder: Option<&str>, only_series: bool) -> Result<(), Failure> {
+    let simulate = || {
+        if !only_series {
+            simulated::run();
+        }
+    };
     let chosen = folder.map_or_else(|| root.join(FOLDER), PathBuf::from);
     if chosen.is_dir() {
         let unread = judge_folder(&chosen)?;
         if unread > 0 {
-            simulated::run();
+            simulate();
             return Err(Failure::Missing(format!(
                 "{unread} series could not be read"
             )));
@@ -49,7 +54,7 @@ pub(crate) fn run(root: &Path, folder: Option<&str>) -> Result<(), Failure> {
             chosen.display()
         );
     }
-    simulated::run();
+    simulate();
     Ok(())
 }
 
@@ -66,14 +71,23 @@ fn judge_folder(folder: &Path) -> Result<usize, Failure> {
         .collect();
     files.sort();
     let mut unread = 0;
+    for name in stretches.keys() {
+        if !folder.join(format!("{name}.csv")).is_file() {
+            eprintln!(
+                "  {name}: {} names it, but there is no {name}.csv",
+                labels.display()
+            );
+            unread += 1;
+        }
+    }
     for file in files {
         let name = file
             .file_stem()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let text = fs::read_to_string(&file).map_err(at(&file))?;
-        match text.parse::<Series>() {
+        let read = fs::read_to_string(&file).map_err(|cause| cause.to_string());
+        match read.and_then(|text| text.parse::<Series>()) {
             Ok(series) => {
                 let labelled = stretches.get(&name).map_or(&[][..], Vec::as_slice);
                 let score = Score::of(&series, labelled);

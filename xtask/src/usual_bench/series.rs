@@ -1,8 +1,9 @@
-//! A file `timestamp,value` with any regular step from seconds to an hour, with gaps.
+//! A file `timestamp,value` with any regular step from seconds to a day, with gaps.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use jiff::ToSpan as _;
 use jiff::civil::{Date, DateTime};
 use usual::Day;
 
@@ -27,15 +28,19 @@ impl FromStr for Series {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut rows: Vec<(DateTime, f64)> = text.lines().filter_map(row).collect();
         rows.sort_by_key(|(when, _)| *when);
-        let seconds = step(&rows).ok_or("it has fewer than two rows `timestamp,value`")?;
+        let mut seconds = step(&rows).ok_or("it has fewer than two rows `timestamp,value`")?;
+        if (3601..=86_400).contains(&seconds) {
+            rows = by_hour(&rows, seconds);
+            seconds = 3600;
+        }
         let minutes = match seconds {
             ..=900 => 15,
             901..=1800 => 30,
             1801..=3600 => 60,
             _ => {
                 return Err(format!(
-                    "its step of {} minutes is longer than an hour",
-                    seconds / 60
+                    "its step of {} hours is longer than a day",
+                    seconds / 3600
                 ));
             }
         };
@@ -78,6 +83,19 @@ fn row(line: &str) -> Option<(DateTime, f64)> {
         .ok()?;
     let value: f64 = value.trim().trim_matches('"').parse().ok()?;
     value.is_finite().then_some((when, value))
+}
+
+/// Rows of a longer step, spread evenly over its hours.
+fn by_hour(rows: &[(DateTime, f64)], seconds: i64) -> Vec<(DateTime, f64)> {
+    let hours = (seconds + 3599) / 3600;
+    rows.iter()
+        .flat_map(|(when, value)| {
+            (0..hours).filter_map(move |hour| {
+                let when = when.checked_add(hour.hours()).ok()?;
+                Some((when, value / hours as f64))
+            })
+        })
+        .collect()
 }
 
 /// The usual distance of two rows, in seconds.
@@ -139,7 +157,6 @@ fn without_gaps(days: &[(Date, Vec<Option<f64>>)]) -> Vec<Day> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::ToSpan as _;
     use jiff::civil::date;
 
     fn file(minutes: i64, days: i64, left_out: impl Fn(i64, i64) -> bool) -> String {
@@ -154,13 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn every_step_up_to_an_hour_becomes_slots() {
+    fn every_step_up_to_a_day_becomes_slots() {
         for (minutes, slots, first) in [
             (1, 96, 15.0),
             (5, 96, 3.0),
             (15, 96, 1.0),
             (30, 48, 1.0),
             (60, 24, 1.0),
+            (180, 24, 1.0 / 3.0),
         ] {
             let series: Series = file(minutes, 3, |_, _| false).parse().unwrap();
             assert_eq!(series.days.len(), 3, "{minutes}");
@@ -170,12 +188,10 @@ mod tests {
                 (first, 3.0 * first)
             );
         }
-        assert!(
-            file(120, 9, |_, _| false)
-                .parse::<Series>()
-                .unwrap_err()
-                .contains("120 minutes")
-        );
+        let daily: Series = file(1440, 9, |_, _| false).parse().unwrap();
+        assert!((daily.days[3].total() - 1.0).abs() < 1e-9);
+        let weekly = file(7 * 1440, 70, |_, _| false).parse::<Series>();
+        assert!(weekly.unwrap_err().contains("168 hours"));
         assert!("timestamp,value\n".parse::<Series>().is_err());
     }
 

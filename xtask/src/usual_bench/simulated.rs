@@ -55,7 +55,11 @@ fn on_all_processors<T: Send>(count: usize, each: impl Fn(usize) -> T + Sync) ->
             .collect();
         running
             .into_iter()
-            .flat_map(|running| running.join().unwrap_or_default())
+            .flat_map(|running| {
+                running
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect()
     })
 }
