@@ -237,7 +237,9 @@ pub fn document(moved: &Move) -> Value {
         "window": match moved.look {
             Look::SoFar => "day_so_far",
             Look::LastHour => "last_hour",
+            Look::LastNinetyMinutes => "last_ninety_minutes",
             Look::LastSixHours => "last_six_hours",
+            Look::LastTwelveHours => "last_twelve_hours",
         },
         "count": moved.count,
         "usual": moved.usual.map(|usual| json!({
