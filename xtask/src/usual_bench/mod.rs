@@ -151,11 +151,14 @@ impl Score {
             Mark::Moved(direction) => Some(direction),
             _ => None,
         };
+        let within = |date: Date, (from, to): &(Date, Date)| (*from..=*to).contains(&date);
+        // A stretch of which the series has no day cannot be found.
         let counted: Vec<&(Date, Date)> = labelled
             .iter()
-            .filter(|(from, _)| has_history(*from))
+            .filter(|stretch| {
+                has_history(stretch.0) && days.iter().any(|day| within(day.date, stretch))
+            })
             .collect();
-        let within = |date: Date, (from, to): &(Date, Date)| (*from..=*to).contains(&date);
         let found = counted
             .iter()
             .filter(|stretch| {
@@ -262,7 +265,7 @@ mod tests {
         }
         let series: Series = text.parse().unwrap();
         let labels = stretches(
-            r#"{"x/burst.csv": [["2026-04-01 02:00:00.000000", "2026-04-01 20:00:00"], ["2026-03-05 00:00:00", "2026-03-05 10:00:00"]]}"#,
+            r#"{"x/burst.csv": [["2026-04-01 02:00:00.000000", "2026-04-01 20:00:00"], ["2026-03-05 00:00:00", "2026-03-05 10:00:00"], ["2026-09-01 00:00:00", "2026-09-02 00:00:00"]]}"#,
         )
         .unwrap();
         let score = Score::of(&series, &labels["burst"]);
