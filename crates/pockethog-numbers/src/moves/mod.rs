@@ -12,6 +12,7 @@
 //! | `lag` | how late events of a project arrive |
 //! | `marks` | which closed days were out of the ordinary themselves |
 //! | `list` | the moves of all projects, most surprising first |
+//! | `total` | what is usual of several projects together |
 
 mod judge;
 mod lag;
@@ -19,6 +20,7 @@ mod list;
 mod marks;
 #[cfg(test)]
 mod tests;
+mod total;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +30,7 @@ pub use judge::{Baselines, Counted, judge};
 pub use lag::Lag;
 pub use list::{Listed, Moves, moves};
 pub use marks::Marks;
+pub use total::{UsualTotal, usual_curve};
 pub use usual::{Basis, Compare, Direction, Look, Sensitivity, Together};
 
 use crate::age;
@@ -37,6 +40,9 @@ const BACK_LISTED: SignedDuration = SignedDuration::from_hours(2);
 
 /// Seconds of a quarter of an hour.
 const QUARTER: i64 = 900;
+
+/// Seconds of an hour.
+const HOUR: i64 = 3600;
 
 /// Older numbers say nothing about now, in seconds.
 const OLD_SECONDS: i64 = 3600;
@@ -253,15 +259,13 @@ impl Judged {
         now < self.day_ends && !age::is_at_least(self.measured_at, OLD_SECONDS, now)
     }
 
-    /// Visitors usual in the hour that begins at `start`.
+    /// Visitors usual in the hour that is nearest to the one that begins at `start`: hours of some zones begin on the
+    /// half, and count with the full hour half an hour later.
     #[must_use]
-    pub fn usual_in_hour(&self, start: Timestamp) -> Option<f64> {
-        let seconds = start.as_second() - self.usual_hours_from.as_second();
-        if seconds.rem_euclid(3600) != 0 {
-            return None;
-        }
-        let hour = usize::try_from(seconds.div_euclid(3600)).ok()?;
-        self.usual_hours.get(hour).copied()
+    pub fn usual_near_hour(&self, start: Timestamp) -> Option<f64> {
+        let full_hour = |at: Timestamp| (at.as_second() + HOUR / 2).div_euclid(HOUR);
+        let hour = full_hour(start) - full_hour(self.usual_hours_from);
+        self.usual_hours.get(usize::try_from(hour).ok()?).copied()
     }
 
     /// How this project has moved, in one: silence before everything else, then visitors, pageviews and conversions in
