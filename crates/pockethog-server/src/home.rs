@@ -25,6 +25,7 @@ use pockethog_core::screens::{Arrangement, Home, Sort};
 use pockethog_core::snapshot::{SnapshotError, View};
 use pockethog_views::pages::card::{card_id, render_card};
 use pockethog_views::pages::home::{self, HomePage, PAGE};
+use pockethog_views::pages::moves::render_moves;
 use pockethog_views::pages::total::render_total;
 use pockethog_views::pages::{StatusLine, encoded};
 
@@ -177,7 +178,8 @@ impl Sent {
         } else {
             other_cards(self) || settled
         };
-        let total = render_total(&home.total, &viewer);
+        let total = render_total(&home, &viewer);
+        let moves_list = render_moves(&home);
         let problems = home::render_problems(&home.problems);
         let back = home::own_address(&home);
         if whole {
@@ -194,6 +196,7 @@ impl Sent {
         };
         if !home.cards.is_empty() {
             consider("total", &total);
+            consider("moves", &moves_list);
             consider("troubles", &problems);
         }
         let all_cards = whole

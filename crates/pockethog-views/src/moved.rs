@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use pockethog_core::moves::{Basis, Direction, Kind, Look, Metric, Move, Together, UsualRange};
+use pockethog_core::overview::Change;
+use pockethog_core::screens::Home;
 use serde_json::{Value, json};
 
 use crate::format::{counted, grouped, hour};
@@ -114,6 +116,39 @@ pub fn range(usual: UsualRange) -> String {
         return grouped(usual.low);
     }
     format!("{} – {}", grouped(usual.low), grouped(usual.high))
+}
+
+/// What all cards of today are compared with, if it is the same for all: `a usual Sunday by now`. `None` if nothing is
+/// known that they could be compared with.
+#[must_use]
+pub fn compared_with(home: &Home) -> Option<String> {
+    let mut all = home.cards.iter().filter_map(|card| {
+        let figures = card.figures()?;
+        let kind = match figures.usual?.basis {
+            Basis::Weeks(_) => Basis::Weeks(0),
+            other => other,
+        };
+        Some((kind, figures.today?))
+    });
+    let first = all.next()?;
+    Some(if all.all(|other| other == first) {
+        against(first.0, first.1)
+    } else {
+        "what is usual by now".to_owned()
+    })
+}
+
+/// The change of the total of today and what it is compared with: what is usual by now if that is known of each project,
+/// and otherwise the day before. It has no colour: only a project moves.
+#[must_use]
+pub fn total_change(home: &Home) -> (Change, String) {
+    if let Some(total) = home.total.usual {
+        let change = Change::from_usual(total.count, total.usual.centre, false);
+        let against = compared_with(home).unwrap_or_else(|| "what is usual by now".to_owned());
+        return (change, against);
+    }
+    let change = home.total.sum.change().unwrap_or(Change::NONE);
+    (change.uncoloured(), "yesterday by now".to_owned())
 }
 
 /// How much, since when and compared with what, by the clock of the project. What contributed follows it.
@@ -280,8 +315,9 @@ fn weekday(date: Date) -> String {
     date.strftime("%A").to_string()
 }
 
+/// A count from arithmetic, rounded. What is negative or no number is 0.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bounded on both sides
-fn whole(count: f64) -> u64 {
+pub(crate) fn whole(count: f64) -> u64 {
     if count.is_finite() && count > 0.0 {
         count.round().min(9e15) as u64
     } else {

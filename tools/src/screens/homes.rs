@@ -5,12 +5,14 @@ use jiff::tz::TimeZone;
 use maud::Markup;
 use pockethog_core::discovery::Cause;
 use pockethog_core::live::Status;
-use pockethog_core::overview::{self, Axis, Change, Curve};
+use pockethog_core::moves::{
+    Basis, ByNow, Direction, Kind, Look, Metric, Move, Moves, Together, UsualRange, UsualTotal,
+};
+use pockethog_core::overview::{self, Axis, Curve};
 use pockethog_core::preferences::{Mode, Scheme};
 use pockethog_core::project::ProjectKey;
 use pockethog_core::screens::{
-    Arrangement, BestMover, Card, Figures, Home, Numbers, Problem, SignInOffer, Sort, Stale, Total,
-    Unreadable,
+    Arrangement, Card, Figures, Home, Numbers, Problem, SignInOffer, Sort, Stale, Total, Unreadable,
 };
 use pockethog_core::snapshot::Trouble;
 use pockethog_views::pages::home::{self, HomePage, PAGE};
@@ -34,6 +36,39 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
     };
     vec![
         ("home", home::render(&usual)),
+        (
+            "home-as-usual",
+            with(&|view| {
+                for card in &mut view.home.cards {
+                    if let Numbers::Known(figures) = &mut card.numbers {
+                        figures.moved = None;
+                    }
+                }
+                view.home.moves = moves_of(&view.home);
+            }),
+        ),
+        (
+            "home-together",
+            with(&|view| {
+                view.home.moves.together = Some(Together {
+                    direction: Direction::Down,
+                    moved: 8,
+                    of: 12,
+                });
+            }),
+        ),
+        (
+            "home-new",
+            with(&|view| {
+                for card in &mut view.home.cards {
+                    if let Numbers::Known(figures) = &mut card.numbers {
+                        (figures.usual, figures.moved) = (None, None);
+                    }
+                }
+                (view.home.total.usual, view.home.moves) = (None, moves_of(&view.home));
+                view.home.total.usual_curve.clear();
+            }),
+        ),
         (
             "home-lagoon",
             with(&|view| view.shell.scheme = Scheme::Lagoon),
@@ -59,6 +94,7 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
             with(&|view| {
                 view.home.status = Status::Loading { done: 8, total: 14 };
                 view.home.total = Total::default();
+                view.home.moves = Moves::default();
                 for card in view.home.cards.iter_mut().skip(8) {
                     card.numbers = Numbers::Loading;
                 }
@@ -202,15 +238,13 @@ pub fn usual_home() -> HomePage {
         total: Total {
             sum: sum(),
             unread: false,
-            best_mover: Some(BestMover {
-                key: cards[7].key.clone(),
-                name: "Snuffle App".to_owned(),
-                change: Change::between(483, 379),
-            }),
+            usual: Some(usual_total()),
+            usual_curve: usual_curve(),
         },
         cards,
         ..Home::default()
     };
+    move_some(&mut home);
     home.arrange(&Arrangement {
         page_size: Some(PAGE),
         ..Arrangement::default()
@@ -263,7 +297,6 @@ fn sum() -> overview::Total {
                 720, 880, 1040, 1180, 1145, 1175, 1190, 1040,
             ],
         }),
-        best_mover: None,
     }
 }
 
@@ -285,10 +318,89 @@ fn card(id: u64, name: &str, visitors: u64, before: u64) -> Card {
             before: counts(before),
             online: None,
             curve: curve(id, 30, visitors),
-            today: Some(jiff::civil::date(2026, 11, 24)),
+            today: Some(jiff::civil::date(2026, 11, 23)),
+            time_zone: "Europe/Berlin".to_owned(),
+            usual: Some(ByNow {
+                count: visitors,
+                usual: around(before, 0.12),
+                basis: Basis::Weeks(8),
+            }),
+            moved: None,
             stale: None,
             unknown_zone: None,
         }),
         trouble: None,
     }
+}
+
+/// A usual range around a centre.
+fn around(centre: u64, share: f64) -> UsualRange {
+    let centre = centre as f64;
+    usual_range(centre, centre * share + 2.0 * centre.sqrt())
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // small and positive
+fn usual_range(centre: f64, half: f64) -> UsualRange {
+    UsualRange {
+        centre,
+        low: (centre - half).max(0.0) as u64,
+        high: (centre + half) as u64,
+    }
+}
+
+fn usual_total() -> UsualTotal {
+    UsualTotal {
+        count: 13_538,
+        usual: usual_range(13_156.0, 400.0),
+        basis: Basis::Weeks(8),
+    }
+}
+
+/// What is usual in the hours of [`sum`].
+fn usual_curve() -> Vec<f64> {
+    let hours = [
+        780, 640, 520, 420, 340, 280, 230, 225, 250, 262, 255, 275, 340, 420, 510, 640, 820, 960,
+        1080, 1180, 1145, 1175, 1120, 1000,
+    ];
+    hours.map(f64::from).into()
+}
+
+/// Makes three projects move: a spike, a drop, and silence.
+fn move_some(home: &mut Home) {
+    let moves = [
+        ("Snuffle App", Kind::Spike, 140, 20, 170),
+        ("Fernway Travel", Kind::Drop, 185, 40, 580),
+        ("Pebble POS", Kind::Silent, 138, 9, 520),
+    ];
+    for (name, kind, minutes, gap, centre) in moves {
+        let Some(card) = home.cards.iter_mut().find(|card| card.name == name) else {
+            continue;
+        };
+        if let Numbers::Known(figures) = &mut card.numbers {
+            let usual = usual_range(f64::from(centre), 0.12 * f64::from(centre));
+            let count = figures.now.visitors;
+            figures.usual = figures.usual.map(|by_now| ByNow { usual, ..by_now });
+            figures.moved = Some(Move {
+                kind,
+                metric: Metric::Visitors,
+                since: before(minutes),
+                look: Look::SoFar,
+                count,
+                usual: Some(usual),
+                basis: Some(Basis::Weeks(8)),
+                usual_gap: (kind == Kind::Silent).then_some(gap * 60),
+                continues: false,
+            });
+        }
+    }
+    home.moves = moves_of(home);
+}
+
+fn moves_of(home: &Home) -> Moves {
+    pockethog_core::moves::moves(home.cards.iter().map(|card| {
+        let figures = card.figures();
+        let moved = figures.and_then(|figures| figures.moved.as_ref());
+        let is_known = figures.is_some_and(|figures| figures.usual.is_some());
+        (&card.key, is_known, moved)
+    }))
 }

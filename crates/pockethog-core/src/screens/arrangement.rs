@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 
 use super::card::{Card, Numbers};
-use crate::overview::Change;
 
 /// How a person wants to see the cards.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +40,8 @@ pub enum Sort {
     /// Most visitors first.
     #[default]
     Visitors,
+    /// What has moved first, then what is farthest from its usual.
+    Unusual,
     /// Strongest growth first.
     Trend,
     /// By name.
@@ -51,12 +52,19 @@ pub enum Sort {
 
 impl Sort {
     /// All of them, as they are offered.
-    pub const ALL: [Self; 4] = [Self::Visitors, Self::Trend, Self::Name, Self::Own];
+    pub const ALL: [Self; 5] = [
+        Self::Visitors,
+        Self::Unusual,
+        Self::Trend,
+        Self::Name,
+        Self::Own,
+    ];
 
     /// A stable name, as addresses have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Visitors => "visitors",
+            Self::Unusual => "unusual",
             Self::Trend => "trend",
             Self::Name => "name",
             Self::Own => "own",
@@ -82,6 +90,9 @@ impl Shown {
         let mut found = matching(cards, filter);
         match sort {
             Sort::Visitors => found.sort_by_key(|(_, card)| Reverse(visitors(card))),
+            Sort::Unusual => {
+                found.sort_by(|(_, one), (_, other)| surprise(other).total_cmp(&surprise(one)));
+            }
             Sort::Trend => {
                 found.sort_by(|(_, one), (_, other)| trend(other).total_cmp(&trend(one)));
             }
@@ -126,11 +137,19 @@ fn visitors(card: &Card) -> Option<u64> {
     }
 }
 
+/// How far a project is from its usual; one of which that is unknown comes last.
+fn surprise(card: &Card) -> f64 {
+    match &card.numbers {
+        Numbers::Known(figures) => figures.surprise(),
+        _ => f64::MIN,
+    }
+}
+
 /// Growth: a project that is new comes first, and one whose growth is unknown last.
 fn trend(card: &Card) -> f64 {
     match &card.numbers {
         Numbers::Known(figures) => {
-            let change = Change::between(figures.now.visitors, figures.before.visitors);
+            let change = figures.change();
             let new = if change.is_new() { f64::MAX } else { -1e6 };
             change.percent().unwrap_or(new)
         }

@@ -7,7 +7,8 @@ use sign_in_with_posthog::{Connection, ConnectionId, EndReason};
 use super::sources::{Freshness, Source, Sources, Stored};
 use crate::access;
 use crate::age;
-use crate::overview::Counts;
+use crate::moves::{ByNow, Kind, Metric, Move, UsualRange};
+use crate::overview::{Change, Counts};
 use crate::preferences::{ProjectPreferences, Scheme};
 use crate::project::ProjectKey;
 use crate::snapshot::Trouble;
@@ -22,7 +23,7 @@ const MIDNIGHT_GRACE: i64 = 300;
 pub(super) const NOW_SECONDS: i64 = 900;
 
 /// A project on the home screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Card {
     /// Which project.
     pub key: ProjectKey,
@@ -45,7 +46,7 @@ pub struct Card {
 }
 
 /// The numbers of a card.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Numbers {
     /// Never read so far.
     Loading,
@@ -71,7 +72,7 @@ pub enum Unreadable {
 }
 
 /// Numbers of today, or of a range.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
     /// When PostHog was asked.
     pub measured_at: Timestamp,
@@ -85,6 +86,12 @@ pub struct Figures {
     pub curve: Vec<u64>,
     /// The last of these days by the project's calendar, if they end today.
     pub today: Option<Date>,
+    /// The zone that its days are cut in.
+    pub time_zone: String,
+    /// The visitors of today beside what is usual by now, if they are of now and that is known.
+    pub usual: Option<ByNow>,
+    /// How the project has moved, if it has.
+    pub moved: Option<Move>,
     /// Why they are not the numbers of now, if they are not.
     pub stale: Option<Stale>,
     /// The zone that its days are shown in, if its own is unknown here.
@@ -100,6 +107,44 @@ pub enum Stale {
     Failed,
     /// They are old. If the reason is known, it concerns more than this project and is shown once for all.
     Old,
+}
+
+impl Figures {
+    /// The change that is shown beside the visitors. Of today it is the change from what is usual by now, and has a colour
+    /// exactly if visitors have left their range; if nothing is known of that, it is the change from the day before,
+    /// without a colour. Of a range it is the change from the period before.
+    pub fn change(&self) -> Change {
+        if let Some((moved, usual)) = self.visitors_moved() {
+            return Change::from_usual(moved.count, usual.centre, true);
+        }
+        if let Some(by_now) = self.usual {
+            return Change::from_usual(by_now.count, by_now.usual.centre, false);
+        }
+        let change = Change::between(self.now.visitors, self.before.visitors);
+        if self.today.is_some() {
+            change.uncoloured()
+        } else {
+            change
+        }
+    }
+
+    /// The move of its visitors, if they are outside of their range.
+    fn visitors_moved(&self) -> Option<(&Move, UsualRange)> {
+        let moved = self.moved.as_ref()?;
+        let is_outside = matches!(moved.kind, Kind::Spike | Kind::Drop);
+        let usual = moved.usual?;
+        (is_outside && moved.metric == Metric::Visitors).then_some((moved, usual))
+    }
+
+    /// How unusual it is: what has moved comes first, and the rest by how near it is to leaving its range.
+    pub(super) fn surprise(&self) -> f64 {
+        match (&self.moved, self.usual) {
+            (Some(moved), _) if moved.kind == Kind::Silent => f64::MAX,
+            (Some(moved), _) if moved.direction().is_some() => 1e6 + moved.surprise(),
+            (_, Some(by_now)) => by_now.usual.distance(by_now.count),
+            _ => -1.0,
+        }
+    }
 }
 
 impl Card {
@@ -137,7 +182,7 @@ impl Card {
         host: Option<String>,
     ) -> Self {
         let project = source.project;
-        let judged = Judged {
+        let look = Look {
             freshness: sources.freshness,
             now: sources.now,
             ended: connection.ended_by_itself(),
@@ -145,7 +190,7 @@ impl Card {
             outage: sources.outages.get(&connection.id).map(String::as_str),
             has_events: project.has_events,
         };
-        let trouble = judged.trouble(source, connection);
+        let trouble = look.trouble(source, connection);
         Self {
             key: project.key.clone(),
             connection: connection.id.clone(),
@@ -154,7 +199,7 @@ impl Card {
             host,
             favourite: chosen.favourite,
             scheme: chosen.scheme,
-            numbers: judged.numbers(source.numbers, trouble.as_ref()),
+            numbers: look.numbers(source, trouble.as_ref()),
             trouble,
         }
     }
@@ -170,8 +215,8 @@ fn subtitle(source: &Source<'_>, connection: &Connection) -> String {
         .unwrap_or_else(|| connection.host.name())
 }
 
-/// What the numbers of a project are judged by.
-struct Judged<'a> {
+/// What the numbers of a project are looked at by.
+struct Look<'a> {
     freshness: Freshness,
     now: Timestamp,
     ended: Option<EndReason>,
@@ -180,7 +225,7 @@ struct Judged<'a> {
     has_events: Option<bool>,
 }
 
-impl Judged<'_> {
+impl Look<'_> {
     /// Why the last attempt failed, if that is not older than the numbers or than this run.
     fn trouble(&self, source: &Source<'_>, connection: &Connection) -> Option<Trouble> {
         let now = self.now;
@@ -200,9 +245,9 @@ impl Judged<'_> {
         known.cloned()
     }
 
-    fn numbers(&self, stored: Option<Stored<'_>>, trouble: Option<&Trouble>) -> Numbers {
+    fn numbers(&self, source: &Source<'_>, trouble: Option<&Trouble>) -> Numbers {
         let no_events = self.has_events == Some(false);
-        let Some(stored) = stored else {
+        let Some(stored) = source.numbers else {
             return match (self.ended, trouble, self.outage) {
                 (Some(reason), ..) => Numbers::Unreadable(Unreadable::SignedOut(reason)),
                 _ if !self.may_query => Numbers::Unreadable(Unreadable::NotGranted),
@@ -216,6 +261,11 @@ impl Judged<'_> {
         };
         let (now, before) = stored.counts();
         let stale = self.stale(stored, trouble);
+        // What was judged belongs to these numbers, and says nothing about now if they do not.
+        let judged = source.judged.filter(|judged| {
+            stored.date() == Some(judged.date) && stale.is_none() && judged.speaks_of(self.now)
+        });
+        let visitors = judged.and_then(|judged| judged.number(&Metric::Visitors));
         let figures = Figures {
             measured_at: stored.measured_at(),
             now,
@@ -223,6 +273,9 @@ impl Judged<'_> {
             online: stored.online().filter(|_| self.is_now(stored, stale)),
             curve: stored.curve(),
             today: stored.date(),
+            time_zone: stored.time_zone().to_owned(),
+            usual: visitors.and_then(|visitors| visitors.by_now),
+            moved: judged.and_then(|judged| judged.moved(self.now)),
             stale,
             unknown_zone: stored.unknown_zone(),
         };
@@ -321,6 +374,7 @@ mod tests {
             let source = Source {
                 project: &project,
                 numbers: numbers.as_ref().map(Stored::Today),
+                judged: None,
                 trouble: failed.as_ref(),
             };
             let outages = self

@@ -70,6 +70,7 @@ mod tests {
             .map(|project| Source {
                 project,
                 numbers: None,
+                judged: None,
                 trouble: Some(&refused),
             })
             .collect();

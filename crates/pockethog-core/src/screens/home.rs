@@ -12,6 +12,7 @@ use super::total::Total;
 use crate::access;
 use crate::age;
 use crate::live::{Live, Status};
+use crate::moves::{self, Moves};
 use crate::overview;
 use crate::project::ProjectKey;
 use crate::snapshot::SnapshotError;
@@ -25,6 +26,8 @@ pub struct Home {
     pub revision: u64,
     /// The sum over all cards.
     pub total: Total,
+    /// What has moved of the projects that are not hidden. Nothing if the numbers are those of a range.
+    pub moves: Moves,
     /// All projects that are not hidden, in the person's own order.
     pub cards: Vec<Card>,
     /// Which of them are shown, and in what order.
@@ -72,6 +75,7 @@ impl Home {
                 .map(|project| Source {
                     project,
                     numbers: cache.glance(&project.key).map(Stored::Summary),
+                    judged: cache.judged(&project.key),
                     trouble: cache.trouble(&project.key),
                 })
                 .collect(),
@@ -122,6 +126,7 @@ impl Home {
             ..Self::default()
         };
         let mut parts = Vec::with_capacity(projects.len());
+        let mut judged = Vec::with_capacity(projects.len());
         for (source, connection, chosen) in &projects {
             if !sources.wants(&source.project.key, chosen) {
                 home.hidden += usize::from(chosen.hidden);
@@ -131,11 +136,16 @@ impl Home {
             let card = Card::new(sources, source, connection, chosen, host);
             let online = card.figures().and_then(|figures| figures.online);
             parts.push(source.part(connection, online));
+            let is_of_now = card
+                .figures()
+                .is_some_and(|figures| figures.usual.is_some());
+            judged.push(source.judged.filter(|_| is_of_now));
             home.cards.push(card);
         }
         let sum = overview::Total::of(&parts, sources.now);
         let is_known = sum.sums.is_some();
-        home.total = Total::of(sum, &home.cards);
+        home.total = Total::of(sum, &judged);
+        home.moves = moves_of(&home.cards);
         home.arrange(arrangement);
         home.settle(sources, status(home.oldest_shown()), is_known);
         home.problems = Problem::all(sources, home.status, is_known);
@@ -209,6 +219,16 @@ impl Home {
     }
 }
 
+/// What has moved of the projects of which there are numbers of today.
+fn moves_of(cards: &[Card]) -> Moves {
+    let of_today = cards.iter().filter_map(|card| {
+        let figures = card.figures().filter(|figures| figures.today.is_some())?;
+        let is_known = figures.usual.is_some() || figures.moved.is_some();
+        Some((&card.key, is_known, figures.moved.as_ref()))
+    });
+    moves::moves(of_today)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{HashMap, HashSet};
@@ -268,6 +288,7 @@ mod tests {
                     .map(|(project, today)| Source {
                         project,
                         numbers: today.as_ref().map(Stored::Today),
+                        judged: None,
                         trouble: None,
                     })
                     .collect(),
@@ -308,22 +329,6 @@ mod tests {
         assert_eq!(ids(&home.cards), [2, 3, 1]);
         assert_eq!(ids(home.shown_cards()), [2, 3, 1]);
         assert!(home.has_own_order);
-    }
-
-    #[test]
-    fn the_best_mover_is_named_as_its_card_is() {
-        let mut device = Device::new(&[Some(NOW), Some(NOW)]);
-        let (project, numbers) = &mut device.projects[1];
-        let numbers = numbers.as_mut().map(|today| {
-            today.today.visitors = 400;
-            today.yesterday_by_now.visitors = 100;
-        });
-        assert!(numbers.is_some());
-        let key = project.key.clone();
-        device.preferences.project_mut(&key).name = Some("Shop".to_owned());
-        let best = device.home().total.best_mover;
-        let best = best.map(|best| (best.key, best.name, best.change.percent()));
-        assert_eq!(best, Some((key, "Shop".to_owned(), Some(300.0))));
     }
 
     #[test]

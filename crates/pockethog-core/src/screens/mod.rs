@@ -25,4 +25,4 @@ pub use offers::SignInOffer;
 pub use problems::Problem;
 pub use projects::{ListedProject, ProjectList};
 pub use sources::{Freshness, Source, Sources, Stored};
-pub use total::{BestMover, Total};
+pub use total::Total;

@@ -9,6 +9,7 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 
 use crate::access;
 use crate::discovery::Failure;
+use crate::moves::Judged;
 use crate::overview::{Counts, Part, Period, Today, TodaySummary, time_zone};
 use crate::preferences::{Cadence, Preferences, ProjectPreferences};
 use crate::project::{Project, ProjectKey};
@@ -51,6 +52,8 @@ pub struct Source<'a> {
     pub project: &'a Project,
     /// Its last numbers.
     pub numbers: Option<Stored<'a>>,
+    /// What was judged of today's: what is usual, and whether the project has left that.
+    pub judged: Option<&'a Judged>,
     /// Why they could not be refreshed the last time it was tried.
     pub trouble: Option<&'a Trouble>,
 }
@@ -176,6 +179,15 @@ impl Stored<'_> {
                 Some(zone.to_datetime(noon).date())
             }
             Self::Period(_) => None,
+        }
+    }
+
+    /// The zone that the days are cut in.
+    pub(super) fn time_zone(&self) -> &str {
+        match self {
+            Self::Summary(summary) => &summary.time_zone,
+            Self::Today(today) => &today.time_zone,
+            Self::Period(period) => &period.time_zone,
         }
     }
 

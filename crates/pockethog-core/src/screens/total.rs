@@ -1,47 +1,37 @@
 //! The total on top of the home screen.
 
-use super::card::Card;
-use crate::overview::{self, Change};
-use crate::project::ProjectKey;
+use crate::moves::{self, Judged, UsualTotal};
+use crate::overview;
 
 /// Visitors over all projects that are not hidden, each in its own time zone.
 #[derive(Clone, Debug, Default)]
 pub struct Total {
     /// The numbers, and which projects they are of.
     pub sum: overview::Total,
+    /// The visitors beside what is usual by now, if that is known of each project that is counted.
+    pub usual: Option<UsualTotal>,
+    /// Visitors usual in the hours of the sum's curve; empty if that is not known of each project.
+    pub usual_curve: Vec<f64>,
     /// True if nothing is known and nothing is on its way.
     pub unread: bool,
-    /// The project that grew most.
-    pub best_mover: Option<BestMover>,
-}
-
-/// The project that grew most.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BestMover {
-    /// Which project.
-    pub key: ProjectKey,
-    /// The name to show.
-    pub name: String,
-    /// How much it grew.
-    pub change: Change,
 }
 
 impl Total {
-    /// The total of `cards`, whose numbers are `sum`med up in their order.
-    pub(super) fn of(sum: overview::Total, cards: &[Card]) -> Self {
-        let best_mover = sum.best_mover.and_then(|place| {
-            let card = cards.get(place)?;
-            let figures = card.figures()?;
-            Some(BestMover {
-                key: card.key.clone(),
-                name: card.name.clone(),
-                change: Change::between(figures.now.visitors, figures.before.visitors),
-            })
-        });
+    /// The total of numbers that are `sum`med up, with what was `judged` of each project in the same order.
+    pub(super) fn of(sum: overview::Total, judged: &[Option<&Judged>]) -> Self {
+        let counted = || {
+            let members = sum.members.iter().zip(judged);
+            members
+                .filter(|(counted, _)| **counted)
+                .map(|(_, judged)| *judged)
+        };
+        let starts = sum.curve.as_ref().map(|curve| curve.starts.as_slice());
         Self {
-            sum,
+            usual: UsualTotal::of(counted()),
+            usual_curve: starts
+                .map_or_else(Vec::new, |starts| moves::usual_curve(counted(), starts)),
             unread: false,
-            best_mover,
+            sum,
         }
     }
 }

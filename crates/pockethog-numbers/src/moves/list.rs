@@ -1,9 +1,8 @@
 //! The moves of all projects.
 
-use jiff::Timestamp;
 use usual::Together;
 
-use super::{Judged, Kind, Move};
+use super::{Kind, Move};
 use crate::ProjectKey;
 
 /// What has moved.
@@ -29,28 +28,23 @@ pub struct Listed {
     pub moved: Move,
 }
 
-/// What has moved of these projects, each given with what was judged of it, if anything was.
+/// What has moved of these projects: for each whether there is anything to compare it with, and how it has moved.
 #[must_use]
 pub fn moves<'a>(
-    projects: impl IntoIterator<Item = (&'a ProjectKey, Option<&'a Judged>)>,
-    now: Timestamp,
+    projects: impl IntoIterator<Item = (&'a ProjectKey, bool, Option<&'a Move>)>,
 ) -> Moves {
     let mut all = Moves::default();
     let mut directions = Vec::new();
-    for (project, judged) in projects {
-        let known = judged.filter(|judged| judged.speaks_of(now) && judged.is_known());
-        let Some(judged) = known else {
+    for (project, is_known, moved) in projects {
+        if !is_known {
             all.unknown += 1;
             continue;
-        };
-        let moved = judged.moved(now);
-        // A project that has been like this since yesterday did not move together with the others.
-        let direction = moved.as_ref().and_then(Move::direction);
-        directions.push(direction);
+        }
+        directions.push(moved.and_then(Move::direction));
         match moved {
             Some(moved) => all.listed.push(Listed {
                 project: project.clone(),
-                moved,
+                moved: moved.clone(),
             }),
             None => all.ordinary += 1,
         }
@@ -61,12 +55,6 @@ pub fn moves<'a>(
         by_rank.then_with(|| b.moved.surprise().total_cmp(&a.moved.surprise()))
     });
     all
-}
-
-impl Judged {
-    fn is_known(&self) -> bool {
-        self.silent.is_some() || self.numbers.iter().any(|number| number.by_now.is_some())
-    }
 }
 
 impl Move {

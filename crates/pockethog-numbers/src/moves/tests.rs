@@ -265,14 +265,16 @@ fn silent_projects_come_first_and_most_moving_together_is_said_once() {
     });
     let now = ordinary.measured_at;
     let keys: Vec<ProjectKey> = (1..=5).map(key).collect();
-    let judged = [
-        Some(&spike),
-        Some(&silent),
-        Some(&ordinary),
+    let moved = |judged: &Judged| judged.moved(now);
+    let known = [
+        moved(&spike),
+        moved(&silent),
+        moved(&ordinary),
         None,
-        Some(&ordinary),
+        moved(&ordinary),
     ];
-    let all = moves(keys.iter().zip(judged), now);
+    let each = keys.iter().zip(&known);
+    let all = moves(each.map(|(key, moved)| (key, key.id != 4, moved.as_ref())));
     let listed: Vec<(u64, Kind)> = all
         .listed
         .iter()
@@ -280,7 +282,7 @@ fn silent_projects_come_first_and_most_moving_together_is_said_once() {
         .collect();
     assert_eq!(listed, [(2, Kind::Silent), (1, Kind::Spike)]);
     assert_eq!((all.ordinary, all.unknown, all.together), (2, 1, None));
-    let most = moves(keys.iter().map(|key| (key, Some(&spike))), now);
+    let most = moves(keys.iter().map(|key| (key, true, known[0].as_ref())));
     assert_eq!(most.together.map(|together| together.moved), Some(5));
 }
 

@@ -46,6 +46,30 @@ impl Change {
         }
     }
 
+    /// The change of a count from the middle of what is usual; it has a colour exactly if it is outside.
+    pub fn from_usual(count: u64, centre: f64, is_outside: bool) -> Self {
+        let kind = if centre > 0.0 {
+            Kind::Percent((count as f64 - centre) / centre * 100.0)
+        } else if count > 0 {
+            Kind::New
+        } else {
+            Kind::NoData
+        };
+        Self {
+            kind,
+            by_chance: !is_outside,
+        }
+    }
+
+    /// The same without a colour: nothing says whether it is unusual.
+    #[must_use]
+    pub fn uncoloured(self) -> Self {
+        Self {
+            by_chance: true,
+            ..self
+        }
+    }
+
     /// The growth in percent. `None` if there is nothing to compare with.
     pub fn percent(self) -> Option<f64> {
         match self.kind {

@@ -17,9 +17,6 @@ use crate::age;
 /// Numbers that are this much older than the newest ones, in seconds, are of other hours and not counted.
 const TOGETHER: i64 = 3600;
 
-/// Growth of a project with fewer visitors than this before is no growth of note.
-const FEWEST_TO_MOVE: u64 = 10;
-
 /// Hours of the curve.
 const HOURS: i64 = 24;
 
@@ -84,8 +81,6 @@ pub struct Total {
     pub measured_at: Option<Timestamp>,
     /// Visitors by hour of the counted projects.
     pub curve: Option<Curve>,
-    /// Which project grew most, beyond chance.
-    pub best_mover: Option<usize>,
 }
 
 /// The sum of counts by hour.
@@ -244,19 +239,11 @@ impl Total {
             .filter_map(|(_, one)| one.online)
             .reduce(u64::saturating_add);
         let hours: Option<Vec<&Hours<'_>>> = counted().map(|(_, one)| one.hours.as_ref()).collect();
-        let best_mover = counted()
-            .filter(|(_, one)| {
-                one.before.visitors >= FEWEST_TO_MOVE
-                    && Change::between(one.now.visitors, one.before.visitors).tone() > 0
-            })
-            .max_by(|(_, one), (_, other)| growth(one).total_cmp(&growth(other)))
-            .map(|(place, _)| place);
         Self {
             sums,
             online,
             measured_at: age::oldest(counted().map(|(_, one)| one.measured_at), now),
             curve: hours.and_then(|hours| Curve::of(&hours)),
-            best_mover,
             members,
         }
     }
@@ -313,10 +300,6 @@ fn members(parts: &[Part<'_>], now: Timestamp) -> Vec<bool> {
         .iter()
         .map(|part| known(part) && (part.readable || !readable))
         .collect()
-}
-
-fn growth(figures: &Figures<'_>) -> f64 {
-    figures.now.visitors as f64 / figures.before.visitors.max(1) as f64
 }
 
 impl Curve {

@@ -4,11 +4,13 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::layout::avatar;
-use super::{card_menu, element_id, icons, project_path};
+use super::{card_menu, element_id, icons, moves, project_path};
 use crate::charts::sparkline;
 use crate::colours;
 use crate::format::{self, grouped};
+use crate::moved;
 use crate::wording;
+use pockethog_core::moves::{Kind, Metric};
 use pockethog_core::overview::Change;
 use pockethog_core::project::ProjectKey;
 use pockethog_core::screens::{Card, Figures, Numbers};
@@ -51,10 +53,16 @@ pub fn render_card(card: &Card, now: Timestamp, back: Option<&str>) -> Markup {
 
 fn known(card: &Card, figures: &Figures, now: Timestamp) -> Markup {
     let visitors = figures.now.visitors;
-    let change = Change::between(visitors, figures.before.visitors);
     html! {
         p.number.long[visitors >= 1_000_000] { span data-number=(visitors) { (grouped(visitors)) } span.hidden-label { " visitors today" } }
-        p.change { (change_badge(change)) }
+        p.change title=[against(figures)] {
+            @match &figures.moved {
+                // The change of visitors has its colour; whatever else has moved is named.
+                Some(moved) if moved.kind == Kind::Silent || moved.metric != Metric::Visitors => (moves::kind_badge(moved.kind)),
+                _ => {},
+            }
+            (change_badge(figures.change()))
+        }
         (sparkline(&card_id(&card.key), &figures.curve, figures.today))
         @if figures.stale.is_some() || figures.unknown_zone.is_some() {
             p.stale {
@@ -69,6 +77,19 @@ fn known(card: &Card, figures: &Figures, now: Timestamp) -> Markup {
             }
         }
     }
+}
+
+/// What the change is compared with, and what is usual.
+fn against(figures: &Figures) -> Option<String> {
+    let today = figures.today?;
+    Some(match figures.usual {
+        Some(by_now) => format!(
+            "vs. {}: {}",
+            moved::against(by_now.basis, today),
+            moved::usually(by_now.usual)
+        ),
+        None => "vs. yesterday by now".to_owned(),
+    })
 }
 
 /// The element id of a project's card.

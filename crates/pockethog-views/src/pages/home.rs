@@ -6,13 +6,14 @@ use maud::{Markup, html};
 
 use super::card::render_card;
 use super::layout::{Notice, Shell, StatusLine, Tone};
+use super::moves::render_moves;
 use super::total::render_total;
 use super::{card_menu, encoded, icons};
 use crate::format::{ago, counted};
 use crate::wording;
 use pockethog_core::live::Status;
 use pockethog_core::project::ProjectKey;
-use pockethog_core::screens::{Home, Problem, SignInOffer, Sort, Total};
+use pockethog_core::screens::{Home, Problem, SignInOffer, Sort};
 
 /// Cards per page.
 pub const PAGE: usize = 120;
@@ -61,7 +62,8 @@ pub fn render_content(home: &Home, viewer: &TimeZone) -> Markup {
             @if home.cards.is_empty() {
                 (nothing(home, viewer))
             } @else {
-                (render_total(&home.total, viewer))
+                (render_total(home, viewer))
+                (render_moves(home))
                 (render_problems(&home.problems))
                 section.projects aria-labelledby="projects" {
                     div.tools {
@@ -128,6 +130,7 @@ fn address(home: &Home, sort: Sort, page: usize) -> String {
 fn title(sort: Sort) -> &'static str {
     match sort {
         Sort::Visitors => "Visitors",
+        Sort::Unusual => "Unusual",
         Sort::Trend => "Trend",
         Sort::Name => "Name",
         Sort::Own => "Mine",
@@ -172,7 +175,7 @@ fn nothing(home: &Home, viewer: &TimeZone) -> Markup {
     let loading = matches!(home.status, Status::Loading { .. });
     html! {
         @if loading {
-            (render_total(&Total::default(), viewer))
+            (render_total(&Home::default(), viewer))
             ul.cards aria-hidden="true" {
                 @for _ in 0..8 {
                     li.card.project {

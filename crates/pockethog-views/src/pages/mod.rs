@@ -14,6 +14,7 @@ pub mod home;
 pub mod icons;
 pub mod layout;
 pub mod message;
+pub mod moves;
 pub mod order;
 pub mod project;
 mod rest;

@@ -5,44 +5,46 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::card::change_badge;
-use super::project_path;
 use crate::charts::AreaChart;
 use crate::format::{self, grouped, hour, weekday};
-use pockethog_core::overview::{self, Axis, Change, Curve};
-use pockethog_core::screens::Total;
+use crate::moved;
+use pockethog_core::overview::{Axis, Curve};
+use pockethog_core::screens::Home;
 
 /// The total alone, as the event stream replaces it. Its id is `total`. `viewer` is the zone of the person who looks:
 /// the last 24 hours are named in it.
-pub fn render_total(total: &Total, viewer: &TimeZone) -> Markup {
+pub fn render_total(home: &Home, viewer: &TimeZone) -> Markup {
+    let total = &home.total;
     let sum = &total.sum;
+    let (change, against) = moved::total_change(home);
     html! {
-        section.card.total #total aria-labelledby="total-title" data-say=[said(sum)] {
+        section.card.total #total aria-labelledby="total-title" data-say=[said(home)] {
             div.figures {
                 h2 #total-title { b { "Visitors today" } " · " (sum.partly().unwrap_or_else(|| "all projects".to_owned())) }
-                @if let Some((now, before)) = sum.sums {
+                @if let Some((now, _)) = sum.sums {
                     p.huge.long[now.visitors >= 10_000_000] data-number=(now.visitors) { (grouped(now.visitors)) }
                     p.against {
-                        (change_badge(Change::between(now.visitors, before.visitors)))
-                        span { "vs. yesterday by now" }
+                        (change_badge(change))
+                        span { "vs. " (against) }
                     }
                 } @else if total.unread {
                     p.huge { "–" }
                     p.against { "No numbers could be read; each project says why." }
                 } @else {
                     p.huge { span.bone { "00,000" } }
-                    p.against { span.bone { "00% vs. yesterday by now" } }
+                    p.against { span.bone { "00% vs. a usual day by now" } }
                 }
                 dl.asides {
                     @if let Some(online) = sum.online {
                         div { dt { "Online now" } dd { (grouped(online)) } }
                     }
-                    @if let Some(mover) = &total.best_mover {
-                        div { dt { "Best mover" } dd { a href=(project_path(&mover.key)) title=(mover.name) { bdi { (mover.name) } } " " (change_badge(mover.change)) } }
+                    @if let Some(total) = total.usual {
+                        div { dt { "Usual by now" } dd { (moved::range(total.usual)) } }
                     }
                 }
             }
             @if let Some(curve) = &sum.curve {
-                (total_curve(curve, viewer))
+                (total_curve(curve, &total.usual_curve, viewer))
             } @else if sum.sums.is_none() && !total.unread {
                 div.chart.bone-chart aria-hidden="true" {}
             }
@@ -51,19 +53,37 @@ pub fn render_total(total: &Total, viewer: &TimeZone) -> Markup {
 }
 
 /// The total in words, for those who hear the page.
-fn said(sum: &overview::Total) -> Option<String> {
+fn said(home: &Home) -> Option<String> {
+    let sum = &home.total.sum;
     let (now, _) = sum.sums?;
     let of = sum.partly().unwrap_or_else(|| "all projects".to_owned());
-    let change = format::spoken(sum.change()?);
+    let (change, against) = moved::total_change(home);
+    let change = format::spoken(change);
     Some(format!(
-        "{} visitors today, {of}, {change}.",
+        "{} visitors today, {of}, {change} compared with {against}.",
         grouped(now.visitors)
     ))
 }
 
 /// The hours of the total. `viewer` is the zone of the person who looks, for hours that belong to no day.
-fn total_curve(curve: &Curve, viewer: &TimeZone) -> Markup {
+///
+/// They are beside what is `usual` in them, or beside the day before if that is not known of each project.
+fn total_curve(curve: &Curve, usual: &[f64], viewer: &TimeZone) -> Markup {
+    let usual: Vec<u64> = usual.iter().map(|count| moved::whole(*count)).collect();
+    let is_usual = !usual.is_empty();
     let (title, label, zone, before) = match &curve.axis {
+        Axis::Day(zone) if is_usual => (
+            "Visitors per hour, today",
+            "Visitors per hour, today and what is usual",
+            zone,
+            "usual",
+        ),
+        Axis::LastHours if is_usual => (
+            "Visitors per hour, last 24 hours",
+            "Visitors per hour, the last 24 hours and what is usual in them",
+            viewer,
+            "usual in these hours",
+        ),
         Axis::Day(zone) => (
             "Visitors per hour, today",
             "Visitors per hour, today and yesterday",
@@ -93,7 +113,7 @@ fn total_curve(curve: &Curve, viewer: &TimeZone) -> Markup {
     let before_places: Vec<String> = curve
         .starts
         .iter()
-        .filter(|_| rolling)
+        .filter(|_| rolling && !is_usual)
         .map(|&start| {
             let start = start - SignedDuration::from_hours(24);
             format!("{} {}", weekday(start, zone), hour(start, zone))
@@ -110,18 +130,19 @@ fn total_curve(curve: &Curve, viewer: &TimeZone) -> Markup {
         .into_iter()
         .filter_map(|place| Some((place, hour(*curve.starts.get(place)?, zone))))
         .collect();
+    let beside = if is_usual { &usual } else { &curve.before };
     html! {
         div.hours {
             p.legend {
                 span.key { span.solid aria-hidden="true" {} (title) }
-                @if !curve.before.is_empty() { span.key { span.dash aria-hidden="true" {} (before) } }
+                @if !beside.is_empty() { span.key { span.dash aria-hidden="true" {} (before) } }
             }
             (AreaChart {
                 id: "total-chart",
                 label,
                 values: &curve.now,
                 running: false,
-                before: &curve.before,
+                before: beside,
                 before_name: before,
                 before_places: &before_places,
                 places: &places,
@@ -135,39 +156,45 @@ fn total_curve(curve: &Curve, viewer: &TimeZone) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pockethog_core::project::ProjectKey;
-    use pockethog_core::screens::BestMover;
+    use pockethog_core::moves::{Basis, UsualRange, UsualTotal};
+    use pockethog_core::overview;
+    use pockethog_core::screens::Total;
+
+    fn home(total: Total) -> Home {
+        Home {
+            total,
+            ..Home::default()
+        }
+    }
 
     #[test]
     fn a_total_says_of_how_many_projects_it_is() {
         let mut total = Total::default();
         total.sum.members = [[true; 9].as_slice(), &[false; 7]].concat();
         total.sum.sums = Some((overview::Counts::default(), overview::Counts::default()));
-        let html = render_total(&total, &TimeZone::UTC).into_string();
+        let html = render_total(&home(total), &TimeZone::UTC).into_string();
         assert!(html.contains("9 of 16 projects"), "{html}");
     }
 
     #[test]
-    fn the_best_mover_shows_its_figure() {
-        let total = Total {
-            best_mover: Some(BestMover {
-                key: ProjectKey {
-                    host: "us".to_owned(),
-                    id: 13,
+    fn a_total_is_compared_with_what_is_usual_and_has_no_colour() {
+        let mut total = Total {
+            usual: Some(UsualTotal {
+                count: 13_538,
+                usual: UsualRange {
+                    centre: 13_156.0,
+                    low: 12_900,
+                    high: 13_700,
                 },
-                name: "Snuffle App".to_owned(),
-                change: Change::between(204, 175),
+                basis: Basis::Weeks(8),
             }),
             ..Total::default()
         };
-        let html = render_total(&total, &TimeZone::UTC).into_string();
-        let (_, mover) = html.split_once("Best mover").unwrap_or_default();
-        let (mover, _) = mover.split_once("</dd>").unwrap_or_default();
-        assert!(
-            mover.contains("/project/us/13")
-                && mover.contains("Snuffle App")
-                && mover.contains("16.6%"),
-            "{html}"
-        );
+        total.sum.sums = Some((overview::Counts::default(), overview::Counts::default()));
+        let html = render_total(&home(total), &TimeZone::UTC).into_string();
+        for wanted in ["2.9%", "what is usual by now", "12,900 – 13,700"] {
+            assert!(html.contains(wanted), "{wanted}: {html}");
+        }
+        assert!(!html.contains("delta good"), "{html}");
     }
 }

@@ -17,10 +17,12 @@ mod events;
 mod json;
 mod login;
 mod logout;
+mod moved;
 mod overview;
 mod patience;
 mod projects;
 mod query;
+mod reading;
 mod select;
 mod status;
 mod table;
@@ -84,6 +86,7 @@ The demo prints an API key, and the commands that use the demo from another term
     Status(status::Status),
     Projects(projects::Projects),
     Overview(overview::Overview),
+    Moved(moved::Moved),
     /// Print a widget for a status bar, a desktop or a script.
     Widget(widget::Widget),
     Query(query::Query),
@@ -204,6 +207,7 @@ impl Arguments {
         let patience = match self.command.as_ref()? {
             Command::Projects(projects) => &projects.patience,
             Command::Overview(overview) => &overview.patience,
+            Command::Moved(moved) => &moved.patience,
             Command::Query(query) => &query.patience,
             Command::Events(events) => &events.patience,
             Command::Annotations(annotations) => &annotations.patience,
@@ -236,6 +240,10 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
                 console,
                 overview::run(&program, console, &overview),
             )
+        }
+        Some(Command::Moved(moved)) => {
+            let program = open()?;
+            in_time(&program, console, moved::run(&program, console, &moved))
         }
         Some(Command::Query(query)) => {
             let program = open()?;

@@ -2,30 +2,23 @@
 
 mod print;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use clap::Args;
-use futures::stream::{FuturesUnordered, StreamExt};
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use sign_in_with_posthog::{Connection, ConnectionId};
+use sign_in_with_posthog::Connection;
 
 use self::print::Printout;
-use super::console::{CliError, Console, Exit, Progress};
-use super::patience::{OLD_LISTS, Patience, give_up_numbers, unread_lists};
-use super::projects::{print_failures, print_remedies, shown_connections, signed_in};
-use super::select;
-use pockethog_core::access;
+use super::console::{CliError, Console, Exit};
+use super::patience::Patience;
+use super::projects::{print_failures, print_remedies};
+use super::reading::{self, Known, Numbers, Reading, Wanted};
 use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
-use pockethog_core::live::due::Policy;
-use pockethog_core::live::refresh::{self, Event};
-use pockethog_core::overview::{Period, Range, Today};
+use pockethog_core::overview::Range;
 use pockethog_core::preferences::Preferences;
-use pockethog_core::project::{Project, ProjectKey};
-use pockethog_core::screens::{Card, Freshness, Home, Source, Sources, Stored};
-use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
+use pockethog_core::screens::Card;
 use pockethog_views::format::counted;
 use pockethog_views::report::{self, Entry};
 use pockethog_views::wording;
@@ -49,18 +42,6 @@ pub struct Overview {
     pub(super) patience: Patience,
 }
 
-/// What is stored of a project after everything was asked for.
-struct Known {
-    project: Project,
-    numbers: Option<Numbers>,
-    trouble: Option<Trouble>,
-}
-
-enum Numbers {
-    Today(Today),
-    Period(Period),
-}
-
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -80,111 +61,25 @@ pub async fn run(
     console: &Console,
     overview: &Overview,
 ) -> Result<Exit, CliError> {
-    let connections = signed_in(program)?;
-    let mut snapshots = program.snapshots()?;
-    let (preferences, problem) = program.preferences();
     let range = overview.range.as_deref().and_then(Range::from_name);
-
-    // A name can only be looked up in a list of projects; without one it is read first.
-    let chosen = if overview.projects.is_empty() {
-        None
-    } else {
-        let found = select::projects(
-            program,
-            console,
-            &mut snapshots,
-            &connections,
-            &preferences,
-            &overview.projects,
-        )
-        .await?;
-        let keys: HashSet<_> = found.into_iter().map(|project| project.key).collect();
-        Some(keys)
-    };
-    let wanted = |project: &Project| match &chosen {
-        Some(keys) => keys.contains(&project.key),
-        None => !preferences.project(&project.key).hidden,
-    };
-    let started = Timestamp::now();
-    let today_wanted = |project: &Project| range.is_none() && wanted(project);
-    let progress = Progress::new("Reading the list of projects …");
-    let mut tell = |_: &Snapshots, event: Event| {
-        if let Event::Progress { done, total } = event
-            && total > 0
-        {
-            progress.set(format!("{done} of {total} projects …"));
-        }
-    };
-    let reading = refresh::home(
+    let reading = reading::read(
         program,
-        &mut snapshots,
-        &connections,
-        &preferences,
-        &today_wanted,
-        &mut tell,
-    );
-    let in_time = console.watch_in_time(&progress, reading).await;
-    let mut time_is_up = in_time.as_ref().err().copied();
-    in_time.ok().transpose()?;
-    // A session that ended in the meantime has its reason in the list of Connections.
-    let connections = shown_connections(program)?;
-    let mut projects = snapshots.projects()?;
-    access::keep_shown(&mut projects, &connections);
-    projects.retain(wanted);
-    preferences.sort(&mut projects);
-    if let Some(range) = range {
-        let total = counted(projects.len(), "project", "projects");
-        let progress = Progress::new(format!("Reading {} of {total} …", range.name()));
-        let reading = read_range(program, &mut snapshots, &projects, &preferences, range);
-        let in_time = console.watch_in_time(&progress, reading).await;
-        time_is_up = time_is_up.or(in_time.as_ref().err().copied());
-        in_time.ok().transpose()?;
-    }
-
-    let connections = shown_connections(program)?;
-    let owners: HashMap<&ConnectionId, &Connection> = connections
-        .iter()
-        .map(|connection| (&connection.id, connection))
-        .collect();
-    let mut late = Vec::new();
-    if let Some(time) = time_is_up {
-        let view = range.map_or(View::Today, View::Period);
-        let is_read = |project: &&Project| {
-            let owner = owners.get(&project.connection);
-            owner.is_some_and(|owner| owner.is_active())
-        };
-        give_up_numbers(
-            &mut snapshots,
-            projects.iter().filter(is_read),
-            view,
-            started,
-            time,
-        )?;
-        late = unread_lists(&snapshots, &connections, OLD_LISTS, started, time)?;
-    }
-    let known = projects
-        .into_iter()
-        .map(|project| Known::read(&snapshots, project, range))
-        .collect::<Result<Vec<_>, _>>()?;
-    let discoveries = snapshots.discoveries(&connections)?;
-    console.remark_on(&snapshots, problem.as_ref());
-    let sources = Sources {
-        now: Timestamp::now(),
-        freshness: Freshness::Since(started),
-        preferences: &preferences,
-        connections: &connections,
-        projects: known.iter().map(Known::source).collect(),
-        only: chosen.as_ref(),
-        discoveries: &discoveries,
-        outages: HashMap::new(),
-    };
-    let home = Home::of_run(&sources);
-    let mut failures = late;
-    failures.extend(home.failures(&sources));
-    let known: HashMap<&ProjectKey, &Known> = known
-        .iter()
-        .map(|known| (&known.project.key, known))
-        .collect();
+        console,
+        Wanted {
+            projects: &overview.projects,
+            range,
+            closed_days: false,
+        },
+    )
+    .await?;
+    let Reading {
+        home,
+        failures,
+        connections,
+        preferences,
+        ..
+    } = &reading;
+    let known = reading.known();
     if console.is_json() {
         console.document(&Document {
             range: range.map_or("today", Range::name),
@@ -192,20 +87,20 @@ pub async fn run(
             projects: home
                 .cards
                 .iter()
-                .filter_map(|card| Some(known.get(&card.key)?.entry(card, &preferences)))
+                .filter_map(|card| Some(known.get(&card.key)?.entry(card, preferences)))
                 .collect(),
-            failures: &failures,
+            failures,
         });
     } else {
         if home.cards.is_empty() && connections.iter().any(Connection::is_active) {
             console.say("No project was granted.");
         }
         let printout = Printout {
-            home: &home,
+            home,
             range,
-            whose: match &chosen {
-                Some(_) => counted(home.cards.len(), "project", "projects"),
-                None => "all projects".to_owned(),
+            whose: match overview.projects.as_slice() {
+                [_, ..] => counted(home.cards.len(), "project", "projects"),
+                [] => "all projects".to_owned(),
             },
         };
         printout.print(console);
@@ -215,59 +110,11 @@ pub async fn run(
             }
         }
         let shown = home.cards.iter().filter_map(|card| known.get(&card.key));
-        say_what_is_left_out(console, shown.filter_map(|known| known.left_out()));
-        print_failures(console, &failures);
-        print_remedies(console, &connections);
+        say_what_is_left_out(console, shown.filter_map(|known| left_out(known)));
+        print_failures(console, failures);
+        print_remedies(console, connections);
     }
-    Ok(Exit::after(&failures, home.any_fresh()))
-}
-
-async fn read_range(
-    program: &AppContext,
-    snapshots: &mut Snapshots,
-    projects: &[Project],
-    preferences: &Preferences,
-    range: Range,
-) -> Result<(), CliError> {
-    let connections = program.active_connections()?;
-    let now = Timestamp::now();
-    let connections = &connections;
-    let policy = Policy::on_request(now);
-    let view = View::Period(range);
-    let mut due = Vec::with_capacity(projects.len());
-    for project in projects {
-        let owner = connections
-            .iter()
-            .find(|known| known.id == project.connection);
-        let trouble = snapshots.trouble(&project.key, view)?;
-        if owner.is_some_and(|owner| policy.view(None, trouble.as_ref(), owner) == 0) {
-            due.push(project);
-        }
-    }
-    let mut answers: FuturesUnordered<_> = due
-        .into_iter()
-        .map(|project| async move {
-            let connection = connections
-                .iter()
-                .find(|known| known.id == project.connection)?;
-            let conversions = preferences.project(&project.key).conversions;
-            let client = program.client(connection);
-            let counted = (conversions.as_slice(), preferences.left_out(&project.key));
-            let answer = refresh::period(&client, project, range, counted, now).await;
-            Some((project, answer))
-        })
-        .collect();
-    // Each is stored as it arrives: the run may have to end before the last one does.
-    while let Some(answer) = answers.next().await {
-        match answer {
-            Some((project, Ok(period))) => snapshots.put(&project.key, &period)?,
-            Some((project, Err(error))) => {
-                snapshots.put_trouble(&project.key, view, &error.trouble(now))?;
-            }
-            None => {}
-        }
-    }
-    Ok(())
+    Ok(Exit::after(failures, home.any_fresh()))
 }
 
 /// Says how many of the numbers leave something out.
@@ -282,43 +129,15 @@ fn say_what_is_left_out(console: &Console, words: impl Iterator<Item = &'static 
     }
 }
 
+/// Whose events its numbers leave out.
+fn left_out(known: &Known) -> Option<&'static str> {
+    match known.numbers.as_ref()? {
+        Numbers::Today(today) => wording::left_out(today.asked.left_out, today.lacks_bots),
+        Numbers::Period(period) => wording::left_out(period.left_out, period.lacks_bots),
+    }
+}
+
 impl Known {
-    /// Whose events its numbers leave out.
-    fn left_out(&self) -> Option<&'static str> {
-        match self.numbers.as_ref()? {
-            Numbers::Today(today) => wording::left_out(today.asked.left_out, today.lacks_bots),
-            Numbers::Period(period) => wording::left_out(period.left_out, period.lacks_bots),
-        }
-    }
-
-    fn read(
-        snapshots: &Snapshots,
-        project: Project,
-        range: Option<Range>,
-    ) -> Result<Self, SnapshotError> {
-        let view = range.map_or(View::Today, View::Period);
-        let key = &project.key;
-        Ok(Self {
-            numbers: match range {
-                None => snapshots.view(key, view)?.map(Numbers::Today),
-                Some(_) => snapshots.view(key, view)?.map(Numbers::Period),
-            },
-            trouble: snapshots.trouble(key, view)?,
-            project,
-        })
-    }
-
-    fn source(&self) -> Source<'_> {
-        Source {
-            project: &self.project,
-            numbers: self.numbers.as_ref().map(|numbers| match numbers {
-                Numbers::Today(today) => Stored::Today(today),
-                Numbers::Period(period) => Stored::Period(period),
-            }),
-            trouble: self.trouble.as_ref(),
-        }
-    }
-
     fn entry<'a>(&'a self, card: &'a Card, preferences: &'a Preferences) -> Entry<'a> {
         let (project, trouble) = (&self.project, card.trouble.as_ref());
         let entry = match &self.numbers {

@@ -9,6 +9,7 @@ use pockethog_core::overview::{Change, Counts, Range, change_percent};
 use pockethog_core::screens::{Card, Figures, Home};
 use pockethog_views::charts::blocks;
 use pockethog_views::format::{ago, arrow, grouped};
+use pockethog_views::moved;
 
 /// More projects than this are a table.
 const MOST_CARDS: usize = 24;
@@ -138,14 +139,14 @@ impl Printout<'_> {
                 curve: Vec::new(),
             };
             let note = match self.range {
-                _ if head.is_old => "",
-                None => "vs. yesterday by now",
-                Some(_) => "vs. the period before",
+                _ if head.is_old => String::new(),
+                None => format!("vs. {}", moved::total_change(home).1),
+                Some(_) => "vs. the period before".to_owned(),
             };
             let last = home.total.sum.online.map_or_else(String::new, |online| {
                 format!("● {} online", grouped(online))
             });
-            cards::print_head(console, columns, &head, note, &last);
+            cards::print_head(console, columns, &head, &note, &last);
         }
         let cards: Vec<cards::Card> = home.cards.iter().map(|card| self.card(card)).collect();
         cards::print(console, columns, &cards);
@@ -180,6 +181,7 @@ impl Printout<'_> {
         };
         let beside = match total.measured_at {
             Some(oldest) if !self.home.any_fresh() => (Style::Faint, ago(oldest, self.home.now)),
+            _ if self.range.is_none() => changed(moved::total_change(self.home).0),
             _ => changed(total.change().unwrap_or(Change::NONE)),
         };
         (whose, grouped(now.visitors), beside)
@@ -230,10 +232,7 @@ fn age(figures: &Figures, now: Timestamp) -> Option<String> {
 fn beside(figures: &Figures, now: Timestamp) -> (Style, String) {
     match age(figures, now) {
         Some(age) => (Style::Faint, age),
-        None => changed(Change::between(
-            figures.now.visitors,
-            figures.before.visitors,
-        )),
+        None => changed(figures.change()),
     }
 }
 

@@ -1,0 +1,174 @@
+//! What has moved, above the cards of the home page.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use maud::{Markup, html};
+use pockethog_core::moves::{Kind, Listed};
+use pockethog_core::overview::time_zone;
+use pockethog_core::screens::{Card, Home};
+
+use super::layout::avatar;
+use super::project_path;
+use crate::colours;
+use crate::format::grouped;
+use crate::moved::{self, Piece, Sentence};
+
+/// So many are listed before the rest is folded.
+const MOST: usize = 5;
+
+/// The list, as the event stream replaces it. Its id is `moves`. It is empty if no project can be compared yet.
+pub fn render_moves(home: &Home) -> Markup {
+    let moves = &home.moves;
+    let judged = moves.listed.len() + moves.ordinary;
+    let lines: Vec<(&Listed, &Card)> = moves
+        .listed
+        .iter()
+        .filter_map(|listed| {
+            let card = home.cards.iter().find(|card| card.key == listed.project)?;
+            Some((listed, card))
+        })
+        .collect();
+    let (first, rest) = lines.split_at(lines.len().min(MOST));
+    html! {
+        div #moves {
+            @if judged > 0 && (home.cards.len() > 1 || !lines.is_empty()) {
+                section.card.moves aria-labelledby="moves-title" {
+                    div.moves-head {
+                        h2 #moves-title { b { "What moved" } @if let Some(against) = moved::compared_with(home) { " " span.muted { "against " (against) } } }
+                    }
+                    @if let Some(together) = moves.together { p.together { (moved::together(together)) } }
+                    @if !first.is_empty() {
+                        ul { @for (listed, card) in first { (line(listed, card, home.now)) } }
+                    }
+                    @if !rest.is_empty() {
+                        details {
+                            summary { "Show " (grouped(rest.len() as u64)) " more" }
+                            ul { @for (listed, card) in rest { (line(listed, card, home.now)) } }
+                        }
+                    }
+                    p.others { (moved::others(lines.len(), moves.ordinary, moves.unknown)) }
+                }
+            }
+        }
+    }
+}
+
+fn line(listed: &Listed, card: &Card, now: Timestamp) -> Markup {
+    let moved = &listed.moved;
+    let zone = zone(card);
+    html! {
+        li data-scheme=[card.scheme.map(colours::name)] {
+            (avatar(&card.name))
+            div.what {
+                p.mover {
+                    a href=(project_path(&card.key)) title=(card.name) { bdi { (card.name) } }
+                    (kind_badge(moved.kind))
+                }
+                p.why { (sentence(&moved::sentence(moved, &zone, now))) }
+            }
+            div.much {
+                b data-number=(moved.count) { (grouped(moved.count)) }
+                small { (moved::beside(moved, now)) }
+            }
+        }
+    }
+}
+
+/// `Spike`, `Drop`, `Silent` or `Back to usual`.
+pub(super) fn kind_badge(kind: Kind) -> Markup {
+    let class = match kind {
+        Kind::Spike => "kind good",
+        Kind::Drop => "kind bad",
+        Kind::Silent => "kind warn",
+        Kind::BackToUsual => "kind",
+    };
+    html! { span class=(class) { (moved::label(kind)) } }
+}
+
+/// A sentence in which what others wrote is text.
+pub fn sentence(sentence: &Sentence) -> Markup {
+    html! {
+        @for piece in &sentence.pieces {
+            @match piece {
+                Piece::Words(words) => (words),
+                Piece::Strong(text) => b { bdi { (text) } },
+            }
+        }
+    }
+}
+
+fn zone(card: &Card) -> TimeZone {
+    let figures = card.figures();
+    figures
+        .and_then(|figures| time_zone(&figures.time_zone))
+        .unwrap_or(TimeZone::UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::pages::samples::card;
+    use pockethog_core::moves::{Basis, Look, Metric, Move, Moves, UsualRange};
+
+    fn home(name: &str, metric: Metric) -> Home {
+        let card = card(1, name, 5, 4);
+        let moved = Move {
+            kind: Kind::Spike,
+            metric,
+            since: "2026-11-29T12:20:00Z".parse().unwrap(),
+            look: Look::SoFar,
+            count: 483,
+            usual: Some(UsualRange {
+                centre: 170.0,
+                low: 150,
+                high: 190,
+            }),
+            basis: Some(Basis::Weeks(8)),
+            usual_gap: None,
+            continues: false,
+        };
+        Home {
+            now: "2026-11-29T18:00:00Z".parse().unwrap(),
+            moves: Moves {
+                listed: vec![Listed {
+                    project: card.key.clone(),
+                    moved,
+                }],
+                ordinary: 9,
+                ..Moves::default()
+            },
+            cards: vec![card],
+            ..Home::default()
+        }
+    }
+
+    #[test]
+    fn a_move_says_how_much_and_what_is_usual() {
+        let html = render_moves(&home("Snuffle App", Metric::Visitors)).into_string();
+        for wanted in [
+            "Snuffle App",
+            "Spike",
+            "+313",
+            "since ",
+            "12:20",
+            "usually 150 – 190",
+            "The other 9 projects are as usual.",
+        ] {
+            assert!(html.contains(wanted), "{wanted}: {html}");
+        }
+    }
+
+    #[test]
+    fn markup_in_names_is_text() {
+        let odd = "<img src=x onerror=alert(1)>";
+        let html = render_moves(&home(odd, Metric::Conversion(odd.to_owned()))).into_string();
+        assert!(!html.contains("<img"), "{html}");
+    }
+
+    #[test]
+    fn nothing_is_said_of_projects_that_cannot_be_compared() {
+        let html = render_moves(&Home::default()).into_string();
+        assert_eq!(html, "<div id=\"moves\"></div>");
+    }
+}
