@@ -128,7 +128,8 @@ fn print(console: &Console, home: &Home) {
         console.hanging(styled(&sentence(home, card, listed)), 0);
     }
     let others = moved::others(moves.listed.len(), moves.ordinary, moves.unknown);
-    if !others.is_empty() && !(moves.listed.is_empty() && moves.unknown == 0) {
+    let is_said = moves.listed.is_empty() && moves.unknown == 0;
+    if !(others.is_empty() || is_said) {
         console.line("");
         console.line(others);
     }
