@@ -95,6 +95,7 @@ fn left(filters: &Value) -> Value {
     )
 }
 
+#[allow(clippy::needless_pass_by_value)] // a literal at every call
 fn of(filter: Value) -> Value {
     json!({"properties": [filter]})
 }

@@ -137,7 +137,21 @@ async fn a_home_made_today_is_written_as_version_0_1_0_reads_it() {
     let known = |statement: &&String| !statement.contains("TABLE histories (");
     let known: Vec<&String> = today.layout.iter().filter(known).collect();
     assert_eq!(known, stored.layout.iter().collect::<Vec<_>>());
-    assert_eq!(today.shapes, stored.shapes);
+    // So are members and views that it does not know: it asks for others by name, and ignores the rest.
+    let since = [
+        "today .asked",
+        "today .quarters",
+        "today .last_event_at",
+        "today .lacks_bots",
+        "period 7d .left_out",
+        "period 7d .lacks_bots",
+        "judged ",
+        "marks ",
+        "causes ",
+    ];
+    let is_known = |shape: &&String| !since.iter().any(|since| shape.starts_with(since));
+    let known: Vec<&String> = today.shapes.iter().filter(is_known).collect();
+    assert_eq!(known, stored.shapes.iter().collect::<Vec<_>>());
 }
 
 /// What the stored home was made by, with the program of then: signs in, adds a key, reads numbers, chooses
