@@ -6,5 +6,6 @@ pub mod cli;
 pub mod doctor;
 pub mod install;
 pub mod invocation;
+pub mod system_program;
 pub mod uninstall;
 pub mod widget;

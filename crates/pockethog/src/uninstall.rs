@@ -3,10 +3,10 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
+use crate::system_program::{self, TO_ANSWER};
 use pockethog_device::folders::Folders;
 use pockethog_device::private_files::quoted;
 
@@ -150,16 +150,8 @@ impl Installed {
 }
 
 fn succeeds(words: &[&str]) -> bool {
-    let Some((program, arguments)) = words.split_first() else {
-        return false;
-    };
-    Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    let output = system_program::output(words, TO_ANSWER);
+    output.is_ok_and(|output| output.status.success())
 }
 
 /// Whether everything is below one folder that may hold other things too.

@@ -10,13 +10,13 @@ mod step;
 mod systemd;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use etcetera::BaseStrategy as _;
 use serde::Serialize;
 
 use crate::install::InstallError;
 use crate::invocation;
+use crate::system_program::{self, TO_ANSWER};
 use pockethog_core::preferences::Preferences;
 pub use step::{AutostartError, Outcome, Step, apply};
 
@@ -230,13 +230,7 @@ fn is_on_path(program: &str) -> bool {
 
 /// What a program of the system prints, if it says that it has done what it was asked.
 fn answer(words: &[&str]) -> Option<String> {
-    let (program, arguments) = words.split_first()?;
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = system_program::output(words, TO_ANSWER).ok()?;
     let printed = String::from_utf8_lossy(&output.stdout);
     output.status.success().then(|| printed.trim().to_owned())
 }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use crate::install::InstallError;
+use crate::system_program::{self, TO_ACT};
 use pockethog_device::private_files::write_private;
 
 /// In every file that is written here, so that it may be replaced and removed again.
@@ -185,20 +185,17 @@ fn remove(path: &Path) -> io::Result<()> {
 
 /// Runs it and returns what it said if it failed.
 fn run(words: &[String]) -> Result<(), String> {
-    let Some((program, arguments)) = words.split_first() else {
+    let Some(program) = words.first() else {
         return Ok(());
     };
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output();
-    match output {
+    match system_program::output(words, TO_ACT) {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             let said = said.lines().find(|line| !line.trim().is_empty());
             Err(said.map_or_else(|| output.status.to_string(), |said| said.trim().to_owned()))
         }
+        Err(error) if error.kind() == ErrorKind::TimedOut => Err(format!("{program} {error}")),
         Err(error) => Err(format!("{program} cannot be run: {error}")),
     }
 }

@@ -8,8 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::step::{Failure, MARK, Step, is_ours};
-use super::{Autostart, Service, Status, answer};
+use super::{Autostart, Service, Status};
 use crate::install::systemd_quoted;
+use crate::system_program::{self, TO_ANSWER};
 
 /// The unit of the page, as packages install it.
 const UNIT: &str = include_str!("pockethog.service");
@@ -63,19 +64,20 @@ pub(super) fn status(autostart: &Autostart, service: &Service) -> Status {
             *found == own && fs::read_to_string(&own).is_ok_and(|text| text == wanted)
         }
     });
-    let name = format!("{}.service", service.name);
-    let running = is_active(&name);
     Status {
         name: service.name,
         on: unit.is_some(),
         current,
-        running: Some(running),
+        running: is_active(&format!("{}.service", service.name)),
         by: unit.unwrap_or(link).display().to_string(),
     }
 }
 
-fn is_active(unit: &str) -> bool {
-    answer(&["systemctl", "--user", "is-active", unit]).is_some()
+/// `None` if systemd does not answer.
+fn is_active(unit: &str) -> Option<bool> {
+    let words = ["systemctl", "--user", "is-active", unit];
+    let output = system_program::output(&words, TO_ANSWER).ok()?;
+    Some(output.status.success())
 }
 
 fn systemctl(verb: &str, service: Option<&Service>, failure: Failure) -> Step {

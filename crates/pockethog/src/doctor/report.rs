@@ -4,7 +4,6 @@
 //! hold sentences of the system and of libraries, so they are searched for what is known and for what looks private.
 
 use std::fmt::Write as _;
-use std::process::{Command, Stdio};
 
 use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind};
 
@@ -12,6 +11,7 @@ use super::redaction::{Redaction, without_quotes};
 use super::{Finding, Health};
 use crate::autostart::Autostart;
 use crate::invocation;
+use crate::system_program::{self, TO_ANSWER};
 use crate::uninstall::Installed;
 use pockethog_core::app_context::{AppContext, StartError};
 use pockethog_core::preferences::Preferences;
@@ -127,12 +127,7 @@ fn system() -> String {
 
 /// The first line that is not empty of what a program of the system prints.
 fn first_line(words: &[&str]) -> Option<String> {
-    let (program, arguments) = words.split_first()?;
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
+    let output = system_program::output(words, TO_ANSWER).ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     Some(line.to_owned())

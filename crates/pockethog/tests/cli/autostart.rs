@@ -5,7 +5,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::process::Command;
 
 use crate::harness::{Harness, Run};
@@ -147,4 +149,16 @@ async fn without_systemd_the_desktop_starts_it() {
     assert!(run.out.contains("by the desktop"), "{run:?}");
     let entry = device.harness.file(".config/autostart/pockethog.desktop");
     assert!(fs::read_to_string(entry).unwrap().contains("--no-browser"));
+}
+
+/// `systemctl` waits for a bus that accepts connections and says nothing for a minute and a half.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_systemd_that_does_not_answer_is_not_waited_for() {
+    let device = Device::new("exec sleep 90").await;
+    let begun = Instant::now();
+    let status = device.run("autostart status --json").await.ended(0).json();
+    assert_eq!(status["services"][0]["running"], Value::Null, "{status:#}");
+    device.run("doctor --report").await;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(60), "{took:?}");
 }
