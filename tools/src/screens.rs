@@ -20,6 +20,7 @@ use pockethog_core::live::Status;
 use pockethog_core::overview::{ConversionFigure, Counts, LeftOut, Period, Point, Range};
 use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_core::project::ProjectKey;
+use pockethog_core::snapshot::Trouble;
 use pockethog_views::format::minute;
 use pockethog_views::pages::api_key::{self, ApiKey};
 use pockethog_views::pages::connections::{self, ConnectionCard, Connections};
@@ -290,6 +291,16 @@ fn annotation(id: u64, text: &str, days_ago: i64) -> Annotation {
 
 fn connection() -> ConnectionId {
     ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::ApiKey, "ada")
+}
+
+fn trouble(reason: &str) -> Trouble {
+    Trouble {
+        at: now(),
+        reason: reason.to_owned(),
+        transient: true,
+        cause: Cause::Busy,
+        retry_at: None,
+    }
 }
 
 fn failure(what: &str, reason: &str) -> Failure {

@@ -8,6 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::Markup;
 
 use super::State;
+use pockethog_core::live::StoredError;
 use pockethog_views::pages::message::{self, Message};
 
 /// A page.
@@ -38,6 +39,15 @@ pub enum PageError {
     /// The list of Connections cannot be read.
     #[error(transparent)]
     Connections(#[from] sign_in_with_posthog::IndexError),
+}
+
+impl From<StoredError> for PageError {
+    fn from(error: StoredError) -> Self {
+        match error {
+            StoredError::Snapshots(error) => Self::Snapshots(error),
+            StoredError::Connections(error) => Self::Connections(error),
+        }
+    }
 }
 
 impl NotFound {

@@ -1,7 +1,5 @@
 //! The project page: drawn at once from Snapshots, kept up to date by its event stream.
 
-mod view;
-
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,7 +12,6 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use sign_in_with_posthog::Connection;
 
-pub(super) use self::view::view;
 use super::events::{self, Fragment, part};
 use super::guard::Admitted;
 use super::{NotFound, PageError, State, page, see_other};
@@ -23,12 +20,13 @@ use pockethog_core::live::{Change, Interest};
 use pockethog_core::overview::{DayClock, Range};
 use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_core::project::{Project, ProjectKey};
+use pockethog_core::screens::ProjectScreen;
 use pockethog_core::snapshot::View;
 use pockethog_views::colours;
 use pockethog_views::pages::annotations::{AnnotationDialog, SavedAnnotation};
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::project::{self, ProjectPage};
-use pockethog_views::pages::{Shell, project_path};
+use pockethog_views::pages::{Shell, StatusLine, project_path};
 use pockethog_views::sentence::sentence;
 
 /// `/project/HOST/ID`, its stream, and what a person chooses about it.
@@ -49,7 +47,7 @@ pub(super) struct Located {
 /// A page of a project, as its address asks for it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct ProjectQuery {
     range: String,
     #[serde(rename = "note")]
     annotation: String,
@@ -120,10 +118,36 @@ pub(super) fn address(key: &ProjectKey, range: Range) -> String {
     format!("{}?range={}", project_path(key), range.name())
 }
 
+/// The page of a project, from what is known.
+pub(super) fn view(
+    state: &State,
+    located: &Located,
+    range: Range,
+    mut shell: Shell,
+) -> Result<ProjectPage, PageError> {
+    let Located {
+        project,
+        connection,
+    } = located;
+    let screen =
+        ProjectScreen::of_live(state.live(), project, connection, range, Timestamp::now())?;
+    let signed_in = if connection.is_active() {
+        "&signed_in=1"
+    } else {
+        ""
+    };
+    shell.stream = Some(format!(
+        "{}/events?range={}{signed_in}",
+        project_path(&project.key),
+        range.name()
+    ));
+    Ok(ProjectPage::new(shell, screen))
+}
+
 async fn show(
     state: Admitted,
     Path(path): Path<(String, String)>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<ProjectQuery>,
 ) -> Result<Response, PageError> {
     let found = state.blocking({
         let path = path.clone();
@@ -132,7 +156,7 @@ async fn show(
     let Some(located) = found.await? else {
         return missing(&state);
     };
-    let range = chosen_range(&state, &asked.range);
+    let range = chosen_range(&state, &query.range);
     state
         .live()
         .refresher()
@@ -140,18 +164,18 @@ async fn show(
     state
         .blocking(move |state| {
             let mut view = view(state, &located, range, state.shell())?;
-            view.dialog = asked_dialog(&view, &asked.annotation);
-            view.saved = match asked.saved.parse() {
+            view.dialog = asked_dialog(&view.screen, &query.annotation);
+            view.saved = match query.saved.parse() {
                 Ok(id) => Some(SavedAnnotation::Changed(id)),
-                Err(_) => (asked.saved == "new").then_some(SavedAnnotation::Added),
+                Err(_) => (query.saved == "new").then_some(SavedAnnotation::Added),
             };
-            view.deleted = asked
-                .deleted
-                .parse()
-                .ok()
-                .and_then(|id| Some((id, state.deleted_annotations().text(&view.key, id)?)));
-            view.restored = asked.restored.parse().is_ok_and(|id: u64| {
-                view.annotations
+            view.deleted =
+                query.deleted.parse().ok().and_then(|id| {
+                    Some((id, state.deleted_annotations().text(&view.screen.key, id)?))
+                });
+            view.restored = query.restored.parse().is_ok_and(|id: u64| {
+                view.screen
+                    .annotations
                     .iter()
                     .any(|annotation| annotation.id == id)
             });
@@ -161,9 +185,9 @@ async fn show(
 }
 
 /// The form that an address asks for: `new`, or the number of an annotation that can be changed here.
-fn asked_dialog(view: &ProjectPage, annotation: &str) -> Option<AnnotationDialog> {
+fn asked_dialog(screen: &ProjectScreen, annotation: &str) -> Option<AnnotationDialog> {
     if annotation == "new" {
-        let local = Timestamp::now().to_zoned_datetime(view.zone.clone());
+        let local = Timestamp::now().to_zoned_datetime(screen.zone.clone());
         return Some(AnnotationDialog {
             date: local.strftime("%Y-%m-%d").to_string(),
             time: local.strftime("%H:%M").to_string(),
@@ -171,10 +195,11 @@ fn asked_dialog(view: &ProjectPage, annotation: &str) -> Option<AnnotationDialog
         });
     }
     let id: u64 = annotation.parse().ok()?;
-    view.annotations
+    screen
+        .annotations
         .iter()
         .find(|annotation| annotation.id == id && !annotation.organization_wide)
-        .map(|annotation| AnnotationDialog::of(annotation, &view.zone))
+        .map(|annotation| AnnotationDialog::of(annotation, &screen.zone))
 }
 
 /// There is no such project, or it is not known yet.
@@ -189,7 +214,7 @@ fn missing(state: &Arc<State>) -> Result<Response, PageError> {
 async fn live(
     Extract(state): Extract<Arc<State>>,
     Path(path): Path<(String, String)>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<ProjectQuery>,
 ) -> Result<Response, PageError> {
     let found = state.blocking({
         let path = path.clone();
@@ -198,10 +223,10 @@ async fn live(
     let Some(located) = found.await? else {
         return Ok(NotFound::Project.answer(&state));
     };
-    let range = range_of(&asked.range);
+    let range = range_of(&query.range);
     let key = located.project.key;
     let interest = Interest::Project(key.clone(), range);
-    let leaves = asked.signed_in.is_some();
+    let leaves = query.signed_in.is_some();
     Ok(events::stream(&state, interest, move |state, changes| {
         parts(state, &path, &key, range, leaves, changes).unwrap_or_else(|error| {
             tracing::warn!(%error, "a project page could not be updated");
@@ -253,16 +278,18 @@ fn parts(
         parts.push(part("lists", &project::render_lists(&view)));
     }
     if online {
-        parts.push(part("online", &project::render_online(view.online)));
+        parts.push(part("online", &project::render_online(view.screen.online)));
     }
-    parts.extend(view.shell.status.as_ref().map(events::status));
+    let status = view.screen.status;
+    let status = status.map(|status| StatusLine::new(&status, view.screen.now));
+    parts.extend(status.as_ref().map(events::status));
     Ok(parts)
 }
 
 /// What a person chose about a project.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Chosen {
+struct PreferencesForm {
     back: String,
     name: String,
     scheme: String,
@@ -270,7 +297,7 @@ struct Chosen {
     hidden: Option<String>,
 }
 
-impl Chosen {
+impl PreferencesForm {
     fn apply(&self, original_name: &str, of_project: &mut ProjectPreferences) {
         of_project.rename(&self.name, original_name);
         of_project.scheme = scheme(&self.scheme);
@@ -282,9 +309,9 @@ impl Chosen {
 async fn prefer(
     state: Admitted,
     Path(path): Path<(String, String)>,
-    Form(chosen): Form<Chosen>,
+    Form(form): Form<PreferencesForm>,
 ) -> Result<Response, PageError> {
-    let back = local(&chosen.back).unwrap_or("/").to_owned();
+    let back = local(&form.back).unwrap_or("/").to_owned();
     state
         .blocking(move |state| {
             let Some(located) = locate(state, &path)? else {
@@ -293,14 +320,14 @@ async fn prefer(
             let Project { key, name, .. } = &located.project;
             let saved = state
                 .live()
-                .prefer(|preferences| chosen.apply(name, preferences.project_mut(key)));
+                .prefer(|preferences| form.apply(name, preferences.project_mut(key)));
             if let Err(error) = saved {
                 state.say(not_saved(error));
                 // The form is shown again with what was chosen.
                 let range = back.split_once("range=").map_or("", |(_, range)| range);
                 let mut view = view(state, &located, range_of(range), state.shell())?;
-                let mut refused = view.preferences.clone();
-                chosen.apply(name, &mut refused);
+                let mut refused = view.screen.preferences.clone();
+                form.apply(name, &mut refused);
                 view.refused = Some(refused);
                 let answer = page(project::render(&view));
                 return Ok((StatusCode::CONFLICT, answer).into_response());

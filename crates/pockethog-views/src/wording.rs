@@ -2,6 +2,7 @@
 
 mod causes;
 pub mod home;
+pub mod project;
 
 use sign_in_with_posthog::{Connection, CredentialKind, EndReason};
 

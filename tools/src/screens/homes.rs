@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::Markup;
-use pockethog_core::discovery::Cause;
 use pockethog_core::live::Status;
 use pockethog_core::moves::{
     Basis, ByNow, Direction, Kind, Look, Metric, Move, Moves, Together, UsualRange, UsualTotal,
@@ -14,10 +13,9 @@ use pockethog_core::project::ProjectKey;
 use pockethog_core::screens::{
     Arrangement, Card, Figures, Home, Numbers, Problem, SignInOffer, Sort, Stale, Total, Unreadable,
 };
-use pockethog_core::snapshot::Trouble;
 use pockethog_views::pages::home::{self, HomePage, PAGE};
 
-use super::{before, connection, counts, curve, failure, now, shell};
+use super::{before, connection, counts, curve, failure, now, shell, trouble};
 
 pub(super) fn all() -> Vec<(&'static str, Markup)> {
     let usual = usual_home();
@@ -254,16 +252,6 @@ pub fn usual_home() -> HomePage {
         home,
         viewer: TimeZone::UTC,
         just_hidden: None,
-    }
-}
-
-fn trouble(reason: &str) -> Trouble {
-    Trouble {
-        at: now(),
-        reason: reason.to_owned(),
-        transient: true,
-        cause: Cause::Busy,
-        retry_at: None,
     }
 }
 

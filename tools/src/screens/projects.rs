@@ -6,11 +6,12 @@ use pockethog_core::conversions::{Suggestion, Suggestions};
 use pockethog_core::live::Status;
 use pockethog_core::overview::{Breakdown, Breakdowns, Counts, LeftOut, Range, Row};
 use pockethog_core::preferences::{ProjectPreferences, Scheme};
-use pockethog_views::pages::annotations::{AnnotationAccess, AnnotationDialog, Remedy};
+use pockethog_core::screens::{AnnotationAccess, ProjectScreen, Remedy, Sibling};
+use pockethog_views::pages::annotations::AnnotationDialog;
 use pockethog_views::pages::chooser::{self, Chooser};
-use pockethog_views::pages::project::{self, ProjectPage, Sibling};
+use pockethog_views::pages::project::{self, ProjectPage};
 
-use super::{annotation, before, now, period, shell, status, usual_home};
+use super::{annotation, before, connection, now, period, shell, trouble, usual_home};
 
 pub(super) fn all() -> Vec<(&'static str, Markup)> {
     let usual = usual_project();
@@ -24,50 +25,50 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
         (
             "project-day",
             with(&|view| {
-                view.range = Range::Day;
-                view.period = Some(period(Range::Day, 24));
-                view.period.as_mut().expect("just made").conversions.clear();
-                view.preferences.conversions.clear();
-                view.annotations.clear();
+                view.screen.range = Range::Day;
+                view.screen.period = Some(period(Range::Day, 24));
+                view.screen.period.as_mut().expect("just made").conversions.clear();
+                view.screen.preferences.conversions.clear();
+                view.screen.annotations.clear();
             }),
         ),
         (
             "project-quarter",
             with(&|view| {
-                view.range = Range::Quarter;
-                view.period = Some(period(Range::Quarter, 90));
-                view.annotations = (0..9).map(|place| annotation(place, "A note among many", (9 - place as i64) * 4)).collect();
+                view.screen.range = Range::Quarter;
+                view.screen.period = Some(period(Range::Quarter, 90));
+                view.screen.annotations = (0..9).map(|place| annotation(place, "A note among many", (9 - place as i64) * 4)).collect();
             }),
         ),
         (
             "project-loading",
             with(&|view| {
-                view.period = None;
-                view.breakdowns = None;
-                view.shell.status = Some(status(Status::Loading { done: 0, total: 2 }));
+                view.screen.period = None;
+                view.screen.breakdowns = None;
+                view.screen.status = Some(Status::Loading { done: 0, total: 2 });
             }),
         ),
         (
             "project-trouble",
             with(&|view| {
-                view.trouble = Some("PostHog is busy; these are the numbers from 12 min ago.".to_owned());
-                view.shell.status = Some(status(Status::Busy(Some(before(12)))));
-                view.annotation_access = AnnotationAccess::ReadOnly;
-                if let Some(period) = &mut view.period {
+                view.screen.trouble = Some(trouble("PostHog is busy (503)"));
+                view.screen.status = Some(Status::Busy(Some(before(12))));
+                view.screen.annotation_access = AnnotationAccess::ReadOnly;
+                if let Some(period) = &mut view.screen.period {
                     period.time_zone_known = false;
                     "UTC+02:00".clone_into(&mut period.time_zone);
                 }
-                "Mars/Olympus".clone_into(&mut view.zone_name);
+                "Mars/Olympus".clone_into(&mut view.screen.zone_name);
             }),
         ),
         (
             "project-empty",
             with(&|view| {
-                view.empty = true;
-                view.annotation_access = AnnotationAccess::Missing;
-                view.annotations.clear();
-                view.online = None;
-                view.preferences.conversions.clear();
+                view.screen.empty = true;
+                view.screen.annotation_access = AnnotationAccess::Missing;
+                view.screen.annotations.clear();
+                view.screen.online = None;
+                view.screen.preferences.conversions.clear();
                 let mut period = period(Range::Month, 30);
                 period.now = Counts::default();
                 period.before = Counts::default();
@@ -78,8 +79,8 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
                     point.visitors = 0;
                     point.pageviews = 0;
                 }
-                view.period = Some(period);
-                view.breakdowns = Some(Breakdowns {
+                view.screen.period = Some(period);
+                view.screen.breakdowns = Some(Breakdowns {
                     measured_at: now(),
                     range: Range::Month,
                     lists: Breakdown::ALL.map(|list| (list, Vec::new())).to_vec(),
@@ -103,43 +104,43 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
         (
             "project-conflict",
             with(&|view| {
-                let mut theirs = view.annotations[2].clone();
+                let mut theirs = view.screen.annotations[2].clone();
                 "Release 2.14.1, with the fix".clone_into(&mut theirs.text);
                 view.dialog = Some(AnnotationDialog {
                     text: "Release 2.14 and the new pricing".to_owned(),
                     error: Some("Somebody else has changed this annotation in the meantime. Nothing has been saved yet: keep their version, or replace it with yours.".to_owned()),
                     theirs: Some(theirs),
-                    ..AnnotationDialog::of(&view.annotations[2], &view.zone)
+                    ..AnnotationDialog::of(&view.screen.annotations[2], &view.screen.zone)
                 });
             }),
         ),
         (
             "project-no-query",
             with(&|view| {
-                view.may_query = false;
-                view.shell.status = None;
-                view.online = None;
+                view.screen.may_query = false;
+                view.screen.status = None;
+                view.screen.online = None;
             }),
         ),
         (
             "project-unreadable",
             with(&|view| {
-                view.period = None;
-                view.breakdowns = None;
-                view.trouble = Some("PostHog could not be reached.".to_owned());
-                view.shell.status = Some(status(Status::Offline(None)));
-                view.annotation_trouble = Some("Notes could not be read again: PostHog could not be reached.".to_owned());
-                view.remedy = Remedy::NewKey;
-                view.annotation_access = AnnotationAccess::ReadOnly;
+                view.screen.period = None;
+                view.screen.breakdowns = None;
+                view.screen.trouble = Some(trouble("PostHog could not be reached"));
+                view.screen.status = Some(Status::Offline(None));
+                view.screen.annotation_trouble = Some(trouble("PostHog could not be reached"));
+                view.screen.remedy = Remedy::NewKey;
+                view.screen.annotation_access = AnnotationAccess::ReadOnly;
             }),
         ),
         (
             "project-undo",
             with(&|view| {
                 view.deleted = Some((7, "Release 2.14".to_owned()));
-                "A project whose name somebody kept adding to until it said everything about it".clone_into(&mut view.original_name);
-                view.preferences.favourite = true;
-                view.preferences.scheme = Some(Scheme::Plum);
+                "A project whose name somebody kept adding to until it said everything about it".clone_into(&mut view.screen.original_name);
+                view.screen.preferences.favourite = true;
+                view.screen.preferences.scheme = Some(Scheme::Plum);
             }),
         ),
         (
@@ -147,7 +148,7 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
             chooser::render(&Chooser {
                 range: Range::Month,
                 shell: shell(),
-                key: usual.key.clone(),
+                key: usual.screen.key.clone(),
                 name: "Acorn Market".to_owned(),
                 chosen: vec!["signed_up".to_owned(), "paid".to_owned()],
                 search: String::new(),
@@ -166,7 +167,7 @@ pub(super) fn all() -> Vec<(&'static str, Markup)> {
             chooser::render(&Chooser {
                 range: Range::Month,
                 shell: shell(),
-                key: usual.key.clone(),
+                key: usual.screen.key.clone(),
                 name: "Acorn Market".to_owned(),
                 chosen: vec![],
                 search: "paid".to_owned(),
@@ -184,14 +185,14 @@ fn usual_project() -> ProjectPage {
         label: label.to_owned(),
         visitors,
     };
-    ProjectPage {
-        shell: shell(),
+    let screen = ProjectScreen {
         key: home.cards[0].key.clone(),
         original_name: "Acorn Market".to_owned(),
         subtitle: "acornmarket.example".to_owned(),
         host: "EU".to_owned(),
-        connection: "eu-oauth-1".to_owned(),
-        refused: None,
+        host_name: "EU Cloud".to_owned(),
+        connection: connection(),
+        ended: None,
         preferences: ProjectPreferences {
             conversions: ["Signed up", "Started trial", "Paid", "Invited a teammate"]
                 .map(ToOwned::to_owned)
@@ -269,9 +270,7 @@ fn usual_project() -> ProjectPage {
         ],
         annotation_access: AnnotationAccess::Write,
         annotation_trouble: None,
-        dialog: None,
-        saved: None,
-        deleted: None,
-        restored: false,
-    }
+        status: Some(Status::Live),
+    };
+    ProjectPage::new(shell(), screen)
 }

@@ -111,7 +111,7 @@ const KNOWN_CIRCLES: &[(&str, &[&str])] = &[(
 const KNOWN_BREACHES: &[&str] = &[];
 
 /// Files that are still to be divided.
-const KNOWN_LONG_FILES: &[&str] = &["crates/pockethog-views/src/pages/project.rs"];
+const KNOWN_LONG_FILES: &[&str] = &[];
 
 /// Crates that are still to be divided.
 const KNOWN_LARGE_CRATES: &[&str] = &["pockethog-core"];

@@ -10,7 +10,7 @@ use crate::age;
 use crate::moves::{ByNow, Kind, Metric, Move, UsualRange};
 use crate::overview::{Change, Counts};
 use crate::preferences::{ProjectPreferences, Scheme};
-use crate::project::ProjectKey;
+use crate::project::{Project, ProjectKey};
 use crate::snapshot::Trouble;
 
 /// Numbers that are older than this many seconds show their age, whatever the reason.
@@ -195,7 +195,7 @@ impl Card {
             key: project.key.clone(),
             connection: connection.id.clone(),
             name: chosen.name.as_deref().unwrap_or(&project.name).to_owned(),
-            subtitle: subtitle(source, connection),
+            subtitle: subtitle(project, connection),
             host,
             favourite: chosen.favourite,
             scheme: chosen.scheme,
@@ -206,8 +206,7 @@ impl Card {
 }
 
 /// A project's website, its organization or its Host, whatever is known first.
-fn subtitle(source: &Source<'_>, connection: &Connection) -> String {
-    let project = source.project;
+pub(super) fn subtitle(project: &Project, connection: &Connection) -> String {
     project
         .website
         .clone()

@@ -1,6 +1,6 @@
 //! What a screen shows, as plain data: instants and keys, never "12 min ago", never a path, no markup.
 //!
-//! A page, a terminal, a command or a phone draws a [`Home`] or a [`ProjectList`], and decides nothing that another
+//! A page, a terminal, a command or a phone draws a [`Home`], a [`ProjectScreen`] or a [`ProjectList`], and decides nothing that another
 //! surface would have to decide again: sums, order, filter, the best mover, what is stale and why, what could not be
 //! read and the status are computed here, once.
 
@@ -11,6 +11,7 @@ mod failures;
 mod home;
 mod offers;
 mod problems;
+mod project;
 mod projects;
 #[cfg(test)]
 mod samples;
@@ -23,6 +24,7 @@ pub use ends::{AnnouncedEnds, End, ends};
 pub use home::Home;
 pub use offers::SignInOffer;
 pub use problems::Problem;
+pub use project::{AnnotationAccess, ProjectScreen, Remedy, Sibling};
 pub use projects::{ListedProject, ProjectList};
 pub use sources::{Freshness, Source, Sources, Stored};
 pub use total::Total;

@@ -8,31 +8,12 @@ use posthog_api::annotations::LONGEST_CONTENT;
 
 use super::{encoded, icons, project_path};
 use crate::format;
+use crate::wording;
 use pockethog_core::annotations::Annotation;
 use pockethog_core::overview::Range;
 use pockethog_core::project::ProjectKey;
-
-/// What may be done with annotations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AnnotationAccess {
-    /// Read and write.
-    #[default]
-    Write,
-    /// Read only: `annotation:write` was not granted.
-    ReadOnly,
-    /// Nothing: `annotation:read` was not granted.
-    Missing,
-}
-
-/// How a permission that is missing can be given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Remedy {
-    /// By signing in again and agreeing to more.
-    #[default]
-    SignIn,
-    /// By an API key that has it.
-    NewKey,
-}
+use pockethog_core::screens::{AnnotationAccess, Remedy};
+use pockethog_core::snapshot::Trouble;
 
 /// The annotation that was just saved: the browser need not keep its text any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +52,8 @@ pub(super) struct AnnotationPanel<'a> {
     pub(super) remedy: Remedy,
     /// The Connection that reads them, as addresses name it.
     pub(super) connection: &'a str,
-    /// Why they are not fresh: one sentence.
-    pub(super) trouble: Option<&'a str>,
+    /// Why they are not fresh.
+    pub(super) trouble: Option<&'a Trouble>,
     /// The form that is open.
     pub(super) dialog: Option<&'a AnnotationDialog>,
     /// The annotation that was just saved.
@@ -96,13 +77,6 @@ pub struct AnnotationDialog {
     pub error: Option<String>,
     /// The annotation as somebody else has changed it in the meantime.
     pub theirs: Option<Annotation>,
-}
-
-impl AnnotationAccess {
-    /// True if an annotation can be added.
-    pub(crate) fn may_write(self) -> bool {
-        self == Self::Write
-    }
 }
 
 impl AnnotationDialog {
@@ -174,7 +148,7 @@ pub(super) fn list(view: &AnnotationPanel<'_>) -> Markup {
             @if view.access.may_write() && any_organization_wide {
                 p.muted.aside { "Annotations marked Org belong to the whole organization and can only be changed in PostHog." }
             }
-            @if let Some(trouble) = view.trouble { p.muted.aside { (trouble) } }
+            @if let Some(trouble) = view.trouble { p.muted.aside { (wording::project::annotation_trouble(trouble)) } }
         }
     }
 }
