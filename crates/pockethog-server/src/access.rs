@@ -9,12 +9,13 @@
 //! cookie outlives the app, and counts in later runs with such peers alone.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use sign_in_with_posthog::Peer;
 
-use super::launch::LaunchError;
+use super::launch_error::LaunchError;
+use super::lock::lock;
 use super::persistent::{KeptSession, Persistent};
 use super::secret::{Digest, Secret};
 
@@ -70,6 +71,17 @@ struct Session {
     kept: bool,
     /// Whether it is from an earlier run.
     earlier: bool,
+}
+
+/// The proof that a browser was let in. Nothing but the check of its cookie makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Permit(Digest);
+
+impl Permit {
+    /// The session of the browser.
+    pub fn session(self) -> Digest {
+        self.0
+    }
 }
 
 /// What an opened address leads to.
@@ -147,9 +159,9 @@ impl Access {
         });
     }
 
-    /// The session of a browser that has one of these `cookies`.
-    pub fn session(&self, cookies: &[&str], peer: Peer) -> Option<Digest> {
-        self.known().session(cookies, peer)
+    /// The permit of a browser that has one of these `cookies`.
+    pub fn permit(&self, cookies: &[&str], peer: Peer) -> Option<Permit> {
+        self.known().session(cookies, peer).map(Permit)
     }
 
     /// What the address with `code` leads to for a browser that has `cookies`.
@@ -220,7 +232,7 @@ impl Access {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 }
 
@@ -285,13 +297,13 @@ mod tests {
         let late = now + CODE_LIFE + Duration::from_secs(1);
         assert!(matches!(enter(code.expose(), late), Entry::Expired));
         let cookie = begun(enter(code.expose(), now));
-        assert!(access.session(&[cookie.expose()], Peer::Own).is_some());
+        assert!(access.permit(&[cookie.expose()], Peer::Own).is_some());
         assert!(matches!(enter(code.expose(), now), Entry::Used));
         // Made good again by somebody who repeats an old request: it stays used.
         access.register(code.digest(), CODE_LIFE, now);
         assert!(matches!(enter(code.expose(), now), Entry::Used));
-        assert!(access.session(&[cookie.expose()], Peer::Own).is_some());
-        assert!(access.session(&["", code.expose()], Peer::Own).is_none());
+        assert!(access.permit(&[cookie.expose()], Peer::Own).is_some());
+        assert!(access.permit(&["", code.expose()], Peer::Own).is_none());
     }
 
     #[test]
@@ -311,7 +323,7 @@ mod tests {
             let again = enter(&[cookie.expose()], first);
             assert!(matches!(again, Entry::AlreadyIn));
             assert!(matches!(enter(&[], second), Entry::Ended(_)));
-            assert!(access.session(&[cookie.expose()], first).is_none());
+            assert!(access.permit(&[cookie.expose()], first).is_none());
         }
     }
 
@@ -345,11 +357,11 @@ mod tests {
             begun(first.enter(code.expose(), &[], peer, now).unwrap())
         };
         let (own, unknown) = (cookie_of(Peer::Own), cookie_of(Peer::Unknown));
-        assert!(first.session(&[unknown.expose()], Peer::Unknown).is_some());
+        assert!(first.permit(&[unknown.expose()], Peer::Unknown).is_some());
         let second = access(&home);
-        assert!(second.session(&[own.expose()], Peer::Own).is_some());
-        assert!(second.session(&[own.expose()], Peer::Unknown).is_none());
-        assert!(second.session(&[unknown.expose()], Peer::Own).is_none());
+        assert!(second.permit(&[own.expose()], Peer::Own).is_some());
+        assert!(second.permit(&[own.expose()], Peer::Unknown).is_none());
+        assert!(second.permit(&[unknown.expose()], Peer::Own).is_none());
         let stored = std::fs::read_to_string(home.path().join("page-server.json")).unwrap();
         assert!(!stored.contains(own.expose()), "only the digest is stored");
     }

@@ -1,8 +1,7 @@
 //! Annotations: adding, editing, deleting, bringing back. What was typed is never lost: where an annotation
 //! cannot be saved, the answer is the page with the form as it was and the reason.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Form, Path};
@@ -17,7 +16,6 @@ use serde::Deserialize;
 
 use super::guard::Admitted;
 use super::project::{Located, address, locate, range_of, view};
-use super::state::lock;
 use super::{NotFound, PageError, State, page, see_other};
 use pockethog_core::annotations::{self, Annotation, Annotations, ChangeError, Draft, DraftError};
 use pockethog_core::live::Change;
@@ -28,13 +26,6 @@ use pockethog_views::pages::annotations::AnnotationDialog;
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::project;
 use pockethog_views::sentence::sentence;
-
-/// Deleted annotations whose text is remembered, for the sentence beside “Undo”.
-const MOST_DELETED: usize = 32;
-
-/// Notes that were deleted lately, with their texts.
-#[derive(Debug, Default)]
-pub struct Deleted(Mutex<VecDeque<(ProjectKey, Annotation)>>);
 
 /// What becomes of annotations.
 pub fn routes() -> Router<Arc<State>> {
@@ -48,37 +39,10 @@ pub fn routes() -> Router<Arc<State>> {
         .route("/project/{host}/{id}/annotations/{note}/undo", post(undo))
 }
 
-impl Deleted {
-    /// The text of an annotation that was deleted lately.
-    pub fn text(&self, key: &ProjectKey, id: u64) -> Option<String> {
-        let deleted = lock(&self.0);
-        let found = deleted
-            .iter()
-            .find(|(of, annotation)| of == key && annotation.id == id);
-        found.map(|(_, annotation)| annotation.text.clone())
-    }
-
-    fn put(&self, key: ProjectKey, annotation: Annotation) {
-        let mut deleted = lock(&self.0);
-        if deleted.len() >= MOST_DELETED {
-            deleted.pop_front();
-        }
-        deleted.push_back((key, annotation));
-    }
-
-    fn take(&self, key: &ProjectKey, id: u64) -> Option<Annotation> {
-        let mut deleted = lock(&self.0);
-        let place = deleted
-            .iter()
-            .position(|(of, annotation)| of == key && annotation.id == id)?;
-        deleted.remove(place).map(|(_, annotation)| annotation)
-    }
-}
-
-/// An annotation as it was typed.
+/// An annotation as it was form.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Typed {
+struct AnnotationForm {
     range: String,
     version: String,
     text: String,
@@ -86,7 +50,7 @@ struct Typed {
     time: String,
 }
 
-impl Typed {
+impl AnnotationForm {
     fn range(&self) -> Range {
         range_of(&self.range)
     }
@@ -111,17 +75,17 @@ impl Typed {
 async fn add(
     state: Admitted,
     Path(path): Path<(String, String)>,
-    Form(typed): Form<Typed>,
+    Form(form): Form<AnnotationForm>,
 ) -> Result<Response, PageError> {
     let Some(located) = find(&state, path).await? else {
         return Ok(NotFound::Project.answer(&state));
     };
-    let range = typed.range();
+    let range = form.range();
     let zone = located.zone();
-    let draft = match typed.draft(&zone) {
+    let draft = match form.draft(&zone) {
         Ok(draft) => draft,
         Err(error) => {
-            let dialog = typed.dialog(None, error.to_string());
+            let dialog = form.dialog(None, error.to_string());
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             return refuse(&state, located, range, status, dialog).await;
         }
@@ -137,7 +101,7 @@ async fn add(
         }
         Err(error) => {
             let status = status_of(&error);
-            let dialog = typed.dialog(None, not_saved(&error));
+            let dialog = form.dialog(None, not_saved(&error));
             refuse(&state, located, range, status, dialog).await
         }
     }
@@ -146,24 +110,24 @@ async fn add(
 async fn edit(
     state: Admitted,
     Path((host, project, id)): Path<(String, String, u64)>,
-    Form(typed): Form<Typed>,
+    Form(form): Form<AnnotationForm>,
 ) -> Result<Response, PageError> {
     let Some(located) = find(&state, (host, project)).await? else {
         return Ok(NotFound::Project.answer(&state));
     };
-    let range = typed.range();
+    let range = form.range();
     let zone = located.zone();
-    let draft = match typed.draft(&zone) {
+    let draft = match form.draft(&zone) {
         Ok(draft) => draft,
         Err(error) => {
-            let dialog = typed.dialog(Some(id), error.to_string());
+            let dialog = form.dialog(Some(id), error.to_string());
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             return refuse(&state, located, range, status, dialog).await;
         }
     };
     let client = state.live().program().client(&located.connection);
     let key = located.project.key.clone();
-    let changed = annotations::edit(&client, key.id, id, &typed.version, &draft, &zone).await;
+    let changed = annotations::edit(&client, key.id, id, &form.version, &draft, &zone).await;
     let (status, dialog) = match changed {
         Ok(annotation) => {
             saved(&state, &located, &draft, Some(annotation)).await;
@@ -171,7 +135,7 @@ async fn edit(
         }
         Err(ChangeError::Conflict(theirs)) => {
             let error = "Somebody else has changed this annotation in the meantime. Nothing has been saved yet: keep their version, or replace it with yours.";
-            let mut dialog = typed.dialog(Some(id), error.to_owned());
+            let mut dialog = form.dialog(Some(id), error.to_owned());
             dialog.version.clone_from(&theirs.version);
             store(&state, &key, id, Some((*theirs).clone())).await;
             dialog.theirs = Some(*theirs);
@@ -180,15 +144,12 @@ async fn edit(
         Err(ChangeError::Gone) => {
             store(&state, &key, id, None).await;
             let error = "This annotation has been deleted in the meantime. Your text is kept here: add it as a new annotation, or cancel.";
-            (StatusCode::CONFLICT, typed.dialog(None, error.to_owned()))
+            (StatusCode::CONFLICT, form.dialog(None, error.to_owned()))
         }
         Err(ChangeError::Api(error)) => {
-            (status_of(&error), typed.dialog(Some(id), not_saved(&error)))
+            (status_of(&error), form.dialog(Some(id), not_saved(&error)))
         }
-        Err(error) => (
-            StatusCode::CONFLICT,
-            typed.dialog(Some(id), sentence(error)),
-        ),
+        Err(error) => (StatusCode::CONFLICT, form.dialog(Some(id), sentence(error))),
     };
     refuse(&state, located, range, status, dialog).await
 }
@@ -196,12 +157,12 @@ async fn edit(
 async fn delete(
     state: Admitted,
     Path((host, project, id)): Path<(String, String, u64)>,
-    Form(typed): Form<Typed>,
+    Form(form): Form<AnnotationForm>,
 ) -> Result<Response, PageError> {
     let Some(located) = find(&state, (host, project)).await? else {
         return Ok(NotFound::Project.answer(&state));
     };
-    let range = typed.range();
+    let range = form.range();
     let client = state.live().program().client(&located.connection);
     let key = located.project.key.clone();
     match annotations::delete(&client, key.id, id).await {
@@ -233,13 +194,13 @@ async fn delete(
 async fn undo(
     state: Admitted,
     Path((host, project, id)): Path<(String, String, u64)>,
-    Form(typed): Form<Typed>,
+    Form(form): Form<AnnotationForm>,
 ) -> Result<Response, PageError> {
     let Some(located) = find(&state, (host, project)).await? else {
         return Ok(NotFound::Project.answer(&state));
     };
     let key = &located.project.key;
-    let back = address(key, typed.range());
+    let back = address(key, form.range());
     let client = state.live().program().client(&located.connection);
     match annotations::bring_back(&client, key.id, id).await {
         Ok(annotation) => {
@@ -262,7 +223,7 @@ async fn find(state: &Arc<State>, path: (String, String)) -> Result<Option<Locat
     state.blocking(move |state| locate(state, &path)).await
 }
 
-/// The page with the form as it was typed.
+/// The page with the form as it was form.
 async fn refuse(
     state: &Admitted,
     located: Located,

@@ -23,7 +23,7 @@ pub fn routes() -> Router<Arc<State>> {
 /// What a form of a card says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct CardForm {
     back: String,
     change: Option<OneThing>,
     name: String,
@@ -55,19 +55,19 @@ impl OneThing {
 async fn change(
     Extract(state): Extract<Arc<State>>,
     Path(path): Path<(String, String)>,
-    Form(asked): Form<Asked>,
+    Form(form): Form<CardForm>,
 ) -> Result<Response, PageError> {
     state
         .blocking(move |state| {
             let Some(Located { project, .. }) = locate(state, &path)? else {
                 return Ok(NotFound::Project.answer(state));
             };
-            let back = local(&asked.back).unwrap_or("/");
-            let Some(one) = asked.change else {
+            let back = local(&form.back).unwrap_or("/");
+            let Some(one) = form.change else {
                 return Ok(see_other(back));
             };
             let saved = state.live().prefer(|preferences| {
-                one.apply(&project, &asked.name, preferences.project_mut(&project.key));
+                one.apply(&project, &form.name, preferences.project_mut(&project.key));
             });
             if let Err(error) = saved {
                 state.say(not_saved(error));

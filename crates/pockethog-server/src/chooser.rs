@@ -32,7 +32,7 @@ pub fn routes() -> Router<Arc<State>> {
 
 /// The chooser's form: what is ticked travels with a search and from page to page.
 #[derive(Debug, Default)]
-struct Asked {
+struct ChooserQuery {
     search: String,
     page: usize,
     /// The range of the project page that it was opened from; without one, that which was looked at last.
@@ -41,7 +41,7 @@ struct Asked {
     events: Option<Vec<String>>,
 }
 
-impl Asked {
+impl ChooserQuery {
     fn parse(form: &[u8]) -> Self {
         let mut asked = Self::default();
         let mut events: Vec<String> = Vec::new();
@@ -70,7 +70,7 @@ async fn show(
     Path(path): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
-    let asked = Asked::parse(query.unwrap_or_default().as_bytes());
+    let asked = ChooserQuery::parse(query.unwrap_or_default().as_bytes());
     let Some(located) = find(&state, path).await? else {
         return Ok(NotFound::Project.answer(&state));
     };
@@ -82,7 +82,7 @@ async fn save(
     Path(path): Path<(String, String)>,
     RawForm(form): RawForm,
 ) -> Result<Response, PageError> {
-    let asked = Asked::parse(&form);
+    let asked = ChooserQuery::parse(&form);
     let Some(located) = find(&state, path).await? else {
         return Ok(NotFound::Project.answer(&state));
     };
@@ -132,7 +132,7 @@ async fn find(state: &Arc<State>, path: (String, String)) -> Result<Option<Locat
 async fn draw(
     state: &Admitted,
     located: &Located,
-    asked: Asked,
+    asked: ChooserQuery,
     error: Option<String>,
 ) -> maud::Markup {
     let (preferences, _) = state.live().preferences();
@@ -157,7 +157,7 @@ async fn draw(
 async fn suggestions(
     state: &Arc<State>,
     located: &Located,
-    asked: &Asked,
+    asked: &ChooserQuery,
 ) -> Result<Suggestions, String> {
     const BY_HAND: &str = "Type the name of the event instead.";
     if let ConnectionState::Ended(reason) = located.connection.state {
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn what_is_ticked_travels_with_the_search() {
-        let asked = Asked::parse(
+        let asked = ChooserQuery::parse(
             b"chosen=1&search=pay&event=signed_up&event=%20paid&event=signed_up&event=&page=2",
         );
         assert_eq!(
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_page_opened_anew_ticks_what_is_stored() {
-        assert_eq!(Asked::parse(b"").events, None);
-        assert_eq!(Asked::parse(b"chosen=1").events, Some(Vec::new()));
+        assert_eq!(ChooserQuery::parse(b"").events, None);
+        assert_eq!(ChooserQuery::parse(b"chosen=1").events, Some(Vec::new()));
     }
 }

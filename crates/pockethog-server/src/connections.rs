@@ -7,9 +7,7 @@ use axum::extract::{Path, State as Extract};
 use axum::response::Response;
 use axum::routing::{get, post};
 use jiff::Timestamp;
-use sign_in_with_posthog::{
-    Connection, ConnectionId, ConnectionState, CredentialKind, Reach, Revocation,
-};
+use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind, Reach, Revocation};
 
 use super::sign_in::{self, Purpose};
 use super::{Admitted, NotFound, PageError, State, page, see_other};
@@ -170,7 +168,7 @@ async fn sign_out(
             return Ok(see_other("/connections"));
         }
     };
-    forget_projects(&state, connection.id.clone()).await;
+    state.forget_projects(connection.id.clone()).await;
     let what = match connection.kind {
         CredentialKind::OAuth => "Signed out of",
         CredentialKind::ApiKey => "The API key was removed:",
@@ -204,7 +202,7 @@ async fn remove(
     }
     match state.live().program().sign_in.remove(&connection.id).await {
         Ok(()) => {
-            forget_projects(&state, connection.id.clone()).await;
+            state.forget_projects(connection.id.clone()).await;
             leave(
                 &state,
                 &connection,
@@ -234,15 +232,6 @@ fn leave(state: &Arc<State>, ended: &Connection, text: String) -> Result<Respons
         .iter()
         .any(Connection::is_active);
     Ok(see_other(if left { "/connections" } else { "/" }))
-}
-
-pub(super) async fn forget_projects(state: &Arc<State>, id: ConnectionId) {
-    let forgotten = state
-        .blocking(move |state| state.live().snapshots().forget_connection(&id))
-        .await;
-    if let Err(error) = forgotten {
-        tracing::warn!(%error, "the projects of an ended connection are still listed");
-    }
 }
 
 async fn find(state: &Arc<State>, id: String) -> Result<Option<Connection>, PageError> {

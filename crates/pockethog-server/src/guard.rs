@@ -38,13 +38,12 @@ use sign_in_with_posthog::Peer;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use super::access::{Entry, PRINTED_CODE_LIFE, SESSION_LIFE};
+use super::access::{Entry, PRINTED_CODE_LIFE, Permit, SESSION_LIFE};
 use super::answer::{of_demo, said, see_other};
 use super::handshake;
 use super::listener::Client;
 use super::mount::{ASSETS, Mount};
 use super::proof::{PROOF, Prover, Slot};
-use super::secret::Digest;
 use super::{State, assets};
 use pockethog_views::pages::Shell;
 use pockethog_views::pages::message::Message;
@@ -84,6 +83,7 @@ pub fn guarded(routes: Router<Arc<State>>, state: &Arc<State>) -> Router {
 #[derive(Clone, Debug)]
 pub struct Admitted {
     state: Arc<State>,
+    permit: Permit,
 }
 
 impl Admitted {
@@ -99,7 +99,7 @@ impl Admitted {
     /// The shell of a page: look, who is connected, what there is to say. What [`State::say`] left is
     /// taken out, so it is called once per page.
     pub fn shell(&self) -> Shell {
-        self.state.shell(self)
+        self.state.shell(&self.permit)
     }
 }
 
@@ -139,7 +139,7 @@ enum Way {
     /// It is for the root, and needs no cookie.
     Open,
     /// It is for a page, which has this address below the prefix.
-    Page(Uri, Digest),
+    Page(Uri, Permit),
     /// It is for a page, and was sent to the root by a program of our own user.
     Below(String),
 }
@@ -152,14 +152,15 @@ async fn guard(Extract(state): Extract<Arc<State>>, mut request: Request, next: 
             let response = of_demo(is_demo, next.run(request).await);
             mounted(state.mount(), response).await
         }
-        Ok(Way::Page(uri, session)) => {
+        Ok(Way::Page(uri, permit)) => {
             *request.uri_mut() = uri;
             let admitted = Admitted {
                 state: Arc::clone(&state),
+                permit,
             };
             request.extensions_mut().insert(admitted);
             if let Some(client) = &client {
-                client.admitted(session);
+                client.admitted(permit.session());
             }
             let keys = state.page_keys();
             let for_answer = keys.prover_for_answer(request.headers());
@@ -238,13 +239,13 @@ fn check(state: &State, request: &Request, client: Option<&Client>) -> Result<Wa
             Err(Refusal::Locked)
         };
     };
-    let session = state.access().session(&cookies(request.headers()), peer);
-    let session = session.ok_or(Refusal::Locked)?;
+    let permit = state.access().permit(&cookies(request.headers()), peer);
+    let permit = permit.ok_or(Refusal::Locked)?;
     if is_open_to_all(below) {
         return Err(Refusal::Locked);
     }
     let uri = with_path(uri, below).ok_or(Refusal::Locked)?;
-    Ok(Way::Page(uri, session))
+    Ok(Way::Page(uri, permit))
 }
 
 /// Addresses at the root, which need no cookie.

@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
+use super::lock::lock;
 use super::secret::Digest;
 
 /// Connections at a time. A browser opens six to a host.
@@ -308,10 +309,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Bound<S> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.within_bounds(context, polled)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sign_in_with_posthog::Peer;
 
-use super::launch::LaunchError;
+use super::launch_error::LaunchError;
 use super::mount::Mount;
 use super::secret::Secret;
 use pockethog_device::private_files::{read_small, write_private};

@@ -39,20 +39,20 @@ pub fn routes() -> Router<Arc<State>> {
 /// What the address says about which projects to show.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct SettingsQuery {
     filter: String,
     page: String,
     moved: String,
     by: String,
 }
 
-async fn show(state: Admitted, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+async fn show(state: Admitted, Query(asked): Query<SettingsQuery>) -> Result<Response, PageError> {
     state
         .blocking(move |state| Ok(page(settings::render(&view(state, asked)?))))
         .await
 }
 
-fn view(state: &Admitted, asked: Asked) -> Result<Settings, PageError> {
+fn view(state: &Admitted, asked: SettingsQuery) -> Result<Settings, PageError> {
     let (preferences, problem) = state.live().preferences();
     let mut shell = state.shell();
     // The page has a place of its own for what keeps it from saving.
@@ -121,7 +121,7 @@ fn view(state: &Admitted, asked: Asked) -> Result<Settings, PageError> {
 /// The form's values are those of the preferences file; one that it does not know stays as it is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Chosen {
+struct SettingsForm {
     mode: String,
     scheme: String,
     refresh: String,
@@ -130,7 +130,7 @@ struct Chosen {
     sensitivity: String,
 }
 
-impl Chosen {
+impl SettingsForm {
     fn apply(&self, preferences: &mut Preferences) {
         if let Some(mode) = [Mode::Auto, Mode::Light, Mode::Dark]
             .into_iter()
@@ -167,7 +167,7 @@ impl Chosen {
     }
 }
 
-async fn save(state: Admitted, Form(chosen): Form<Chosen>) -> Result<Response, PageError> {
+async fn save(state: Admitted, Form(chosen): Form<SettingsForm>) -> Result<Response, PageError> {
     state
         .blocking(
             move |state| match state.live().prefer(|preferences| chosen.apply(preferences)) {
@@ -178,7 +178,7 @@ async fn save(state: Admitted, Form(chosen): Form<Chosen>) -> Result<Response, P
                 }
                 Err(error) => {
                     state.say(not_saved(error));
-                    let view = refused(view(state, Asked::default())?, state, &chosen);
+                    let view = refused(view(state, SettingsQuery::default())?, state, &chosen);
                     Ok((StatusCode::CONFLICT, page(settings::render(&view))).into_response())
                 }
             },
@@ -187,7 +187,7 @@ async fn save(state: Admitted, Form(chosen): Form<Chosen>) -> Result<Response, P
 }
 
 /// The page with what was chosen, so that sending it again is all that is left to do once its file is fixed.
-fn refused(mut view: Settings, state: &State, chosen: &Chosen) -> Settings {
+fn refused(mut view: Settings, state: &State, chosen: &SettingsForm) -> Settings {
     let (mut preferences, _) = state.live().preferences();
     chosen.apply(&mut preferences);
     view.mode = preferences.mode;

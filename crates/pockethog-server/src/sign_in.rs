@@ -6,8 +6,7 @@
 //! may open both regions in two tabs. A response that belongs to none, or that another browser brings,
 //! changes nothing.
 
-use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::extract::{Form, Path, RawQuery, State as Extract};
@@ -18,16 +17,16 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 use sign_in_with_posthog::{
-    ATTEMPT_SECONDS, ApiKeyError, Attempt, AuthorizationResponse, CallbackError, CompleteError,
-    Connection, Host, Region, Scopes,
+    ApiKeyError, Attempt, AuthorizationResponse, CallbackError, CompleteError, Connection, Host,
+    Region, Scopes,
 };
 use url::Url;
 
 use super::answer::{PageError, page, said, see_other};
-use super::banner;
-use super::connections::forget_projects;
 use super::guard::Admitted;
-use super::state::{State, lock};
+use super::key_swap::swap;
+use super::pending_attempts::{Entry, patience};
+use super::state::State;
 use pockethog_core::accounts::EMAIL_SCOPE;
 use pockethog_core::key_swap;
 use pockethog_core::live::Change;
@@ -39,9 +38,6 @@ use pockethog_views::pages::message::Message;
 use pockethog_views::pages::sign_in::{self, Cloud};
 use pockethog_views::sentence::sentence;
 
-/// Attempts that wait at most; past them the oldest makes room.
-const MOST_WAITING: usize = 32;
-
 /// In the order in which they are offered.
 const REGIONS: [Region; 2] = [Region::Us, Region::Eu];
 
@@ -50,16 +46,6 @@ const REGIONS: [Region; 2] = [Region::Us, Region::Eu];
 pub struct Purpose {
     /// Also ask for the e-mail address.
     pub with_email: bool,
-}
-
-/// Attempts whose response has not come.
-#[derive(Debug, Default)]
-pub struct Waiting(Mutex<Vec<Entry>>);
-
-#[derive(Clone, Debug)]
-struct Entry {
-    attempt: Arc<Attempt>,
-    since: Instant,
 }
 
 /// `/sign-in`, `/start/…`, `/callback` and `/api-key`.
@@ -266,7 +252,7 @@ async fn end(state: &Arc<State>, entry: &Entry, response: &AuthorizationResponse
             state.welcome(&connection);
             let keys = key_swap::keys_at(state.live().program(), &connection.host);
             for key in keys.unwrap_or_default() {
-                banner::swap(state, &key, &connection).await;
+                swap(state, &key, &connection).await;
             }
             signed_in(state);
             see_other("/")
@@ -297,7 +283,7 @@ async fn not_me(Extract(state): Extract<Arc<State>>, Path(id): Path<String>) -> 
             return see_other("/connections");
         }
     };
-    forget_projects(&state, connection.id.clone()).await;
+    state.forget_projects(connection.id.clone()).await;
     state
         .live()
         .announce(Change::SignedOut(connection.id.clone()));
@@ -451,54 +437,4 @@ fn callback_address(app: &Url) -> Url {
     let mut url = app.clone();
     url.set_path("/callback");
     url
-}
-
-impl Waiting {
-    /// The Attempt that a response of this browser belongs to.
-    fn find(
-        &self,
-        response: &AuthorizationResponse,
-        cookies: &[&str],
-    ) -> Result<Entry, CallbackError> {
-        let mut refusal = CallbackError::StateMismatch;
-        for entry in lock(&self.0).iter() {
-            match entry.attempt.accepts_from_browser(response, cookies) {
-                Ok(()) => return Ok(entry.clone()),
-                Err(CallbackError::StateMismatch) => {}
-                Err(error) => refusal = error,
-            }
-        }
-        Err(refusal)
-    }
-
-    /// The Attempt that begins at `/start/{id}`.
-    fn started(&self, id: &str) -> Option<Entry> {
-        lock(&self.0)
-            .iter()
-            .find(|entry| entry.attempt.starts_at(id) && entry.since.elapsed() <= patience())
-            .cloned()
-    }
-
-    /// True if it was still waiting.
-    fn remove(&self, attempt: &Arc<Attempt>) -> bool {
-        let mut waiting = lock(&self.0);
-        let before = waiting.len();
-        waiting.retain(|entry| !Arc::ptr_eq(&entry.attempt, attempt));
-        waiting.len() < before
-    }
-
-    fn put(&self, attempt: Arc<Attempt>) {
-        let mut waiting = lock(&self.0);
-        if waiting.len() >= MOST_WAITING {
-            waiting.remove(0);
-        }
-        waiting.push(Entry {
-            attempt,
-            since: Instant::now(),
-        });
-    }
-}
-
-fn patience() -> Duration {
-    Duration::from_secs(ATTEMPT_SECONDS.unsigned_abs())
 }

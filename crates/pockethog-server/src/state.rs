@@ -1,22 +1,22 @@
 //! The state that all handlers share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use sign_in_with_posthog::Connection;
+use sign_in_with_posthog::{Connection, ConnectionId};
 use url::Url;
 
-use super::access::Access;
-use super::annotations::Deleted;
-use super::guard::Admitted;
+use super::access::{Access, Permit};
+use super::deleted_annotations::DeletedAnnotations;
 use super::handshake::Keyholder;
-use super::launch::LaunchError;
+use super::launch_error::LaunchError;
 use super::listener::Clients;
+use super::lock::lock;
 use super::mount::Mount;
+use super::pending_attempts::PendingAttempts;
 use super::persistent::Persistent;
 use super::proof::PageKeys;
-use super::sign_in::Waiting;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::live::{Live, blocking};
 use pockethog_core::overview::Range;
@@ -45,8 +45,8 @@ pub struct State {
     welcome: Mutex<Option<Welcome>>,
     /// The range of the project page that was looked at last.
     last_range: Mutex<Range>,
-    attempts: Waiting,
-    deleted_annotations: Deleted,
+    attempts: PendingAttempts,
+    deleted_annotations: DeletedAnnotations,
 }
 
 impl State {
@@ -77,8 +77,8 @@ impl State {
             announced_ends: Mutex::default(),
             welcome: Mutex::new(None),
             last_range: Mutex::default(),
-            attempts: Waiting::default(),
-            deleted_annotations: Deleted::default(),
+            attempts: PendingAttempts::default(),
+            deleted_annotations: DeletedAnnotations::default(),
         }))
     }
 
@@ -99,18 +99,12 @@ impl State {
 
     /// The range that a project page is shown in if its address names none.
     pub(super) fn last_range(&self) -> Range {
-        *self
-            .last_range
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.last_range)
     }
 
     /// Somebody chose to look at this range.
     pub(super) fn look_at(&self, range: Range) {
-        *self
-            .last_range
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = range;
+        *lock(&self.last_range) = range;
     }
 
     /// The app's port.
@@ -152,13 +146,23 @@ impl State {
     }
 
     /// Sign-ins whose response has not come.
-    pub fn attempts(&self) -> &Waiting {
+    pub fn attempts(&self) -> &PendingAttempts {
         &self.attempts
     }
 
-    /// Notes that were deleted lately, to be brought back.
-    pub fn deleted_annotations(&self) -> &Deleted {
+    /// Annotations that were deleted lately, to be brought back.
+    pub fn deleted_annotations(&self) -> &DeletedAnnotations {
         &self.deleted_annotations
+    }
+
+    /// Forgets the projects of a Connection that has ended.
+    pub(super) async fn forget_projects(self: &Arc<Self>, id: ConnectionId) {
+        let forgotten = self
+            .blocking(move |state| state.live().snapshots().forget_connection(&id))
+            .await;
+        if let Err(error) = forgotten {
+            tracing::warn!(%error, "the projects of an ended connection are still listed");
+        }
     }
 
     /// Says something on the next page that is shown: what became of a form.
@@ -191,8 +195,9 @@ impl State {
         }
     }
 
-    /// See [`super::Admitted::shell`], by which alone it is reached.
-    pub(super) fn shell(&self, _: &Admitted) -> Shell {
+    /// The shell of a page for a browser that was let in: who is connected, and what there is to say. See
+    /// [`super::Admitted::shell`].
+    pub(super) fn shell(&self, _: &Permit) -> Shell {
         let (preferences, problem) = self.live.preferences();
         let mut notices = std::mem::take(&mut *lock(&self.notices));
         if let Some(problem) = problem {
@@ -239,8 +244,4 @@ fn plain(tone: Tone, text: String) -> Notice {
         text,
         action: None,
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
