@@ -18,7 +18,6 @@ pub mod key_swap;
 pub mod live;
 pub mod preferences;
 pub mod project;
-pub mod screens;
 pub mod snapshot;
 pub mod widget;
 

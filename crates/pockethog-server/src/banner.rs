@@ -13,7 +13,7 @@ use super::project::not_saved;
 use super::sign_in::{self, Purpose};
 use super::{NotFound, PageError, State, see_other};
 use pockethog_core::preferences::Banner;
-use pockethog_core::screens::SignInOffer;
+use pockethog_screens::SignInOffer;
 
 /// What a person answers to the banner.
 pub fn routes() -> Router<Arc<State>> {

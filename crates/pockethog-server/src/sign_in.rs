@@ -30,7 +30,7 @@ use super::state::State;
 use pockethog_core::accounts::EMAIL_SCOPE;
 use pockethog_core::key_swap;
 use pockethog_core::live::Change;
-use pockethog_core::screens::{Arrangement, Home, ends};
+use pockethog_screens::{Arrangement, Home, ends};
 use pockethog_views::pages::api_key::{self, ApiKey, Fault};
 use pockethog_views::pages::home::PAGE;
 use pockethog_views::pages::layout::{Notice, Tone};

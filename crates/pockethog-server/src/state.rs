@@ -20,7 +20,7 @@ use super::proof::PageKeys;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::live::{Live, blocking};
 use pockethog_core::overview::Range;
-use pockethog_core::screens::AnnouncedEnds;
+use pockethog_screens::AnnouncedEnds;
 use pockethog_views::format::minute;
 use pockethog_views::pages::Shell;
 use pockethog_views::pages::layout::{Notice, Tone, Welcome};

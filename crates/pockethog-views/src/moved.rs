@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use pockethog_core::moves::{Basis, Direction, Kind, Look, Metric, Move, Together, UsualRange};
 use pockethog_core::overview::Change;
-use pockethog_core::screens::Home;
+use pockethog_screens::Home;
 use serde_json::{Value, json};
 
 use crate::format::{counted, grouped, hour};

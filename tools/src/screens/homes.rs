@@ -10,7 +10,7 @@ use pockethog_core::moves::{
 use pockethog_core::overview::{self, Axis, Curve};
 use pockethog_core::preferences::{Mode, Scheme};
 use pockethog_core::project::ProjectKey;
-use pockethog_core::screens::{
+use pockethog_screens::{
     Arrangement, Card, Figures, Home, Numbers, Problem, SignInOffer, Sort, Stale, Total, Unreadable,
 };
 use pockethog_views::pages::home::{self, HomePage, PAGE};

@@ -6,7 +6,7 @@ use pockethog_core::conversions::{Suggestion, Suggestions};
 use pockethog_core::live::Status;
 use pockethog_core::overview::{Breakdown, Breakdowns, Counts, LeftOut, Range, Row};
 use pockethog_core::preferences::{ProjectPreferences, Scheme};
-use pockethog_core::screens::{AnnotationAccess, ProjectScreen, Remedy, Sibling};
+use pockethog_screens::{AnnotationAccess, ProjectScreen, Remedy, Sibling};
 use pockethog_views::pages::annotations::AnnotationDialog;
 use pockethog_views::pages::chooser::{self, Chooser};
 use pockethog_views::pages::project::{self, ProjectPage};

@@ -12,8 +12,8 @@ use crate::wording;
 use pockethog_core::annotations::Annotation;
 use pockethog_core::overview::Range;
 use pockethog_core::project::ProjectKey;
-use pockethog_core::screens::{AnnotationAccess, Remedy};
 use pockethog_core::snapshot::Trouble;
+use pockethog_screens::{AnnotationAccess, Remedy};
 
 /// The annotation that was just saved: the browser need not keep its text any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::wording;
 use pockethog_core::moves::{Kind, Metric};
 use pockethog_core::overview::Change;
 use pockethog_core::project::ProjectKey;
-use pockethog_core::screens::{Card, Figures, Numbers};
+use pockethog_screens::{Card, Figures, Numbers};
 
 /// One card as it looks at `now`; the event stream replaces it as a whole. Its id is [`card_id`]. It has a menu that
 /// leads back to the page `back`, if one is given.

@@ -13,7 +13,7 @@ use crate::format::{ago, counted};
 use crate::wording;
 use pockethog_core::live::Status;
 use pockethog_core::project::ProjectKey;
-use pockethog_core::screens::{Home, Problem, SignInOffer, Sort};
+use pockethog_screens::{Home, Problem, SignInOffer, Sort};
 
 /// Cards per page.
 pub const PAGE: usize = 120;
@@ -240,7 +240,7 @@ fn offline_notice(oldest: Timestamp, now: Timestamp) -> Notice {
 mod tests {
     use super::*;
     use crate::pages::samples::card;
-    use pockethog_core::screens::Arrangement;
+    use pockethog_screens::Arrangement;
 
     #[test]
     fn five_hundred_projects_are_paged() {

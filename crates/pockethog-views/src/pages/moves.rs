@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use pockethog_core::moves::{Kind, Listed};
 use pockethog_core::overview::time_zone;
-use pockethog_core::screens::{Card, Home};
+use pockethog_screens::{Card, Home};
 
 use super::layout::avatar;
 use super::project_path;

@@ -16,7 +16,7 @@ use crate::format::{self, grouped};
 use crate::wording;
 use pockethog_core::overview::{Change, Period, Range};
 use pockethog_core::preferences::ProjectPreferences;
-use pockethog_core::screens::ProjectScreen;
+use pockethog_screens::ProjectScreen;
 
 /// What the project page knows.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use pockethog_core::overview::Counts;
 use pockethog_core::project::ProjectKey;
-use pockethog_core::screens::{Card, Figures, Numbers};
+use pockethog_screens::{Card, Figures, Numbers};
 use sign_in_with_posthog::{ConnectionId, CredentialKind, Host, Region};
 
 /// A card with numbers of now.

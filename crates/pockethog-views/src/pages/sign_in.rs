@@ -7,7 +7,7 @@ use sign_in_with_posthog::Host;
 use super::card::render_card;
 use super::icons;
 use super::layout::{Notice, Shell, Tone};
-use pockethog_core::screens::Card;
+use pockethog_screens::Card;
 
 /// What the sign-in screen knows.
 #[derive(Clone, Debug)]

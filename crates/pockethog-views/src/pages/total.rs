@@ -9,7 +9,7 @@ use crate::charts::AreaChart;
 use crate::format::{self, grouped, hour, weekday};
 use crate::moved;
 use pockethog_core::overview::{Axis, Curve};
-use pockethog_core::screens::Home;
+use pockethog_screens::Home;
 
 /// The total alone, as the event stream replaces it. Its id is `total`. `viewer` is the zone of the person who looks:
 /// the last 24 hours are named in it.
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
     use pockethog_core::moves::{Basis, UsualRange, UsualTotal};
     use pockethog_core::overview;
-    use pockethog_core::screens::Total;
+    use pockethog_screens::Total;
 
     fn home(total: Total) -> Home {
         Home {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::format::ago;
 use crate::sentence::sentence;
 use pockethog_core::discovery::Failure;
-use pockethog_core::screens::{Card, Figures, Problem, Stale, Unreadable};
+use pockethog_screens::{Card, Figures, Problem, Stale, Unreadable};
 
 /// Why there are no numbers, and nothing that is said of all.
 const NOT_GRANTED: &str =

@@ -2,8 +2,8 @@
 
 use crate::format::ago;
 use crate::sentence::sentence;
-use pockethog_core::screens::ProjectScreen;
 use pockethog_core::snapshot::Trouble;
+use pockethog_screens::ProjectScreen;
 
 /// Why the numbers are missing or not those of now, and how old they are.
 pub fn trouble(screen: &ProjectScreen) -> Option<String> {

@@ -10,7 +10,7 @@ use super::reading::{self, Reading, Wanted};
 use pockethog_core::app_context::AppContext;
 use pockethog_core::moves::{Direction, Kind, Listed};
 use pockethog_core::overview::time_zone;
-use pockethog_core::screens::{Card, Home};
+use pockethog_screens::{Card, Home};
 use pockethog_views::format::{counted, grouped};
 use pockethog_views::moved::{self, Piece, Sentence};
 

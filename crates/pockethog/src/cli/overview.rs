@@ -18,7 +18,7 @@ use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
 use pockethog_core::overview::Range;
 use pockethog_core::preferences::Preferences;
-use pockethog_core::screens::Card;
+use pockethog_screens::Card;
 use pockethog_views::format::counted;
 use pockethog_views::report::{self, Entry};
 use pockethog_views::wording;

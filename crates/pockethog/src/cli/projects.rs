@@ -12,7 +12,7 @@ use pockethog_core::access;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
 use pockethog_core::live::refresh::{self, Lists};
-use pockethog_core::screens::{ListedProject, ProjectList};
+use pockethog_screens::{ListedProject, ProjectList};
 use pockethog_views::wording;
 
 /// List every project that you can read.

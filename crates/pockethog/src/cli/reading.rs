@@ -20,8 +20,8 @@ use pockethog_core::moves::Judged;
 use pockethog_core::overview::{Period, Range, Today};
 use pockethog_core::preferences::Preferences;
 use pockethog_core::project::{Project, ProjectKey};
-use pockethog_core::screens::{Freshness, Home, Source, Sources, Stored};
 use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
+use pockethog_screens::{Freshness, Home, Source, Sources, Stored};
 use pockethog_views::format::counted;
 
 /// What is to be read.

@@ -6,7 +6,7 @@ use crate::cli::cards;
 use crate::cli::console::{Console, Style};
 use crate::cli::table::{self, Cell, Column};
 use pockethog_core::overview::{Change, Counts, Range, change_percent};
-use pockethog_core::screens::{Card, Figures, Home};
+use pockethog_screens::{Card, Figures, Home};
 use pockethog_views::charts::blocks;
 use pockethog_views::format::{ago, arrow, grouped};
 use pockethog_views::moved;

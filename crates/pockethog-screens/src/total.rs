@@ -1,7 +1,7 @@
 //! The total on top of the home screen.
 
-use crate::moves::{self, Judged, UsualTotal};
-use crate::overview;
+use pockethog_core::moves::{self, Judged, UsualTotal};
+use pockethog_core::overview;
 
 /// Visitors over all projects that are not hidden, each in its own time zone.
 #[derive(Clone, Debug, Default)]

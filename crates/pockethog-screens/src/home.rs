@@ -9,13 +9,13 @@ use super::offers::SignInOffer;
 use super::problems::Problem;
 use super::sources::{Freshness, Source, Sources, Stored};
 use super::total::Total;
-use crate::access;
-use crate::age;
-use crate::live::{Live, Status};
-use crate::moves::{self, Moves};
-use crate::overview;
-use crate::project::ProjectKey;
-use crate::snapshot::SnapshotError;
+use pockethog_core::access;
+use pockethog_core::age;
+use pockethog_core::live::{Live, Status};
+use pockethog_core::moves::{self, Moves};
+use pockethog_core::overview;
+use pockethog_core::project::ProjectKey;
+use pockethog_core::snapshot::SnapshotError;
 
 /// What the home screen shows.
 #[derive(Clone, Debug, Default)]
@@ -236,13 +236,12 @@ mod tests {
     use sign_in_with_posthog::{ConnectionId, ConnectionState, EndReason};
 
     use super::*;
-    use crate::overview::Today;
-    use crate::preferences::Preferences;
-    use crate::project::Project;
-    use crate::screens::card::Stale;
-    use crate::screens::samples::{at, connection, project, sources, trouble};
-    use crate::snapshot::KnownDiscovery;
-    use crate::snapshot::samples::today;
+    use crate::card::Stale;
+    use crate::samples::{at, connection, project, sources, today, trouble};
+    use pockethog_core::overview::Today;
+    use pockethog_core::preferences::Preferences;
+    use pockethog_core::project::Project;
+    use pockethog_core::snapshot::KnownDiscovery;
 
     const NOW: i64 = 100_000;
 

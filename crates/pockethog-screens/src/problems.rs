@@ -3,9 +3,9 @@
 use sign_in_with_posthog::{Connection, ConnectionId, EndReason};
 
 use super::sources::Sources;
-use crate::access;
-use crate::discovery::Failure;
-use crate::live::Status;
+use pockethog_core::access;
+use pockethog_core::discovery::Failure;
+use pockethog_core::live::Status;
 
 /// Something that keeps a part of the home screen from being read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,9 +104,9 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::discovery::Cause;
-    use crate::screens::samples::{at, connection, sources};
-    use crate::snapshot::KnownDiscovery;
+    use crate::samples::{at, connection, sources};
+    use pockethog_core::discovery::Cause;
+    use pockethog_core::snapshot::KnownDiscovery;
     use sign_in_with_posthog::ConnectionState;
 
     fn failure(what: &str, transient: bool) -> Failure {

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use sign_in_with_posthog::{Connection, ConnectionId};
 
-use crate::access;
-use crate::discovery::Failure;
-use crate::preferences::{Preferences, ProjectPreferences};
-use crate::project::Project;
-use crate::snapshot::KnownDiscovery;
+use pockethog_core::access;
+use pockethog_core::discovery::Failure;
+use pockethog_core::preferences::{Preferences, ProjectPreferences};
+use pockethog_core::project::Project;
+use pockethog_core::snapshot::KnownDiscovery;
 
 /// All projects that are shown, in the person's order, and what could not be listed.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +80,7 @@ mod tests {
     use sign_in_with_posthog::{ConnectionState, EndReason};
 
     use super::*;
-    use crate::screens::samples::{connection, project};
+    use crate::samples::{connection, project};
 
     #[test]
     fn projects_of_an_ended_sign_in_stay_in_the_list_and_hidden_ones_too() {

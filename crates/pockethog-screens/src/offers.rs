@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sign_in_with_posthog::{Connection, ConnectionId, CredentialKind};
 
-use crate::preferences::Preferences;
+use pockethog_core::preferences::Preferences;
 
 /// An API key whose user could sign in instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +48,8 @@ mod tests {
     use sign_in_with_posthog::{ConnectionState, EndReason, Host, Region};
 
     use super::*;
-    use crate::preferences::Banner;
-    use crate::screens::samples::{at, connection};
+    use crate::samples::{at, connection};
+    use pockethog_core::preferences::Banner;
 
     #[test]
     fn a_key_for_a_cloud_is_offered_a_sign_in_unless_the_person_said_otherwise() {

@@ -160,7 +160,7 @@ fn trend(card: &Card) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::screens::samples;
+    use crate::samples;
 
     fn names(cards: &[Card], arrangement: &Arrangement) -> Vec<String> {
         let shown = Shown::of(cards, arrangement, false);

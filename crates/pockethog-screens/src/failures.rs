@@ -2,8 +2,8 @@
 
 use super::home::Home;
 use super::sources::Sources;
-use crate::access;
-use crate::discovery::Failure;
+use pockethog_core::access;
+use pockethog_core::discovery::Failure;
 
 impl Home {
     /// What could not be read, for a surface that lists it below the numbers instead of saying it on each card:
@@ -38,10 +38,10 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::discovery::Cause;
-    use crate::screens::samples::{at, connection, project, sources, trouble};
-    use crate::screens::sources::{Freshness, Source};
-    use crate::snapshot::KnownDiscovery;
+    use crate::samples::{at, connection, project, sources, trouble};
+    use crate::sources::{Freshness, Source};
+    use pockethog_core::discovery::Cause;
+    use pockethog_core::snapshot::KnownDiscovery;
 
     #[test]
     fn a_run_lists_what_it_could_not_read_of_what_it_was_asked_for() {

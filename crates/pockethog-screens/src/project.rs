@@ -7,14 +7,14 @@ use jiff::tz::TimeZone;
 use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState, CredentialKind, EndReason};
 
 use super::card::{NOW_SECONDS, subtitle};
-use crate::access;
-use crate::age;
-use crate::annotations::{Annotation, Annotations};
-use crate::live::{HomeCache, Live, Status, StoredError};
-use crate::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
-use crate::preferences::{Preferences, ProjectPreferences};
-use crate::project::{Project, ProjectKey};
-use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
+use pockethog_core::access;
+use pockethog_core::age;
+use pockethog_core::annotations::{Annotation, Annotations};
+use pockethog_core::live::{HomeCache, Live, Status, StoredError};
+use pockethog_core::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
+use pockethog_core::preferences::{Preferences, ProjectPreferences};
+use pockethog_core::project::{Project, ProjectKey};
+use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
 
 /// Projects beside the screen at most; the others are one step away.
 const MOST_SIBLINGS: usize = 60;
@@ -317,8 +317,7 @@ fn siblings(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::overview::{Counts, LeftOut};
-    use crate::screens::samples::{connection, project, trouble};
+    use crate::samples::{connection, project, today, trouble, week};
 
     fn now() -> Timestamp {
         "2026-11-24T10:00:00Z".parse().unwrap()
@@ -351,24 +350,6 @@ mod tests {
             author: None,
             organization_wide: false,
             version: String::new(),
-        }
-    }
-
-    fn period(measured_at: Timestamp) -> Period {
-        Period {
-            measured_at,
-            range: Range::Week,
-            time_zone: "Europe/Berlin".into(),
-            time_zone_known: true,
-            now: Counts::default(),
-            before: Counts::default(),
-            sessions: 0,
-            sessions_before: 0,
-            points: Vec::new(),
-            points_before: Vec::new(),
-            conversions: Vec::new(),
-            left_out: LeftOut::default(),
-            lacks_bots: false,
         }
     }
 
@@ -412,8 +393,8 @@ mod tests {
         let mut ended = connection("ada", "query:read");
         ended.state = ConnectionState::Ended(EndReason::RevokedOrExpired);
         let known = Known {
-            today: Some(crate::snapshot::samples::today(now())),
-            period: Some(period(now())),
+            today: Some(today(now())),
+            period: Some(week(now())),
             ..Known::default()
         };
         let screen = screen_of(&ended, "UTC", known);
@@ -429,7 +410,7 @@ mod tests {
         let loading = |done| Some(Status::Loading { done, total: 2 });
         assert_eq!(status(Known::default(), Status::Live), loading(0));
         let half = Known {
-            period: Some(period(now())),
+            period: Some(week(now())),
             ..Known::default()
         };
         assert_eq!(status(half, Status::Updated(now())), loading(1));

@@ -51,7 +51,7 @@ mod tests {
     use sign_in_with_posthog::ConnectionState;
 
     use super::*;
-    use crate::screens::samples::connection;
+    use crate::samples::connection;
 
     #[test]
     fn an_end_is_announced_once_for_each_sign_in() {

@@ -7,13 +7,13 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use sign_in_with_posthog::{Connection, ConnectionId};
 
-use crate::access;
-use crate::discovery::Failure;
-use crate::moves::Judged;
-use crate::overview::{Counts, Part, Period, Today, TodaySummary, time_zone};
-use crate::preferences::{Cadence, Preferences, ProjectPreferences};
-use crate::project::{Project, ProjectKey};
-use crate::snapshot::{KnownDiscovery, Trouble};
+use pockethog_core::access;
+use pockethog_core::discovery::Failure;
+use pockethog_core::moves::Judged;
+use pockethog_core::overview::{Counts, Part, Period, Today, TodaySummary, time_zone};
+use pockethog_core::preferences::{Cadence, Preferences, ProjectPreferences};
+use pockethog_core::project::{Project, ProjectKey};
+use pockethog_core::snapshot::{KnownDiscovery, Trouble};
 
 /// What a home screen is made from.
 #[derive(Clone, Debug)]
@@ -196,7 +196,8 @@ impl Stored<'_> {
         match self {
             Self::Summary(summary) => now >= summary.day().ends(),
             Self::Today(today) => {
-                let hours = crate::overview::Hours::of_today(today, |point| point.visitors);
+                let hours =
+                    pockethog_core::overview::Hours::of_today(today, |point| point.visitors);
                 let day = hours.and_then(|hours| hours.day);
                 day.is_some_and(|day| now >= day.ends())
             }

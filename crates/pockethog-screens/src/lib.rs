@@ -1,4 +1,4 @@
-//! What a screen shows, as plain data: instants and keys, never "12 min ago", never a path, no markup.
+//! What the screens of PocketHog show, as plain data: instants and keys, never "12 min ago", never a path, no markup.
 //!
 //! A page, a terminal, a command or a phone draws a [`Home`], a [`ProjectScreen`] or a [`ProjectList`], and decides nothing that another
 //! surface would have to decide again: sums, order, filter, the best mover, what is stale and why, what could not be

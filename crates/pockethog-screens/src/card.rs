@@ -5,13 +5,13 @@ use jiff::civil::Date;
 use sign_in_with_posthog::{Connection, ConnectionId, EndReason};
 
 use super::sources::{Freshness, Source, Sources, Stored};
-use crate::access;
-use crate::age;
-use crate::moves::{ByNow, Kind, Metric, Move, UsualRange};
-use crate::overview::{Change, Counts};
-use crate::preferences::{ProjectPreferences, Scheme};
-use crate::project::{Project, ProjectKey};
-use crate::snapshot::Trouble;
+use pockethog_core::access;
+use pockethog_core::age;
+use pockethog_core::moves::{ByNow, Kind, Metric, Move, UsualRange};
+use pockethog_core::overview::{Change, Counts};
+use pockethog_core::preferences::{ProjectPreferences, Scheme};
+use pockethog_core::project::{Project, ProjectKey};
+use pockethog_core::snapshot::Trouble;
 
 /// Numbers that are older than this many seconds show their age, whatever the reason.
 const OLD_SECONDS: i64 = 3600;
@@ -328,9 +328,8 @@ impl Look<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::preferences::Cadence;
-    use crate::screens::samples::{self, at, connection, project, trouble};
-    use crate::snapshot::samples::today;
+    use crate::samples::{self, at, connection, project, today, trouble};
+    use pockethog_core::preferences::Cadence;
 
     /// The judgement of a project whose numbers were read at the second `measured`, at the second `now`.
     struct Case {
@@ -364,11 +363,7 @@ mod tests {
             }
             let mut project = project(1, &connection);
             project.has_events = self.has_events;
-            let numbers = measured.map(|second| {
-                let mut today = today(at(second));
-                today.hours[0].start = at(second - second.rem_euclid(86_400));
-                today
-            });
+            let numbers = measured.map(|second| today(at(second)));
             let failed = failed.map(trouble);
             let source = Source {
                 project: &project,
