@@ -1,8 +1,8 @@
 //! What the screens of PocketHog show, as plain data: instants and keys, never "12 min ago", never a path, no markup.
 //!
-//! A page, a terminal, a command or a phone draws a [`Home`], a [`ProjectScreen`] or a [`ProjectList`], and decides nothing that another
-//! surface would have to decide again: sums, order, filter, the best mover, what is stale and why, what could not be
-//! read and the status are computed here, once.
+//! A page, a terminal, a command or a phone draws a [`Home`], a [`ProjectScreen`] or a [`ProjectList`], and decides
+//! nothing that another surface would have to decide again: sums, order, filter, what has moved, what is stale and why,
+//! what could not be read and the status are computed here, once.
 
 mod arrangement;
 mod card;
