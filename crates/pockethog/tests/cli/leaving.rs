@@ -32,7 +32,7 @@ async fn lived_in() -> Harness {
     let key = harness.demo.eu().create_api_key(ApiKeyOptions::default());
     let login = harness.run_with_input(&["login", "eu", "--api-key"], &key);
     login.await.ended(0);
-    harness.run(&["overview"]).await.ended(0);
+    harness.run(&["projects"]).await.ended(0);
     harness
         .run(&["config", "set", "mode", "dark"])
         .await

@@ -64,7 +64,7 @@ async fn a_report_holds_no_secret_no_name_and_no_address() {
         first,
     ];
     harness.run(&name).await.ended(0);
-    harness.run(&["overview"]).await.ended(0);
+    harness.run(&["projects"]).await.ended(0);
     let mut app = harness.command(&["--no-browser"]).spawn().unwrap();
     let status = harness.run(&["status", "--json"]).await.json();
 
