@@ -161,6 +161,24 @@ mod tests {
         );
     }
 
+    /// A profile inherits what the other one says about single packages, where speed of compiling counts.
+    #[test]
+    fn the_small_program_inherits_no_package_that_is_compiled_quickly() {
+        let manifest = fs::read_to_string(crate::workspace_root().join("Cargo.toml")).unwrap();
+        let packages = |profile: &str| -> Vec<String> {
+            let (_, rest) = manifest
+                .split_once(&format!("[profile.{profile}.package]\n"))
+                .unwrap();
+            let table = rest.split("\n[").next().unwrap();
+            let names = table.lines().filter_map(|line| line.split_once(" = "));
+            names.map(|(name, _)| name.to_owned()).collect()
+        };
+        let (quick, small) = (packages("release"), packages("dist"));
+        assert!(quick.len() > 10);
+        let inherited: Vec<&String> = quick.iter().filter(|name| !small.contains(name)).collect();
+        assert!(inherited.is_empty(), "{inherited:?}");
+    }
+
     #[test]
     fn the_newest_version_of_glibc_counts_and_not_the_last() {
         let program = b"\0GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.17\0GLIBC_PRIVATE\0";

@@ -170,7 +170,8 @@ fn leaves(value: &Value, found: &mut BTreeSet<String>) {
                 if name.contains("://") {
                     found.insert(name.clone());
                 }
-                if name != "time_zone" && name != "host" || !member.is_string() {
+                let is_everybodys = ["time_zone", "host", "version"].contains(&name.as_str());
+                if !is_everybodys || !member.is_string() {
                     leaves(member, found);
                 }
             }
