@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod alerts;
 pub mod annotations;
 pub mod app_context;
 pub mod conversions;

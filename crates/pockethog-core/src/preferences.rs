@@ -5,6 +5,7 @@
 //! the file whatever else is changed: someone's edit is in there, or a newer version's. A file that is no TOML
 //! is never overwritten.
 
+mod alerts;
 mod asked;
 mod document;
 mod lenient;
@@ -25,6 +26,7 @@ use crate::age;
 use crate::moves::{Compare, Sensitivity, Settings};
 use crate::project::{Project, ProjectKey};
 
+pub use alerts::{Alerts, Goal, NoGoal, NoQuietHours, QuietHours};
 pub use lenient::Ignored;
 
 /// A larger file is not read: a thousand projects take a tenth of it.
@@ -60,6 +62,9 @@ pub struct Preferences {
     /// Whether events of bots are left out, if PostHog can tell them. As above.
     #[serde(skip_serializing_if = "is_false")]
     pub without_bots: bool,
+    /// What the person wants to be told of. As above.
+    #[serde(skip_serializing_if = "is_default")]
+    pub alerts: Alerts,
     /// Project keys in the order they are shown; the others follow.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub order: Vec<String>,
@@ -96,6 +101,12 @@ pub struct ProjectPreferences {
     /// As [`Preferences::without_bots`], for this project alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without_bots: Option<bool>,
+    /// No alert is raised about it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub muted: bool,
+    /// Counts of today that are told once they are reached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub goals: Vec<Goal>,
 }
 
 /// Light, dark, or as the system.
@@ -394,18 +405,32 @@ impl Preferences {
     }
 
     /// Replaces the whole file by a text that has to be understood: an import. What is there has to
-    /// be understood too, since nothing that someone wrote is thrown away unseen.
+    /// be understood too, since nothing that someone wrote is thrown away unseen. The command for alerts stays as it is,
+    /// whatever the text says: a program is named in the file itself or on the command line, and by no page.
     ///
     /// # Errors
     ///
     /// A text or a file that cannot be understood; `name` stands for the text.
     pub fn import(path: &Path, text: &str, name: &Path) -> Result<Self, PreferencesError> {
-        let preferences = Self::parse(text, name)?;
+        let mut preferences = Self::parse(text, name)?;
         let _turn = take_turn(path)?;
+        let mut command = Vec::new();
         if let Some(text) = Self::text(path)? {
-            Self::parse(&text, path)?;
+            command = Self::parse(&text, path)?.alerts.command;
         }
-        write(path, text)?;
+        if preferences.alerts.command == command {
+            write(path, text)?;
+            return Ok(preferences);
+        }
+        preferences.alerts.command = command;
+        let text = preferences.to_text_like(text, name)?;
+        // What is written is what counts, however the text spells it.
+        let written = Self::parse(&text, name)?;
+        let text = match written == preferences {
+            true => text,
+            false => preferences.to_text(),
+        };
+        write(path, &text)?;
         Ok(preferences)
     }
 
@@ -718,6 +743,54 @@ mod tests {
         let text = "# copied\nmode = \"light\"\n";
         assert_eq!(import(text).unwrap().mode, Mode::Light);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[test]
+    fn an_import_sets_no_command_however_it_is_spelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preferences.toml");
+        let command = || Preferences::load(&path).0.alerts.command;
+        for before in [
+            "",
+            "[alerts]\non = true\ncommand = [\"mine\", \"-v\"] # hands off\n",
+        ] {
+            for imported in [
+                "mode = \"light\"\n[alerts]\ncommand = [\"evil\"] # please\n",
+                "mode = \"light\"\nalerts.command = [\"evil\"]\n",
+                "alerts = { on = true, command = [\"evil\"] }\nmode = \"light\"\n",
+                "mode = \"light\"\n[\"alerts\"]\n\"command\" = ['mine', '-v', 'evil']\n",
+                "mode = \"light\"\n[alerts]\ncommand = []\n",
+                "mode = \"light\"\n",
+            ] {
+                std::fs::write(&path, before).unwrap();
+                let kept = command();
+                Preferences::import(&path, imported, Path::new("mine.toml")).unwrap();
+                assert_eq!(command(), kept, "{before} {imported}");
+                assert_eq!(Preferences::load(&path).0.mode, Mode::Light);
+                assert!(!std::fs::read_to_string(&path).unwrap().contains("evil"));
+            }
+        }
+    }
+
+    #[test]
+    fn an_alert_setting_that_makes_no_sense_leaves_the_others_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("preferences.toml");
+        let text = "[alerts]\non = true\nquiet_hours = \"25:00-07:00\"\n\n\
+            [projects.\"us/12\"]\ngoals = [\"many visitors\"]\nmuted = true\n";
+        std::fs::write(&path, text).unwrap();
+        let (preferences, problem) = Preferences::load(&path);
+        assert!(preferences.alerts.on && preferences.project(&key()).muted);
+        let problem = problem.unwrap().to_string();
+        let problem = problem.replace(&path.display().to_string(), "FILE");
+        insta::assert_snapshot!(problem, @"FILE, line 3: quiet_hours: “25:00-07:00” is no span of quiet hours; write two different times of day, for example 22:00-07:00; line 6: goals: “many visitors” is no goal; write a number and what is counted, for example “1000 visitors”, “5000 pageviews”, “20 Paid” or “first Paid”; all other preferences apply");
+        Preferences::update(&path, |preferences| preferences.alerts.errors = true).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("25:00-07:00") && text.contains("many visitors"),
+            "{text}"
+        );
+        assert!(text.contains("errors = true"), "{text}");
     }
 
     #[cfg(unix)]

@@ -92,6 +92,11 @@ impl Folders {
         self.state.join("running.json")
     }
 
+    /// What the person has been told by alerts: kept with the sign-ins, since it must not go with the cache.
+    pub fn alerts(&self) -> PathBuf {
+        self.state.join("alerts.json")
+    }
+
     /// What the page server keeps from one run to the next.
     pub fn page_server(&self) -> PathBuf {
         self.state.join("page-server.json")

@@ -23,6 +23,8 @@ pub enum Change {
     },
     /// Whether PostHog answers: ask [`super::Live::status`].
     Status,
+    /// The person has been told something, by this process or another one, or has seen it.
+    Alerts,
     /// A session has ended.
     SignedOut(ConnectionId),
 }

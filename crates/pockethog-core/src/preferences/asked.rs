@@ -1,15 +1,21 @@
 //! What is asked of a project, as a person chose.
 
 use super::Preferences;
-use crate::overview::{Asked, LeftOut};
+use crate::moves::ERRORS;
+use crate::overview::{Asked, LeftOut, MOST_CONVERSIONS};
 use crate::project::{Project, ProjectKey};
 
 impl Preferences {
     /// What the numbers of a project depend on besides its events.
     pub fn asked(&self, project: &Project) -> Asked {
         let chosen = self.projects.get(&project.key.to_string());
-        let conversions = chosen.map_or(&[][..], |chosen| &chosen.conversions);
-        Asked::new(&project.time_zone, conversions).without(self.left_out(&project.key))
+        let mut conversions = chosen.map_or_else(Vec::new, |chosen| chosen.conversions.clone());
+        if self.alerts.on && self.alerts.errors && !conversions.iter().any(|event| event == ERRORS)
+        {
+            conversions.truncate(MOST_CONVERSIONS - 1);
+            conversions.push(ERRORS.to_owned());
+        }
+        Asked::new(&project.time_zone, &conversions).without(self.left_out(&project.key))
     }
 
     /// What is left out of the numbers of a project: as chosen for it, or else for all.

@@ -77,7 +77,7 @@ impl Reading<'_> {
                 let path: Vec<&str> = above.iter().map(String::as_str).collect();
                 matches!(
                     path.as_slice(),
-                    ["projects" | "banner"] | ["projects" | "banner", _]
+                    ["projects" | "banner" | "alerts"] | ["projects" | "banner", _]
                 )
             });
             match below {

@@ -47,6 +47,9 @@ const HOUR: i64 = 3600;
 /// Older numbers say nothing about now, in seconds.
 const OLD_SECONDS: i64 = 3600;
 
+/// PostHog's event of an exception. It is counted like a conversion: persons who met one.
+pub const ERRORS: &str = "$exception";
+
 /// A number of a project that is compared with what is usual.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -272,14 +275,21 @@ impl Judged {
     /// their order. `None` if it is as usual, or if these numbers do not speak of `now`.
     #[must_use]
     pub fn moved(&self, now: Timestamp) -> Option<Move> {
+        self.moves(now).into_iter().next()
+    }
+
+    /// Every number of this project that has moved: silence alone, or those outside their range, and then those that are
+    /// back, each in the order of [`Judged::moved`]. Fewer errors than usual are no news.
+    #[must_use]
+    pub fn moves(&self, now: Timestamp) -> Vec<Move> {
         if !self.speaks_of(now) {
-            return None;
+            return Vec::new();
         }
         if let Some(silent) = self.silent {
             let visitors = self
                 .number(&Metric::Visitors)
                 .and_then(|number| number.by_now);
-            return Some(Move {
+            return vec![Move {
                 kind: Kind::Silent,
                 metric: Metric::Visitors,
                 since: silent.since,
@@ -289,18 +299,31 @@ impl Judged {
                 basis: visitors.map(|by_now| by_now.basis),
                 usual_gap: Some(silent.usual_seconds),
                 continues: false,
-            });
+            }];
         }
-        let outside = self.numbers.iter().find_map(|number| match number.state {
+        let outside = self.numbers.iter().filter_map(|number| match number.state {
             State::Moved(left) => Some(number.left(left)),
             _ => None,
         });
-        outside.or_else(|| {
-            self.numbers.iter().find_map(|number| match number.state {
-                State::BackToUsual { at, .. } => number.back(at, now),
-                _ => None,
-            })
-        })
+        let outside =
+            outside.filter(|moved| !(moved.kind == Kind::Drop && moved.metric.is_errors()));
+        let back = self.numbers.iter().filter_map(|number| match number.state {
+            State::BackToUsual { at, was }
+                if !(was == Direction::Down && number.metric.is_errors()) =>
+            {
+                number.back(at, now)
+            }
+            _ => None,
+        });
+        outside.chain(back).collect()
+    }
+}
+
+impl Metric {
+    /// Whether this counts persons who met an exception.
+    #[must_use]
+    pub fn is_errors(&self) -> bool {
+        matches!(self, Self::Conversion(event) if event == ERRORS)
     }
 }
 
