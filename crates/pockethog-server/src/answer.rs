@@ -100,3 +100,12 @@ pub(super) fn of_demo(is_demo: bool, mut response: Response) -> Response {
 pub async fn not_found(Extract(state): Extract<Arc<State>>) -> Response {
     NotFound::Page.answer(&state)
 }
+
+/// The path of a page of ours; a form cannot lead to another site.
+pub(super) fn local(path: &str) -> Option<&str> {
+    let ours = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains(['\\', '\n', '\r', '\t'])
+        && path.is_ascii();
+    ours.then_some(path)
+}

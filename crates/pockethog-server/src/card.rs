@@ -8,7 +8,8 @@ use axum::response::Response;
 use axum::routing::post;
 use serde::Deserialize;
 
-use super::project::{Located, local, locate, not_saved};
+use super::answer::local;
+use super::project::{Located, locate, not_saved};
 use super::{NotFound, PageError, State, see_other};
 use pockethog_core::live::Change;
 use pockethog_core::preferences::ProjectPreferences;

@@ -39,7 +39,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use super::access::{Entry, PRINTED_CODE_LIFE, Permit, SESSION_LIFE};
-use super::answer::{of_demo, said, see_other};
+use super::answer::{local, of_demo, said, see_other};
 use super::handshake;
 use super::listener::Client;
 use super::mount::{ASSETS, Mount};
@@ -376,8 +376,10 @@ fn cookies(headers: &HeaderMap) -> Vec<&str> {
 async fn open(
     Extract(state): Extract<Arc<State>>,
     Path(code): Path<String>,
+    Query(wanted): Query<Wanted>,
     request: Request,
 ) -> Response {
+    let to = wanted.to.as_deref().and_then(local).unwrap_or("/");
     // What only looks, or fetches ahead of its user, must not use up the code.
     let headers = request.headers();
     if request.method() != Method::GET || headers.contains_key("sec-purpose") {
@@ -402,13 +404,13 @@ async fn open(
                 cookie.expose(),
                 state.mount().path()
             );
-            let mut response = see_other("/");
+            let mut response = see_other(to);
             if let Ok(cookie) = HeaderValue::from_str(&cookie) {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);
             }
             response
         }
-        Ok(Entry::AlreadyIn) => see_other("/"),
+        Ok(Entry::AlreadyIn) => see_other(to),
         Ok(Entry::Expired) => Refusal::CodeExpired.answer(),
         Ok(Entry::Used) => Refusal::CodeUsed.answer(),
         Ok(Entry::Ended(session)) => {
@@ -420,6 +422,12 @@ async fn open(
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// The page that the address of a code leads to.
+#[derive(Deserialize)]
+struct Wanted {
+    to: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -129,6 +129,15 @@ impl App {
         Ok(open_address(self.state.address().as_str(), code.expose()))
     }
 
+    /// As [`App::open_address`], for one of its pages.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_address_at(&self, life: Duration, path: &str) -> Result<String, LaunchError> {
+        Ok(leading_to(self.open_address(life)?, path))
+    }
+
     /// Answers until `end` is ready; then ends what is under way, in two seconds at most.
     ///
     /// # Errors
@@ -193,6 +202,15 @@ impl Running {
             .then(|| open_address(&self.address, code.expose()))
             .ok_or_else(hangs)
     }
+
+    /// As [`Running::open_address`], for one of its pages.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn open_address_at(&self, life: Duration, path: &str) -> Result<String, LaunchError> {
+        Ok(leading_to(self.open_address(life).await?, path))
+    }
 }
 
 /// Removes API keys that were replaced, once their time is over.
@@ -237,6 +255,17 @@ pub async fn find_running(folders: &Folders) -> Option<String> {
 
 fn open_address(origin: &str, code: &str) -> String {
     format!("{origin}open/{code}")
+}
+
+/// The home page needs no word.
+fn leading_to(address: String, path: &str) -> String {
+    match (path, Url::parse(&address)) {
+        ("/", _) | (_, Err(_)) => address,
+        (path, Ok(mut url)) => {
+            url.query_pairs_mut().append_pair("to", path);
+            url.into()
+        }
+    }
 }
 
 fn handshake_address(origin: &str) -> String {

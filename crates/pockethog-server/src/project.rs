@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use sign_in_with_posthog::Connection;
 
+use super::answer::local;
 use super::events::{self, Fragment, part};
 use super::guard::Admitted;
 use super::{NotFound, PageError, State, page, see_other};
@@ -357,15 +358,6 @@ pub(super) fn not_saved(error: impl std::fmt::Display) -> Notice {
         text: format!("Not saved. {}", sentence(error)),
         action: None,
     }
-}
-
-/// The path of a page of ours; a form cannot lead to another site.
-pub(super) fn local(path: &str) -> Option<&str> {
-    let ours = path.starts_with('/')
-        && !path.starts_with("//")
-        && !path.contains(['\\', '\n', '\r', '\t'])
-        && path.is_ascii();
-    ours.then_some(path)
 }
 
 #[cfg(test)]

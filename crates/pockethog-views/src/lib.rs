@@ -4,6 +4,7 @@
 
 #![warn(unreachable_pub)]
 
+pub mod alerts;
 pub mod charts;
 pub mod colours;
 pub mod format;

@@ -83,12 +83,13 @@ pub fn key(kind: Kind) -> &'static str {
     }
 }
 
-/// What a count is of: `visitors`, `pageviews`, or the name of the event in quotation marks.
+/// What a count is of: `visitors`, `pageviews`, `people with errors`, or the name of the event in quotation marks.
 #[must_use]
 pub fn noun(metric: &Metric) -> String {
     match metric {
         Metric::Visitors => "visitors".to_owned(),
         Metric::Pageviews => "pageviews".to_owned(),
+        metric if metric.is_errors() => "people with errors".to_owned(),
         Metric::Conversion(event) => format!("“{event}”"),
     }
 }

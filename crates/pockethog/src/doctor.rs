@@ -2,10 +2,12 @@
 //!
 //! | module | what it knows |
 //! |---|---|
+//! | `alerts` | whether alerts reach the person |
 //! | `network` | certificates, proxies, hosts and the clock |
 //! | `redaction` | what must not be in a text that is published |
 //! | `report` | the same findings without it, for a bug report |
 
+mod alerts;
 mod network;
 mod redaction;
 mod report;
@@ -104,6 +106,7 @@ pub async fn examine(program: &Result<AppContext, StartError>) -> Vec<Finding> {
         findings.push(preferences(&known));
         findings.push(snapshots);
         findings.extend(histories(&known));
+        findings.push(alerts::alerts(&known));
     }
     let program = match program {
         Ok(program) => program,

@@ -30,7 +30,7 @@ const LONGEST_PAUSE: i64 = 60;
 const HISTORY_PAUSE: i64 = 600;
 
 /// The refresh interval that was chosen, in seconds.
-pub(super) fn cadence(preferences: &Preferences) -> i64 {
+pub fn cadence(preferences: &Preferences) -> i64 {
     i64::try_from(preferences.refresh.seconds()).unwrap_or(i64::MAX)
 }
 

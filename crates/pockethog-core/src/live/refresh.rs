@@ -336,6 +336,33 @@ pub async fn home(
     wanted: &(dyn Fn(&Project) -> bool + Sync),
     tell: &mut (dyn FnMut(&Snapshots, Event) + Send),
 ) -> Result<(), SnapshotError> {
+    let policy = Policy::on_request(Timestamp::now());
+    home_by(
+        policy,
+        program,
+        snapshots,
+        connections,
+        preferences,
+        wanted,
+        tell,
+    )
+    .await
+}
+
+/// As [`home`], but only what is due by `policy`.
+///
+/// # Errors
+///
+/// As there.
+pub async fn home_by(
+    policy: Policy,
+    program: &AppContext,
+    snapshots: &mut Snapshots,
+    connections: &[Connection],
+    preferences: &Preferences,
+    wanted: &(dyn Fn(&Project) -> bool + Sync),
+    tell: &mut (dyn FnMut(&Snapshots, Event) + Send),
+) -> Result<(), SnapshotError> {
     enum Done {
         Numbers(ConnectionId, ProjectKey, Box<Result<Today, ReadError>>),
         Found(Box<(Connection, crate::discovery::Discovery)>),
@@ -373,7 +400,7 @@ pub async fn home(
     let mut known = snapshots.projects()?;
     preferences.sort(&mut known);
     known.retain(|project| wanted(project));
-    let due = due::Due::of_home(snapshots, &all, known, Policy::on_request(Timestamp::now()))?;
+    let due = due::Due::of_home(snapshots, &all, known, policy)?;
     let resting: HashSet<ProjectKey> = due.resting.into_iter().collect();
     for project in due.numbers {
         ask(&mut work, &mut asked, snapshots, project);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::console::{CliError, Console, Exit};
-use crate::browser;
+use crate::{alerts, browser};
 use pockethog_core::app_context::AppContext;
 use pockethog_server::{App, CODE_LIFE, Launch, PRINTED_CODE_LIFE, launch};
 
@@ -87,11 +87,30 @@ pub(super) async fn serve(
     options: AppOptions,
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Exit, CliError> {
+    serve_at(app, console, options, end, "/").await
+}
+
+/// As [`serve`], with the page at `path` opened first.
+///
+/// # Errors
+///
+/// As there.
+pub(super) async fn serve_at(
+    app: App,
+    console: &Console,
+    options: AppOptions,
+    end: impl Future<Output = ()> + Send + 'static,
+    path: &str,
+) -> Result<Exit, CliError> {
     // The port is bound, so that a browser which is faster than the first answer waits for it.
-    let address = app.open_address(options.code_life())?;
+    let address = app.open_address_at(options.code_life(), path)?;
     open(console, &address, options);
     console.say("PocketHog is running. Press Ctrl-C to stop it.");
-    app.serve(end).await?;
+    let live = Arc::clone(app.state().live());
+    let alerts = tokio::spawn(alerts::run(live, |_| {}));
+    let served = app.serve(end).await;
+    alerts.abort();
+    served?;
     Ok(Exit::Done)
 }
 

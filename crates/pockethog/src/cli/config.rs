@@ -11,7 +11,8 @@ use super::console::{CliError, Console, Exit, Text};
 use super::editor;
 use super::select;
 use pockethog_core::app_context::AppContext;
-use pockethog_core::preferences::{Preferences, PreferencesError};
+use pockethog_core::moves::Metric;
+use pockethog_core::preferences::{Alerts, Goal, Preferences, PreferencesError, QuietHours};
 use pockethog_core::project::ProjectKey;
 use pockethog_device::folders::Folders;
 use pockethog_device::private_files::make_file;
@@ -97,6 +98,11 @@ Preferences:
   without_bots    true or false: leave out bots, if PostHog can tell them
   order           project keys, in the order in which they are shown
   banner          your answer to the sign-in banner; can only be unset
+  alerts.on           true or false: tell what is out of the ordinary
+  alerts.desktop      true or false: by desktop notifications
+  alerts.errors       true or false: when more people than usual meet errors
+  alerts.quiet_hours  when nothing is told, for example 22:00-07:00
+  alerts.command      a program of yours with its arguments; it gets each alert as JSON
 Preferences of one project, with --project:
   name            shown instead of PostHog's name
   favourite       true or false
@@ -104,12 +110,16 @@ Preferences of one project, with --project:
   conversions     events
   scheme          a colour scheme of its own
   without_test_accounts, without_bots  true or false, whatever is chosen for all projects
+  muted           true or false: no alerts about it
+  goals           counts of today to be told of: '1000 visitors', 'first Paid'
 
 Examples:
   pockethog config get scheme
   pockethog config set scheme lagoon
   pockethog config set conversions signed_up 'paid invoice' --project Acorn
   pockethog config set order us/12 eu/3
+  pockethog config set goals '1000 visitors' 'first Paid' --project Acorn
+  pockethog config set alerts.command ~/bin/to-my-phone --urgent
   pockethog config unset name --project us/12";
 
 /// Does what the subcommand says.
@@ -158,12 +168,8 @@ async fn project(
     let Some(typed) = typed else {
         return Ok(None);
     };
-    if let Some((host, id)) = typed.rsplit_once('/')
-        && let Ok(id) = id.parse()
-        && !host.is_empty()
-    {
-        let host = host.to_owned();
-        return Ok(Some(ProjectKey { host, id }));
+    if let Some(key) = select::key(typed) {
+        return Ok(Some(key));
     }
     let target = select::Target::find(program, console, typed).await?;
     Ok(Some(target.project.key))
@@ -250,6 +256,11 @@ fn value(
             "without_bots" => json!(preferences.without_bots),
             "order" => json!(preferences.order),
             "banner" => json!(preferences.banner),
+            "alerts.on" => json!(preferences.alerts.on),
+            "alerts.desktop" => json!(preferences.alerts.desktop),
+            "alerts.errors" => json!(preferences.alerts.errors),
+            "alerts.quiet_hours" => json!(preferences.alerts.quiet_hours),
+            "alerts.command" => json!(preferences.alerts.command),
             _ => return Err(unknown(key, project)),
         });
     };
@@ -262,6 +273,8 @@ fn value(
         "scheme" => json!(chosen.scheme),
         "without_test_accounts" => json!(chosen.without_test_accounts),
         "without_bots" => json!(chosen.without_bots),
+        "muted" => json!(chosen.muted),
+        "goals" => json!(chosen.goals),
         _ => return Err(unknown(key, Some(project))),
     })
 }
@@ -292,6 +305,22 @@ fn put(
                 }
                 preferences.order = list();
             }
+            "alerts.on" => preferences.alerts.on = truth(key, values)?,
+            "alerts.desktop" => {
+                let unset = Alerts::default().desktop;
+                preferences.alerts.desktop = values.map_or(Ok(unset), |_| truth(key, values))?;
+            }
+            "alerts.errors" => preferences.alerts.errors = truth(key, values)?,
+            "alerts.quiet_hours" => {
+                let hours = one(key, values)?.map(|hours| hours.parse::<QuietHours>());
+                preferences.alerts.quiet_hours = hours.transpose().map_err(CliError::usage)?;
+            }
+            "alerts.command" => {
+                if let Some(program) = list().first() {
+                    exists(program)?;
+                }
+                preferences.alerts.command = list();
+            }
             "banner" if values.is_none() => preferences.banner.clear(),
             "banner" => {
                 return Err(CliError::usage(
@@ -320,14 +349,44 @@ fn put(
         "without_bots" => {
             chosen.without_bots = values.map(|_| truth(key, values)).transpose()?;
         }
+        "muted" => chosen.muted = truth(key, values)?,
+        "goals" => {
+            let goals: Result<Vec<Goal>, _> = list().iter().map(|goal| goal.parse()).collect();
+            let goals = goals.map_err(CliError::usage)?;
+            chosen.goals = counted(goals, &chosen.conversions)?;
+        }
         _ => return Err(unknown(key, Some(project))),
     }
     Ok(())
 }
 
 fn is_project_key(key: &str) -> bool {
-    key.rsplit_once('/')
-        .is_some_and(|(host, id)| !host.is_empty() && id.parse::<u64>().is_ok())
+    select::key(key).is_some()
+}
+
+/// A command that cannot be started would be noticed only when there is something to tell.
+fn exists(program: &str) -> Result<(), CliError> {
+    match crate::alerts::find_program(program) {
+        Some(_) => Ok(()),
+        None => Err(CliError::usage(format!(
+            "there is no program “{program}”; name a file that can be run, by its full path or as it is found in PATH"
+        ))),
+    }
+}
+
+/// A goal of an event that is not counted is never reached.
+fn counted(goals: Vec<Goal>, conversions: &[String]) -> Result<Vec<Goal>, CliError> {
+    for goal in &goals {
+        if let Metric::Conversion(event) = &goal.metric
+            && !conversions.contains(event)
+        {
+            return Err(CliError::usage(format!(
+                "“{event}” is not a conversion of this project, so it is not counted; choose it first, with \
+                 `pockethog config set conversions`"
+            )));
+        }
+    }
+    Ok(goals)
 }
 
 fn one(key: &str, values: Option<&[String]>) -> Result<Option<String>, CliError> {
@@ -380,6 +439,8 @@ fn unknown(key: &str, project: Option<&ProjectKey>) -> CliError {
         "scheme",
         "without_test_accounts",
         "without_bots",
+        "muted",
+        "goals",
     ];
     let of_all = [
         "mode",
@@ -392,6 +453,11 @@ fn unknown(key: &str, project: Option<&ProjectKey>) -> CliError {
         "without_bots",
         "order",
         "banner",
+        "alerts.on",
+        "alerts.desktop",
+        "alerts.errors",
+        "alerts.quiet_hours",
+        "alerts.command",
     ];
     CliError::usage(match project {
         None if of_project.contains(&key) => {
@@ -502,6 +568,11 @@ mod tests {
             ("compare", &["last_week"], json!("last_week")),
             ("sensitivity", &["nervous"], json!("nervous")),
             ("order", &["us/12", "eu/3"], json!(["us/12", "eu/3"])),
+            ("alerts.on", &["true"], json!(true)),
+            ("alerts.desktop", &["false"], json!(false)),
+            ("alerts.errors", &["true"], json!(true)),
+            ("alerts.quiet_hours", &["22:00-7:00"], json!("22:00-07:00")),
+            ("alerts.command", &["sh", "-c"], json!(["sh", "-c"])),
         ] {
             assert_eq!(set(name, None, value).unwrap(), expected, "{name}");
         }
@@ -511,6 +582,8 @@ mod tests {
             ("hidden", &["true"], json!(true)),
             ("conversions", &["a", "b c"], json!(["a", "b c"])),
             ("scheme", &["fern"], json!("fern")),
+            ("muted", &["true"], json!(true)),
+            ("goals", &["1,000 visitors"], json!(["1000 visitors"])),
         ] {
             assert_eq!(set(name, Some(&key()), value).unwrap(), expected, "{name}");
         }
@@ -525,6 +598,25 @@ mod tests {
         assert!(set("order", None, &["Acorn"]).is_err());
         assert!(set("name", Some(&key()), &["two", "words"]).is_err());
         assert!(set("colour", None, &["red"]).is_err());
+    }
+
+    #[test]
+    fn a_goal_quiet_hours_or_a_command_that_makes_no_sense_is_named() {
+        for (name, project, value, says) in [
+            ("goals", Some(key()), "many visitors", "is no goal"),
+            ("goals", Some(key()), "first Paid", "is not a conversion"),
+            ("alerts.quiet_hours", None, "22:00-22:00", "22:00-07:00"),
+            ("alerts.command", None, "/nowhere/ping", "no program"),
+            ("alerts.command", None, "no-such-program", "no program"),
+            ("alerts.on", None, "maybe", "true or false"),
+        ] {
+            let error = set(name, project.as_ref(), &[value]).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+        let mut preferences = Preferences::default();
+        preferences.alerts.desktop = false;
+        put(&mut preferences, "alerts.desktop", None, None).unwrap();
+        assert!(preferences.alerts.desktop);
     }
 
     #[test]

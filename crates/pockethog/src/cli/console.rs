@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::json::write_document;
+use super::json::{write_document, write_record};
 pub use super::text::{Style, Text};
 use pockethog_core::discovery::{Cause, Failure};
 use pockethog_core::preferences::PreferencesError;
@@ -293,6 +293,14 @@ impl Console {
             Some(_) => self.line(record),
             None => self.print(|writer| writeln!(writer, "{record}")),
         }
+    }
+
+    /// Prints one JSON document of a stream of them, on a line of its own, and brings it to its reader.
+    pub fn document_line<T: Serialize>(&self, document: &T) {
+        self.print(|writer| {
+            write_record(&mut *writer, document)?;
+            writer.flush()
+        });
     }
 
     /// Brings what was printed to its reader.

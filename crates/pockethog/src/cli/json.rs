@@ -3,7 +3,7 @@
 use std::io;
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 use pockethog_views::plain::is_hidden;
 
@@ -19,10 +19,21 @@ pub fn write_document<T: Serialize>(mut writer: impl io::Write, document: &T) ->
     writer.write_all(b"\n")
 }
 
-/// The usual layout, with `\u` escapes for all that [`is_hidden`] names; serde escapes the controls below 0x20.
-struct Escaping<'a>(PrettyFormatter<'a>);
+/// As [`write_document`], on one line: a record of a stream.
+///
+/// # Errors
+///
+/// As there.
+pub fn write_record<T: Serialize>(mut writer: impl io::Write, document: &T) -> io::Result<()> {
+    let formatter = Escaping(CompactFormatter);
+    document.serialize(&mut Serializer::with_formatter(&mut writer, formatter))?;
+    writer.write_all(b"\n")
+}
 
-impl Formatter for Escaping<'_> {
+/// The layout of another one, with `\u` escapes for all that [`is_hidden`] names; serde escapes the controls below 0x20.
+struct Escaping<F>(F);
+
+impl<F: Formatter> Formatter for Escaping<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,

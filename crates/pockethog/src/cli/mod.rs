@@ -18,6 +18,7 @@ mod json;
 mod login;
 mod logout;
 mod moved;
+mod open;
 mod overview;
 mod patience;
 mod projects;
@@ -29,6 +30,7 @@ mod table;
 mod text;
 mod uninstall;
 mod vault;
+mod watch;
 mod widget;
 
 use std::ffi::OsString;
@@ -41,6 +43,7 @@ use clap::{Args, Parser, Subcommand};
 pub use console::{CliError, Console, Exit};
 use console::{LogWriter, Style, Text};
 use patience::{after_renewals, in_time};
+use sign_in_with_posthog::SignIn;
 
 use pockethog_core::app_context::AppContext;
 use pockethog_views::numerals::Numerals;
@@ -87,6 +90,8 @@ The demo prints an API key, and the commands that use the demo from another term
     Projects(projects::Projects),
     Overview(overview::Overview),
     Moved(moved::Moved),
+    Open(open::Open),
+    Watch(watch::Watch),
     /// Print a widget for a status bar, a desktop or a script.
     Widget(widget::Widget),
     Query(query::Query),
@@ -287,14 +292,37 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
         }
         Some(Command::Completions(shell)) => Ok(completions::completions(console, &shell)),
         Some(Command::Man(man)) => completions::man(console, &man),
+        Some(Command::Open(wanted)) => {
+            let program = open()?;
+            staying(
+                &program.sign_in.clone(),
+                open::run(program, console, wanted),
+            )
+        }
+        Some(Command::Watch(watch)) => {
+            let program = open()?;
+            staying(
+                &program.sign_in.clone(),
+                watch::run(program, console, watch),
+            )
+        }
         None => {
             let program = open()?;
-            let (runtime, sign_in) = (runtime()?, program.sign_in.clone());
-            let ended = runtime.block_on(app::run(program, console, arguments.app));
-            after_renewals(&runtime, &sign_in);
-            ended
+            let sign_in = program.sign_in.clone();
+            staying(&sign_in, app::run(program, console, arguments.app))
         }
     }
+}
+
+/// Runs a command that stays until it is asked to end, and then waits a moment for tokens that are being renewed.
+fn staying(
+    sign_in: &SignIn,
+    work: impl Future<Output = Result<Exit, CliError>>,
+) -> Result<Exit, CliError> {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(work);
+    after_renewals(&runtime, sign_in);
+    ended
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {

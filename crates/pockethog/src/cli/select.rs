@@ -11,7 +11,7 @@ use pockethog_core::accounts::ApiClient;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::live::refresh::{self, Lists};
 use pockethog_core::preferences::Preferences;
-use pockethog_core::project::Project;
+use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::Snapshots;
 use pockethog_views::wording;
 
@@ -198,6 +198,14 @@ fn and_more(more: usize) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     }
+}
+
+/// What is written like the key of a project: `us/12`.
+pub fn key(typed: &str) -> Option<ProjectKey> {
+    let (host, id) = typed.rsplit_once('/')?;
+    let id = id.parse().ok()?;
+    let host = host.to_owned();
+    (!host.is_empty()).then_some(ProjectKey { host, id })
 }
 
 /// The project that `typed` names: `us/12`, a number, a name, or part of one.

@@ -1,0 +1,120 @@
+//! Brings alerts to the person: by a desktop notification, and by a command of their own.
+//!
+//! What is told is decided and written down before it gets here ([`pockethog_core::alerts`]). A channel that fails takes
+//! nothing from the others; how it went is noted, and `doctor` says so.
+
+mod command;
+#[cfg(target_os = "linux")]
+mod desktop;
+
+pub use command::find_program;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pockethog_core::alerts::{Alert, Channel, Outcome, Store, follow};
+use pockethog_core::live::Live;
+use pockethog_core::preferences::Alerts;
+use pockethog_views::alerts::document;
+use tokio::sync::mpsc;
+
+/// How long a command of the person's own may take.
+pub const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whether the process stays, and so can hear of a click on a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay {
+    /// It does.
+    Stays,
+    /// It is about to end.
+    Ends,
+}
+
+/// The ways to the person.
+#[derive(Debug)]
+pub struct Delivery {
+    store: Store,
+    #[cfg(target_os = "linux")]
+    desktop: desktop::Desktop,
+}
+
+impl Delivery {
+    /// For the device with this store.
+    pub fn new(store: Store, stay: Stay) -> Self {
+        #[cfg(not(target_os = "linux"))]
+        let _ = stay;
+        Self {
+            store,
+            #[cfg(target_os = "linux")]
+            desktop: desktop::Desktop::new(stay),
+        }
+    }
+
+    /// Brings these alerts to the person, by each channel that is chosen.
+    pub async fn deliver(&self, chosen: &Alerts, alerts: &[Alert]) {
+        tokio::join!(self.notify(chosen, alerts), self.command(chosen, alerts));
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn notify(&self, chosen: &Alerts, alerts: &[Alert]) {
+        if !chosen.desktop {
+            return;
+        }
+        for alert in alerts {
+            let shown = self.desktop.show(&alert.news, Timestamp::now()).await;
+            self.note(Channel::Desktop, shown);
+        }
+    }
+
+    /// Other systems have no notifications here.
+    #[cfg(not(target_os = "linux"))]
+    async fn notify(&self, _: &Alerts, _: &[Alert]) {}
+
+    async fn command(&self, chosen: &Alerts, alerts: &[Alert]) {
+        if chosen.command.is_empty() {
+            return;
+        }
+        for alert in alerts {
+            let document = format!("{}\n", document(alert));
+            let ran = command::run(&chosen.command, document.as_bytes(), COMMAND_LIMIT).await;
+            self.note(Channel::Command, ran);
+        }
+    }
+
+    fn note(&self, channel: Channel, ended: Result<(), String>) {
+        let outcome = Outcome {
+            at: Timestamp::now(),
+            failure: ended.err(),
+        };
+        if let Some(failure) = &outcome.failure {
+            tracing::warn!(?channel, failure, "an alert could not be delivered");
+        }
+        if let Err(error) = self.store.note(channel, outcome) {
+            tracing::warn!(%error, "how an alert was delivered cannot be noted");
+        }
+    }
+}
+
+/// Looks after the alerts until the app ends. `said` hears of each alert that this process tells.
+pub async fn run(live: Arc<Live>, mut said: impl FnMut(&Alert) + Send) {
+    let (sender, mut told) = mpsc::unbounded_channel::<Vec<Alert>>();
+    let store = Store::new(&live.program().folders);
+    let delivery = Delivery::new(store, Stay::Stays);
+    let preferences = Arc::clone(&live);
+    let delivering = async move {
+        while let Some(alerts) = told.recv().await {
+            let (preferences, _) = preferences.preferences();
+            delivery.deliver(&preferences.alerts, &alerts).await;
+        }
+    };
+    let following = async move {
+        // A command that hangs keeps nothing from being noticed.
+        let deliver = |alerts: Vec<Alert>| {
+            alerts.iter().for_each(&mut said);
+            sender.send(alerts).ok();
+        };
+        follow(live, deliver).await;
+    };
+    tokio::join!(following, delivering);
+}
