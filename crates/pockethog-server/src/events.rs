@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
+use jiff::Timestamp;
 use maud::Markup;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
@@ -24,7 +25,7 @@ use super::mount::Mount;
 use super::proof::{Prover, Slot};
 use super::state::State;
 use pockethog_core::live::{Change, Interest, Watch};
-use pockethog_views::pages::StatusLine;
+use pockethog_views::pages::{StatusLine, alerts};
 
 /// How long changes are gathered before a page hears of them: a burst makes one event, not fifty.
 const GATHER: Duration = Duration::from_millis(60);
@@ -131,7 +132,12 @@ pub(super) fn stream_watching(
         loop {
             let (state, watch) = (Arc::clone(&producer), Arc::clone(&watch));
             let made = tokio::task::spawn_blocking(move || {
-                let made = parts(&state, &watch, &changes);
+                let mut made = parts(&state, &watch, &changes);
+                // At first a page may be older than what was told.
+                if changes.is_empty() || changes.contains(&Change::Alerts) {
+                    let shown = alerts::render(&state.unseen_alerts(), Timestamp::now());
+                    made.push(part(alerts::ID, &shown));
+                }
                 (made, parts, changes)
             });
             let Ok((of_page, back, gathered)) = made.await else {

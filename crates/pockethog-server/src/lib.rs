@@ -7,6 +7,7 @@
 //! about it is left with [`State::say`] and shown on the next page, so that no address carries words.
 
 mod access;
+mod alerts;
 mod annotations;
 mod answer;
 mod assets;
@@ -60,6 +61,7 @@ pub fn router(state: &Arc<State>) -> Router {
         .merge(settings::routes())
         .merge(connections::routes())
         .merge(banner::routes())
+        .merge(alerts::routes())
         .fallback(answer::not_found);
     guard::guarded(routes, state)
 }

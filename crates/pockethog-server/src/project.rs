@@ -18,8 +18,9 @@ use super::guard::Admitted;
 use super::{NotFound, PageError, State, page, see_other};
 use pockethog_core::access;
 use pockethog_core::live::{Change, Interest};
+use pockethog_core::moves::Metric;
 use pockethog_core::overview::{DayClock, Range};
-use pockethog_core::preferences::{ProjectPreferences, Scheme};
+use pockethog_core::preferences::{Goal, NoGoal, Preferences, ProjectPreferences, Scheme};
 use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::View;
 use pockethog_screens::ProjectScreen;
@@ -296,6 +297,9 @@ struct PreferencesForm {
     scheme: String,
     favourite: Option<String>,
     hidden: Option<String>,
+    muted: Option<String>,
+    /// One a line. Absent in a form that does not have it.
+    goals: Option<String>,
 }
 
 impl PreferencesForm {
@@ -304,6 +308,22 @@ impl PreferencesForm {
         of_project.scheme = scheme(&self.scheme);
         of_project.favourite = self.favourite.is_some();
         of_project.hidden = self.hidden.is_some();
+        if self.goals.is_some() {
+            of_project.muted = self.muted.is_some();
+        }
+        // Those that make no sense leave the old ones.
+        if let Ok(Some(goals)) = self.goals() {
+            of_project.goals = goals;
+        }
+    }
+
+    /// The goals that were typed.
+    fn goals(&self) -> Result<Option<Vec<Goal>>, NoGoal> {
+        let typed = self.goals.as_deref().map(|goals| {
+            let lines = goals.lines().filter(|line| !line.trim().is_empty());
+            lines.map(str::parse).collect()
+        });
+        typed.transpose()
     }
 }
 
@@ -322,7 +342,7 @@ async fn prefer(
             let saved = state
                 .live()
                 .prefer(|preferences| form.apply(name, preferences.project_mut(key)));
-            if let Err(error) = saved {
+            if let Err(error) = &saved {
                 state.say(not_saved(error));
                 // The form is shown again with what was chosen.
                 let range = back.split_once("range=").map_or("", |(_, range)| range);
@@ -334,14 +354,35 @@ async fn prefer(
                 return Ok((StatusCode::CONFLICT, answer).into_response());
             }
             state.live().announce(Change::Projects);
-            state.say(Notice {
-                tone: Tone::Good,
-                text: "Saved.".to_owned(),
-                action: None,
+            state.say(match form.goals() {
+                Err(error) => not_saved(error),
+                Ok(goals) => match uncounted(&goals.unwrap_or_default(), saved.as_ref().ok(), key) {
+                    Some(event) => Notice {
+                        tone: Tone::Warn,
+                        text: format!(
+                            "Saved. “{event}” is not a conversion of this project: choose it as one, and it is counted."
+                        ),
+                        action: None,
+                    },
+                    None => Notice {
+                        tone: Tone::Good,
+                        text: "Saved.".to_owned(),
+                        action: None,
+                    },
+                },
             });
             Ok(see_other(&back))
         })
         .await
+}
+
+/// An event that a goal waits for and that is not counted, since it is no conversion of the project.
+fn uncounted(goals: &[Goal], saved: Option<&Preferences>, key: &ProjectKey) -> Option<String> {
+    let conversions = saved.map(|saved| saved.project(key).conversions)?;
+    goals.iter().find_map(|goal| match &goal.metric {
+        Metric::Conversion(event) if !conversions.contains(event) => Some(event.clone()),
+        _ => None,
+    })
 }
 
 /// The scheme that a form names.

@@ -17,7 +17,9 @@ use super::project::{not_saved, scheme};
 use super::{PageError, State, page, see_other, upload};
 use pockethog_core::access;
 use pockethog_core::live::Change;
-use pockethog_core::preferences::{Mode, Preferences, PreferencesError, WeekStart};
+use pockethog_core::preferences::{
+    Alerts, Mode, NoQuietHours, Preferences, PreferencesError, QuietHours, WeekStart,
+};
 use pockethog_core::project::Project;
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::order::{Control, ProjectLine, ProjectList, moved_path};
@@ -79,6 +81,7 @@ fn view(state: &Admitted, asked: SettingsQuery) -> Result<Settings, PageError> {
         week_starts_on: preferences.week_starts_on,
         compare: preferences.compare,
         sensitivity: preferences.sensitivity,
+        alerts: preferences.alerts.clone(),
         path: state
             .live()
             .program()
@@ -128,10 +131,38 @@ struct SettingsForm {
     week_starts_on: String,
     compare: String,
     sensitivity: String,
+    /// Whether the form has the alerts: a box that is not ticked sends nothing.
+    alerts: Option<String>,
+    alerts_on: Option<String>,
+    alerts_desktop: Option<String>,
+    alerts_errors: Option<String>,
+    alerts_quiet_hours: String,
 }
 
 impl SettingsForm {
+    /// The quiet hours that were typed.
+    fn quiet_hours(&self) -> Result<Option<QuietHours>, NoQuietHours> {
+        match self.alerts_quiet_hours.trim() {
+            "" => Ok(None),
+            typed => typed.parse().map(Some),
+        }
+    }
+
+    fn apply_alerts(&self, alerts: &mut Alerts) {
+        if self.alerts.is_none() {
+            return;
+        }
+        alerts.on = self.alerts_on.is_some();
+        alerts.desktop = self.alerts_desktop.is_some();
+        alerts.errors = self.alerts_errors.is_some();
+        // Those that make no sense leave the old ones.
+        if let Ok(hours) = self.quiet_hours() {
+            alerts.quiet_hours = hours;
+        }
+    }
+
     fn apply(&self, preferences: &mut Preferences) {
+        self.apply_alerts(&mut preferences.alerts);
         if let Some(mode) = [Mode::Auto, Mode::Light, Mode::Dark]
             .into_iter()
             .find(|&mode| settings::mode_name(mode) == self.mode)
@@ -172,7 +203,10 @@ async fn save(state: Admitted, Form(chosen): Form<SettingsForm>) -> Result<Respo
         .blocking(
             move |state| match state.live().prefer(|preferences| chosen.apply(preferences)) {
                 Ok(_) => {
-                    good(state, "Saved.");
+                    match chosen.quiet_hours() {
+                        Ok(_) => good(state, "Saved."),
+                        Err(error) => state.say(not_saved(error)),
+                    }
                     state.live().refresher().hurry();
                     Ok(see_other("/settings"))
                 }
@@ -196,6 +230,7 @@ fn refused(mut view: Settings, state: &State, chosen: &SettingsForm) -> Settings
     view.week_starts_on = preferences.week_starts_on;
     view.compare = preferences.compare;
     view.sensitivity = preferences.sensitivity;
+    view.alerts = preferences.alerts;
     // Why it was not saved is said already.
     view.broken = None;
     view

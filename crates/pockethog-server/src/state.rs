@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use sign_in_with_posthog::{Connection, ConnectionId};
 use url::Url;
 
@@ -17,6 +17,7 @@ use super::mount::Mount;
 use super::pending_attempts::PendingAttempts;
 use super::persistent::Persistent;
 use super::proof::PageKeys;
+use pockethog_core::alerts::{Alert, Store};
 use pockethog_core::app_context::AppContext;
 use pockethog_core::live::{Live, blocking};
 use pockethog_core::overview::Range;
@@ -25,6 +26,9 @@ use pockethog_views::format::minute;
 use pockethog_views::pages::Shell;
 use pockethog_views::pages::layout::{Notice, Tone, Welcome};
 use pockethog_views::sentence::sentence;
+
+/// An alert that nobody dismisses stays on the page for a day.
+const SHOWN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What handlers share: what is known, and what only HTTP needs.
 #[derive(Debug)]
@@ -217,11 +221,29 @@ impl State {
             mode: preferences.mode,
             connected,
             notices,
+            alerts: self.unseen_alerts(),
             welcome: lock(&self.welcome).take(),
             key: self.page_keys.new_page(),
             demo: self.live.program().is_demo(),
             made: Some(minute(Timestamp::now(), &TimeZone::system())),
             ..Shell::default()
+        }
+    }
+
+    /// What the person was told on this device within a day and has not dismissed, newest first.
+    pub(super) fn unseen_alerts(&self) -> Vec<Alert> {
+        if !self.live.preferences().0.alerts.on {
+            return Vec::new();
+        }
+        match Store::new(&self.live.program().folders).read() {
+            Ok(told) => {
+                let unseen = told.unseen(SHOWN, Timestamp::now());
+                unseen.into_iter().cloned().collect()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what was told cannot be read");
+                Vec::new()
+            }
         }
     }
 

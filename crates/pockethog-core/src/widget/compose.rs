@@ -11,6 +11,7 @@ use crate::access;
 use crate::age;
 use crate::annotations::Annotations;
 use crate::live::due::Policy;
+use crate::moves::Judged;
 use crate::preferences::{Preferences, Scheme};
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots, Trouble, View};
@@ -50,6 +51,7 @@ struct Known {
     unknown: Option<String>,
     numbers: HashMap<ProjectKey, Numbers>,
     troubles: HashMap<ProjectKey, Trouble>,
+    judged: HashMap<ProjectKey, Judged>,
     /// Of the only project.
     annotations: Vec<Timestamp>,
     discoveries: HashMap<ConnectionId, KnownDiscovery>,
@@ -79,6 +81,11 @@ impl Known {
             };
             if let Some(numbers) = numbers {
                 known.numbers.insert(key.clone(), numbers);
+            }
+            if view == View::Today
+                && let Some(judged) = snapshots.judged(key)?
+            {
+                known.judged.insert(key.clone(), judged);
             }
             if let Some(trouble) = snapshots.trouble(key, view)? {
                 known.troubles.insert(key.clone(), trouble);
@@ -222,6 +229,11 @@ impl Known {
                 let base = known.host.base_url().as_str().trim_end_matches('/');
                 format!("{base}/project/{}/web", project.key.id)
             }),
+            moved: self
+                .judged
+                .remove(&project.key)
+                .filter(|_| ended.is_none())
+                .and_then(|judged| judged.moved(content.now)),
             due: ended.is_none() && is_due,
             annotations: std::mem::take(&mut self.annotations),
             numbers,

@@ -9,6 +9,7 @@ use sign_in_with_posthog::{ConnectionId, EndReason};
 use super::{Request, Which};
 use crate::age;
 use crate::discovery::{Cause, Failure};
+use crate::moves::Move;
 use crate::overview::{
     Axis, Counts, Curve, Day, Figures, Hours, LeftOut, Part, Period, Point, Range, Today, Total,
     change_percent,
@@ -59,6 +60,8 @@ pub struct Row {
     pub numbers: Option<Numbers>,
     /// What happened to the last attempt to refresh them.
     pub trouble: Option<Trouble>,
+    /// How it has moved, if today is shown and its numbers say so.
+    pub moved: Option<Move>,
     /// Why its Connection has ended.
     pub ended: Option<EndReason>,
     /// The instants of its annotations, as last read; only if it is the only project.

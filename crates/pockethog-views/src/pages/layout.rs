@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
-use super::{icons, typeface};
+use super::{alerts, icons, typeface};
 use crate::colours;
 use crate::format::ago;
+use pockethog_core::alerts::Alert;
 use pockethog_core::live::Status;
 use pockethog_core::preferences::{Mode, Scheme};
 
@@ -30,6 +31,8 @@ pub struct Shell {
     pub key: Option<PageKey>,
     /// What the person has to know, on top of the page.
     pub notices: Vec<Notice>,
+    /// What the person was told and has not seen, newest first.
+    pub alerts: Vec<Alert>,
     /// Who has just signed in.
     pub welcome: Option<Welcome>,
     /// Whether this is a demo, which every page says.
@@ -162,6 +165,7 @@ impl Shell {
                     main #content tabindex="-1" {
                         @if let Some(welcome) = &self.welcome { (welcome.render()) }
                         @for notice in &self.notices { (notice.render()) }
+                        @if self.stream.is_some() { (alerts::render(&self.alerts, Timestamp::now())) }
                         (content)
                     }
                     footer {

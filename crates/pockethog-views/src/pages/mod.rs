@@ -4,6 +4,7 @@
 //! ranges and settings are links and forms. The Content-Security-Policy allows styles, scripts and
 //! typefaces from `/assets/` alone, so no element carries a `style` or an event attribute.
 
+pub mod alerts;
 pub mod annotations;
 pub mod api_key;
 pub mod card;

@@ -7,7 +7,7 @@ use super::order::{self, ProjectList};
 use super::project_path;
 use crate::colours::{self, SCHEMES};
 use pockethog_core::moves::{Compare, Sensitivity};
-use pockethog_core::preferences::{Cadence, Mode, ProjectPreferences, Scheme, WeekStart};
+use pockethog_core::preferences::{Alerts, Cadence, Mode, ProjectPreferences, Scheme, WeekStart};
 use pockethog_core::project::ProjectKey;
 
 /// The cadences, each with its name in forms and files and with its words.
@@ -58,6 +58,8 @@ pub struct Settings {
     pub compare: Compare,
     /// How readily a number leaves its usual range.
     pub sensitivity: Sensitivity,
+    /// What the person wants to be told of, as the form shows it.
+    pub alerts: Alerts,
     /// Where the preferences file is.
     pub path: String,
     /// Why the preferences file cannot be used, with its line: nothing is saved until it is fixed.
@@ -91,6 +93,7 @@ pub fn render(view: &Settings) -> Markup {
                 fieldset.plain disabled[view.broken.is_some()] {
                     (appearance(view))
                     (data(view))
+                    (alerts(view))
                     div.actions { button.button.primary type="submit" { "Save" } }
                 }
             }
@@ -124,6 +127,12 @@ pub(super) fn preference_form(
             }
             label.check { input type="checkbox" name="favourite" value="1" checked[preferences.favourite]; span { "Favourite, shown first" } }
             label.check { input type="checkbox" name="hidden" value="1" checked[preferences.hidden]; span { "Hidden, not counted in the total" } }
+            label.check { input type="checkbox" name="muted" value="1" checked[preferences.muted]; span { "No alerts about it" } }
+            label.field { span { "Tell me today at" }
+                textarea name="goals" rows="2" maxlength="2000" placeholder="1000 visitors" dir="auto" {
+                    @for goal in &preferences.goals { (goal) "\n" }
+                }
+            }
             button.button.small type="submit" { "Save" }
         }
     }
@@ -190,6 +199,42 @@ fn data(view: &Settings) -> Markup {
                 span { "A project counts as moved" small.muted { "If a number leaves its usual range" } }
                 select name="sensitivity" {
                     @for (sensitivity, value, title) in SENSITIVITIES { option value=(value) selected[sensitivity == view.sensitivity] { (title) } }
+                }
+            }
+        }
+    }
+}
+
+fn alerts(view: &Settings) -> Markup {
+    let alerts = &view.alerts;
+    let quiet = alerts
+        .quiet_hours
+        .map_or_else(String::new, |hours| hours.to_string());
+    html! {
+        h2.group #alert-settings { "Alerts" }
+        div.card.rows {
+            input type="hidden" name="alerts" value="shown";
+            label.row {
+                span.grow { "Tell me what is out of the ordinary" small.muted { "Numbers are then read while no page is open, too" } }
+                input type="checkbox" name="alerts_on" value="1" checked[alerts.on];
+            }
+            label.row {
+                span.grow { "Desktop notifications" small.muted { "On Linux; a click opens the project" } }
+                input type="checkbox" name="alerts_desktop" value="1" checked[alerts.desktop];
+            }
+            label.row {
+                span.grow { "Errors" small.muted { "When more people than usual meet an exception" } }
+                input type="checkbox" name="alerts_errors" value="1" checked[alerts.errors];
+            }
+            label.row {
+                span.grow { "Quiet hours" small.muted { "By the clock of this device; empty for none" } }
+                input.short type="text" name="alerts_quiet_hours" value=(quiet) placeholder="22:00-07:00" maxlength="20" autocomplete="off";
+            }
+            div.row {
+                span.grow { "Command" small.muted { "Gets each alert as JSON. It is set in a terminal only" } }
+                @match alerts.command.first() {
+                    Some(program) => code { (program) },
+                    None => code { "pockethog config set alerts.command" },
                 }
             }
         }

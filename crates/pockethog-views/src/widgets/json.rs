@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::words::sentence;
+use crate::moved;
 use pockethog_core::overview::{Point, Range, change_percent, time_zone};
 use pockethog_core::widget::{Content, Numbers, Row};
 
@@ -39,6 +40,7 @@ fn project(content: &Content, row: &Row) -> Value {
         "state": row.state.name(),
         "reason": row.ended.map(|reason| reason.sentence().to_owned())
             .or_else(|| row.trouble.as_ref().map(|trouble| trouble.reason.clone())),
+        "move": row.moved.as_ref().map(moved::document),
         "numbers": row.numbers.as_ref().map(|known| numbers(content, known)),
     })
 }

@@ -10,6 +10,7 @@ use sign_in_with_posthog::{ConnectionId, CredentialKind, EndReason, Host, Region
 
 use pockethog_core::discovery::Cause;
 use pockethog_core::overview::{Counts, LeftOut, Point};
+use pockethog_core::moves::{Kind, Look, Metric, Move, UsualRange};
 use pockethog_core::preferences::Scheme;
 use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::Trouble;
@@ -62,6 +63,25 @@ pub(super) fn numbers(visitors: u64, visitors_before: u64, minutes_old: i64) -> 
     }
 }
 
+/// Of a number that has left its range.
+pub(super) fn a_move(kind: Kind) -> Move {
+    Move {
+        kind,
+        metric: Metric::Visitors,
+        since: before(60),
+        look: Look::SoFar,
+        count: 20,
+        usual: Some(UsualRange {
+            centre: 100.0,
+            low: 80,
+            high: 120,
+        }),
+        basis: None,
+        usual_gap: None,
+        continues: false,
+    }
+}
+
 pub(super) fn row(id: u64, name: &str, state: State, numbers: Option<Numbers>) -> Row {
     let connection = ConnectionId::new(&Host::cloud(Region::Us), CredentialKind::OAuth, "a");
     let (reason, cause) = match state {
@@ -90,6 +110,7 @@ pub(super) fn row(id: u64, name: &str, state: State, numbers: Option<Numbers>) -
         name: name.to_owned(),
         address: Some(format!("https://us.posthog.com/project/{id}/web")),
         annotations: Vec::new(),
+        moved: None,
         numbers,
         trouble: (!reason.is_empty()).then(|| Trouble {
             at: before(1),

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::words::{Marked, change, figure, placeholder, remark, sentence, sum_remark, trend};
 use crate::format;
 use crate::plain::cut;
+use pockethog_core::moves::Kind;
 use pockethog_core::widget::{Content, Numbers, State};
 
 /// Columns of a name in the bar.
@@ -28,6 +29,7 @@ pub fn waybar(content: &Content) -> String {
             classes.push(State::Stale.name());
         }
     }
+    classes.extend(moved(content));
     let line = json!({
         "text": markup().text(bar(content, sum.as_ref())).line(),
         "alt": content.state.name(),
@@ -35,6 +37,22 @@ pub fn waybar(content: &Content) -> String {
         "class": classes,
     });
     format!("{line}\n")
+}
+
+/// `silent` if a project is, and `moved` if one has left its usual range: the same that an alert tells.
+fn moved(content: &Content) -> Vec<&'static str> {
+    let any = |is: fn(Kind) -> bool| {
+        let mut moves = content.rows.iter().filter_map(|row| row.moved.as_ref());
+        moves.any(|moved| is(moved.kind))
+    };
+    let mut classes = Vec::new();
+    if any(|kind| matches!(kind, Kind::Spike | Kind::Drop)) {
+        classes.push("moved");
+    }
+    if any(|kind| kind == Kind::Silent) {
+        classes.push("silent");
+    }
+    classes
 }
 
 fn bar(content: &Content, sum: Option<&Numbers>) -> String {
@@ -139,6 +157,27 @@ mod tests {
     #[test]
     fn every_state_in_waybar() {
         insta::assert_snapshot!(printed(waybar));
+    }
+
+    #[test]
+    fn what_has_moved_is_a_class() {
+        let (_, mut content) = all().into_iter().next().unwrap();
+        let classes = |content: &Content| waybar(content);
+        assert!(!classes(&content).contains("\"moved\""));
+        content.rows[0].moved = Some(a_move(Kind::Drop));
+        assert!(classes(&content).contains("\"moved\""));
+        content.rows[0].moved = Some(a_move(Kind::Silent));
+        let line = classes(&content);
+        assert!(
+            line.contains("\"silent\"") && !line.contains("\"moved\""),
+            "{line}"
+        );
+        content.rows[0].moved = Some(a_move(Kind::BackToUsual));
+        let line = classes(&content);
+        assert!(
+            !line.contains("\"silent\"") && !line.contains("\"moved\""),
+            "{line}"
+        );
     }
 
     #[test]

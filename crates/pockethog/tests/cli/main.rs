@@ -1,6 +1,7 @@
 //! The command line as users and scripts see it: each test starts the program against the embedded PostHog and checks
 //! its output and exit code.
 
+mod alerts;
 mod annotations;
 mod autostart;
 mod demo;
