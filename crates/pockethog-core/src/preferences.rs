@@ -426,9 +426,10 @@ impl Preferences {
         let text = preferences.to_text_like(text, name)?;
         // What is written is what counts, however the text spells it.
         let written = Self::parse(&text, name)?;
-        let text = match written == preferences {
-            true => text,
-            false => preferences.to_text(),
+        let text = if written == preferences {
+            text
+        } else {
+            preferences.to_text()
         };
         write(path, &text)?;
         Ok(preferences)

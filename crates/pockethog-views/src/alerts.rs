@@ -5,12 +5,12 @@ use jiff::tz::TimeZone;
 use pockethog_core::alerts::{Alert, News, Subject};
 use pockethog_core::moves::{Direction, Kind, Metric, Together};
 use pockethog_core::overview::time_zone;
-use pockethog_core::sentence::capitalised;
 use serde_json::{Value, json};
 
 use crate::format::{grouped, hour};
 use crate::moved::{self, beside, document as move_document, noun, sentence};
 use crate::pages::project_path;
+use crate::wording::login_command_at;
 
 /// The name of what an alert is about, in JSON: docs/alerts.md lists them.
 #[must_use]
@@ -108,8 +108,11 @@ pub fn text(news: &News, now: Timestamp) -> String {
             format!("{counted}.")
         }
         News::Ended {
-            reason, command, ..
-        } => format!("{} In a terminal: `{command}`.", reason.sentence()),
+            reason, host, by, ..
+        } => {
+            let command = login_command_at(host, *by);
+            format!("{} In a terminal: `{command}`.", reason.sentence())
+        }
     }
 }
 
@@ -156,12 +159,13 @@ pub fn document(alert: &Alert) -> Value {
             connection,
             name,
             reason,
-            command,
+            host,
+            by,
         } => Some(json!({
             "id": connection.to_string(),
             "name": name,
             "reason": reason,
-            "sign_in_with": command,
+            "sign_in_with": login_command_at(host, *by),
         })),
         _ => None,
     };
@@ -214,7 +218,7 @@ fn than_usual(metric: &Metric, direction: Direction) -> String {
 
 fn people(count: u64) -> String {
     match count {
-        1 => capitalised("1 person"),
+        1 => "1 person".to_owned(),
         count => format!("{} people", grouped(count)),
     }
 }
@@ -230,6 +234,7 @@ mod tests {
     use pockethog_core::alerts::Named;
     use pockethog_core::moves::{Basis, ERRORS, Look, Move, UsualRange};
     use pockethog_core::project::ProjectKey;
+    use sign_in_with_posthog::{CredentialKind, Host, Region};
 
     fn project() -> Named {
         Named {
@@ -299,7 +304,8 @@ mod tests {
                 connection: serde_json::from_value(json!("us-1")).unwrap(),
                 name: "US Cloud as Ada Lovelace".into(),
                 reason: serde_json::from_value(json!("revoked_or_expired")).unwrap(),
-                command: "pockethog login us".into(),
+                host: Host::cloud(Region::Us),
+                by: CredentialKind::OAuth,
             },
         ]
     }

@@ -4,7 +4,7 @@ mod causes;
 pub mod home;
 pub mod project;
 
-use sign_in_with_posthog::{Connection, CredentialKind, EndReason};
+use sign_in_with_posthog::{Connection, CredentialKind, EndReason, Host};
 
 use crate::format::counted;
 use pockethog_core::key_swap::Outcome;
@@ -63,12 +63,17 @@ pub fn key_swap(outcome: &Outcome, new: &Connection) -> String {
 
 /// The command that signs in again.
 pub fn login_command(connection: &Connection) -> String {
-    let host = connection.host.key();
-    match connection.kind {
-        CredentialKind::ApiKey if connection.host.region().is_none() => {
-            format!("pockethog login {host} --api-key")
+    login_command_at(&connection.host, connection.kind)
+}
+
+/// The command that signs in at a host in this way.
+pub fn login_command_at(host: &Host, by: CredentialKind) -> String {
+    let key = host.key();
+    match by {
+        CredentialKind::ApiKey if host.region().is_none() => {
+            format!("pockethog login {key} --api-key")
         }
-        _ => format!("pockethog login {host}"),
+        _ => format!("pockethog login {key}"),
     }
 }
 

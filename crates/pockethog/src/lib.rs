@@ -1,7 +1,7 @@
 //! Every PostHog project you have, at a glance.
 
-pub mod autostart;
 pub mod alerts;
+pub mod autostart;
 pub mod browser;
 pub mod cli;
 pub mod doctor;

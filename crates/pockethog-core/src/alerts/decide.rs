@@ -6,7 +6,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sign_in_with_posthog::{ConnectionId, EndReason};
+use sign_in_with_posthog::{ConnectionId, CredentialKind, EndReason, Host};
 
 use super::store::{EndTold, Event, GoalTold, Told};
 use super::{Named, News, Subject};
@@ -68,8 +68,10 @@ pub struct Ended {
     pub name: String,
     /// Why.
     pub reason: EndReason,
-    /// The command that signs in again.
-    pub command: String,
+    /// At which PostHog.
+    pub host: Host,
+    /// How it had signed in.
+    pub by: CredentialKind,
 }
 
 /// What there is to tell now. It is noted in `told`; if it cannot be kept there it must not be told.
@@ -128,7 +130,8 @@ fn ends(told: &mut Told, ended: &[Ended], now: Timestamp) -> Vec<News> {
             connection: end.connection.clone(),
             name: end.name.clone(),
             reason: end.reason,
-            command: end.command.clone(),
+            host: end.host.clone(),
+            by: end.by,
         });
     }
     news

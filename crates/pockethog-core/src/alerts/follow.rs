@@ -139,9 +139,10 @@ fn seen<'a>(
             .projects
             .get(&project.key.to_string())
             .is_some_and(|chosen| !chosen.goals.is_empty());
-        let today: Option<Today> = match has_goals {
-            true => snapshots.view(&project.key, View::Today)?,
-            false => None,
+        let today: Option<Today> = if has_goals {
+            snapshots.view(&project.key, View::Today)?
+        } else {
+            None
         };
         Ok(Seen {
             project: Named {
@@ -184,6 +185,7 @@ fn ended(connection: &Connection) -> Option<Ended> {
             .ended_at
             .and_then(|at| Timestamp::from_second(at).ok()),
         name: access::name(connection),
-        command: access::login_command(connection),
+        host: connection.host.clone(),
+        by: connection.kind,
     })
 }

@@ -14,7 +14,7 @@ mod tests;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sign_in_with_posthog::{ConnectionId, EndReason};
+use sign_in_with_posthog::{ConnectionId, CredentialKind, EndReason, Host};
 
 use crate::moves::{Direction, Kind, Metric, Move};
 use crate::preferences::Goal;
@@ -86,8 +86,10 @@ pub enum News {
         name: String,
         /// Why.
         reason: EndReason,
-        /// The command that signs in again.
-        command: String,
+        /// At which PostHog.
+        host: Host,
+        /// How it had signed in.
+        by: CredentialKind,
     },
 }
 

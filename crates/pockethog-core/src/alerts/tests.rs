@@ -515,7 +515,8 @@ fn the_end_of_a_sign_in_is_told_once_and_again_after_the_next_sign_in() {
         ended_at: Some(at(ended_at)),
         name: "US Cloud as Ada".into(),
         reason: EndReason::RevokedOrExpired,
-        command: "pockethog login us".into(),
+        host: Host::cloud(Region::Us),
+        by: CredentialKind::OAuth,
     };
     device.ended = vec![ended(1, "2026-11-28T12:59:00Z")];
     assert_eq!(device.told(), ["ended US Cloud as Ada"]);

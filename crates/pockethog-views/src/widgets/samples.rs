@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use sign_in_with_posthog::{ConnectionId, CredentialKind, EndReason, Host, Region};
 
 use pockethog_core::discovery::Cause;
-use pockethog_core::overview::{Counts, LeftOut, Point};
 use pockethog_core::moves::{Kind, Look, Metric, Move, UsualRange};
+use pockethog_core::overview::{Counts, LeftOut, Point};
 use pockethog_core::preferences::Scheme;
 use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::Trouble;

@@ -4,7 +4,7 @@
 //! nothing from the others; how it went is noted, and `doctor` says so.
 
 mod command;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "notifications"))]
 mod desktop;
 
 pub use command::find_program;
@@ -35,18 +35,18 @@ pub enum Stay {
 #[derive(Debug)]
 pub struct Delivery {
     store: Store,
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", feature = "notifications"))]
     desktop: desktop::Desktop,
 }
 
 impl Delivery {
     /// For the device with this store.
     pub fn new(store: Store, stay: Stay) -> Self {
-        #[cfg(not(target_os = "linux"))]
+        #[cfg(not(all(target_os = "linux", feature = "notifications")))]
         let _ = stay;
         Self {
             store,
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", feature = "notifications"))]
             desktop: desktop::Desktop::new(stay),
         }
     }
@@ -56,7 +56,7 @@ impl Delivery {
         tokio::join!(self.notify(chosen, alerts), self.command(chosen, alerts));
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", feature = "notifications"))]
     async fn notify(&self, chosen: &Alerts, alerts: &[Alert]) {
         if !chosen.desktop {
             return;
@@ -68,7 +68,7 @@ impl Delivery {
     }
 
     /// Other systems have no notifications here.
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(all(target_os = "linux", feature = "notifications")))]
     async fn notify(&self, _: &Alerts, _: &[Alert]) {}
 
     async fn command(&self, chosen: &Alerts, alerts: &[Alert]) {

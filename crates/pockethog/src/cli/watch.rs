@@ -105,7 +105,9 @@ async fn once(
     in_time.unwrap_or(Ok(()))?;
     let live = Live::new(Arc::clone(program))?;
     let alerts = alerts::tell(&live, Timestamp::now())?;
-    alerts.iter().for_each(|alert| print(console, alert));
+    for alert in &alerts {
+        print(console, alert);
+    }
     let delivery = Delivery::new(Store::new(&program.folders), Stay::Ends);
     delivery.deliver(&preferences.alerts, &alerts).await;
     if is_signed_out(&live)? {
