@@ -52,11 +52,6 @@ const TOOLS: &[Tool] = &[
         needed_for: "the notification test",
     },
     Tool {
-        program: "xwd",
-        packages: &["x11-apps"],
-        needed_for: "the picture of a notification",
-    },
-    Tool {
         program: "python3",
         packages: &["python3", "python3-venv"],
         needed_for: "the django-oauth-toolkit peer, the HogQL check and the typeface",

@@ -8,7 +8,6 @@
 
 pub mod access;
 pub mod accounts;
-pub mod alerts;
 pub mod annotations;
 pub mod app_context;
 pub mod conversions;

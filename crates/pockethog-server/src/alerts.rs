@@ -7,7 +7,7 @@ use axum::extract::{Form, State as Extract};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::post;
-use pockethog_core::alerts::Store;
+use pockethog_alerts::Store;
 use pockethog_core::live::Change;
 use serde::Deserialize;
 use url::Url;

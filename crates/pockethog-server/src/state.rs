@@ -17,7 +17,7 @@ use super::mount::Mount;
 use super::pending_attempts::PendingAttempts;
 use super::persistent::Persistent;
 use super::proof::PageKeys;
-use pockethog_core::alerts::{Alert, Store};
+use pockethog_alerts::{Alert, Store};
 use pockethog_core::app_context::AppContext;
 use pockethog_core::live::{Live, blocking};
 use pockethog_core::overview::Range;

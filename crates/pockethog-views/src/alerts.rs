@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use pockethog_core::alerts::{Alert, News, Subject};
+use pockethog_alerts::{Alert, News, Subject, Words};
 use pockethog_core::moves::{Direction, Kind, Metric, Together};
 use pockethog_core::overview::time_zone;
 use serde_json::{Value, json};
 
 use crate::format::{grouped, hour};
 use crate::moved::{self, beside, document as move_document, noun, sentence};
-use crate::pages::project_path;
+use crate::plain::plain;
 use crate::wording::login_command_at;
 
 /// The name of what an alert is about, in JSON: docs/alerts.md lists them.
@@ -116,11 +116,14 @@ pub fn text(news: &News, now: Timestamp) -> String {
     }
 }
 
-/// The page that shows it.
+/// The alert for a notification and for a command, at `now`.
 #[must_use]
-pub fn path(news: &News) -> String {
-    news.project()
-        .map_or_else(|| "/".to_owned(), |project| project_path(&project.key))
+pub fn words(alert: &Alert, now: Timestamp) -> Words {
+    Words {
+        title: plain(&title(&alert.news)).into_owned(),
+        text: plain(&text(&alert.news, now)).into_owned(),
+        document: document(alert).to_string(),
+    }
 }
 
 /// An alert as JSON; docs/alerts.md documents the fields.
@@ -231,7 +234,7 @@ fn zone(name: &str) -> TimeZone {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use pockethog_core::alerts::Named;
+    use pockethog_alerts::Named;
     use pockethog_core::moves::{Basis, ERRORS, Look, Move, UsualRange};
     use pockethog_core::project::ProjectKey;
     use sign_in_with_posthog::{CredentialKind, Host, Region};
@@ -313,15 +316,9 @@ mod tests {
     #[test]
     fn every_alert_says_what_happened_where_and_since_when() {
         let now = "2026-11-28T17:00:00Z".parse().unwrap();
-        let lines = all().into_iter().map(|news| {
-            format!(
-                "{}: {} | {} | {}\n",
-                kind(&news),
-                title(&news),
-                text(&news, now),
-                path(&news)
-            )
-        });
+        let lines = all()
+            .into_iter()
+            .map(|news| format!("{}: {} | {}\n", kind(&news), title(&news), text(&news, now)));
         insta::assert_snapshot!(lines.collect::<String>());
     }
 

@@ -1,6 +1,5 @@
 //! Every PostHog project you have, at a glance.
 
-pub mod alerts;
 pub mod autostart;
 pub mod browser;
 pub mod cli;

@@ -53,6 +53,7 @@ const FLOORS: &[Floor] = &[
             "axum", "clap", "maud", "reqwest", "rusqlite", "tempfile", "tokio",
         ],
     ),
+    floor("pockethog-alerts", 4, &["axum", "clap", "maud", "rusqlite"]),
     floor("pockethog-core", 3, &["axum", "clap", "maud", "tower-http"]),
     floor(
         "pockethog-device",

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
-use pockethog_core::alerts::Alert;
+use pockethog_alerts::{Alert, News};
 
 use super::icons;
-use crate::alerts::{path, text, title};
+use super::project_path;
+use crate::alerts::{text, title};
 use crate::format::ago;
 
 /// The id of the element, by which it is replaced.
@@ -38,11 +39,17 @@ pub fn render(alerts: &[Alert], now: Timestamp) -> Markup {
     }
 }
 
+/// The page that shows it.
+fn path(news: &News) -> String {
+    news.project()
+        .map_or_else(|| "/".to_owned(), |project| project_path(&project.key))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use pockethog_core::alerts::{Named, News};
+    use pockethog_alerts::Named;
     use pockethog_core::project::ProjectKey;
 
     fn alert(number: u64) -> Alert {

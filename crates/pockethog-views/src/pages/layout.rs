@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::{alerts, icons, typeface};
 use crate::colours;
 use crate::format::ago;
-use pockethog_core::alerts::Alert;
+use pockethog_alerts::Alert;
 use pockethog_core::live::Status;
 use pockethog_core::preferences::{Mode, Scheme};
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::console::{CliError, Console, Exit};
-use crate::{alerts, browser};
+use crate::browser;
 use pockethog_core::app_context::AppContext;
 use pockethog_server::{App, CODE_LIFE, Launch, PRINTED_CODE_LIFE, launch};
+use pockethog_views::alerts::words;
 
 /// How the app is started.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -107,7 +108,7 @@ pub(super) async fn serve_at(
     open(console, &address, options);
     console.say("PocketHog is running. Press Ctrl-C to stop it.");
     let live = Arc::clone(app.state().live());
-    let alerts = tokio::spawn(alerts::run(live, |_| {}));
+    let alerts = tokio::spawn(pockethog_alerts::run(live, words, |_| {}));
     let served = app.serve(end).await;
     alerts.abort();
     served?;

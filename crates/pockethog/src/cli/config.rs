@@ -366,7 +366,7 @@ fn is_project_key(key: &str) -> bool {
 
 /// A command that cannot be started would be noticed only when there is something to tell.
 fn exists(program: &str) -> Result<(), CliError> {
-    match crate::alerts::find_program(program) {
+    match pockethog_alerts::find_program(program) {
         Some(_) => Ok(()),
         None => Err(CliError::usage(format!(
             "there is no program “{program}”; name a file that can be run, by its full path or as it is found in PATH"

@@ -1,26 +1,17 @@
 //! `pockethog watch`: alerts without the app.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use pockethog_core::alerts::{self, Alert, Store};
+use pockethog_alerts::{self as alerts, Alert, Delivery, Stay, read_due};
 use pockethog_core::app_context::AppContext;
-use pockethog_core::live::due::{Policy, cadence};
-use pockethog_core::live::refresh;
-use pockethog_core::live::{self, Live, in_turn};
+use pockethog_core::live::{self, Live};
 use pockethog_core::preferences::Preferences;
-use pockethog_core::project::Project;
-use pockethog_device::private_files::{make_folder, open_lock};
-use pockethog_views::alerts::{document, text, title};
+use pockethog_views::alerts::{document, text, title, words};
 
 use super::app;
 use super::console::{CliError, Console, Exit, Style, Text};
-use crate::alerts::{Delivery, Stay, run as run_alerts};
-
-/// How often it is tried to read in turn.
-const LOOK_AGAIN: Duration = Duration::from_millis(30);
 
 /// Tell what is out of the ordinary: a project that moves or falls silent, a goal, more errors, the end of a sign-in.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -76,7 +67,7 @@ pub async fn run(program: AppContext, console: &Console, watch: Watch) -> Result
     }
     console.say("Watching. Press Ctrl-C to stop.");
     tokio::select! {
-        () = run_alerts(Arc::clone(&live), |alert| print(console, alert)) => {}
+        () = alerts::run(Arc::clone(&live), words, |alert| print(console, alert)) => {}
         () = end => {}
     }
     live.close();
@@ -108,7 +99,7 @@ async fn once(
     for alert in &alerts {
         print(console, alert);
     }
-    let delivery = Delivery::new(Store::new(&program.folders), Stay::Ends);
+    let delivery = Delivery::new(program, Stay::Ends, words);
     delivery.deliver(&preferences.alerts, &alerts).await;
     if is_signed_out(&live)? {
         return Ok(Exit::SignInNeeded);
@@ -121,48 +112,6 @@ async fn once(
         return Ok(Exit::Partly);
     }
     Ok(Exit::Done)
-}
-
-/// One process reads at a time, the widgets included; those that have waited find what they need.
-async fn read_due(
-    program: &AppContext,
-    preferences: &Preferences,
-    deadline: Instant,
-) -> Result<(), CliError> {
-    let _turn = take_turn(program).await;
-    let mut snapshots = program.snapshots()?;
-    let connections = program.active_connections()?;
-    let chosen = |project: &Project| !preferences.project(&project.key).hidden;
-    let policy = Policy::new(Timestamp::now(), cadence(preferences));
-    refresh::home_by(
-        policy,
-        program,
-        &mut snapshots,
-        &connections,
-        preferences,
-        &chosen,
-        &mut |_, _| {},
-    )
-    .await?;
-    let mut projects = snapshots.projects()?;
-    projects.retain(chosen);
-    let all = (projects.as_slice(), usize::MAX);
-    in_turn::closed_days(program, &mut snapshots, preferences, all, deadline).await?;
-    Ok(())
-}
-
-/// The lock of the widgets. A folder that cannot be written to has none, and nothing to share either.
-async fn take_turn(program: &AppContext) -> Option<File> {
-    let path = program.folders.snapshots().with_extension("refresh.lock");
-    make_folder(path.parent()?).ok()?;
-    let lock = open_lock(&path).ok()?;
-    loop {
-        match lock.try_lock() {
-            Ok(()) => return Some(lock),
-            Err(std::fs::TryLockError::WouldBlock) => tokio::time::sleep(LOOK_AGAIN).await,
-            Err(std::fs::TryLockError::Error(_)) => return None,
-        }
-    }
 }
 
 fn print(console: &Console, alert: &Alert) {

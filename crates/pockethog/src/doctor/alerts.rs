@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 
 use super::Finding;
-use crate::alerts::find_program;
-use pockethog_core::alerts::{Channel, Store};
+use pockethog_alerts::{Channel, Store, find_program};
 use pockethog_core::preferences::Preferences;
 use pockethog_device::folders::Folders;
 use pockethog_views::format::ago;

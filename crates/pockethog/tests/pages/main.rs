@@ -5,6 +5,7 @@
 #[path = "../server/harness.rs"]
 mod harness;
 
+mod alerts;
 mod annotations;
 mod banner;
 mod connections;

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use sign_in_with_posthog::ConnectionId;
 
 use super::{Alert, News, Subject};
-use crate::preferences::Goal;
-use crate::project::ProjectKey;
+use pockethog_core::preferences::Goal;
+use pockethog_core::project::ProjectKey;
 
 /// Alerts that are kept to be shown.
 const MOST_RECENT: usize = 50;

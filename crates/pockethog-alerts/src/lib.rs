@@ -3,11 +3,16 @@
 //! [`decide()`] is a pure function: what is there to tell, from what was judged of each project now, from what was
 //! told before, from the preferences and the clock. [`Store`] keeps what was told, for every process of this device:
 //! whoever notices something first writes it down under a lock and then delivers it, and the others find it told.
-//! [`follow()`] does this in a process that stays, [`tell()`] once. How an alert reaches the person (a desktop
-//! notification, a notice on the page, a command) is not known here.
+//! [`follow()`] does this in a process that stays, [`tell()`] once. [`Delivery`] brings an alert to
+//! the person, by a desktop notification and by a command of their own; pages and terminals show it by themselves. Words
+//! are not made here.
+
+#![warn(unreachable_pub)]
 
 mod decide;
+mod delivery;
 mod follow;
+mod once;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -16,12 +21,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sign_in_with_posthog::{ConnectionId, CredentialKind, EndReason, Host};
 
-use crate::moves::{Direction, Kind, Metric, Move};
-use crate::preferences::Goal;
-use crate::project::ProjectKey;
+use pockethog_core::moves::{Direction, Kind, Metric, Move};
+use pockethog_core::preferences::Goal;
+use pockethog_core::project::ProjectKey;
 
 pub use decide::{Counts, Ended, Seen, decide};
+pub use delivery::{COMMAND_LIMIT, Delivery, Stay, Wording, Words, find_program, run};
 pub use follow::{TellError, follow, tell};
+pub use once::read_due;
 pub use store::{Channel, Outcome, Store, StoreError, Told};
 
 /// Something that the person was told, or is to be told now.

@@ -10,10 +10,10 @@ use sign_in_with_posthog::{ConnectionId, CredentialKind, EndReason, Host};
 
 use super::store::{EndTold, Event, GoalTold, Told};
 use super::{Named, News, Subject};
-use crate::age;
-use crate::moves::{self, Direction, Judged, Kind, Metric, Move, State};
-use crate::preferences::{Goal, Preferences};
-use crate::project::ProjectKey;
+use pockethog_core::age;
+use pockethog_core::moves::{self, Direction, Judged, Kind, Metric, Move, State};
+use pockethog_core::preferences::{Goal, Preferences};
+use pockethog_core::project::ProjectKey;
 
 /// Nothing is told by numbers that are at least this old, in seconds.
 const STALE_SECONDS: i64 = 600;

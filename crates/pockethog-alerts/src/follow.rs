@@ -12,13 +12,13 @@ use tokio::sync::broadcast::error::RecvError;
 use super::decide::{Counts, Ended, Seen, decide};
 use super::store::{Store, StoreError};
 use super::{Alert, Named};
-use crate::access;
-use crate::live::{Change, HomeCache, Interest, Live, StoredError};
-use crate::moves::Metric;
-use crate::overview::Today;
-use crate::preferences::Preferences;
-use crate::project::Project;
-use crate::snapshot::{SnapshotError, Snapshots, View};
+use pockethog_core::access;
+use pockethog_core::live::{Change, HomeCache, Interest, Live, StoredError};
+use pockethog_core::moves::Metric;
+use pockethog_core::overview::Today;
+use pockethog_core::preferences::Preferences;
+use pockethog_core::project::Project;
+use pockethog_core::snapshot::{SnapshotError, Snapshots, View};
 
 /// How often it is decided although nothing has changed: quiet hours end, and other processes tell.
 const LOOK: Duration = Duration::from_secs(30);

