@@ -171,7 +171,7 @@ async fn a_command_gets_json_and_its_failure_is_said_by_doctor() {
     assert_eq!(arguments, "1 $(id) ; x");
     assert_eq!(
         serde_json::from_str::<Value>(document).unwrap(),
-        told(&run)[0]
+        goals(&run)[0]
     );
     assert_eq!(
         alerts_in_doctor(&harness).await["health"],
