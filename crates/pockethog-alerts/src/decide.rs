@@ -184,10 +184,13 @@ fn movements(told: &mut Told, seen: &[&Seen<'_>], now: Timestamp) -> Vec<News> {
             judged.speaks_of(now) && !age::is_at_least(judged.measured_at, STALE_SECONDS, now)
         })
         .collect();
-    let judged = fresh
-        .iter()
-        .map(|(project, judged)| (&project.key, Some(*judged)));
-    let together = moves::moves(judged, now).together;
+    let moved: Vec<Option<Move>> = fresh.iter().map(|(_, judged)| judged.moved(now)).collect();
+    let projects = fresh.iter().zip(&moved).map(|((project, judged), moved)| {
+        let is_known =
+            judged.silent.is_some() || judged.numbers.iter().any(|number| number.by_now.is_some());
+        (&project.key, is_known, moved.as_ref())
+    });
+    let together = moves::moves(projects).together;
     let mut back = Vec::new();
     let mut new = Vec::new();
     for (project, judged) in &fresh {

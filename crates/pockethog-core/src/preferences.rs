@@ -7,7 +7,6 @@
 
 mod alerts;
 mod asked;
-mod document;
 mod lenient;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +18,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use pockethog_device::folders::Folders;
 use pockethog_device::private_files::{PrivateError, open_lock, read_small, write_durably};
+use pockethog_device::toml_text;
 use serde::{Deserialize, Serialize};
 use toml_edit::DocumentMut;
 
@@ -375,7 +375,7 @@ impl Preferences {
         let ignored =
             lenient::parse(text, path).map_or_else(|_| Vec::new(), |(_, ignored)| ignored);
         let ignored: Vec<_> = ignored.into_iter().map(|entry| entry.keys).collect();
-        document::lay_over(&mut document, &wanted, &defaults, &ignored);
+        toml_text::lay_over(&mut document, &wanted, &defaults, &ignored);
         Ok(document.to_string())
     }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`overview`] | today, a range and its breakdowns, and sums over projects |
 //! | [`causes`] | what made a project move |
+//! | [`goal`] | a count of today that a person waits for |
 //! | [`history`] | the closed days, and when to read which of them |
 //! | [`moves`] | what is usual of a project today, and whether it has left that |
 //! | [`age`] | how old a stored number is, by a clock that can be set |
@@ -15,6 +16,7 @@
 
 pub mod age;
 pub mod causes;
+pub mod goal;
 pub mod history;
 pub mod moves;
 pub mod overview;

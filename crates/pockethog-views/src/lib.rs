@@ -8,6 +8,7 @@ pub mod alerts;
 pub mod charts;
 pub mod colours;
 pub mod format;
+pub mod json;
 pub mod moved;
 pub mod numerals;
 pub mod pages;

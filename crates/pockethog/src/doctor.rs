@@ -4,12 +4,10 @@
 //! |---|---|
 //! | `alerts` | whether alerts reach the person |
 //! | `network` | certificates, proxies, hosts and the clock |
-//! | `redaction` | what must not be in a text that is published |
 //! | `report` | the same findings without it, for a bug report |
 
 mod alerts;
 mod network;
-mod redaction;
 mod report;
 
 use std::io::Write;

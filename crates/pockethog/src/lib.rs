@@ -1,7 +1,6 @@
 //! Every PostHog project you have, at a glance.
 
 pub mod autostart;
-pub mod browser;
 pub mod cli;
 pub mod doctor;
 pub mod install;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::console::{CliError, Console, Exit};
-use crate::browser;
 use pockethog_core::app_context::AppContext;
+use pockethog_device::browser;
 use pockethog_server::{App, CODE_LIFE, Launch, PRINTED_CODE_LIFE, launch};
 use pockethog_views::alerts::words;
 

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::json::{write_document, write_record};
 pub use super::text::{Style, Text};
 use pockethog_core::discovery::{Cause, Failure};
 use pockethog_core::preferences::PreferencesError;
 use pockethog_core::snapshot::Snapshots;
+use pockethog_views::json::{write_document, write_record};
 use pockethog_views::plain::cut;
 use pockethog_views::plain::plain;
 

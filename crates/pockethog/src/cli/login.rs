@@ -17,11 +17,11 @@ use url::Url;
 
 use super::console::{CliError, Console, Exit, Progress, Text};
 use super::{api_key, status};
-use crate::browser;
 use pockethog_core::accounts::{self, EMAIL_SCOPE};
 use pockethog_core::app_context::AppContext;
 use pockethog_core::key_swap::{self, Outcome};
 use pockethog_core::preferences::Preferences;
+use pockethog_device::browser;
 use pockethog_views::pages;
 use pockethog_views::wording;
 

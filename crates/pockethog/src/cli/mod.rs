@@ -14,7 +14,6 @@ mod doctor;
 mod duration;
 mod editor;
 mod events;
-mod json;
 mod login;
 mod logout;
 mod moved;

@@ -9,7 +9,6 @@ use etcetera::BaseStrategy;
 
 use super::console::{CliError, Console, Exit, Text};
 use super::duration::duration;
-use super::json::write_document;
 use super::select;
 use crate::install::{Call, InstallError, Target};
 use crate::invocation::{self, text_of};
@@ -21,6 +20,7 @@ use pockethog_core::widget::{Content, Request, State, Which};
 use pockethog_device::folders::Folders;
 use pockethog_device::private_files::write_private;
 use pockethog_views::charts::image::Size;
+use pockethog_views::json::write_document;
 use pockethog_views::sentence::capitalised;
 use pockethog_views::widgets::{self, MenuHost};
 

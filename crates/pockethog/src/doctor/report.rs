@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 
 use sign_in_with_posthog::{Connection, ConnectionState, CredentialKind};
 
-use super::redaction::{Redaction, without_quotes};
 use super::{Finding, Health};
 use crate::autostart::Autostart;
 use crate::invocation;
@@ -15,6 +14,7 @@ use crate::system_program::{self, TO_ANSWER};
 use crate::uninstall::Installed;
 use pockethog_core::app_context::{AppContext, StartError};
 use pockethog_core::preferences::Preferences;
+use pockethog_device::redaction::{Redaction, without_quotes};
 use pockethog_views::format::counted;
 
 /// Variables that matter. Their values are not shown.

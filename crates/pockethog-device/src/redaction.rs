@@ -33,14 +33,14 @@ const LONG: usize = 16;
 
 /// What is hidden.
 #[derive(Debug, Default)]
-pub(super) struct Redaction {
+pub struct Redaction {
     /// Each with what takes its place.
     known: Vec<(String, String)>,
 }
 
 impl Redaction {
     /// Hides `secret` as a whole word, in small or capital letters, and shows `shown` in its place.
-    pub(super) fn hide(&mut self, secret: &str, shown: &str) {
+    pub fn hide(&mut self, secret: &str, shown: &str) {
         let secret = secret.trim();
         if secret.chars().count() > 1 {
             let place = self
@@ -52,7 +52,7 @@ impl Redaction {
     }
 
     /// The text without it.
-    pub(super) fn apply(&self, text: &str) -> String {
+    pub fn apply(&self, text: &str) -> String {
         let mut text = text.to_owned();
         // The longest first: an address holds the name of its host.
         for (secret, shown) in &self.known {
@@ -63,7 +63,7 @@ impl Redaction {
 }
 
 /// A text without what stands between quotes: somebody's own words, if the text is about a file that they edit.
-pub(super) fn without_quotes(text: &str) -> String {
+pub fn without_quotes(text: &str) -> String {
     const QUOTES: &[(char, char)] = &[('“', '”'), ('"', '"'), ('`', '`'), ('\'', '\'')];
     let mut shown = String::with_capacity(text.len());
     let mut rest = text.chars();

@@ -1,4 +1,4 @@
-//! Writes changed preferences into the user's text and keeps its comments, order and spelling.
+//! Writes changed settings into the user's text of TOML and keeps its comments, order and spelling.
 //!
 //! The wanted values are laid over the existing document. What did not change is not touched at all;
 //! what did change takes the place of the old value, with the comments around it.
@@ -7,7 +7,7 @@ use toml_edit::{Array, DocumentMut, Item, RawString, Table, TableLike, Value};
 
 /// Lays `wanted` over `document`. Keys that `wanted` lacks are removed, except for `ignored` ones; one that
 /// `document` lacks is added if it says something else than `defaults`.
-pub(super) fn lay_over(
+pub fn lay_over(
     document: &mut DocumentMut,
     wanted: &DocumentMut,
     defaults: &DocumentMut,

@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
-use pockethog_views::plain::is_hidden;
+use crate::plain::is_hidden;
 
 /// Writes `document` with two blanks of indentation and a line feed at its end. The values are those of
 /// [`serde_json::to_writer_pretty`]; only how characters are written differs.
