@@ -33,7 +33,8 @@ pub struct Service {
     is_wanted: fn(&Preferences) -> bool,
 }
 
-/// Everything that can be started with the session.
+/// Everything that can be started with the session. The app tells alerts while it runs, so `watch` is not needed beside
+/// it.
 const SERVICES: &[Service] = &[Service {
     name: "pockethog",
     about: "PocketHog, your PostHog projects at a glance",
