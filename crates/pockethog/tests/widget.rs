@@ -551,6 +551,38 @@ fn widgets_alone_read_the_closed_days_of_one_project_each() {
     });
 }
 
+/// One process at a time reads closed days. A command waits for the one that does so, within its own time.
+#[test]
+fn a_command_waits_for_the_process_that_reads_closed_days() {
+    run(async {
+        let device = Device::signed_in().await;
+        device.json(&[]).await;
+        let cache = device.home().join("cache");
+        let histories = || {
+            let database = rusqlite::Connection::open(cache.join("snapshots.sqlite")).unwrap();
+            let count = "SELECT count(*) FROM histories WHERE days IS NOT NULL";
+            let histories: i64 = database.query_row(count, [], |row| row.get(0)).unwrap();
+            usize::try_from(histories).unwrap()
+        };
+        let lock = std::fs::File::create(cache.join("snapshots.history.lock")).unwrap();
+        lock.lock().unwrap();
+        let moved = device.command(&["moved", "--timeout", "6s"]).spawn();
+        let output = wait(moved.unwrap()).await;
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(
+            histories(),
+            0,
+            "they are left to the process that has the lock"
+        );
+
+        let moved = device.command(&["moved"]).spawn();
+        drop(lock);
+        let output = wait(moved.unwrap()).await;
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(histories(), PROJECTS);
+    });
+}
+
 #[test]
 fn closed_days_that_take_too_long_cost_no_more_than_the_timeout_and_rest() {
     run(async {

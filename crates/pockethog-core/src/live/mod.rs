@@ -7,7 +7,6 @@
 mod alike;
 mod cache;
 mod change;
-pub mod closed;
 pub mod due;
 pub mod explaining;
 pub mod in_turn;

@@ -382,6 +382,12 @@ impl Console {
         ended
     }
 
+    /// When the run has waited for PostHog as long as it may, if it waits from now on.
+    pub fn deadline(&self) -> Instant {
+        let limit = self.patience.unwrap_or(PATIENCE);
+        Instant::now() + limit.saturating_sub(*lock(&self.waited))
+    }
+
     /// Whether a person can say how long the run may wait.
     pub fn can_wait_longer(&self) -> bool {
         self.patience.is_some()

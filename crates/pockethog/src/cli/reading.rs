@@ -13,8 +13,8 @@ use super::select;
 use pockethog_core::access;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
-use pockethog_core::live::closed;
 use pockethog_core::live::due::Policy;
+use pockethog_core::live::in_turn;
 use pockethog_core::live::refresh::{self, Event};
 use pockethog_core::moves::Judged;
 use pockethog_core::overview::{Period, Range, Today};
@@ -147,8 +147,13 @@ pub(super) async fn read(
 
     if closed_days && time_is_up.is_none() {
         let progress = Progress::new("Reading the last weeks …");
-        let active = program.active_connections()?;
-        let reading = closed::read_due(program, &mut snapshots, &active, &preferences, &projects);
+        let reading = in_turn::all_closed_days(
+            program,
+            &mut snapshots,
+            &preferences,
+            &projects,
+            console.deadline(),
+        );
         // Without them there is less to compare with, which is said; the numbers of today are there.
         console
             .watch_in_time(&progress, reading)
