@@ -7,7 +7,7 @@ use sign_in_with_posthog::{Connection, ConnectionId, EndReason};
 use super::sources::{Freshness, Source, Sources, Stored};
 use pockethog_core::access;
 use pockethog_core::age;
-use pockethog_core::moves::{ByNow, Kind, Metric, Move, UsualRange};
+use pockethog_core::moves::{ByNow, Judged, Kind, Move, visitors_change};
 use pockethog_core::overview::{Change, Counts};
 use pockethog_core::preferences::{ProjectPreferences, Scheme};
 use pockethog_core::project::{Project, ProjectKey};
@@ -114,26 +114,11 @@ impl Figures {
     /// exactly if visitors have left their range; if nothing is known of that, it is the change from the day before,
     /// without a colour. Of a range it is the change from the period before.
     pub fn change(&self) -> Change {
-        if let Some((moved, usual)) = self.visitors_moved() {
-            return Change::from_usual(moved.count, usual.centre, true);
+        let counts = (self.now.visitors, self.before.visitors);
+        match self.today {
+            Some(_) => visitors_change(self.moved.as_ref(), self.usual, counts),
+            None => Change::between(counts.0, counts.1),
         }
-        if let Some(by_now) = self.usual {
-            return Change::from_usual(by_now.count, by_now.usual.centre, false);
-        }
-        let change = Change::between(self.now.visitors, self.before.visitors);
-        if self.today.is_some() {
-            change.uncoloured()
-        } else {
-            change
-        }
-    }
-
-    /// The move of its visitors, if they are outside of their range.
-    fn visitors_moved(&self) -> Option<(&Move, UsualRange)> {
-        let moved = self.moved.as_ref()?;
-        let is_outside = matches!(moved.kind, Kind::Spike | Kind::Drop);
-        let usual = moved.usual?;
-        (is_outside && moved.metric == Metric::Visitors).then_some((moved, usual))
     }
 
     /// How unusual it is: what has moved comes first, and the rest by how near it is to leaving its range.
@@ -264,7 +249,6 @@ impl Look<'_> {
         let judged = source.judged.filter(|judged| {
             stored.date() == Some(judged.date) && stale.is_none() && judged.speaks_of(self.now)
         });
-        let visitors = judged.and_then(|judged| judged.number(&Metric::Visitors));
         let figures = Figures {
             measured_at: stored.measured_at(),
             now,
@@ -273,7 +257,7 @@ impl Look<'_> {
             curve: stored.curve(),
             today: stored.date(),
             time_zone: stored.time_zone().to_owned(),
-            usual: visitors.and_then(|visitors| visitors.by_now),
+            usual: judged.and_then(Judged::visitors_by_now),
             moved: judged.and_then(|judged| judged.moved(self.now)),
             stale,
             unknown_zone: stored.unknown_zone(),

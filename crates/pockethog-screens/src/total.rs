@@ -27,7 +27,7 @@ impl Total {
         };
         let starts = sum.curve.as_ref().map(|curve| curve.starts.as_slice());
         Self {
-            usual: UsualTotal::of(counted()),
+            usual: UsualTotal::of(counted().map(|judged| judged?.visitors_by_now())),
             usual_curve: starts
                 .map_or_else(Vec::new, |starts| moves::usual_curve(counted(), starts)),
             unread: false,

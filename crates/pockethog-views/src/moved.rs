@@ -6,7 +6,9 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use pockethog_core::moves::{Basis, Direction, Kind, Look, Metric, Move, Together, UsualRange};
+use pockethog_core::moves::{
+    Basis, ByNow, Direction, Kind, Look, Metric, Move, Together, UsualRange,
+};
 use pockethog_core::overview::Change;
 use pockethog_screens::Home;
 use serde_json::{Value, json};
@@ -152,6 +154,20 @@ pub fn total_change(home: &Home) -> (Change, String) {
     (change.uncoloured(), "yesterday by now".to_owned())
 }
 
+/// The same in a few words, without a full stop, for a bar.
+#[must_use]
+pub fn short(moved: &Move, zone: &TimeZone, now: Timestamp) -> String {
+    let since = clock(moved.since, zone, now);
+    match moved.kind {
+        Kind::Silent => format!("no event since {since}"),
+        Kind::BackToUsual => format!("back to usual since {since}"),
+        Kind::Spike | Kind::Drop => {
+            let usual = moved.usual.map(|usual| format!(" ({})", usually(usual)));
+            sentence(moved, zone, now).text() + &usual.unwrap_or_default()
+        }
+    }
+}
+
 /// How much, since when and compared with what, by the clock of the project. What contributed follows it.
 #[must_use]
 pub fn sentence(moved: &Move, zone: &TimeZone, now: Timestamp) -> Sentence {
@@ -251,15 +267,40 @@ pub fn others(listed: usize, ordinary: usize, unknown: usize) -> String {
     sentences.join(" ")
 }
 
-/// A move as JSON; docs/cli.md documents the fields.
+/// What is usual by now as JSON, with the count that is compared with it; docs/cli.md documents the fields.
 #[must_use]
-pub fn document(moved: &Move) -> Value {
-    let (basis, weeks) = match moved.basis {
+pub fn usual_document(by_now: ByNow) -> Value {
+    let (basis, weeks) = basis(Some(by_now.basis));
+    let percent = by_now.usual.change_percent(by_now.count);
+    json!({
+        "count": by_now.count,
+        "centre": rounded(by_now.usual.centre),
+        "low": by_now.usual.low,
+        "high": by_now.usual.high,
+        "change_percent": percent.map(rounded),
+        "compared_with": basis,
+        "weeks": weeks,
+    })
+}
+
+fn rounded(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+/// What a comparison comes from, and of how many weeks.
+fn basis(basis: Option<Basis>) -> (Option<&'static str>, Option<usize>) {
+    match basis {
         Some(Basis::Weeks(weeks)) => (Some("usual"), Some(weeks)),
         Some(Basis::LastWeek) => (Some("last_week"), None),
         Some(Basis::Yesterday) => (Some("yesterday"), None),
         None => (None, None),
-    };
+    }
+}
+
+/// A move as JSON; docs/cli.md documents the fields.
+#[must_use]
+pub fn document(moved: &Move) -> Value {
+    let (basis, weeks) = basis(moved.basis);
     let (metric, event) = match &moved.metric {
         Metric::Visitors => ("visitors", None),
         Metric::Pageviews => ("pageviews", None),
@@ -279,7 +320,7 @@ pub fn document(moved: &Move) -> Value {
         },
         "count": moved.count,
         "usual": moved.usual.map(|usual| json!({
-            "centre": (usual.centre * 10.0).round() / 10.0,
+            "centre": rounded(usual.centre),
             "low": usual.low,
             "high": usual.high,
         })),

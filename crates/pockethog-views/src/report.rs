@@ -5,6 +5,8 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use crate::moved;
+use pockethog_core::moves::{ByNow, Move};
 use pockethog_core::overview::{
     Counts, LeftOut, Period, Point, Today, Total, change_percent, time_zone,
 };
@@ -25,6 +27,15 @@ pub struct Entry<'a> {
     trouble: Option<&'a Trouble>,
     #[serde(flatten)]
     numbers: Option<Numbers<'a>>,
+    #[serde(flatten)]
+    judged: Option<JudgedNumbers>,
+}
+
+/// What is usual of the numbers of today, and how they have left that.
+#[derive(Debug, Serialize)]
+struct JudgedNumbers {
+    usual: Option<Value>,
+    moved: Option<Value>,
 }
 
 impl<'a> Entry<'a> {
@@ -60,6 +71,16 @@ impl<'a> Entry<'a> {
         self
     }
 
+    /// The same, with what was judged of the numbers of today.
+    #[must_use]
+    pub fn judged(mut self, by_now: Option<ByNow>, moved: Option<&Move>) -> Self {
+        self.judged = Some(JudgedNumbers {
+            usual: by_now.map(moved::usual_document),
+            moved: moved.map(moved::document),
+        });
+        self
+    }
+
     fn new(
         project: &'a Project,
         preferences: &'a Preferences,
@@ -75,6 +96,7 @@ impl<'a> Entry<'a> {
             stale: false,
             trouble,
             numbers,
+            judged: None,
         }
     }
 }

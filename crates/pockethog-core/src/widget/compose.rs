@@ -12,6 +12,7 @@ use crate::age;
 use crate::annotations::Annotations;
 use crate::live::due::Policy;
 use crate::moves::Judged;
+use crate::overview::Today;
 use crate::preferences::{Preferences, Scheme};
 use crate::project::{Project, ProjectKey};
 use crate::snapshot::{KnownDiscovery, SnapshotError, Snapshots, Trouble, View};
@@ -75,17 +76,22 @@ impl Known {
         let view = asked.request.range.map_or(View::Today, View::Period);
         for project in &known.chosen {
             let key = &project.key;
-            let numbers = match view {
-                View::Period(_) => snapshots.view(key, view)?.map(Numbers::of_period),
-                _ => snapshots.view(key, view)?.map(Numbers::of_today),
+            let numbers = if let View::Period(_) = view {
+                snapshots.view(key, view)?.map(Numbers::of_period)
+            } else {
+                let today: Option<Today> = snapshots.view(key, view)?;
+                // What was judged of another day says nothing about this one.
+                let judged = snapshots.judged(key)?.filter(|judged| {
+                    let began = today.as_ref().and_then(Today::began);
+                    began == Some(judged.day_began)
+                });
+                known
+                    .judged
+                    .extend(judged.map(|judged| (key.clone(), judged)));
+                today.map(Numbers::of_today)
             };
             if let Some(numbers) = numbers {
                 known.numbers.insert(key.clone(), numbers);
-            }
-            if view == View::Today
-                && let Some(judged) = snapshots.judged(key)?
-            {
-                known.judged.insert(key.clone(), judged);
             }
             if let Some(trouble) = snapshots.trouble(key, view)? {
                 known.troubles.insert(key.clone(), trouble);
@@ -193,7 +199,7 @@ impl Known {
             .iter()
             .find(|known| known.id == project.connection);
         let ended = connection.and_then(Connection::ended_by_itself);
-        let numbers = self.numbers.remove(&project.key);
+        let mut numbers = self.numbers.remove(&project.key);
         let seen = |at| age::trusted(at, content.now);
         let trouble = self.troubles.remove(&project.key).filter(|trouble| {
             let newest = numbers
@@ -223,17 +229,21 @@ impl Known {
             (None, false, _, Some(numbers)) if !numbers.has_events => State::Empty,
             (None, false, ..) => State::Fresh,
         };
+        // What could not be read again, or is old, says nothing about now.
+        let is_of_now = matches!(state, State::Fresh | State::Empty | State::Stale);
+        let judged = self.judged.remove(&project.key);
+        let judged = judged.filter(|judged| is_of_now && judged.speaks_of(content.now));
+        let moved = match (&mut numbers, &judged) {
+            (Some(numbers), Some(judged)) => numbers.compare(judged, content.now),
+            _ => None,
+        };
         Row {
             name: asked.preferences.name_of(&project).to_owned(),
             address: connection.map(|known| {
                 let base = known.host.base_url().as_str().trim_end_matches('/');
                 format!("{base}/project/{}/web", project.key.id)
             }),
-            moved: self
-                .judged
-                .remove(&project.key)
-                .filter(|_| ended.is_none())
-                .and_then(|judged| judged.moved(content.now)),
+            moved,
             due: ended.is_none() && is_due,
             annotations: std::mem::take(&mut self.annotations),
             numbers,

@@ -9,10 +9,10 @@ use sign_in_with_posthog::{ConnectionId, EndReason};
 use super::{Request, Which};
 use crate::age;
 use crate::discovery::{Cause, Failure};
-use crate::moves::Move;
+use crate::moves::{self, ByNow, Judged, Move, Moves, UsualTotal};
 use crate::overview::{
-    Axis, Counts, Curve, Day, Figures, Hours, LeftOut, Part, Period, Point, Range, Today, Total,
-    change_percent,
+    Axis, Change, Counts, Curve, Day, Figures, Hours, LeftOut, Part, Period, Point, Range, Today,
+    Total,
 };
 use crate::preferences::Scheme;
 use crate::project::Project;
@@ -73,7 +73,7 @@ pub struct Row {
 }
 
 /// The numbers of a project, or a sum of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Numbers {
     /// When PostHog was asked; the oldest, in a sum.
     pub measured_at: Timestamp,
@@ -85,6 +85,11 @@ pub struct Numbers {
     pub now: Counts,
     /// The period before, up to the same time of day.
     pub before: Counts,
+    /// The change that is shown beside the visitors: of today from what is usual by now, coloured exactly if they have left
+    /// that; of a range from the period before.
+    pub change: Change,
+    /// The visitors of today beside what is usual by now, if that is known.
+    pub usual: Option<ByNow>,
     /// Hours of today, or hours or days of the range.
     pub points: Vec<Point>,
     /// The same of the period before.
@@ -223,6 +228,16 @@ impl Content {
         }
     }
 
+    /// What has moved of the projects. Nothing if a range is shown.
+    pub fn moves(&self) -> Moves {
+        let of_today = self.rows.iter().filter(|_| self.range.is_none());
+        moves::moves(of_today.map(|row| {
+            let usual = row.numbers.as_ref().and_then(|numbers| numbers.usual);
+            let is_known = usual.is_some() || row.moved.is_some();
+            (&row.project.key, is_known, row.moved.as_ref())
+        }))
+    }
+
     /// The total of all rows, and what is in it.
     pub fn total(&self) -> Total {
         let parts: Vec<Part<'_>> = self.rows.iter().map(|row| row.part(self.range)).collect();
@@ -245,6 +260,8 @@ impl Content {
             time_zone_known: members.iter().all(|one| one.time_zone_known),
             now,
             before,
+            change: Change::between(now.visitors, before.visitors),
+            usual: None,
             points: Vec::new(),
             points_before: Vec::new(),
             points_earlier: Vec::new(),
@@ -253,6 +270,17 @@ impl Content {
             left_out: LeftOut::default(),
             lacks_bots: false,
         };
+        if self.range.is_none() {
+            let usual = UsualTotal::of(members.iter().map(|one| one.usual));
+            sum.usual = usual.map(|total| ByNow {
+                count: total.count,
+                usual: total.usual,
+                basis: total.basis,
+            });
+            // Only a project moves.
+            let counts = (now.visitors, before.visitors);
+            sum.change = moves::visitors_change(None, sum.usual, counts);
+        }
         for one in &members {
             add_from_the_end(&mut sum.curve, &one.curve, |sum, more| {
                 *sum = sum.saturating_add(*more);
@@ -314,9 +342,13 @@ impl Content {
 }
 
 impl Numbers {
-    /// Change of the visitors, in percent.
-    pub fn change(&self) -> Option<f64> {
-        change_percent(self.now.visitors, self.before.visitors)
+    /// Compares them with what was judged of them. Answers how the project has moved.
+    pub(super) fn compare(&mut self, judged: &Judged, now: Timestamp) -> Option<Move> {
+        let moved = judged.moved(now);
+        self.usual = judged.visitors_by_now();
+        let counts = (self.now.visitors, self.before.visitors);
+        self.change = moves::visitors_change(moved.as_ref(), self.usual, counts);
+        moved
     }
 
     /// What a total needs of it.
@@ -367,6 +399,12 @@ impl Numbers {
             time_zone_known: today.time_zone_known,
             now: today.today,
             before: today.yesterday_by_now,
+            change: moves::visitors_change(
+                None,
+                None,
+                (today.today.visitors, today.yesterday_by_now.visitors),
+            ),
+            usual: None,
             points: today.hours,
             points_before: today.hours_yesterday,
             points_earlier: today.hours_earlier,
@@ -384,6 +422,8 @@ impl Numbers {
             time_zone_known: period.time_zone_known,
             now: period.now,
             before: period.before,
+            change: Change::between(period.now.visitors, period.before.visitors),
+            usual: None,
             points: period.points,
             points_before: period.points_before,
             points_earlier: Vec::new(),

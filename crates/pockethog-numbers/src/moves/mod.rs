@@ -8,12 +8,14 @@
 //!
 //! | module | what it knows |
 //! |---|---|
+//! | `change` | the change that is shown beside a number of today |
 //! | `judge` | from the numbers of today and the closed days to a [`Judged`] |
 //! | `lag` | how late events of a project arrive |
 //! | `marks` | which closed days were out of the ordinary themselves |
 //! | `list` | the moves of all projects, most surprising first |
 //! | `total` | what is usual of several projects together |
 
+mod change;
 mod judge;
 mod lag;
 mod list;
@@ -26,6 +28,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use change::visitors_change;
 pub use judge::{Baselines, Counted, judge};
 pub use lag::Lag;
 pub use list::{Listed, Moves, moves};
@@ -254,6 +257,12 @@ impl Judged {
     #[must_use]
     pub fn number(&self, metric: &Metric) -> Option<&Number> {
         self.numbers.iter().find(|number| number.metric == *metric)
+    }
+
+    /// The visitors so far, beside what is usual.
+    #[must_use]
+    pub fn visitors_by_now(&self) -> Option<ByNow> {
+        self.number(&Metric::Visitors)?.by_now
     }
 
     /// Whether it still says something: its day is not over and its numbers are not old.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use usual::Basis;
 
-use super::{Judged, Metric, UsualRange, whole};
+use super::{ByNow, Judged, UsualRange, whole};
 
 /// The visitors of several projects so far, each by its own day, beside what is usual by then.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,14 +17,14 @@ pub struct UsualTotal {
 }
 
 impl UsualTotal {
-    /// The sum over these projects. `None` if one of them has nothing to compare with: a sum that leaves it out would be
+    /// The sum over the visitors of these projects. `None` if one of them has nothing to compare with: a sum that leaves it out would be
     /// compared with one that has it.
     #[must_use]
-    pub fn of<'a>(projects: impl IntoIterator<Item = Option<&'a Judged>>) -> Option<Self> {
+    pub fn of(projects: impl IntoIterator<Item = Option<ByNow>>) -> Option<Self> {
         let (mut count, mut centre, mut below, mut above) = (0_u64, 0.0, 0.0, 0.0);
         let mut least = None;
-        for judged in projects {
-            let by_now = judged?.number(&Metric::Visitors)?.by_now?;
+        for by_now in projects {
+            let by_now = by_now?;
             count = count.saturating_add(by_now.count);
             centre += by_now.usual.centre;
             below += (by_now.usual.centre - by_now.usual.low as f64)
@@ -85,7 +85,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use jiff::ToSpan as _;
 
-    use super::super::{ByNow, Lag, Number, Settings, State};
+    use super::super::{Lag, Metric, Number, Settings, State};
     use super::*;
 
     fn judged(from: &str, count: u64, centre: f64, half: f64, basis: Basis) -> Judged {
@@ -124,10 +124,10 @@ mod tests {
     fn ranges_add_up_as_independent_ones_and_the_least_history_is_named() {
         let one = judged("2026-11-26T00:00:00Z", 90, 100.0, 30.0, Basis::Weeks(8));
         let other = judged("2026-11-26T11:00:00Z", 210, 200.0, 40.0, Basis::LastWeek);
-        let total = UsualTotal::of([Some(&one), Some(&other)]).unwrap();
+        let total = UsualTotal::of([one.visitors_by_now(), other.visitors_by_now()]).unwrap();
         assert_eq!((total.count, total.basis), (300, Basis::LastWeek));
         assert_eq!((total.usual.low, total.usual.high), (250, 350));
-        assert_eq!(UsualTotal::of([Some(&one), None]), None);
+        assert_eq!(UsualTotal::of([one.visitors_by_now(), None]), None);
         assert_eq!(UsualTotal::of([]), None);
     }
 

@@ -22,6 +22,13 @@ enum Kind {
     Percent(f64),
 }
 
+/// Nothing to compare.
+impl Default for Change {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl Change {
     /// Nothing to compare.
     pub const NONE: Self = Self {

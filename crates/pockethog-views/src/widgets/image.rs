@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::words::{change, figure, remark, sum_remark};
+use super::words::{figure, remark, sum_remark};
 use crate::charts::image::{Figure, Size, WidgetImage};
 use crate::charts::png::PngError;
 use crate::format::{day, hour};
@@ -51,7 +51,7 @@ pub fn image(content: &Content, size: Size, scheme: Scheme, dark: bool) -> Widge
         content.caption().clone_into(&mut image.caption);
     }
     image.figure = match &sum {
-        Some(sum) => Figure::Number(figure(sum), Some(change(sum))),
+        Some(sum) => Figure::Number(figure(sum), Some(sum.change)),
         None => Figure::Message(message(content)),
     };
     image.remark = match content.rows.as_slice() {
@@ -78,7 +78,7 @@ fn rows(content: &Content) -> Vec<(String, String, Change)> {
     rows.into_iter()
         .map(|row| {
             let (number, change) = match &row.numbers {
-                Some(numbers) => (figure(numbers), change(numbers)),
+                Some(numbers) => (figure(numbers), numbers.change),
                 None => ("–".to_owned(), Change::NONE),
             };
             (plain(&row.name).into_owned(), number, change)

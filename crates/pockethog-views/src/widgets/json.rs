@@ -65,6 +65,9 @@ fn numbers(content: &Content, numbers: &Numbers) -> Value {
         "points": points(&numbers.points, zone.as_ref()),
         "points_before": points(&numbers.points_before, zone.as_ref()),
     });
+    if content.range.is_none() {
+        value["usual"] = numbers.usual.map_or(Value::Null, moved::usual_document);
+    }
     if !numbers.left_out.is_nothing() {
         value["left_out"] = json!({
             "test_accounts": numbers.left_out.test_accounts,

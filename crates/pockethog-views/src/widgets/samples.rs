@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use sign_in_with_posthog::{ConnectionId, CredentialKind, EndReason, Host, Region};
 
 use pockethog_core::discovery::Cause;
-use pockethog_core::moves::{Kind, Look, Metric, Move, UsualRange};
-use pockethog_core::overview::{Counts, LeftOut, Point};
+use pockethog_core::moves::{Basis, ByNow, Kind, Look, Metric, Move, UsualRange, visitors_change};
+use pockethog_core::overview::{Change, Counts, LeftOut, Point};
 use pockethog_core::preferences::Scheme;
 use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::Trouble;
@@ -51,6 +51,8 @@ pub(super) fn numbers(visitors: u64, visitors_before: u64, minutes_old: i64) -> 
         time_zone_known: true,
         now: counts(visitors),
         before: counts(visitors_before),
+        change: Change::between(visitors, visitors_before).uncoloured(),
+        usual: None,
         points: hours(13, 0, visitors),
         points_before: hours(24, -24, visitors_before),
         points_earlier: hours(12, -36, visitors_before),
@@ -80,6 +82,23 @@ pub(super) fn a_move(kind: Kind) -> Move {
         usual_gap: None,
         continues: false,
     }
+}
+
+/// A project that has moved, beside what is usual.
+pub(super) fn moved_row(id: u64, name: &str, kind: Kind) -> Row {
+    let mut row = row(id, name, State::Fresh, Some(numbers(20, 19, 3)));
+    let moved = a_move(kind);
+    if let (Some(numbers), Some(usual)) = (&mut row.numbers, moved.usual) {
+        let by_now = ByNow {
+            count: 20,
+            usual,
+            basis: Basis::Weeks(8),
+        };
+        numbers.usual = Some(by_now);
+        numbers.change = visitors_change(Some(&moved), Some(by_now), (20, 19));
+    }
+    row.moved = Some(moved);
+    row
 }
 
 pub(super) fn row(id: u64, name: &str, state: State, numbers: Option<Numbers>) -> Row {
@@ -259,6 +278,26 @@ pub(super) fn all() -> Vec<(&'static str, Content)> {
                 vec![],
                 State::UnknownProject,
                 Some("There is no project “Nut”"),
+            ),
+        ),
+        (
+            "moved",
+            content(
+                vec![moved_row(1, "Acorn Market", Kind::Drop)],
+                State::Fresh,
+                None,
+            ),
+        ),
+        (
+            "moved sum",
+            content(
+                vec![
+                    moved_row(1, "Acorn Market", Kind::Spike),
+                    moved_row(2, HOSTILE, Kind::Silent),
+                    moved_row(3, "Burrow Docs", Kind::BackToUsual),
+                ],
+                State::Fresh,
+                None,
             ),
         ),
         (

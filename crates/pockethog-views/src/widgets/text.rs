@@ -1,6 +1,6 @@
 //! Plain text: a line per project, or one for the sum. For terminals, prompts, conky and scripts.
 
-use super::words::{change, figure, remark, sentence, sum_remark};
+use super::words::{figure, more_moved, moved, remark, sentence, sum_remark};
 use crate::charts::blocks;
 use crate::format::arrow;
 use crate::plain::plain;
@@ -8,6 +8,9 @@ use pockethog_core::widget::{Content, Numbers, State};
 
 /// Points of the curve: two weeks of days.
 const CURVE: usize = 14;
+
+/// Projects that are listed because they have moved.
+const MOVES: usize = 5;
 
 /// The widget as text. Every line ends in a line feed.
 pub fn text(content: &Content) -> String {
@@ -29,6 +32,9 @@ pub fn text(content: &Content) -> String {
             lines.push(line(&row.name, row.numbers.as_ref(), &remark(content, row)));
         }
     }
+    let moved = moved(content, MOVES);
+    lines.extend(moved.into_iter().map(|(_, moved)| format!("  {moved}")));
+    lines.extend(more_moved(content, MOVES).map(|more| format!("  {more}")));
     // One line each, whatever a name or a reason holds.
     let lines = lines.iter().map(|line| plain(line) + "\n");
     lines.collect()
@@ -39,7 +45,7 @@ fn line(name: &str, numbers: Option<&Numbers>, remark: &str) -> String {
     if let Some(numbers) = numbers {
         let skip = numbers.curve.len().saturating_sub(CURVE);
         parts.push(figure(numbers));
-        parts.push(arrow(change(numbers)));
+        parts.push(arrow(numbers.change));
         parts.push(blocks(numbers.curve.iter().skip(skip).copied()));
     }
     if !remark.is_empty() {

@@ -3,9 +3,10 @@
 //! tmux expands what a `#(…)` program prints once more, so a `#` in a name is doubled: `##[` prints `#[`
 //! and `##{` prints `#{`.
 
-use super::words::{Marked, change, figure, placeholder, remark, sentence, sum_remark};
+use super::words::{Marked, figure, more_moved, moved, placeholder, remark, sentence, sum_remark};
 use crate::format::arrow;
 use crate::plain::cut;
+use pockethog_core::moves::Kind;
 use pockethog_core::overview::Change;
 use pockethog_core::widget::{Content, Numbers, Row, State};
 
@@ -14,6 +15,9 @@ const NAME: usize = 18;
 
 /// Projects in the line.
 const PROJECTS: usize = 4;
+
+/// Columns of what has moved.
+const MOVED: usize = 60;
 
 /// The widget as one line, with its line feed.
 pub fn tmux(content: &Content) -> String {
@@ -43,6 +47,12 @@ fn shown(content: &Content) -> Marked {
             more => line.text(format!("  +{more}")),
         }
     };
+    if let Some((kind, moved)) = moved(content, 1).into_iter().next() {
+        line = line.own("  ").and(&told(kind, &cut(&moved, MOVED)));
+    }
+    if let Some(more) = more_moved(content, 1) {
+        line = line.own("  ").text(more);
+    }
     // There is no tooltip, and only the user can help.
     if let Some(sentence) = signed_out {
         line = line.own(" ").and(&warning(&sentence));
@@ -55,7 +65,7 @@ fn item(name: &str, numbers: Option<&Numbers>, remark: &str) -> Marked {
     let line = match numbers {
         Some(numbers) => {
             let figure = line.own("#[bold]").text(figure(numbers));
-            figure.own("#[nobold] ").and(&coloured(change(numbers)))
+            figure.own("#[nobold] ").and(&coloured(numbers.change))
         }
         None => line.own("–"),
     };
@@ -72,6 +82,16 @@ fn coloured(change: Change) -> Marked {
         _ => return line().text(arrow(change)),
     };
     line.text(arrow(change)).own("#[default]")
+}
+
+fn told(kind: Kind, moved: &str) -> Marked {
+    let line = match kind {
+        Kind::Spike => line().own("#[fg=green]"),
+        Kind::Drop => line().own("#[fg=red]"),
+        Kind::Silent => line().own("#[fg=yellow]"),
+        Kind::BackToUsual => return line().text(moved),
+    };
+    line.text(moved).own("#[default]")
 }
 
 fn warning(words: &str) -> Marked {

@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::words::{Marked, change, figure, placeholder, remark, sentence, sum_remark, trend};
+use super::words::{Marked, figure, moved, placeholder, remark, sentence, sum_remark, trend};
 use crate::format;
 use crate::plain::cut;
 use pockethog_core::moves::Kind;
@@ -24,12 +24,12 @@ pub fn waybar(content: &Content) -> String {
     let sum = content.sum();
     let mut classes = vec![content.state.name()];
     if let Some(sum) = &sum {
-        classes.push(trend(change(sum)));
+        classes.push(trend(sum.change));
         if content.is_stale(sum.measured_at) && content.state != State::Stale {
             classes.push(State::Stale.name());
         }
     }
-    classes.extend(moved(content));
+    classes.extend(moved_classes(content));
     let line = json!({
         "text": markup().text(bar(content, sum.as_ref())).line(),
         "alt": content.state.name(),
@@ -40,7 +40,7 @@ pub fn waybar(content: &Content) -> String {
 }
 
 /// `silent` if a project is, and `moved` if one has left its usual range: the same that an alert tells.
-fn moved(content: &Content) -> Vec<&'static str> {
+fn moved_classes(content: &Content) -> Vec<&'static str> {
     let any = |is: fn(Kind) -> bool| {
         let mut moves = content.rows.iter().filter_map(|row| row.moved.as_ref());
         moves.any(|moved| is(moved.kind))
@@ -86,7 +86,7 @@ fn item(name: &str, numbers: &Numbers, remark: &str) -> String {
     } else {
         format!(" ({remark})")
     };
-    let (figure, arrow) = (figure(numbers), format::arrow(change(numbers)));
+    let (figure, arrow) = (figure(numbers), format::arrow(numbers.change));
     format!("{} {figure} {arrow}{remark}", cut(name, NAME))
 }
 
@@ -96,12 +96,12 @@ fn tooltip(content: &Content, sum: Option<&Numbers>) -> String {
     if let Some(sum) = sum.filter(|_| content.rows.len() > 1) {
         let of = content.total().partly();
         let of = of.as_deref().unwrap_or("Total");
-        let change = format::arrow(change(sum));
+        let change = format::arrow(sum.change);
         lines.push(markup().text(format!("{of}  {}  {change}", figure(sum))));
     }
     for row in content.rows.iter().take(IN_TOOLTIP) {
         let numbers = match &row.numbers {
-            Some(numbers) => format!("{}  {}", figure(numbers), format::arrow(change(numbers))),
+            Some(numbers) => format!("{}  {}", figure(numbers), format::arrow(numbers.change)),
             None => "–".to_owned(),
         };
         let line = markup().text(format!("{}  {numbers}", row.name));
@@ -116,6 +116,8 @@ fn tooltip(content: &Content, sum: Option<&Numbers>) -> String {
     if more > 0 {
         lines.push(markup().text(format!("and {more} more")));
     }
+    let moved = moved(content, IN_TOOLTIP).into_iter();
+    lines.extend(moved.map(|(_, moved)| markup().text(moved)));
     if let Some(sum) = sum {
         let age = format::ago(sum.measured_at, content.now);
         let line = markup().own("<small>Measured ").text(age);
@@ -161,23 +163,15 @@ mod tests {
 
     #[test]
     fn what_has_moved_is_a_class() {
-        let (_, mut content) = all().into_iter().next().unwrap();
-        let classes = |content: &Content| waybar(content);
-        assert!(!classes(&content).contains("\"moved\""));
-        content.rows[0].moved = Some(a_move(Kind::Drop));
-        assert!(classes(&content).contains("\"moved\""));
-        content.rows[0].moved = Some(a_move(Kind::Silent));
-        let line = classes(&content);
-        assert!(
-            line.contains("\"silent\"") && !line.contains("\"moved\""),
-            "{line}"
-        );
-        content.rows[0].moved = Some(a_move(Kind::BackToUsual));
-        let line = classes(&content);
-        assert!(
-            !line.contains("\"silent\"") && !line.contains("\"moved\""),
-            "{line}"
-        );
+        let classes = |kind| {
+            let rows = vec![moved_row(1, "Acorn Market", kind)];
+            let line = waybar(&content(rows, State::Fresh, None));
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            value["class"].to_string()
+        };
+        assert_eq!(classes(Kind::Drop), r#"["fresh","down","moved"]"#);
+        assert_eq!(classes(Kind::Silent), r#"["fresh","flat","silent"]"#);
+        assert_eq!(classes(Kind::BackToUsual), r#"["fresh","flat"]"#);
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! The pieces of text that the formats share.
 
 use crate::format::{self, ago, counted};
+use crate::moved;
 use crate::plain::plain;
-use pockethog_core::overview::Change;
+use crate::wording;
+use jiff::tz::TimeZone;
+use pockethog_core::moves::Kind;
+use pockethog_core::overview::{Change, time_zone};
 use pockethog_core::widget::{Content, Numbers, Row, State};
 
 /// The number of visitors.
@@ -10,9 +14,29 @@ pub(super) fn figure(numbers: &Numbers) -> String {
     format::grouped(numbers.now.visitors)
 }
 
-/// How the visitors changed.
-pub(super) fn change(numbers: &Numbers) -> Change {
-    Change::between(numbers.now.visitors, numbers.before.visitors)
+/// What has moved, most surprising first, and how many projects more: `Acorn Market: +287 visitors since 13:15`. The name is
+/// left out if there is only one project.
+pub(super) fn moved(content: &Content, most: usize) -> Vec<(Kind, String)> {
+    let moves = content.moves();
+    let listed = moves.listed.iter().take(most).filter_map(|listed| {
+        let is_it = |row: &&Row| row.project.key == listed.project;
+        let row = content.rows.iter().find(is_it)?;
+        let zone = row.numbers.as_ref()?.time_zone.as_deref();
+        let zone = zone.and_then(time_zone).unwrap_or(TimeZone::UTC);
+        let short = moved::short(&listed.moved, &zone, content.now);
+        let line = match content.rows.len() {
+            1 => short,
+            _ => format!("{}: {short}", row.name),
+        };
+        Some((listed.moved.kind, line))
+    });
+    listed.collect()
+}
+
+/// How many projects have moved beyond those that [`moved`] lists: `3 more moved`.
+pub(super) fn more_moved(content: &Content, most: usize) -> Option<String> {
+    let more = content.moves().listed.len().saturating_sub(most);
+    (more > 0).then(|| format!("{more} more moved"))
 }
 
 /// `up`, `down` or `flat`, which is also said of a change that may be chance.
@@ -40,7 +64,10 @@ pub(super) fn remark(content: &Content, row: &Row) -> String {
         .as_ref()
         .is_some_and(|numbers| !numbers.time_zone_known);
     let zone = if unknown { "unknown time zone" } else { "" };
-    joined([age.unwrap_or_default(), zone.to_owned(), words.to_owned()])
+    let left_out = row.numbers.as_ref().and_then(left_out).unwrap_or_default();
+    let remarks = [zone, left_out, words].map(ToOwned::to_owned);
+    let [zone, left_out, words] = remarks;
+    joined([age.unwrap_or_default(), zone, left_out, words])
 }
 
 /// What has to be said beside a sum: its age, and what is not in it.
@@ -72,8 +99,26 @@ pub(super) fn sum_remark(content: &Content) -> String {
         missing.unwrap_or_default(),
         unlisted.unwrap_or_default(),
         zones.unwrap_or_default(),
+        left_out_of_all(content).unwrap_or_default(),
         words.to_owned(),
     ])
+}
+
+/// Whose events these numbers leave out.
+fn left_out(numbers: &Numbers) -> Option<&'static str> {
+    wording::left_out(numbers.left_out, numbers.lacks_bots)
+}
+
+/// Whose events the projects leave out: all of them the same, or so many of them.
+fn left_out_of_all(content: &Content) -> Option<String> {
+    let all = content.rows.iter().filter_map(|row| row.numbers.as_ref());
+    let words: Vec<Option<&str>> = all.map(left_out).collect();
+    let some = words.iter().flatten().count();
+    let first = words.iter().flatten().next()?;
+    if words.iter().all(|words| words.as_ref() == Some(first)) {
+        return Some((*first).to_owned());
+    }
+    Some(format!("{} filtered", counted(some, "project", "projects")))
 }
 
 /// The sentence with its full stop.

@@ -7,7 +7,7 @@
 //! These programs show an error sign in place of the output where a program fails, so this format never
 //! ends with an error.
 
-use super::words::{change, figure, placeholder, remark, sentence, shell_quoted, sum_remark};
+use super::words::{figure, moved, placeholder, remark, sentence, shell_quoted, sum_remark};
 use crate::format::{ago, arrow};
 use crate::plain::{cut, plain};
 use pockethog_core::widget::{Content, Numbers};
@@ -80,6 +80,9 @@ pub fn xbar(content: &Content, host: MenuHost, program: &str) -> String {
         let total = entry("Total", Some(sum), &sum_remark(content));
         lines.push(line("", &total, as_is));
     }
+    for (_, moved) in moved(content, IN_MENU) {
+        lines.push(line("", &moved, &format!("size=12 {as_is}")));
+    }
     for (place, row) in content.rows.iter().enumerate() {
         if place == IN_MENU {
             let more = content.rows.len() - IN_MENU;
@@ -122,7 +125,7 @@ fn bar(content: &Content, sum: Option<&Numbers>) -> String {
 
 fn entry(name: &str, numbers: Option<&Numbers>, remark: &str) -> String {
     let numbers = match numbers {
-        Some(numbers) => format!("{} {}", figure(numbers), arrow(change(numbers))),
+        Some(numbers) => format!("{} {}", figure(numbers), arrow(numbers.change)),
         None => "–".to_owned(),
     };
     let remark = if remark.is_empty() {

@@ -16,10 +16,12 @@ use super::projects::{print_failures, print_remedies};
 use super::reading::{self, Known, Numbers, Reading, Wanted};
 use pockethog_core::app_context::AppContext;
 use pockethog_core::discovery::Failure;
+use pockethog_core::moves::ByNow;
 use pockethog_core::overview::Range;
 use pockethog_core::preferences::Preferences;
 use pockethog_screens::Card;
 use pockethog_views::format::counted;
+use pockethog_views::moved;
 use pockethog_views::report::{self, Entry};
 use pockethog_views::wording;
 
@@ -81,9 +83,18 @@ pub async fn run(
     } = &reading;
     let known = reading.known();
     if console.is_json() {
+        let mut total = report::total(&home.total.sum);
+        if range.is_none() {
+            let usual = home.total.usual.map(|total| ByNow {
+                count: total.count,
+                usual: total.usual,
+                basis: total.basis,
+            });
+            total["usual"] = usual.map_or(Value::Null, moved::usual_document);
+        }
         console.document(&Document {
             range: range.map_or("today", Range::name),
-            total: report::total(&home.total.sum),
+            total,
             projects: home
                 .cards
                 .iter()
@@ -147,6 +158,12 @@ impl Known {
             Some(Numbers::Today(today)) => Entry::today(project, preferences, Some(today), trouble),
             None => Entry::today(project, preferences, None, trouble),
         };
-        entry.stale(card.figures().is_some() && !card.is_fresh())
+        let entry = entry.stale(card.figures().is_some() && !card.is_fresh());
+        if let Some(Numbers::Period(_)) = &self.numbers {
+            return entry;
+        }
+        let figures = card.figures();
+        let usual = figures.and_then(|figures| figures.usual);
+        entry.judged(usual, figures.and_then(|figures| figures.moved.as_ref()))
     }
 }
