@@ -16,7 +16,7 @@ pub async fn read(site: &Site, days: usize) -> History {
 }
 
 /// The last `days` closed days.
-fn compare(site: &Site, history: &History, days: usize) {
+pub fn compare(site: &Site, history: &History, days: usize) {
     assert!(history.time_zone_known);
     assert_eq!(history.days.len(), days);
     let mut views = 0;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod history;
+mod left_out;
 mod reckoning;
 mod today_alone;
 
@@ -11,8 +12,8 @@ use demo_posthog::{Demo, Instance, Options, Reach, Size};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pockethog_core::overview::{
-    Axis, Breakdown, Breakdowns, DayClock, Part, Period, Point, Range, Today, Total, Window,
-    change_percent,
+    Axis, Breakdown, Breakdowns, DayClock, LeftOut, Part, Period, Point, Range, Today, Total,
+    Window, change_percent,
 };
 use pockethog_views::report;
 use posthog_api::{Bearer, BearerError, Client, HogQl, Limits, RateLimiter, Rows, Token};
@@ -51,11 +52,14 @@ struct Site {
     reckoning: Reckoning,
     client: Client<Fixed>,
     now: Timestamp,
+    /// What is left out of every answer, and of the reckoning.
+    left_out: LeftOut,
 }
 
 impl Site {
     async fn ask(&self, query: &HogQl) -> Rows {
-        self.client.query(self.id, None, query).await.unwrap()
+        let query = self.left_out.of(query.clone());
+        self.client.query(self.id, None, &query).await.unwrap()
     }
 
     fn clock(&self) -> DayClock {
@@ -103,6 +107,7 @@ fn sites(instance: &Instance, wanted: impl Fn(&str) -> bool) -> Vec<Site> {
                 RateLimiter::new(Limits::OAUTH),
             ),
             now,
+            left_out: LeftOut::default(),
         })
         .collect()
 }
