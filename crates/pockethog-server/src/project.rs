@@ -28,6 +28,7 @@ use pockethog_views::colours;
 use pockethog_views::pages::annotations::{AnnotationDialog, SavedAnnotation};
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::project::{self, ProjectPage};
+use pockethog_views::pages::settings;
 use pockethog_views::pages::{Shell, StatusLine, project_path};
 use pockethog_views::sentence::sentence;
 
@@ -295,6 +296,9 @@ struct PreferencesForm {
     back: String,
     name: String,
     scheme: String,
+    /// Empty as for all projects. Absent in a form that does not have it.
+    test_accounts: Option<String>,
+    bots: Option<String>,
     favourite: Option<String>,
     hidden: Option<String>,
     muted: Option<String>,
@@ -306,6 +310,12 @@ impl PreferencesForm {
     fn apply(&self, original_name: &str, of_project: &mut ProjectPreferences) {
         of_project.rename(&self.name, original_name);
         of_project.scheme = scheme(&self.scheme);
+        if let Some(chosen) = &self.test_accounts {
+            of_project.without_test_accounts = settings::left_out(chosen);
+        }
+        if let Some(chosen) = &self.bots {
+            of_project.without_bots = settings::left_out(chosen);
+        }
         of_project.favourite = self.favourite.is_some();
         of_project.hidden = self.hidden.is_some();
         if self.goals.is_some() {

@@ -17,6 +17,7 @@ use super::project::{not_saved, scheme};
 use super::{PageError, State, page, see_other, upload};
 use pockethog_core::access;
 use pockethog_core::live::Change;
+use pockethog_core::overview::LeftOut;
 use pockethog_core::preferences::{
     Alerts, Mode, NoQuietHours, Preferences, PreferencesError, QuietHours, WeekStart,
 };
@@ -82,6 +83,10 @@ fn view(state: &Admitted, asked: SettingsQuery) -> Result<Settings, PageError> {
         compare: preferences.compare,
         sensitivity: preferences.sensitivity,
         alerts: preferences.alerts.clone(),
+        left_out: LeftOut {
+            test_accounts: preferences.without_test_accounts,
+            bots: preferences.without_bots,
+        },
         path: state
             .live()
             .program()
@@ -137,6 +142,8 @@ struct SettingsForm {
     alerts_desktop: Option<String>,
     alerts_errors: Option<String>,
     alerts_quiet_hours: String,
+    test_accounts: String,
+    bots: String,
 }
 
 impl SettingsForm {
@@ -190,6 +197,12 @@ impl SettingsForm {
         {
             preferences.sensitivity = sensitivity;
         }
+        if let Some(left_out) = settings::left_out(&self.test_accounts) {
+            preferences.without_test_accounts = left_out;
+        }
+        if let Some(left_out) = settings::left_out(&self.bots) {
+            preferences.without_bots = left_out;
+        }
         match self.week_starts_on.as_str() {
             "monday" => preferences.week_starts_on = WeekStart::Monday,
             "sunday" => preferences.week_starts_on = WeekStart::Sunday,
@@ -231,6 +244,10 @@ fn refused(mut view: Settings, state: &State, chosen: &SettingsForm) -> Settings
     view.compare = preferences.compare;
     view.sensitivity = preferences.sensitivity;
     view.alerts = preferences.alerts;
+    view.left_out = LeftOut {
+        test_accounts: preferences.without_test_accounts,
+        bots: preferences.without_bots,
+    };
     // Why it was not saved is said already.
     view.broken = None;
     view

@@ -7,6 +7,7 @@ use super::order::{self, ProjectList};
 use super::project_path;
 use crate::colours::{self, SCHEMES};
 use pockethog_core::moves::{Compare, Sensitivity};
+use pockethog_core::overview::LeftOut;
 use pockethog_core::preferences::{Alerts, Cadence, Mode, ProjectPreferences, Scheme, WeekStart};
 use pockethog_core::project::ProjectKey;
 
@@ -36,6 +37,20 @@ pub const SENSITIVITIES: [(Sensitivity, &str, &str); 3] = [
     ),
 ];
 
+/// Whether events are left out, each with its name in forms and with its words.
+pub const LEAVING_OUT: [(bool, &str, &str); 2] = [
+    (false, "counted", "Counted"),
+    (true, "left_out", "Left out"),
+];
+
+/// What a form says about whether events are left out; `None` if it does not say.
+pub fn left_out(name: &str) -> Option<bool> {
+    let mut choices = LEAVING_OUT.iter();
+    choices
+        .find(|(_, known, _)| *known == name)
+        .map(|(left_out, ..)| *left_out)
+}
+
 /// The name of a mode in forms and files.
 pub fn mode_name(mode: Mode) -> &'static str {
     super::layout::mode(mode)
@@ -60,6 +75,8 @@ pub struct Settings {
     pub sensitivity: Sensitivity,
     /// What the person wants to be told of, as the form shows it.
     pub alerts: Alerts,
+    /// Whether internal and test users are left out, and bots.
+    pub left_out: LeftOut,
     /// Where the preferences file is.
     pub path: String,
     /// Why the preferences file cannot be used, with its line: nothing is saved until it is fixed.
@@ -125,6 +142,8 @@ pub(super) fn preference_form(
                     }
                 }
             }
+            label.field { span { "Internal and test users" } (leaving_out("test_accounts", preferences.without_test_accounts)) }
+            label.field { span { "Bots" } (leaving_out("bots", preferences.without_bots)) }
             label.check { input type="checkbox" name="favourite" value="1" checked[preferences.favourite]; span { "Favourite, shown first" } }
             label.check { input type="checkbox" name="hidden" value="1" checked[preferences.hidden]; span { "Hidden, not counted in the total" } }
             label.check { input type="checkbox" name="muted" value="1" checked[preferences.muted]; span { "No alerts about it" } }
@@ -134,6 +153,17 @@ pub(super) fn preference_form(
                 }
             }
             button.button.small type="submit" { "Save" }
+        }
+    }
+}
+
+fn leaving_out(name: &str, chosen: Option<bool>) -> Markup {
+    html! {
+        select name=(name) {
+            option value="" selected[chosen.is_none()] { "As for all projects" }
+            @for (left_out, value, title) in LEAVING_OUT {
+                option value=(value) selected[chosen == Some(left_out)] { (title) }
+            }
         }
     }
 }
@@ -199,6 +229,18 @@ fn data(view: &Settings) -> Markup {
                 span { "A project counts as moved" small.muted { "If a number leaves its usual range" } }
                 select name="sensitivity" {
                     @for (sensitivity, value, title) in SENSITIVITIES { option value=(value) selected[sensitivity == view.sensitivity] { (title) } }
+                }
+            }
+            label.row {
+                span { "Internal and test users" small.muted { "By each project’s own filter in PostHog" } }
+                select name="test_accounts" {
+                    @for (left_out, value, title) in LEAVING_OUT { option value=(value) selected[left_out == view.left_out.test_accounts] { (title) } }
+                }
+            }
+            label.row {
+                span { "Bots" small.muted { "If your PostHog can tell them" } }
+                select name="bots" {
+                    @for (left_out, value, title) in LEAVING_OUT { option value=(value) selected[left_out == view.left_out.bots] { (title) } }
                 }
             }
         }
