@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod causes;
 mod history;
 mod left_out;
 mod reckoning;
