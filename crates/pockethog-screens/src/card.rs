@@ -353,6 +353,7 @@ mod tests {
                 project: &project,
                 numbers: numbers.as_ref().map(Stored::Today),
                 judged: None,
+                explanation: None,
                 trouble: failed.as_ref(),
             };
             let outages = self

@@ -71,6 +71,7 @@ mod tests {
                 project,
                 numbers: None,
                 judged: None,
+                explanation: None,
                 trouble: Some(&refused),
             })
             .collect();

@@ -11,7 +11,7 @@ use super::sources::{Freshness, Source, Sources, Stored};
 use super::total::Total;
 use pockethog_core::access;
 use pockethog_core::age;
-use pockethog_core::live::{Live, Status};
+use pockethog_core::live::{Live, Status, explaining};
 use pockethog_core::moves::{self, Moves};
 use pockethog_core::overview;
 use pockethog_core::project::ProjectKey;
@@ -76,6 +76,7 @@ impl Home {
                     project,
                     numbers: cache.glance(&project.key).map(Stored::Summary),
                     judged: cache.judged(&project.key),
+                    explanation: cache.explained(&project.key),
                     trouble: cache.trouble(&project.key),
                 })
                 .collect(),
@@ -146,6 +147,14 @@ impl Home {
         let is_known = sum.sums.is_some();
         home.total = Total::of(sum, &judged);
         home.moves = moves_of(&home.cards);
+        for listed in &mut home.moves.listed {
+            let of_listed = |source: &&Source<'_>| source.project.key == listed.project;
+            let source = projects.iter().map(|(source, ..)| source).find(of_listed);
+            listed.explanation = source
+                .and_then(|source| source.explanation)
+                .filter(|explanation| explaining::explains(explanation, &listed.moved))
+                .cloned();
+        }
         home.arrange(arrangement);
         home.settle(sources, status(home.oldest_shown()), is_known);
         home.problems = Problem::all(sources, home.status, is_known);
@@ -288,6 +297,7 @@ mod tests {
                         project,
                         numbers: today.as_ref().map(Stored::Today),
                         judged: None,
+                        explanation: None,
                         trouble: None,
                     })
                     .collect(),

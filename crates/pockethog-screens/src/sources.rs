@@ -8,6 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use sign_in_with_posthog::{Connection, ConnectionId};
 
 use pockethog_core::access;
+use pockethog_core::causes::Explanation;
 use pockethog_core::discovery::Failure;
 use pockethog_core::moves::Judged;
 use pockethog_core::overview::{Counts, Part, Period, Today, TodaySummary, time_zone};
@@ -54,6 +55,8 @@ pub struct Source<'a> {
     pub numbers: Option<Stored<'a>>,
     /// What was judged of today's: what is usual, and whether the project has left that.
     pub judged: Option<&'a Judged>,
+    /// What made it move when that was last asked, whichever move it was.
+    pub explanation: Option<&'a Explanation>,
     /// Why they could not be refreshed the last time it was tried.
     pub trouble: Option<&'a Trouble>,
 }

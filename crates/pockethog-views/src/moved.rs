@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use pockethog_core::causes::{Cause, Contribution, Explanation, Share};
 use pockethog_core::moves::{
     Basis, ByNow, Direction, Kind, Look, Metric, Move, Together, UsualRange,
 };
@@ -14,6 +15,7 @@ use pockethog_screens::Home;
 use serde_json::{Value, json};
 
 use crate::format::{counted, grouped, hour};
+use crate::wording::because;
 
 /// A sentence in pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -163,14 +165,27 @@ pub fn short(moved: &Move, zone: &TimeZone, now: Timestamp) -> String {
         Kind::BackToUsual => format!("back to usual since {since}"),
         Kind::Spike | Kind::Drop => {
             let usual = moved.usual.map(|usual| format!(" ({})", usually(usual)));
-            sentence(moved, zone, now).text() + &usual.unwrap_or_default()
+            how(moved, zone, now).text() + &usual.unwrap_or_default()
         }
     }
 }
 
-/// How much, since when and compared with what, by the clock of the project. What contributed follows it.
+/// How much and since when, by the clock of the project, and what contributed, if that is known.
 #[must_use]
-pub fn sentence(moved: &Move, zone: &TimeZone, now: Timestamp) -> Sentence {
+pub fn sentence(
+    moved: &Move,
+    explanation: Option<&Explanation>,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Sentence {
+    let said = how(moved, zone, now);
+    match explanation {
+        Some(explanation) => said.then(because(explanation, &moved.metric)),
+        None => said,
+    }
+}
+
+fn how(moved: &Move, zone: &TimeZone, now: Timestamp) -> Sentence {
     let since = clock(moved.since, zone, now);
     let start = Sentence::default();
     match moved.kind {
@@ -331,6 +346,41 @@ pub fn document(moved: &Move) -> Value {
     })
 }
 
+/// What made it move, as JSON; docs/cli.md documents the fields.
+#[must_use]
+pub fn causes(explanation: &Explanation) -> Value {
+    let (kind, share) = match &explanation.cause {
+        Cause::One(_) => ("one", None),
+        Cause::Within { share, .. } => {
+            let share = match share {
+                Share::NearlyAll => "nearly_all",
+                Share::Most => "most",
+            };
+            ("within", Some(share))
+        }
+        Cause::Two(..) => ("two", None),
+        Cause::Spread => ("spread", None),
+        Cause::NotVisitors => ("not_visitors", None),
+    };
+    let value = |of: &Contribution| {
+        json!({
+            "dimension": of.dimension.name(),
+            "value": of.value,
+            "visitors": of.visitors,
+        })
+    };
+    let values = explanation.cause.contributions();
+    json!({
+        "kind": kind,
+        "values": values.into_iter().map(value).collect::<Vec<_>>(),
+        "share": share,
+        "pages_alike": explanation.pages_alike,
+        "visitors": explanation.visitors,
+        "usual": explanation.usual,
+        "measured_at": explanation.measured_at,
+    })
+}
+
 /// The time of day; with the day, if that is not today's.
 fn clock(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
     let (day, today) = (zone.to_datetime(at).date(), zone.to_datetime(now).date());
@@ -396,7 +446,7 @@ mod tests {
 
     fn said(moved: &Move) -> String {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
-        sentence(moved, &zone, now()).text()
+        sentence(moved, None, &zone, now()).text()
     }
 
     #[test]

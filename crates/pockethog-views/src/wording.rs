@@ -11,7 +11,7 @@ use pockethog_core::key_swap::Outcome;
 use pockethog_core::overview::LeftOut;
 use pockethog_core::project::Project;
 
-pub use causes::{Piece, explanation, text};
+pub(crate) use causes::because;
 
 /// Projects that are named before the rest is counted.
 const MOST_NAMES: usize = 5;

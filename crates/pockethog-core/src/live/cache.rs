@@ -45,9 +45,13 @@ impl HomeCache {
 
     /// What made a project move, if this move of it has been explained.
     pub fn explanation(&self, key: &ProjectKey, moved: &Move) -> Option<&Explanation> {
-        let question = explaining::of(moved)?;
-        let (_, explanation) = self.explained.get(key)?;
-        explanation.is_about(&question).then_some(explanation)
+        self.explained(key)
+            .filter(|explanation| explaining::explains(explanation, moved))
+    }
+
+    /// What made a project move when that was last asked, whichever move it was.
+    pub fn explained(&self, key: &ProjectKey) -> Option<&Explanation> {
+        self.explained.get(key).map(|(_, explanation)| explanation)
     }
 
     /// Why today's numbers of a project could not be refreshed.

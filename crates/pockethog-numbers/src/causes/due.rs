@@ -9,10 +9,13 @@ use crate::age;
 const AGAIN_SECONDS: i64 = 15 * 60;
 
 /// After how many seconds a move is to be explained, by what is stored: at once if nothing is, if another move
-/// is, or if it was stored by a clock that was ahead.
+/// is, if other events are left out now, or if it was stored by a clock that was ahead.
 #[must_use]
 pub fn seconds_until_due(stored: Option<&Explanation>, question: &Question, now: Timestamp) -> i64 {
-    let Some(stored) = stored.filter(|stored| stored.is_about(question)) else {
+    let same = |stored: &&Explanation| {
+        stored.is_about(question) && stored.question.left_out == question.left_out
+    };
+    let Some(stored) = stored.filter(same) else {
         return 0;
     };
     age::seconds(stored.measured_at, now).map_or(0, |age| (AGAIN_SECONDS - age).max(0))
@@ -23,6 +26,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::{Cause, Direction};
     use super::*;
+    use crate::overview::LeftOut;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -34,7 +38,9 @@ mod tests {
             since: at("2026-11-24T13:20:00Z"),
             hours: None,
             compared_with: vec![7, 14],
-            condition: None,
+            until: None,
+            usual: None,
+            left_out: LeftOut::default(),
         }
     }
 
@@ -78,9 +84,6 @@ mod tests {
             due(|asked| asked.since = at("2026-11-23T13:05:00Z"), now),
             0
         );
-        assert_eq!(
-            due(|asked| asked.condition = Some("{filters}".to_owned()), now),
-            0
-        );
+        assert_eq!(due(|asked| asked.left_out.bots = true, now), 0);
     }
 }

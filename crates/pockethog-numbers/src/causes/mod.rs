@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use due::seconds_until_due;
 pub use usual::Direction;
 
-use crate::overview::{DayClock, RowsError};
+use crate::overview::{DayClock, LeftOut, RowsError};
 
 /// What is to be explained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +40,16 @@ pub struct Question {
     pub hours: Option<u8>,
     /// How many days ago the days are that today is compared with, for example 7, 14, 21 and 28.
     pub compared_with: Vec<u16>,
-    /// A further condition on events, as `HogQL`: `{filters}` for example. It is part of the text, so nothing that a
-    /// person typed belongs in it.
+    /// Until when today is looked at, if not until now: the end of the last quarter of an hour that was judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub condition: Option<String>,
+    pub until: Option<Timestamp>,
+    /// Visitors that are usual in this look, if that is known better than as the mean of the other days: a project that
+    /// grows is ahead of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual: Option<u64>,
+    /// Whose events are left out.
+    #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
+    pub left_out: LeftOut,
 }
 
 /// What visitors are told apart by.
@@ -161,7 +167,7 @@ pub struct Explanation {
 impl Explanation {
     /// The one query that brings what an explanation is made of.
     pub fn query(clock: &DayClock, question: &Question) -> HogQl {
-        query::query(clock, question)
+        question.left_out.of(query::query(clock, question))
     }
 
     /// Reads the rows of [`Explanation::query`].
@@ -174,7 +180,7 @@ impl Explanation {
         measured_at: Timestamp,
         rows: &Rows,
     ) -> Result<Self, RowsError> {
-        let counts = rows::read(&question.compared_with, rows)?;
+        let counts = rows::read(&question, rows)?;
         let picked = pick::pick(&counts, question.direction);
         Ok(Self {
             measured_at,
@@ -186,15 +192,12 @@ impl Explanation {
         })
     }
 
-    /// Whether it explains this move. Another move goes the other way, began half a day earlier or later, or is asked
-    /// about in another way; that the same one shows in another look now, or began a little earlier than was thought,
-    /// makes no other one of it.
+    /// Whether it explains this move. Another move goes the other way, or began half a day earlier or later; that the
+    /// same one shows in another look now, or began a little earlier than was thought, makes no other one of it.
     #[must_use]
     pub fn is_about(&self, question: &Question) -> bool {
         let apart = self.question.since.as_second() - question.since.as_second();
-        self.question.direction == question.direction
-            && self.question.condition == question.condition
-            && apart.abs() < 12 * 3600
+        self.question.direction == question.direction && apart.abs() < 12 * 3600
     }
 
     /// Visitors more than usual; negative if fewer.
@@ -208,18 +211,17 @@ impl Explanation {
 #[must_use]
 pub fn query_texts() -> Vec<HogQl> {
     let clock = DayClock::new("Europe/Berlin", Timestamp::UNIX_EPOCH);
-    let question = |hours, compared_with: &[u16], condition: Option<&str>| Question {
+    let question = |hours, compared_with: &[u16]| Question {
         direction: Direction::Up,
         since: Timestamp::UNIX_EPOCH,
         hours,
         compared_with: compared_with.to_vec(),
-        condition: condition.map(ToOwned::to_owned),
+        until: None,
+        usual: None,
+        left_out: LeftOut::default(),
     };
-    [
-        question(None, &[7, 14, 21, 28], None),
-        question(Some(6), &[1], Some("{filters}")),
-    ]
-    .iter()
-    .map(|question| Explanation::query(&clock, question))
-    .collect()
+    [question(None, &[7, 14, 21, 28]), question(Some(6), &[1])]
+        .iter()
+        .map(|question| Explanation::query(&clock, question))
+        .collect()
 }

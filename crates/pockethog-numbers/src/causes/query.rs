@@ -27,7 +27,9 @@ struct Stretch {
     until: Timestamp,
 }
 
-pub(super) fn query(clock: &DayClock, question: &Question) -> HogQl {
+pub(super) fn query(now: &DayClock, question: &Question) -> HogQl {
+    let clock = question.until.map(|until| now.ending(until));
+    let clock = clock.as_ref().unwrap_or(now);
     let stretches: Vec<Stretch> = compared(question)
         .chain([0])
         .map(|ago| stretch(clock, question, ago))
@@ -46,11 +48,6 @@ pub(super) fn query(clock: &DayClock, question: &Question) -> HogQl {
     let from = choose(&stretches, |stretch| {
         (format!("ago = {}", stretch.ago), instant(stretch.from))
     });
-    let condition = question
-        .condition
-        .as_ref()
-        .map(|condition| format!(" AND {condition}"))
-        .unwrap_or_default();
     let names: Vec<&str> = Dimension::ALL.map(Dimension::name).to_vec();
     let firsts: Vec<String> = Dimension::ALL
         .into_iter()
@@ -72,7 +69,7 @@ pub(super) fn query(clock: &DayClock, question: &Question) -> HogQl {
          SELECT kind, ago, multiIf({labels}, '') AS label FROM (\
          SELECT arrayJoin(['{ALL}', {kinds}]) AS kind, ago, {columns} FROM (\
          SELECT {ago} AS ago, person_id, min(timestamp) AS first_seen, {firsts} \
-         FROM events WHERE {VIEWS} AND ({windows}){condition} GROUP BY ago, person_id) \
+         FROM events WHERE {VIEWS} AND ({windows}) GROUP BY ago, person_id) \
          WHERE first_seen >= {from})) \
          GROUP BY kind, ago, label ORDER BY kind, ago, visitors DESC, label \
          LIMIT {VALUES} BY kind, ago LIMIT {MOST_ROWS}",

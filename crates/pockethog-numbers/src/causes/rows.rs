@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use posthog_api::Rows;
 
-use super::Dimension;
 use super::query::{ALL, MOST_ROWS};
+use super::{Dimension, Question};
 use crate::overview::RowsError;
 use crate::overview::rows::Table;
 
@@ -18,7 +18,7 @@ const ODD: f64 = 0.5;
 pub(super) struct Counts {
     /// Today.
     pub(super) today: u64,
-    /// The mean of the other days.
+    /// What is usual: the mean of the other days, at the level that is usual today if that is known.
     pub(super) usual: f64,
     /// How many days that is.
     pub(super) days: usize,
@@ -41,7 +41,7 @@ impl Counts {
     }
 }
 
-pub(super) fn read(compared_with: &[u16], rows: &Rows) -> Result<Counts, RowsError> {
+pub(super) fn read(question: &Question, rows: &Rows) -> Result<Counts, RowsError> {
     if rows.rows.len() >= MOST_ROWS {
         return Err(RowsError::TooMany(MOST_ROWS));
     }
@@ -64,14 +64,20 @@ pub(super) fn read(compared_with: &[u16], rows: &Rows) -> Result<Counts, RowsErr
             of_value.insert(ago, visitors);
         }
     }
-    let kept = ordinary(compared_with, &totals);
+    let kept = ordinary(&question.compared_with, &totals);
     let mean = |counts: &BTreeMap<u64, u64>| {
         let sum: u64 = kept.iter().filter_map(|ago| counts.get(ago)).sum();
         sum as f64 / kept.len().max(1) as f64
     };
+    // The days say how visitors are usually distributed; how many are usual may be known better.
+    let plain = mean(&totals);
+    let level = match question.usual {
+        Some(usual) if plain > 0.0 => usual as f64 / plain,
+        _ => 1.0,
+    };
     Ok(Counts {
         today: totals.get(&0).copied().unwrap_or(0),
-        usual: mean(&totals),
+        usual: plain * level,
         days: kept.len().max(1),
         values: values
             .iter()
@@ -79,7 +85,7 @@ pub(super) fn read(compared_with: &[u16], rows: &Rows) -> Result<Counts, RowsErr
                 dimension: *dimension,
                 name: name.clone(),
                 today: counts.get(&0).copied().unwrap_or(0) as f64,
-                usual: mean(counts),
+                usual: mean(counts) * level,
             })
             .collect(),
     })
@@ -123,9 +129,12 @@ pub(super) fn rounded(count: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use jiff::Timestamp;
     use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::causes::Direction;
+    use crate::overview::LeftOut;
 
     fn rows(rows: &[(&str, u64, &str, u64)]) -> Rows {
         let row = |(kind, ago, label, visitors): &(&str, u64, &str, u64)| -> Vec<Json> {
@@ -140,10 +149,37 @@ mod tests {
         }
     }
 
+    fn question(compared_with: &[u16], usual: Option<u64>) -> Question {
+        Question {
+            direction: Direction::Down,
+            since: Timestamp::UNIX_EPOCH,
+            hours: None,
+            compared_with: compared_with.to_vec(),
+            until: None,
+            usual,
+            left_out: LeftOut::default(),
+        }
+    }
+
+    #[test]
+    fn a_project_that_grows_is_compared_with_its_level_of_today() {
+        let answer = rows(&[
+            ("all", 0, "", 110),
+            ("all", 7, "", 110),
+            ("all", 14, "", 90),
+            ("page", 0, "/", 50),
+            ("page", 7, "/", 60),
+            ("page", 14, "/", 40),
+        ]);
+        let counts = read(&question(&[7, 14], Some(130)), &answer).unwrap();
+        assert!((counts.usual - 130.0).abs() < 1e-9, "{}", counts.usual);
+        assert!((counts.values[0].usual - 65.0).abs() < 1e-9);
+    }
+
     #[test]
     fn a_day_that_was_odd_itself_is_not_usual() {
         let counts = read(
-            &[7, 14, 21, 28],
+            &question(&[7, 14, 21, 28], None),
             &rows(&[
                 ("all", 0, "", 300),
                 ("all", 7, "", 100),
@@ -168,7 +204,7 @@ mod tests {
 
     #[test]
     fn without_a_day_to_compare_with_nothing_is_usual() {
-        let counts = read(&[7], &rows(&[("all", 0, "", 12)])).unwrap();
+        let counts = read(&question(&[7], None), &rows(&[("all", 0, "", 12)])).unwrap();
         assert_eq!(
             (counts.today, counts.usual_rounded(), counts.days),
             (12, 0, 1)
@@ -177,6 +213,9 @@ mod tests {
             columns: vec!["kind".to_owned()],
             ..Rows::default()
         };
-        assert_eq!(read(&[7], &lacking), Err(RowsError::NoColumn("ago")));
+        assert_eq!(
+            read(&question(&[7], Some(9)), &lacking),
+            Err(RowsError::NoColumn("ago"))
+        );
     }
 }

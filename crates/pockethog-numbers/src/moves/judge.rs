@@ -179,8 +179,7 @@ impl Fitted {
         });
         let date = date_of(counted.day_began, &self.zone);
         let slots = usual::wall_slots(date, &self.zone, 96);
-        let settled = now.as_second() - lag.seconds(now) - counted.day_began.as_second();
-        let closed = usize::try_from(settled.div_euclid(QUARTER)).unwrap_or(0);
+        let closed = usize::try_from(lag.closed_quarters(now, counted.day_began)).unwrap_or(0);
         let numbers = self
             .numbers
             .iter()

@@ -45,6 +45,13 @@ impl Lag {
         }
     }
 
+    /// How many quarters of an hour of a day were closed when it was read.
+    #[must_use]
+    pub(super) fn closed_quarters(self, measured_at: Timestamp, day_began: Timestamp) -> i64 {
+        let settled = seconds_between(day_began, measured_at) - self.seconds(measured_at);
+        settled.div_euclid(super::QUARTER).max(0)
+    }
+
     /// What a second reading of the same day says about it.
     #[must_use]
     pub(super) fn seen(self, before: Reading<'_>, after: Reading<'_>) -> Self {

@@ -4,6 +4,7 @@ use usual::Together;
 
 use super::{Kind, Move};
 use crate::ProjectKey;
+use crate::causes::Explanation;
 
 /// What has moved.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,9 +27,12 @@ pub struct Listed {
     pub project: ProjectKey,
     /// How it moved.
     pub moved: Move,
+    /// Why, once that is known.
+    pub explanation: Option<Explanation>,
 }
 
-/// What has moved of these projects: for each whether there is anything to compare it with, and how it has moved.
+/// What has moved of these projects: for each whether there is anything to compare it with, and how it has moved. Why is
+/// left to be filled in.
 #[must_use]
 pub fn moves<'a>(
     projects: impl IntoIterator<Item = (&'a ProjectKey, bool, Option<&'a Move>)>,
@@ -45,6 +49,7 @@ pub fn moves<'a>(
             Some(moved) => all.listed.push(Listed {
                 project: project.clone(),
                 moved: moved.clone(),
+                explanation: None,
             }),
             None => all.ordinary += 1,
         }

@@ -271,6 +271,15 @@ impl Judged {
         now < self.day_ends && !age::is_at_least(self.measured_at, OLD_SECONDS, now)
     }
 
+    /// The end of the last quarter of an hour that was judged; the start of the day if none has closed.
+    #[must_use]
+    pub fn closed_until(&self) -> Timestamp {
+        let closed = self.lag.closed_quarters(self.measured_at, self.day_began);
+        let after = SignedDuration::from_secs(closed.saturating_mul(QUARTER));
+        let until = self.day_began.checked_add(after);
+        until.map_or(self.day_ends, |until| until.min(self.day_ends))
+    }
+
     /// Visitors usual in the hour that is nearest to the one that begins at `start`: hours of some zones begin on the
     /// half, and count with the full hour half an hour later.
     #[must_use]

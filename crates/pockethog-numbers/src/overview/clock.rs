@@ -31,6 +31,15 @@ impl DayClock {
         Self { until, zone_known }
     }
 
+    /// The same clock for what was asked until `until`.
+    #[must_use]
+    pub(crate) fn ending(&self, until: Timestamp) -> Self {
+        Self {
+            until: until.to_zoned_datetime(self.zone().clone()),
+            zone_known: self.zone_known,
+        }
+    }
+
     /// End of the current minute: the end of everything asked for.
     pub fn until(&self) -> &ZonedDateTime {
         &self.until

@@ -64,7 +64,7 @@ fn line(listed: &Listed, card: &Card, now: Timestamp) -> Markup {
                     a href=(project_path(&card.key)) title=(card.name) { bdi { (card.name) } }
                     (kind_badge(moved.kind))
                 }
-                p.why { (sentence(&moved::sentence(moved, &zone, now))) }
+                p.why { (sentence(&moved::sentence(moved, listed.explanation.as_ref(), &zone, now))) }
             }
             div.much {
                 b data-number=(moved.count) { (grouped(moved.count)) }
@@ -109,7 +109,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::pages::samples::card;
+    use pockethog_core::causes::{
+        Cause, Contribution, Dimension, Direction, Explanation, Question,
+    };
     use pockethog_core::moves::{Basis, Look, Metric, Move, Moves, UsualRange};
+    use pockethog_core::overview::LeftOut;
 
     fn home(name: &str, metric: Metric) -> Home {
         let card = card(1, name, 5, 4);
@@ -134,6 +138,7 @@ mod tests {
                 listed: vec![Listed {
                     project: card.key.clone(),
                     moved,
+                    explanation: None,
                 }],
                 ordinary: 9,
                 ..Moves::default()
@@ -141,6 +146,30 @@ mod tests {
             cards: vec![card],
             ..Home::default()
         }
+    }
+
+    fn explain(home: &mut Home, referrer: &str) {
+        let moved = &home.moves.listed[0].moved;
+        home.moves.listed[0].explanation = Some(Explanation {
+            measured_at: home.now,
+            question: Question {
+                direction: Direction::Up,
+                since: moved.since,
+                hours: None,
+                compared_with: vec![7],
+                until: None,
+                usual: Some(170),
+                left_out: LeftOut::default(),
+            },
+            visitors: 483,
+            usual: 170,
+            cause: Cause::One(Contribution {
+                dimension: Dimension::Referrer,
+                value: referrer.to_owned(),
+                visitors: 287,
+            }),
+            pages_alike: false,
+        });
     }
 
     #[test]
@@ -160,9 +189,22 @@ mod tests {
     }
 
     #[test]
-    fn markup_in_names_is_text() {
+    fn a_move_that_has_been_explained_says_why() {
+        let mut home = home("Snuffle App", Metric::Visitors);
+        explain(&mut home, "news.ycombinator.com");
+        let html = render_moves(&home).into_string();
+        assert!(
+            html.contains(", mostly from <b><bdi>news.ycombinator.com</bdi></b>"),
+            "{html}"
+        );
+    }
+
+    #[test]
+    fn markup_in_names_and_causes_is_text() {
         let odd = "<img src=x onerror=alert(1)>";
-        let html = render_moves(&home(odd, Metric::Conversion(odd.to_owned()))).into_string();
+        let mut home = home(odd, Metric::Conversion(odd.to_owned()));
+        explain(&mut home, odd);
+        let html = render_moves(&home).into_string();
         assert!(!html.contains("<img"), "{html}");
     }
 

@@ -1,9 +1,10 @@
-//! Why a project moved, in a sentence: `+287 from news.ycombinator.com since 13:20, nearly all on /blog/why-we-moved`.
+//! Why a project moved, as the end of the sentence that says how: `, mostly from news.ycombinator.com, nearly all on
+//! /blog/why-we-moved`.
 
-use jiff::tz::TimeZone;
-use pockethog_core::causes::{Cause, Contribution, Dimension, Direction, Explanation, Share};
+use pockethog_core::causes::{Cause, Contribution, Dimension, Explanation, Share};
+use pockethog_core::moves::Metric;
 
-use crate::format::{grouped, hour};
+use crate::moved::{Sentence, signed};
 use crate::plain::cut;
 
 /// Columns of a value: a page's address can be as long as a visitor likes.
@@ -12,109 +13,104 @@ const WIDEST: usize = 60;
 /// Codes and names of countries, as the time zone database has them.
 const COUNTRIES: &str = include_str!("countries.tsv");
 
-/// A part of a sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// Words.
-    Words(String),
-    /// A number, which may be stressed.
-    Figure(String),
-    /// What visitors sent, in one harmless line: a page isolates its direction and stresses it. It is never markup.
-    Value(String),
-}
-
-impl Piece {
-    fn words(words: &str) -> Self {
-        Self::Words(words.to_owned())
+/// How a sentence about a move of `metric` goes on if the move has been explained.
+pub(crate) fn because(explanation: &Explanation, metric: &Metric) -> Sentence {
+    let start = Sentence::default();
+    let difference = explanation.difference() as f64;
+    if explanation.cause == Cause::NotVisitors {
+        // Of visitors themselves there is nothing to add: they are back, or were few.
+        return match metric {
+            Metric::Visitors => start,
+            _ => start.words(", with about as many visitors as usual"),
+        };
     }
-}
-
-/// The pieces in one line.
-pub fn text(pieces: &[Piece]) -> String {
-    let texts = pieces.iter().map(|piece| match piece {
-        Piece::Words(text) | Piece::Figure(text) | Piece::Value(text) => text.as_str(),
-    });
-    texts.collect()
-}
-
-/// What an explanation says, by the clock of the project.
-pub fn explanation(of: &Explanation, zone: &TimeZone) -> Vec<Piece> {
-    // A day that is quiet has been so for long; a crowd has come at some time.
-    let since = match of.question.direction {
-        Direction::Up => format!(" since {}", hour(of.question.since, zone)),
-        Direction::Down => String::new(),
+    let start = match metric {
+        Metric::Visitors => start,
+        _ => start
+            .words("; ")
+            .strong(signed(difference))
+            .words(" visitors"),
     };
-    let mut pieces = Vec::new();
-    match &of.cause {
+    let part = |all: i64| {
+        let much = all as f64 * 2.0 * difference.signum() >= difference.abs();
+        if much { ", mostly " } else { ", in part " }
+    };
+    match &explanation.cause {
         Cause::One(only) => {
-            name(&mut pieces, only);
-            pieces.push(Piece::Words(since));
-            if of.pages_alike && only.dimension != Dimension::Page {
-                pieces.push(Piece::words("; every page a little"));
+            let said = named(start.words(part(only.visitors)), only);
+            if explanation.pages_alike && only.dimension != Dimension::Page {
+                said.words("; every page a little")
+            } else {
+                said
             }
         }
-        Cause::Within { whole, part, share } => {
-            name(&mut pieces, whole);
+        Cause::Within {
+            whole,
+            part: of,
+            share,
+        } => {
+            let said = named(start.words(part(whole.visitors)), whole);
             match share {
-                Share::NearlyAll => {
-                    pieces.push(Piece::Words(format!(
-                        "{since}, nearly all {}",
-                        preposition(part)
-                    )));
-                    pieces.push(Piece::Value(value(part)));
-                }
+                Share::NearlyAll => named(said.words(", nearly all "), of),
                 Share::Most => {
-                    let alike = of.pages_alike
-                        && whole.dimension != Dimension::Page
-                        && part.dimension != Dimension::Page;
-                    let pages = if alike { "every page a little, " } else { "" };
-                    pieces.push(Piece::Words(format!("{since}; {pages}")));
-                    pieces.push(Piece::Value(value(part)));
-                    pieces.push(Piece::words(" most"));
+                    let no_page = ![whole.dimension, of.dimension].contains(&Dimension::Page);
+                    let alike = explanation.pages_alike && no_page;
+                    said.words(if alike {
+                        "; every page a little, "
+                    } else {
+                        "; "
+                    })
+                    .strong(value(of))
+                    .words(" most")
                 }
             }
         }
         Cause::Two(first, second) => {
-            name(&mut pieces, first);
-            pieces.push(Piece::words(" and "));
-            name(&mut pieces, second);
-            pieces.push(Piece::Words(since));
+            let both = first.visitors.saturating_add(second.visitors);
+            let said = named(start.words(part(both)), first).words(" and ");
+            // "on /pricing and /docs" needs its preposition once.
+            if preposition(first) == preposition(second) {
+                said.strong(value(second))
+            } else {
+                named(said, second)
+            }
         }
-        Cause::Spread => {
-            pieces.push(Piece::Figure(signed(of.difference())));
-            pieces.push(Piece::Words(format!(
-                " visitors{since}, spread over everything"
-            )));
-        }
-        Cause::NotVisitors => pieces.push(Piece::words("about as many visitors as usual")),
+        Cause::Spread => start.words(", spread over everything"),
+        Cause::NotVisitors => start,
     }
-    pieces.retain(|piece| *piece != Piece::Words(String::new()));
-    pieces
 }
 
-/// `+287 from news.ycombinator.com`
-fn name(pieces: &mut Vec<Piece>, of: &Contribution) {
-    pieces.push(Piece::Figure(signed(of.visitors)));
-    pieces.push(Piece::Words(format!(" {}", preposition(of))));
-    pieces.push(Piece::Value(value(of)));
+/// `from news.ycombinator.com`
+fn named(said: Sentence, of: &Contribution) -> Sentence {
+    let said = match preposition(of) {
+        "" => said,
+        words => said.words(words),
+    };
+    said.strong(value(of))
 }
 
 fn preposition(of: &Contribution) -> &'static str {
     match of.dimension {
         Dimension::UtmSource => "by campaign ",
-        Dimension::Referrer if of.value == "$direct" => "who came ",
+        Dimension::Referrer if of.value == DIRECT => "",
         Dimension::Referrer | Dimension::Country => "from ",
-        Dimension::Page => "on ",
-        Dimension::Device => "on device ",
+        Dimension::Page | Dimension::Device => "on ",
     }
 }
 
+/// What PostHog has for the referring domain of a visitor without one.
+const DIRECT: &str = "$direct";
+
+/// What visitors sent, in one harmless line.
 fn value(of: &Contribution) -> String {
-    let shown = match of.dimension {
-        Dimension::Referrer if of.value == "$direct" => "directly",
-        Dimension::Referrer => of.value.strip_prefix("www.").unwrap_or(&of.value),
-        Dimension::Country => country(&of.value),
-        _ => &of.value,
+    let shown = match (of.dimension, of.value.as_str()) {
+        (Dimension::Referrer, DIRECT) => "direct visits",
+        (Dimension::Referrer, domain) => domain.strip_prefix("www.").unwrap_or(domain),
+        (Dimension::Country, code) => country(code),
+        (Dimension::Device, "Desktop") => "computers",
+        (Dimension::Device, "Mobile") => "phones",
+        (Dimension::Device, "Tablet") => "tablets",
+        (_, value) => value,
     };
     cut(shown, WIDEST)
 }
@@ -127,15 +123,11 @@ fn country(code: &str) -> &str {
         .map_or(code, |(_, name)| name)
 }
 
-fn signed(count: i64) -> String {
-    let sign = if count < 0 { "−" } else { "+" };
-    format!("{sign}{}", grouped(count.unsigned_abs()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use pockethog_core::causes::Question;
+    use pockethog_core::causes::{Direction, Question};
+    use pockethog_core::overview::LeftOut;
 
     use super::*;
 
@@ -147,89 +139,113 @@ mod tests {
         }
     }
 
-    fn said(direction: Direction, cause: Cause, pages_alike: bool) -> String {
-        let explained = Explanation {
+    fn explained(visitors: u64, cause: Cause) -> Explanation {
+        Explanation {
             measured_at: "2026-11-24T18:00:00Z".parse().unwrap(),
             question: Question {
-                direction,
+                direction: Direction::Up,
                 since: "2026-11-24T12:20:00Z".parse().unwrap(),
                 hours: None,
                 compared_with: vec![7],
-                condition: None,
+                until: None,
+                usual: None,
+                left_out: LeftOut::default(),
             },
-            visitors: 483,
-            usual: 170,
+            visitors,
+            usual: 200,
             cause,
-            pages_alike,
-        };
-        let zone = TimeZone::get("Europe/Berlin").unwrap();
-        text(&explanation(&explained, &zone))
+            pages_alike: true,
+        }
+    }
+
+    fn said(visitors: u64, cause: Cause) -> String {
+        because(&explained(visitors, cause), &Metric::Visitors).text()
     }
 
     #[test]
-    fn each_kind_of_cause_is_one_sentence() {
-        let hacker_news = of(Dimension::Referrer, "news.ycombinator.com", 287);
-        let (up, down) = (Direction::Up, Direction::Down);
+    fn each_kind_of_cause_ends_the_sentence() {
+        use Dimension::{Country, Device, Page, Referrer, UtmSource};
+        let hacker_news = of(Referrer, "news.ycombinator.com", 287);
         let within = |whole, part, share| Cause::Within { whole, part, share };
         for (said, expected) in [
             (
                 said(
-                    up,
+                    487,
                     within(
                         hacker_news.clone(),
-                        of(Dimension::Page, "/blog/why-we-moved", 266),
+                        of(Page, "/blog/why-we-moved", 266),
                         Share::NearlyAll,
                     ),
-                    false,
                 ),
-                "+287 from news.ycombinator.com since 13:20, nearly all on /blog/why-we-moved",
+                ", mostly from news.ycombinator.com, nearly all on /blog/why-we-moved",
             ),
             (
                 said(
-                    down,
+                    104,
                     within(
-                        of(Dimension::Referrer, "www.google.com", -96),
-                        of(Dimension::Country, "DE", -60),
+                        of(Referrer, "www.google.com", -80),
+                        of(Country, "DE", -60),
                         Share::Most,
                     ),
-                    true,
                 ),
-                "−96 from google.com; every page a little, Germany most",
+                ", mostly from google.com; every page a little, Germany most",
             ),
             (
                 said(
-                    up,
-                    Cause::Two(hacker_news.clone(), of(Dimension::Referrer, "$direct", 40)),
-                    false,
+                    500,
+                    Cause::Two(hacker_news.clone(), of(Referrer, "$direct", 40)),
                 ),
-                "+287 from news.ycombinator.com and +40 who came directly since 13:20",
+                ", mostly from news.ycombinator.com and direct visits",
             ),
             (
-                said(up, Cause::One(of(Dimension::UtmSource, "autumn", 55)), true),
-                "+55 by campaign autumn since 13:20; every page a little",
+                said(
+                    500,
+                    Cause::Two(of(Page, "/pricing", 150), of(Page, "/docs", 90)),
+                ),
+                ", mostly on /pricing and /docs",
             ),
             (
-                said(up, Cause::Spread, false),
-                "+313 visitors since 13:20, spread over everything",
+                said(355, Cause::One(of(UtmSource, "autumn", 55))),
+                ", in part by campaign autumn; every page a little",
             ),
             (
-                said(down, Cause::NotVisitors, false),
-                "about as many visitors as usual",
+                said(250, Cause::One(of(Referrer, "$direct", 50))),
+                ", mostly direct visits; every page a little",
             ),
+            (
+                said(250, Cause::One(of(Device, "Mobile", 50))),
+                ", mostly on phones; every page a little",
+            ),
+            (said(513, Cause::Spread), ", spread over everything"),
+            (said(201, Cause::NotVisitors), ""),
         ] {
             assert_eq!(said, expected);
         }
     }
 
     #[test]
+    fn a_move_of_another_number_says_how_many_visitors_came() {
+        let paid = Metric::Conversion("Paid".to_owned());
+        let said = |visitors, cause| because(&explained(visitors, cause), &paid).text();
+        let hacker_news = of(Dimension::Referrer, "news.ycombinator.com", 287);
+        assert_eq!(
+            said(
+                487,
+                Cause::Two(hacker_news, of(Dimension::Referrer, "bsky.app", 40))
+            ),
+            "; +287 visitors, mostly from news.ycombinator.com and bsky.app"
+        );
+        assert_eq!(
+            said(201, Cause::NotVisitors),
+            ", with about as many visitors as usual"
+        );
+    }
+
+    #[test]
     fn values_are_one_harmless_line() {
         let page = format!("/\u{202e}<b>\n{}", "x".repeat(500));
-        let said = said(
-            Direction::Up,
-            Cause::One(of(Dimension::Page, &page, 9)),
-            false,
-        );
-        assert!(said.starts_with("+9 on /<b> xxx"), "{said}");
+        let said = said(209, Cause::One(of(Dimension::Page, &page, 9)));
+        assert!(said.starts_with(", mostly on /<b> xxx"), "{said}");
         assert!(said.contains('…') && !said.contains('\u{202e}') && said.len() < 120);
         assert_eq!(country("XX"), "XX");
     }

@@ -30,7 +30,7 @@ pub struct Moved {
     pub(super) patience: Patience,
 }
 
-/// Reads fresh numbers and the closed days that are due, and lists what has moved.
+/// Reads fresh numbers, the closed days that are due and what made projects move, and lists what has moved.
 ///
 /// # Errors
 ///
@@ -39,7 +39,7 @@ pub async fn run(program: &AppContext, console: &Console, moved: &Moved) -> Resu
     let wanted = Wanted {
         projects: &moved.projects,
         range: None,
-        closed_days: true,
+        moves: true,
     };
     let reading = reading::read(program, console, wanted).await?;
     let Reading {
@@ -81,6 +81,10 @@ fn entry(home: &Home, listed: &Listed) -> Option<Value> {
     entry["id"] = json!(card.key.id);
     entry["key"] = json!(card.key.to_string());
     entry["name"] = json!(card.name);
+    entry["causes"] = listed
+        .explanation
+        .as_ref()
+        .map_or(Value::Null, moved::causes);
     entry["sentence"] = json!(sentence(home, card, listed).text());
     Some(entry)
 }
@@ -144,6 +148,7 @@ fn sentence(home: &Home, card: &Card, listed: &Listed) -> Sentence {
     let zone = figures.and_then(|figures| time_zone(&figures.time_zone));
     moved::sentence(
         &listed.moved,
+        listed.explanation.as_ref(),
         &zone.unwrap_or(jiff::tz::TimeZone::UTC),
         home.now,
     )

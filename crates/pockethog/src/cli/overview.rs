@@ -70,7 +70,7 @@ pub async fn run(
         Wanted {
             projects: &overview.projects,
             range,
-            closed_days: false,
+            moves: false,
         },
     )
     .await?;

@@ -12,8 +12,10 @@ use super::projects::{shown_connections, signed_in};
 use super::select;
 use pockethog_core::access;
 use pockethog_core::app_context::AppContext;
+use pockethog_core::causes::Explanation;
 use pockethog_core::discovery::Failure;
 use pockethog_core::live::due::Policy;
+use pockethog_core::live::explaining;
 use pockethog_core::live::in_turn;
 use pockethog_core::live::refresh::{self, Event};
 use pockethog_core::moves::Judged;
@@ -31,8 +33,8 @@ pub(super) struct Wanted<'a> {
     pub(super) projects: &'a [String],
     /// Numbers of this range; of today without one.
     pub(super) range: Option<Range>,
-    /// Also the closed days that are due, so that all projects can be judged.
-    pub(super) closed_days: bool,
+    /// Also the closed days that are due, so that all projects can be judged, and what made those move that have.
+    pub(super) moves: bool,
 }
 
 /// What was read.
@@ -53,6 +55,7 @@ pub(super) struct Known {
     pub(super) project: Project,
     pub(super) numbers: Option<Numbers>,
     judged: Option<Judged>,
+    explanation: Option<Explanation>,
     trouble: Option<Trouble>,
 }
 
@@ -86,7 +89,7 @@ pub(super) async fn read(
     let Wanted {
         projects: names,
         range,
-        closed_days,
+        moves,
     } = wanted;
 
     // A name can only be looked up in a list of projects; without one it is read first.
@@ -145,7 +148,7 @@ pub(super) async fn read(
         in_time.ok().transpose()?;
     }
 
-    if closed_days && time_is_up.is_none() {
+    if moves && time_is_up.is_none() {
         let progress = Progress::new("Reading the last weeks …");
         let reading = in_turn::all_closed_days(
             program,
@@ -155,11 +158,15 @@ pub(super) async fn read(
             console.deadline(),
         );
         // Without them there is less to compare with, which is said; the numbers of today are there.
-        console
-            .watch_in_time(&progress, reading)
-            .await
-            .ok()
-            .transpose()?;
+        let read = console.watch_in_time(&progress, reading).await;
+        if read.ok().transpose()?.is_some() {
+            let progress = Progress::new("Reading what made them move …");
+            let active = program.active_connections()?;
+            let reading =
+                explaining::read_due(program, &mut snapshots, &active, &preferences, &projects);
+            let in_time = console.watch_in_time(&progress, reading).await;
+            in_time.ok().transpose()?;
+        }
     }
 
     let connections = shown_connections(program)?;
@@ -276,6 +283,10 @@ impl Known {
                 None => snapshots.judged(key)?,
                 Some(_) => None,
             },
+            explanation: match range {
+                None => snapshots.view(key, View::Causes)?,
+                Some(_) => None,
+            },
             trouble: snapshots.trouble(key, view)?,
             project,
         })
@@ -289,6 +300,7 @@ impl Known {
                 Numbers::Period(period) => Stored::Period(period),
             }),
             judged: self.judged.as_ref(),
+            explanation: self.explanation.as_ref(),
             trouble: self.trouble.as_ref(),
         }
     }

@@ -9,6 +9,7 @@ mod ended;
 mod harness;
 mod hostile;
 mod leaving;
+mod moved;
 mod newer_home;
 mod patience;
 mod preferences;

@@ -94,7 +94,9 @@ pub(super) async fn ask(
                 View::Causes => {
                     let of = key.clone();
                     let question = live
-                        .blocking(move |live| explaining::question(&live.snapshots(), &of, now))
+                        .blocking(move |live| {
+                            explaining::question(&live.snapshots(), &preferences, &of, now)
+                        })
                         .await;
                     match question {
                         Ok(Some(question)) => refresh::explanation(&client, project, question, now)

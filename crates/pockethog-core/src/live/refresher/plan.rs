@@ -411,7 +411,8 @@ impl PlanBuilder<'_> {
             };
             let (question, explained, trouble) = {
                 let snapshots = self.live.snapshots();
-                let question = explaining::question(&snapshots, &project.key, self.now)?;
+                let question =
+                    explaining::question(&snapshots, self.left_out, &project.key, self.now)?;
                 (
                     question,
                     snapshots.view::<Explanation>(&project.key, View::Causes)?,
