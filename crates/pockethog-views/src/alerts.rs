@@ -75,8 +75,8 @@ pub fn title(news: &News) -> String {
 pub fn text(news: &News, now: Timestamp) -> String {
     match news {
         News::Moved { project, moved } => {
-            // What contributed to it belongs behind the sentence.
-            let said = sentence(moved, &zone(&project.time_zone), now).text();
+            // A move is told as soon as it is seen, which is before PostHog was asked what made it.
+            let said = sentence(moved, None, &zone(&project.time_zone), now).text();
             match (moved.kind, beside(moved, now)) {
                 (Kind::Spike | Kind::Drop, usual) if !usual.is_empty() => {
                     format!("{said}; {usual}.")

@@ -3,6 +3,8 @@
 //! A [`Sentence`] keeps apart what PocketHog says and what others wrote (pages, referrers, names of events): a page
 //! escapes both, a terminal cleans both, and neither takes a word from outside for one of its own.
 
+mod causes;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -15,7 +17,6 @@ use pockethog_screens::Home;
 use serde_json::{Value, json};
 
 use crate::format::{counted, grouped, hour};
-use crate::wording::because;
 
 /// A sentence in pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -180,7 +181,7 @@ pub fn sentence(
 ) -> Sentence {
     let said = how(moved, zone, now);
     match explanation {
-        Some(explanation) => said.then(because(explanation, &moved.metric)),
+        Some(explanation) => said.then(causes::because(explanation, &moved.metric)),
         None => said,
     }
 }

@@ -1,6 +1,5 @@
 //! Sentences that page and terminal share, free of markup.
 
-mod causes;
 pub mod home;
 pub mod project;
 
@@ -10,8 +9,6 @@ use crate::format::counted;
 use pockethog_core::key_swap::Outcome;
 use pockethog_core::overview::LeftOut;
 use pockethog_core::project::Project;
-
-pub(crate) use causes::because;
 
 /// Projects that are named before the rest is counted.
 const MOST_NAMES: usize = 5;

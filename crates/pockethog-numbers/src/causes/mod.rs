@@ -12,7 +12,7 @@
 //! | `pick` | from the counts to a [`Cause`] |
 //! | `due` | when to explain a move again |
 //!
-//! No sentence is made here: pages, terminal and widgets share their wording in `pockethog_views::wording`. Values
+//! No sentence is made here: pages, terminal and widgets share their wording in `pockethog_views::moved`. Values
 //! are what a website's visitors sent: data in any language and with any sign in it, never markup.
 
 mod due;

@@ -4,7 +4,7 @@
 use pockethog_core::causes::{Cause, Contribution, Dimension, Explanation, Share};
 use pockethog_core::moves::Metric;
 
-use crate::moved::{Sentence, signed};
+use super::{Sentence, signed};
 use crate::plain::cut;
 
 /// Columns of a value: a page's address can be as long as a visitor likes.
@@ -14,7 +14,7 @@ const WIDEST: usize = 60;
 const COUNTRIES: &str = include_str!("countries.tsv");
 
 /// How a sentence about a move of `metric` goes on if the move has been explained.
-pub(crate) fn because(explanation: &Explanation, metric: &Metric) -> Sentence {
+pub(super) fn because(explanation: &Explanation, metric: &Metric) -> Sentence {
     let start = Sentence::default();
     let difference = explanation.difference() as f64;
     if explanation.cause == Cause::NotVisitors {
