@@ -145,7 +145,7 @@ impl Home {
         }
         let sum = overview::Total::of(&parts, sources.now);
         let is_known = sum.sums.is_some();
-        home.total = Total::of(sum, &judged);
+        home.total = Total::of(sum, &home.cards, &judged);
         home.moves = moves_of(&home.cards);
         for listed in &mut home.moves.listed {
             let of_listed = |source: &&Source<'_>| source.project.key == listed.project;

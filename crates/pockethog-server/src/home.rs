@@ -22,7 +22,7 @@ use super::state::State;
 use pockethog_core::live::{Change, Interest, Live};
 use pockethog_core::project::ProjectKey;
 use pockethog_core::snapshot::{SnapshotError, View};
-use pockethog_screens::{Arrangement, Home, Sort};
+use pockethog_screens::{Arrangement, Card, Home, Sort};
 use pockethog_views::pages::card::{card_id, render_card};
 use pockethog_views::pages::home::{self, HomePage, PAGE};
 use pockethog_views::pages::moves::render_moves;
@@ -209,10 +209,7 @@ impl Sent {
             });
         for card in home.shown_cards() {
             // What is old grows older.
-            if all_cards
-                || card.is_old()
-                || changes.contains(&Change::View(card.key.clone(), View::Today))
-            {
+            if all_cards || card.is_old() || changes.iter().any(|change| is_of(change, card)) {
                 let markup = render_card(card, home.now, Some(&back));
                 consider(&card_id(&card.key), &markup);
             }
@@ -240,6 +237,12 @@ impl Sent {
         });
         (interest, parts)
     }
+}
+
+/// Whether a change may be of what a card shows: today's numbers, or the closed days that they are compared with.
+fn is_of(change: &Change, card: &Card) -> bool {
+    let views = [View::Today, View::History];
+    matches!(change, Change::View(key, view) if *key == card.key && views.contains(view))
 }
 
 fn fingerprint(markup: &Markup) -> u64 {

@@ -144,13 +144,20 @@ pub fn compared_with(home: &Home) -> Option<String> {
     })
 }
 
-/// The change of the total of today and what it is compared with: what is usual by now if that is known of each project,
-/// and otherwise the day before. It has no colour: only a project moves.
+/// The change of the total of today and what it is compared with: what is usual by now, and of how many projects if some
+/// cannot be compared; if none can, the day before. It has no colour: only a project moves.
 #[must_use]
 pub fn total_change(home: &Home) -> (Change, String) {
     if let Some(total) = home.total.usual {
         let change = Change::from_usual(total.count, total.usual.centre, false);
         let against = compared_with(home).unwrap_or_else(|| "what is usual by now".to_owned());
+        let counted = home.total.sum.counted();
+        if total.projects < counted {
+            return (
+                change,
+                format!("{against} · {} of {counted} projects", total.projects),
+            );
+        }
         return (change, against);
     }
     let change = home.total.sum.change().unwrap_or(Change::NONE);

@@ -341,6 +341,7 @@ fn usual_total() -> UsualTotal {
         count: 13_538,
         usual: usual_range(13_156.0, 400.0),
         basis: Basis::Weeks(8),
+        projects: 14,
     }
 }
 

@@ -14,17 +14,20 @@ pub struct UsualTotal {
     pub usual: UsualRange,
     /// What it comes from: of the project with the least history.
     pub basis: Basis,
+    /// How many projects are in it: those that have something to compare with.
+    pub projects: usize,
 }
 
 impl UsualTotal {
-    /// The sum over the visitors of these projects. `None` if one of them has nothing to compare with: a sum that leaves it out would be
-    /// compared with one that has it.
+    /// The sum over those of these projects that have something to compare with, on both sides: each is given by its
+    /// visitors so far. `None` if none has.
     #[must_use]
     pub fn of(projects: impl IntoIterator<Item = Option<ByNow>>) -> Option<Self> {
         let (mut count, mut centre, mut below, mut above) = (0_u64, 0.0, 0.0, 0.0);
         let mut least = None;
-        for by_now in projects {
-            let by_now = by_now?;
+        let mut known = 0;
+        for by_now in projects.into_iter().flatten() {
+            known += 1;
             count = count.saturating_add(by_now.count);
             centre += by_now.usual.centre;
             below += (by_now.usual.centre - by_now.usual.low as f64)
@@ -46,12 +49,14 @@ impl UsualTotal {
                 high: whole((centre + f64::sqrt(above)).floor()),
             },
             basis: least?,
+            projects: known,
         })
     }
 }
 
 /// Visitors usual in the hours that begin at `starts`, over all these projects: a project whose hours begin on the half
-/// counts as it does in [`Curve`](crate::overview::Curve). Empty if that is not known of each project and hour.
+/// counts as it does in [`Curve`](crate::overview::Curve). Empty if that is not known of each project and hour. A project
+/// that has had next to no visitors, of which nothing is usual yet, can be left out by the caller.
 #[must_use]
 pub fn usual_curve<'a>(
     projects: impl IntoIterator<Item = Option<&'a Judged>>,
@@ -127,7 +132,9 @@ mod tests {
         let total = UsualTotal::of([one.visitors_by_now(), other.visitors_by_now()]).unwrap();
         assert_eq!((total.count, total.basis), (300, Basis::LastWeek));
         assert_eq!((total.usual.low, total.usual.high), (250, 350));
-        assert_eq!(UsualTotal::of([one.visitors_by_now(), None]), None);
+        assert_eq!(total.projects, 2);
+        let partly = UsualTotal::of([one.visitors_by_now(), None]).unwrap();
+        assert_eq!((partly.count, partly.projects), (90, 1));
         assert_eq!(UsualTotal::of([]), None);
     }
 

@@ -187,6 +187,7 @@ mod tests {
                     high: 13_700,
                 },
                 basis: Basis::Weeks(8),
+                projects: 9,
             }),
             ..Total::default()
         };
