@@ -8,7 +8,7 @@ use super::reckoning::Reckoning;
 use super::{compare, history, sites, start};
 
 /// How the crawlers of the demo sign. PostHog takes what has no user agent for a bot, too.
-const CRAWLERS: [&str; 2] = ["Googlebot/", "GPTBot/"];
+const CRAWLERS: [&str; 3] = ["Googlebot/", "GPTBot/", "HeadlessChrome/"];
 
 fn is_bot(event: &Event) -> bool {
     event
