@@ -37,6 +37,7 @@ TABLES = {
     "events": set(
         """
         uuid event properties.* timestamp distinct_id created_at elements_chain $session_id $window_id person_mode
+        $virt_is_bot $virt_traffic_type $virt_traffic_category $virt_bot_name $virt_bot_operator
         person_id person.id person.created_at person.properties.*
         $group_0 $group_1 $group_2 $group_3 $group_4
         """.split()
