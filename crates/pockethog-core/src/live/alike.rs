@@ -223,11 +223,11 @@ fn lists_are_due_by_age_and_by_what_could_not_be_read_of_them() {
     device.list(device.sign_in(), &[], None, 590);
     device.list(device.key(), &[], None, 610);
     assert_eq!(device.due().0, ["key"]);
-    device.list(device.key(), &[], Some(failure(true)), 61);
-    device.list(device.sign_in(), &[], Some(failure(true)), 59);
+    device.list(device.key(), &[], Some(failure(true)), 70);
+    device.list(device.sign_in(), &[], Some(failure(true)), 50);
     assert_eq!(device.due().0, ["key"]);
-    device.list(device.key(), &[], Some(failure(false)), 599);
-    device.list(device.sign_in(), &[], Some(failure(false)), 601);
+    device.list(device.key(), &[], Some(failure(false)), 590);
+    device.list(device.sign_in(), &[], Some(failure(false)), 610);
     assert_eq!(device.due().0, ["sign-in"]);
 }
 
