@@ -498,8 +498,11 @@ row!(a_note_of_the_vault_from_a_newer_version, world, {
     let note = world.folder.path().join("program/vault.json");
     let old = std::fs::read(&note).unwrap();
     std::fs::write(&note, r#"{"version":9}"#).unwrap();
-    let error = world.sibling().access_token().await.unwrap_err();
+    // Another process does not even open it, and changes nothing.
+    let opened = SignIn::open(world.posthog.config(world.folder.path()));
+    let error = opened.err().expect("it is not opened");
     assert!(error.to_string().contains("newer version"), "{error}");
+    assert_eq!(std::fs::read(&note).unwrap(), br#"{"version":9}"#);
     std::fs::write(&note, old).unwrap();
     world.sibling().access_token().await.unwrap();
 });
