@@ -20,6 +20,10 @@ const DAYS_BACK: i64 = 100;
 /// Days ahead that an annotation may be. A release can be planned; a typing error is years away.
 const DAYS_AHEAD: i64 = 366;
 
+/// An annotation is near a move within six hours of its start, in seconds: a release is noted in the morning, and a link
+/// to it is found over lunch.
+const NEAR_SECONDS: u64 = 6 * 3600;
+
 /// The annotations of a project around now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotations {
@@ -55,6 +59,20 @@ impl Annotations {
         self.annotations
             .sort_by_key(|annotation| (annotation.at, annotation.id));
         self.measured_at = age::trusted(self.measured_at, now).map_or(now, |at| at.max(now));
+    }
+
+    /// The annotation that may be about what began at `at`: the nearest one within some hours.
+    #[must_use]
+    pub fn near(&self, at: Timestamp) -> Option<&Annotation> {
+        let apart = |annotation: &Annotation| {
+            let seconds = annotation.at.as_second() - at.as_second();
+            seconds.unsigned_abs()
+        };
+        let near = self.annotations.iter();
+        let near = near.filter(|annotation| {
+            apart(annotation) <= NEAR_SECONDS && !annotation.text.trim().is_empty()
+        });
+        near.min_by_key(|annotation| apart(annotation))
     }
 }
 
@@ -386,6 +404,30 @@ mod tests {
 
     fn parse(text: &str, day: &str, time: &str, zone: &str) -> Result<Draft, DraftError> {
         Draft::parse(text, day, time, &TimeZone::get(zone).unwrap(), now())
+    }
+
+    #[test]
+    fn the_nearest_note_within_six_hours_of_a_move_is_near_it() {
+        let note = |id: u64, at: &str| Annotation {
+            id,
+            text: format!("note {id}"),
+            at: at.parse().unwrap(),
+            author: None,
+            organization_wide: false,
+            version: String::new(),
+        };
+        let annotations = Annotations {
+            measured_at: now(),
+            annotations: vec![
+                note(1, "2026-03-01T05:00:00Z"),
+                note(2, "2026-03-01T09:00:00Z"),
+                note(3, "2026-03-01T16:30:00Z"),
+            ],
+        };
+        let near = |at: &str| annotations.near(at.parse().unwrap()).map(|near| near.id);
+        assert_eq!(near("2026-03-01T10:00:00Z"), Some(2));
+        assert_eq!(near("2026-03-01T22:30:00Z"), Some(3));
+        assert_eq!(near("2026-03-01T22:31:00Z"), None);
     }
 
     #[test]

@@ -21,4 +21,4 @@ pub mod project;
 pub mod snapshot;
 pub mod widget;
 
-pub use pockethog_numbers::{age, causes, history, moves, overview};
+pub use pockethog_numbers::{age, causes, digest, history, moves, overview};

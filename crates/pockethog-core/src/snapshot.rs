@@ -43,6 +43,7 @@ pub use unkept::Unkept;
 use crate::age;
 use crate::annotations::Annotations;
 use crate::causes::Explanation;
+use crate::digest::{ClosedFigures, Span};
 use crate::discovery::{Cause, Failure};
 use crate::overview::{Breakdowns, Period, Range, Today, TodaySummary};
 use crate::project::ProjectKey;
@@ -159,6 +160,8 @@ pub enum View {
     History,
     /// [`Explanation`].
     Causes,
+    /// [`ClosedFigures`].
+    Digest(Span),
 }
 
 impl View {
@@ -170,6 +173,7 @@ impl View {
             Self::Annotations => "notes".to_owned(),
             Self::History => "history".to_owned(),
             Self::Causes => "causes".to_owned(),
+            Self::Digest(span) => format!("digest {}", span.name()),
         }
     }
 }
@@ -219,6 +223,16 @@ impl Viewed for Explanation {
 
     fn view(&self) -> View {
         View::Causes
+    }
+}
+
+impl Viewed for ClosedFigures {
+    fn measured_at(&self) -> Timestamp {
+        self.measured_at
+    }
+
+    fn view(&self) -> View {
+        View::Digest(self.stretch.span)
     }
 }
 

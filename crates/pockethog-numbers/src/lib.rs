@@ -10,12 +10,14 @@
 //! | [`goal`] | a count of today that a person waits for |
 //! | [`history`] | the closed days, and when to read which of them |
 //! | [`moves`] | what is usual of a project today, and whether it has left that |
+//! | [`digest`] | closed days as a digest shows them |
 //! | [`age`] | how old a stored number is, by a clock that can be set |
 
 #![warn(unreachable_pub)]
 
 pub mod age;
 pub mod causes;
+pub mod digest;
 pub mod goal;
 pub mod history;
 pub mod moves;

@@ -6,6 +6,7 @@
 
 mod arrangement;
 mod card;
+mod digest;
 mod ends;
 mod failures;
 mod home;
@@ -20,6 +21,7 @@ mod total;
 
 pub use arrangement::{Arrangement, Shown, Sort};
 pub use card::{Card, Figures, Numbers, Stale, Unreadable};
+pub use digest::{Digest, DigestMove, DigestProject, DigestSource, Figure};
 pub use ends::{AnnouncedEnds, End, ends};
 pub use home::Home;
 pub use offers::SignInOffer;

@@ -14,6 +14,7 @@ fn every_query_text_is_one_that_posthog_accepts() {
         .iter()
         .chain(&pockethog_core::history::query_texts())
         .chain(&pockethog_core::causes::query_texts())
+        .chain(&pockethog_core::digest::query_texts())
         .chain([&pockethog_core::conversions::volume_query()])
         .flat_map(|query| {
             let left_out = LeftOut { test_accounts: true, bots: true };

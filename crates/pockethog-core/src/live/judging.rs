@@ -65,7 +65,7 @@ fn judge_one(
 }
 
 /// The marks of the closed days: those that are kept, if they are for this reading of them.
-fn marks(
+pub(crate) fn marks(
     snapshots: &mut Snapshots,
     key: &ProjectKey,
     history: &History,

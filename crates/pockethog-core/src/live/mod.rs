@@ -7,6 +7,7 @@
 mod alike;
 mod cache;
 mod change;
+pub mod digesting;
 pub mod due;
 pub mod explaining;
 pub mod in_turn;

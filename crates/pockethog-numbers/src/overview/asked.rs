@@ -91,6 +91,7 @@ impl Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest;
     use crate::history;
     use crate::overview::all_query_texts;
 
@@ -100,7 +101,10 @@ mod tests {
             test_accounts: true,
             bots: true,
         };
-        for query in all_query_texts().into_iter().chain(history::query_texts()) {
+        for query in all_query_texts()
+            .into_iter()
+            .chain(history::query_texts())
+            .chain(digest::query_texts()) {
             let reads = query.text.matches("FROM events").count();
             assert_eq!(
                 query.text.matches(FROM_EVENTS).count(),

@@ -91,6 +91,8 @@ pub(super) async fn ask(
                         .await
                         .map(|history| Answer::History(Box::new(history)))
                 }
+                // A command reads it; no page shows it.
+                View::Digest(_) => Ok(Answer::Nothing),
                 View::Causes => {
                     let of = key.clone();
                     let question = live

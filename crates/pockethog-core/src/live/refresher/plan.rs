@@ -10,6 +10,7 @@ use sign_in_with_posthog::{Connection, ConnectionId};
 use super::Interest;
 use crate::annotations::Annotations;
 use crate::causes::Explanation;
+use crate::digest::ClosedFigures;
 use crate::live::due::{self, Policy, cadence};
 use crate::live::explaining;
 use crate::live::{Change, HomeCache, Live, StoredError, lock};
@@ -477,9 +478,12 @@ impl PlanBuilder<'_> {
 /// What has to be granted for a view.
 fn scope_of(view: View) -> &'static str {
     match view {
-        View::Today | View::Period(_) | View::Breakdowns(_) | View::History | View::Causes => {
-            "query:read"
-        }
+        View::Today
+        | View::Period(_)
+        | View::Breakdowns(_)
+        | View::History
+        | View::Causes
+        | View::Digest(_) => "query:read",
         View::Annotations => "annotation:read",
     }
 }
@@ -514,6 +518,7 @@ fn measured_at(
         }
         View::Annotations => of::<Annotations>(snapshots, key, view),
         View::Causes => of::<Explanation>(snapshots, key, view),
+        View::Digest(_) => of::<ClosedFigures>(snapshots, key, view),
         View::History => Some(snapshots.known_history(key).ok()??.measured_at),
     }
 }
