@@ -330,6 +330,11 @@ impl Snapshots {
         self.stamps(&View::Causes.name())
     }
 
+    /// The same for annotations.
+    pub(crate) fn all_noted_stamps(&self) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
+        self.stamps(&View::Annotations.name())
+    }
+
     fn stamps(&self, view: &str) -> Result<Vec<(ProjectKey, i64)>, SnapshotError> {
         let rows = self.run(|database| {
             database

@@ -146,7 +146,10 @@ impl Digest {
                 continue;
             }
             let before = digest.moves.len();
-            let moves = source.days.iter().filter_map(|day| source.moved(place, day));
+            let moves = source
+                .days
+                .iter()
+                .filter_map(|day| source.moved(place, day));
             digest.moves.extend(moves);
             if digest.moves.len() == before {
                 digest.ordinary += 1;
@@ -161,10 +164,11 @@ impl Digest {
         digest
     }
 
-    /// Whether anything of any project is known.
+    /// Whether the numbers of any project are those of now.
     #[must_use]
-    pub fn shows_anything(&self) -> bool {
-        self.counted > 0
+    pub fn any_fresh(&self) -> bool {
+        let mut projects = self.projects.iter();
+        projects.any(|project| project.measured_at.is_some() && !project.is_old)
     }
 }
 
@@ -256,7 +260,10 @@ impl DigestProject {
 
 impl Figure {
     /// A number of a closed day as it was judged, or else as it was counted.
-    fn new(number: Option<&pockethog_core::moves::Number>, counts: Option<(u64, u64)>) -> Option<Self> {
+    fn new(
+        number: Option<&pockethog_core::moves::Number>,
+        counts: Option<(u64, u64)>,
+    ) -> Option<Self> {
         let whole = number.and_then(|number| number.by_now);
         let count = whole
             .map(|whole| whole.count)
@@ -426,7 +433,7 @@ mod tests {
         };
         let digest = Digest::new(Span::Day, &[source], now());
         assert_eq!(digest.projects[0].visitors, None);
-        assert!(!digest.shows_anything());
+        assert!(!digest.any_fresh());
     }
 
     #[test]

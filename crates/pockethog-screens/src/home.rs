@@ -1,10 +1,13 @@
 //! The home screen.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sign_in_with_posthog::Connection;
 
 use super::arrangement::{Arrangement, Shown};
 use super::card::{Card, Numbers};
+use super::noted::MoveNote;
 use super::offers::SignInOffer;
 use super::problems::Problem;
 use super::sources::{Freshness, Source, Sources, Stored};
@@ -28,6 +31,8 @@ pub struct Home {
     pub total: Total,
     /// What has moved of the projects that are not hidden. Nothing if the numbers are those of a range.
     pub moves: Moves,
+    /// What the moves have to do with the notes of their projects, if that was looked for.
+    pub notes: HashMap<ProjectKey, MoveNote>,
     /// All projects that are not hidden, in the person's own order.
     pub cards: Vec<Card>,
     /// Which of them are shown, and in what order.
@@ -85,7 +90,8 @@ impl Home {
             outages: connections.iter().filter_map(outage).collect(),
         };
         let status = |oldest| live.status(connections, &preferences, oldest, now);
-        let home = Self::new(&sources, arrangement, status);
+        let mut home = Self::new(&sources, arrangement, status);
+        home.look_for_notes(connections, |key| cache.annotations(key));
         Ok(Self {
             revision: cache.revision,
             ..home

@@ -7,10 +7,13 @@ use jiff::tz::TimeZone;
 use sign_in_with_posthog::{Connection, ConnectionId, ConnectionState, CredentialKind, EndReason};
 
 use super::card::{NOW_SECONDS, subtitle};
+use super::noted::MovedHere;
 use pockethog_core::access;
 use pockethog_core::age;
 use pockethog_core::annotations::{Annotation, Annotations};
+use pockethog_core::causes::Explanation;
 use pockethog_core::live::{HomeCache, Live, Status, StoredError};
+use pockethog_core::moves::Judged;
 use pockethog_core::overview::{Breakdowns, DayClock, Period, Range, Today, Window, time_zone};
 use pockethog_core::preferences::{Preferences, ProjectPreferences};
 use pockethog_core::project::{Project, ProjectKey};
@@ -68,6 +71,8 @@ pub struct ProjectScreen {
     pub annotation_access: AnnotationAccess,
     /// Why the last attempt to read the annotations failed.
     pub annotation_trouble: Option<Trouble>,
+    /// How the project has moved today, if it has and its sign-in has not ended.
+    pub moved: Option<MovedHere>,
     /// The state of the numbers; none if there are none to be read.
     pub status: Option<Status>,
 }
@@ -182,6 +187,13 @@ impl ProjectScreen {
         let may_read_annotations = annotation_access != AnnotationAccess::Missing;
         let first = Window::new(range, &clock).from();
         let annotations = known.annotations.filter(|_| may_read_annotations);
+        let moved = MovedHere::new(
+            known.judged.as_ref().filter(|_| connection.is_active()),
+            known.explanation,
+            annotations.as_ref(),
+            annotation_access.may_write(),
+            now,
+        );
         let annotations = annotations.map_or_else(Vec::new, |known| known.annotations);
         let online = known
             .today
@@ -218,6 +230,7 @@ impl ProjectScreen {
                 .collect(),
             annotation_access,
             annotation_trouble: known.annotation_trouble.filter(|_| may_read_annotations),
+            moved,
             status: None,
         }
     }
@@ -257,6 +270,8 @@ struct Known {
     annotations: Option<Annotations>,
     trouble: Option<Trouble>,
     annotation_trouble: Option<Trouble>,
+    judged: Option<Judged>,
+    explanation: Option<Explanation>,
 }
 
 impl Known {
@@ -270,6 +285,8 @@ impl Known {
             annotations: snapshots.view(key, View::Annotations)?,
             trouble: of_numbers.or(of_lists),
             annotation_trouble: snapshots.trouble(key, View::Annotations)?,
+            judged: snapshots.judged(key)?,
+            explanation: snapshots.view(key, View::Causes)?,
         })
     }
 }

@@ -25,6 +25,7 @@ use pockethog_core::project::{Project, ProjectKey};
 use pockethog_core::snapshot::View;
 use pockethog_screens::ProjectScreen;
 use pockethog_views::colours;
+use pockethog_views::moved::note_text;
 use pockethog_views::pages::annotations::{AnnotationDialog, SavedAnnotation};
 use pockethog_views::pages::layout::{Notice, Tone};
 use pockethog_views::pages::project::{self, ProjectPage};
@@ -187,11 +188,18 @@ async fn show(
         .await
 }
 
-/// The form that an address asks for: `new`, or the number of an annotation that can be changed here.
+/// The form that an address asks for: `new`, `move` for one that is filled in from how the project has moved, or the
+/// number of an annotation that can be changed here.
 fn asked_dialog(screen: &ProjectScreen, annotation: &str) -> Option<AnnotationDialog> {
-    if annotation == "new" {
-        let local = Timestamp::now().to_zoned_datetime(screen.zone.clone());
+    if annotation == "new" || annotation == "move" {
+        // It may be back to usual by now: then the form is empty.
+        let here = screen.moved.as_ref().filter(|_| annotation == "move");
+        let at = here.map_or_else(Timestamp::now, |here| here.moved.since);
+        let local = at.to_zoned_datetime(screen.zone.clone());
         return Some(AnnotationDialog {
+            text: here.map_or_else(String::new, |here| {
+                note_text(&here.moved, here.explanation.as_ref())
+            }),
             date: local.strftime("%Y-%m-%d").to_string(),
             time: local.strftime("%H:%M").to_string(),
             ..AnnotationDialog::default()

@@ -7,6 +7,7 @@
 pub mod alerts;
 pub mod charts;
 pub mod colours;
+pub mod digest;
 pub mod format;
 pub mod json;
 pub mod moved;

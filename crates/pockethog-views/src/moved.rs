@@ -17,6 +17,11 @@ use pockethog_screens::Home;
 use serde_json::{Value, json};
 
 use crate::format::{counted, grouped, hour};
+use crate::plain::cut;
+use crate::wording;
+
+/// Columns of a note that is named in a sentence.
+const WIDEST_NOTE: usize = 80;
 
 /// A sentence in pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -235,6 +240,29 @@ pub fn difference(moved: &Move) -> String {
 pub fn signed(difference: f64) -> String {
     let sign = if difference < 0.0 { '−' } else { '+' };
     format!("{sign}{}", grouped(whole(difference.abs())))
+}
+
+/// `Near your note “HN front page”.`
+#[must_use]
+pub fn near_note(note: &str) -> Sentence {
+    Sentence::default()
+        .words("Near your note “")
+        .strong(cut(note, WIDEST_NOTE))
+        .words("”.")
+}
+
+/// The text that a note about a move begins with: what made it, if that is known, and otherwise what it is.
+#[must_use]
+pub fn note_text(moved: &Move, explanation: Option<&Explanation>) -> String {
+    let cause = explanation.and_then(wording::cause_name);
+    cause.unwrap_or_else(|| match moved.kind {
+        Kind::Silent => label(Kind::Silent).to_owned(),
+        kind => format!(
+            "{} of {}",
+            label(kind),
+            cut(&noun(&moved.metric), WIDEST_NOTE)
+        ),
+    })
 }
 
 /// Beside the sentence: what is usual, or for how long it has been silent.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use pockethog_core::digest::Span;
 use pockethog_views::widgets::shell_quoted;
 
 /// A program that shows widgets.
@@ -29,7 +30,7 @@ pub enum Target {
 pub struct Call {
     /// The `pockethog` program.
     pub program: PathBuf,
-    /// What follows `widget`: projects and options, without the format.
+    /// What follows the command, `widget` or `digest`: projects and options, without the format of a widget.
     pub arguments: Vec<String>,
     /// `POCKETHOG_` variables that it is to find.
     pub environment: Vec<(String, String)>,
@@ -165,6 +166,10 @@ impl Piece {
 /// Where a timer's image is stored; systemd puts the home folder in.
 const WIDGET_IMAGE: &str = "%h/.cache/pockethog/widget.png";
 
+/// Where a timer's digests are stored.
+const DIGEST_OF_A_DAY: &str = "%h/.cache/pockethog/digest-day.html";
+const DIGEST_OF_A_WEEK: &str = "%h/.cache/pockethog/digest-week.html";
+
 fn waybar(call: &Call, config: &Path) -> Plan {
     let folder = config.join("waybar");
     let module = json!({
@@ -274,24 +279,8 @@ fn systemd(call: &Call, config: &Path) -> Plan {
         let output = ["--output", WIDGET_IMAGE].map(ToOwned::to_owned);
         arguments.splice(1..1, output);
     }
-    // Neither here nor in the environment is a dollar expanded.
-    let mut command = systemd_quoted(&call.program.display().to_string()).replace("$$", "$");
-    for argument in &arguments {
-        command.push(' ');
-        // The specifier for the home folder is ours and stays.
-        if argument == WIDGET_IMAGE {
-            command.push_str(argument);
-        } else {
-            command.push_str(&systemd_quoted(argument));
-        }
-    }
-    let mut environment = String::new();
-    for (name, value) in &call.environment {
-        let pair = systemd_quoted(&format!("{name}={value}")).replace("$$", "$");
-        environment += "Environment=";
-        environment += &pair;
-        environment += "\n";
-    }
+    let command = unit_command(call, &arguments);
+    let environment = unit_environment(call);
     // Signed out or read in part is drawn in the image; the timer goes on.
     let service = format!(
         "[Unit]\nDescription=PocketHog widget\n\n[Service]\nType=oneshot\n{environment}\
@@ -307,6 +296,75 @@ fn systemd(call: &Call, config: &Path) -> Plan {
         then: "`systemctl --user daemon-reload && systemctl --user enable --now pockethog-widget.timer`"
             .to_owned(),
     }
+}
+
+/// The command line of a unit. Neither here nor in the environment is a dollar expanded.
+fn unit_command(call: &Call, arguments: &[String]) -> String {
+    let mut command = systemd_quoted(&call.program.display().to_string()).replace("$$", "$");
+    for argument in arguments {
+        command.push(' ');
+        // The specifier for the home folder is ours and stays.
+        if [WIDGET_IMAGE, DIGEST_OF_A_DAY, DIGEST_OF_A_WEEK].contains(&argument.as_str()) {
+            command.push_str(argument);
+        } else {
+            command.push_str(&systemd_quoted(argument));
+        }
+    }
+    command
+}
+
+fn unit_environment(call: &Call) -> String {
+    let mut environment = String::new();
+    for (name, value) in &call.environment {
+        let pair = systemd_quoted(&format!("{name}={value}")).replace("$$", "$");
+        environment += "Environment=";
+        environment += &pair;
+        environment += "\n";
+    }
+    environment
+}
+
+/// The timer of systemd that makes a digest: each morning, or each Monday. What follows `digest` is in `call`, projects
+/// last.
+///
+/// # Errors
+///
+/// A word that cannot be written into such a file.
+pub fn digest(call: &Call, span: Span, config: &Path) -> Result<Plan, InstallError> {
+    call.check()?;
+    let folder = config.join("systemd").join("user");
+    let mut arguments = vec!["digest".to_owned(), format!("--{}", span.name())];
+    let (file, days, when) = match span {
+        Span::Day => (DIGEST_OF_A_DAY, "every morning", "*-*-* 07:00"),
+        Span::Week => (DIGEST_OF_A_WEEK, "every Monday morning", "Mon *-*-* 07:00"),
+    };
+    if !call.arguments.iter().any(|argument| argument == "--output") {
+        arguments.extend(["--output".to_owned(), file.to_owned()]);
+    }
+    arguments.extend(call.arguments.iter().cloned());
+    let name = format!("pockethog-digest-{}", span.name());
+    // What could not be read is named in the digest; the timer goes on.
+    let service = format!(
+        "[Unit]\nDescription=PocketHog digest\n\n[Service]\nType=oneshot\n{environment}\
+         ExecStart={command}\nSuccessExitStatus=4 5\nTimeoutStartSec=180\n",
+        environment = unit_environment(call),
+        command = unit_command(call, &arguments),
+    );
+    let timer = format!(
+        "[Unit]\nDescription=PocketHog digest, {days}\n\n[Timer]\n\
+         OnCalendar={when}\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n"
+    );
+    let service_path = folder.join(format!("{name}.service"));
+    Ok(Plan {
+        pieces: vec![
+            Piece::new(service_path, service),
+            Piece::new(folder.join(format!("{name}.timer")), timer),
+        ],
+        then: format!(
+            "`systemctl --user daemon-reload && systemctl --user enable --now {name}.timer`\n\
+             To mail it, add a line ExecStartPost= with your mail program to the service."
+        ),
+    })
 }
 
 impl Call {
@@ -451,6 +509,20 @@ mod tests {
     #[test]
     fn systemd_is_given_a_service_and_a_timer() {
         insta::assert_snapshot!(shown(Target::Systemd));
+    }
+
+    #[test]
+    fn a_digest_is_made_each_monday() {
+        let plan = digest(&call(), Span::Week, Path::new("/home/ada/.config")).unwrap();
+        let pieces = plan.pieces.iter();
+        let pieces = pieces.map(|piece| format!("# {}\n{}\n", piece.path.display(), piece.text));
+        insta::assert_snapshot!(pieces.chain([plan.then.clone()]).collect::<String>());
+        let odd = Call {
+            arguments: vec!["a\nExecStart=/bin/false".to_owned()],
+            ..call()
+        };
+        let refused = digest(&odd, Span::Day, Path::new("/home/ada/.config"));
+        assert!(matches!(refused, Err(InstallError::Control { .. })));
     }
 
     #[test]

@@ -269,6 +269,7 @@ fn usual_project() -> ProjectPage {
             annotation(3, "Release 2.14", 5),
         ],
         annotation_access: AnnotationAccess::Write,
+        moved: None,
         annotation_trouble: None,
         status: Some(Status::Live),
     };

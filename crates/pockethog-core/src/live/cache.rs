@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::age;
+use crate::annotations::Annotations;
 use crate::causes::Explanation;
 use crate::live::explaining;
 use crate::moves::{Judged, Move};
@@ -28,6 +29,7 @@ pub struct HomeCache {
     summaries: HashMap<ProjectKey, (i64, TodaySummary)>,
     judged: HashMap<ProjectKey, (i64, Judged)>,
     explained: HashMap<ProjectKey, (i64, Explanation)>,
+    noted: HashMap<ProjectKey, (i64, Annotations)>,
     troubles: HashMap<ProjectKey, Trouble>,
     stamp: Option<Stamp>,
 }
@@ -52,6 +54,11 @@ impl HomeCache {
     /// What made a project move when that was last asked, whichever move it was.
     pub fn explained(&self, key: &ProjectKey) -> Option<&Explanation> {
         self.explained.get(key).map(|(_, explanation)| explanation)
+    }
+
+    /// The annotations of a project, if they were read.
+    pub fn annotations(&self, key: &ProjectKey) -> Option<&Annotations> {
+        self.noted.get(key).map(|(_, annotations)| annotations)
     }
 
     /// Why today's numbers of a project could not be refreshed.
@@ -103,6 +110,7 @@ impl HomeCache {
         }
         self.follow_judged(snapshots)?;
         self.follow_explained(snapshots)?;
+        self.follow_noted(snapshots)?;
         self.troubles = snapshots.all_trouble()?.into_iter().collect();
         self.projects = snapshots.projects()?;
         self.stamp = Some(stamp);
@@ -124,6 +132,20 @@ impl HomeCache {
             }
             if let Some(explanation) = snapshots.view(&key, View::Causes)? {
                 self.explained.insert(key, (at, explanation));
+            }
+        }
+        Ok(())
+    }
+
+    fn follow_noted(&mut self, snapshots: &Snapshots) -> Result<(), SnapshotError> {
+        let stamps: HashMap<ProjectKey, i64> = snapshots.all_noted_stamps()?.into_iter().collect();
+        self.noted.retain(|key, _| stamps.contains_key(key));
+        for (key, at) in stamps {
+            if self.noted.get(&key).is_some_and(|(known, _)| *known == at) {
+                continue;
+            }
+            if let Some(annotations) = snapshots.view(&key, View::Annotations)? {
+                self.noted.insert(key, (at, annotations));
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Reads what a digest is made of, for a command that ends.
 //!
-//! One query per project, and one more for a project that has moved. Both are stored, so that a digest that is asked
+//! One query per project, and one more for a project that has moved, whose notes are read too. All are stored, so that a digest that is asked
 //! for again within a quarter of an hour, or that PostHog refuses, shows what was read last.
 
 use futures::stream::{self, StreamExt};
@@ -9,13 +9,14 @@ use posthog_api::{Bearer, Client};
 use sign_in_with_posthog::Connection;
 
 use crate::age;
+use crate::annotations::Annotations;
 use crate::app_context::AppContext;
 use crate::causes::Explanation;
 use crate::digest::{ClosedDay, ClosedFigures, ClosedStretch, Explained, Span, verdicts};
 use crate::live::due::Policy;
 use crate::live::explaining;
 use crate::live::judging;
-use crate::live::refresh::ReadError;
+use crate::live::refresh::{self, ReadError};
 use crate::overview::{Asked, DayClock};
 use crate::preferences::Preferences;
 use crate::project::Project;
@@ -100,7 +101,16 @@ pub async fn read_due(
         let known = snapshots
             .view::<ClosedFigures>(&project.key, view)?
             .filter(|known| is_fresh(known, &asked, &stretch, now));
+        let notes: Option<Annotations> = snapshots.view(&project.key, View::Annotations)?;
+        let is_recent = |notes: &Annotations| {
+            age::seconds(notes.measured_at, now).is_some_and(|age| age < FRESH_SECONDS)
+        };
+        // They are only shown beside a move.
+        let reads_notes = days.iter().any(|day| day.moved.is_some())
+            && owner.grant.scopes.allows("annotation:read")
+            && !notes.as_ref().is_some_and(is_recent);
         due.push(Wanted {
+            reads_notes,
             project,
             owner,
             asked,
@@ -114,13 +124,22 @@ pub async fn read_due(
         .map(|wanted| async move {
             let client = program.client(wanted.owner);
             let read = wanted.read(&client).await;
-            (wanted.project, read)
+            let notes = match wanted.reads_notes {
+                true => refresh::annotations(&client, wanted.project, Timestamp::now())
+                    .await
+                    .ok(),
+                false => None,
+            };
+            (wanted.project, read, notes)
         })
         .buffer_unordered(AT_ONCE);
     let mut done = 0;
-    while let Some((project, read)) = answers.next().await {
+    while let Some((project, read, notes)) = answers.next().await {
         done += 1;
         tell(done, total);
+        if let Some(notes) = notes {
+            snapshots.put(&project.key, &notes)?;
+        }
         match read {
             Ok(figures) => snapshots.put(&project.key, &figures)?,
             Err(error) => {
@@ -140,6 +159,7 @@ struct Wanted<'a> {
     stretch: ClosedStretch,
     moved: Option<ClosedDay>,
     known: Option<ClosedFigures>,
+    reads_notes: bool,
 }
 
 impl Wanted<'_> {
@@ -200,14 +220,7 @@ impl Wanted<'_> {
     }
 }
 
-fn is_fresh(
-    known: &ClosedFigures,
-    asked: &Asked,
-    stretch: &ClosedStretch,
-    now: Timestamp,
-) -> bool {
+fn is_fresh(known: &ClosedFigures, asked: &Asked, stretch: &ClosedStretch, now: Timestamp) -> bool {
     let age = age::seconds(known.measured_at, now);
-    known.asked == *asked
-        && known.stretch == *stretch
-        && age.is_some_and(|age| age < FRESH_SECONDS)
+    known.asked == *asked && known.stretch == *stretch && age.is_some_and(|age| age < FRESH_SECONDS)
 }

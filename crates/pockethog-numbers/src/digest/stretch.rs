@@ -67,11 +67,7 @@ impl ClosedStretch {
                         .is_ok_and(|next| now < next)
             });
         cut.unwrap_or_else(|| {
-            let start = |ago: usize| {
-                clock
-                    .day_start(i64::try_from(ago).unwrap_or(1))
-                    .timestamp()
-            };
+            let start = |ago: usize| clock.day_start(i64::try_from(ago).unwrap_or(1)).timestamp();
             Self {
                 span,
                 before: start(2 * days),

@@ -156,9 +156,7 @@ mod tests {
                 last.to_vec()
             } else {
                 let more = usize::try_from(ago).unwrap() % 6;
-                (0..96)
-                    .map(|nth| 5 + u64::from(nth < 20 + more))
-                    .collect()
+                (0..96).map(|nth| 5 + u64::from(nth < 20 + more)).collect()
             };
             Day {
                 start,
@@ -199,7 +197,10 @@ mod tests {
         let last = &days[6];
         assert_eq!(last.date, "2026-11-24".parse().unwrap());
         let moved = &last.moved.as_ref().unwrap().moved;
-        assert_eq!((moved.kind, &moved.metric), (Kind::Spike, &Metric::Visitors));
+        assert_eq!(
+            (moved.kind, &moved.metric),
+            (Kind::Spike, &Metric::Visitors)
+        );
         let whole = last.number(&Metric::Visitors).unwrap().by_now.unwrap();
         assert_eq!(whole.count, 1440);
         assert!((450.0..550.0).contains(&whole.usual.centre));

@@ -104,7 +104,8 @@ mod tests {
         for query in all_query_texts()
             .into_iter()
             .chain(history::query_texts())
-            .chain(digest::query_texts()) {
+            .chain(digest::query_texts())
+        {
             let reads = query.text.matches("FROM events").count();
             assert_eq!(
                 query.text.matches(FROM_EVENTS).count(),

@@ -1,11 +1,11 @@
 //! What has moved, above the cards of the home page.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use pockethog_core::moves::{Kind, Listed};
 use pockethog_core::overview::time_zone;
-use pockethog_screens::{Card, Home};
+use pockethog_core::project::ProjectKey;
+use pockethog_screens::{Card, Home, MoveNote};
 
 use super::layout::avatar;
 use super::project_path;
@@ -38,12 +38,12 @@ pub fn render_moves(home: &Home) -> Markup {
                     }
                     @if let Some(together) = moves.together { p.together { (moved::together(together)) } }
                     @if !first.is_empty() {
-                        ul { @for (listed, card) in first { (line(listed, card, home.now)) } }
+                        ul { @for (listed, card) in first { (line(home, listed, card)) } }
                     }
                     @if !rest.is_empty() {
                         details {
                             summary { "Show " (grouped(rest.len() as u64)) " more" }
-                            ul { @for (listed, card) in rest { (line(listed, card, home.now)) } }
+                            ul { @for (listed, card) in rest { (line(home, listed, card)) } }
                         }
                     }
                     p.others { (moved::others(lines.len(), moves.ordinary, moves.unknown)) }
@@ -53,8 +53,8 @@ pub fn render_moves(home: &Home) -> Markup {
     }
 }
 
-fn line(listed: &Listed, card: &Card, now: Timestamp) -> Markup {
-    let moved = &listed.moved;
+fn line(home: &Home, listed: &Listed, card: &Card) -> Markup {
+    let (moved, now) = (&listed.moved, home.now);
     let zone = zone(card);
     html! {
         li data-scheme=[card.scheme.map(colours::name)] {
@@ -65,10 +65,24 @@ fn line(listed: &Listed, card: &Card, now: Timestamp) -> Markup {
                     (kind_badge(moved.kind))
                 }
                 p.why { (sentence(&moved::sentence(moved, listed.explanation.as_ref(), &zone, now))) }
+                (note(&card.key, home.notes.get(&card.key)))
             }
             div.much {
                 b data-number=(moved.count) { (grouped(moved.count)) }
                 small { (moved::beside(moved, now)) }
+            }
+        }
+    }
+}
+
+/// The note that a move is near, or a way to add one: the form of the project page, filled in from the move.
+pub(super) fn note(key: &ProjectKey, note: Option<&MoveNote>) -> Markup {
+    html! {
+        @if let Some(note) = note {
+            @if let Some(near) = &note.near {
+                p.near { (sentence(&moved::near_note(near))) }
+            } @else if note.may_write {
+                p.near { a.link href={ (project_path(key)) "?note=move" } { "Add a note" } }
             }
         }
     }
@@ -186,6 +200,26 @@ mod tests {
         ] {
             assert!(html.contains(wanted), "{wanted}: {html}");
         }
+    }
+
+    #[test]
+    fn a_move_offers_a_note_or_names_the_one_that_it_is_near() {
+        let mut home = home("Snuffle App", Metric::Visitors);
+        let key = home.cards[0].key.clone();
+        let mut html = |near: Option<&str>, may_write| {
+            let near = near.map(ToOwned::to_owned);
+            let note = MoveNote { near, may_write };
+            home.notes = [(key.clone(), note)].into();
+            render_moves(&home).into_string()
+        };
+        assert!(html(None, true).contains("?note=move"));
+        assert!(!html(None, false).contains("Add a note"));
+        let near = html(Some("<b>HN</b> front page"), true);
+        assert!(
+            near.contains("Near your note “") && near.contains("&lt;b&gt;HN"),
+            "{near}"
+        );
+        assert!(!near.contains("Add a note"));
     }
 
     #[test]

@@ -11,8 +11,9 @@ use super::annotations::{self, AnnotationDialog, AnnotationPanel, SavedAnnotatio
 use super::card::change_badge;
 use super::layout::{Notice, Shell, StatusLine, Tone, avatar};
 use super::settings::preference_form;
-use super::{icons, project_path};
+use super::{icons, moves, project_path};
 use crate::format::{self, grouped};
+use crate::moved;
 use crate::wording;
 use pockethog_core::overview::{Change, Period, Range};
 use pockethog_core::preferences::ProjectPreferences;
@@ -116,6 +117,13 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
         div #numbers.old[view.screen.is_old()] data-say=[view.screen.period.as_ref().filter(|_| view.screen.may_query).map(said)] {
             @if let (Some(trouble), true) = (&trouble, view.screen.period.is_some() && view.screen.may_query) {
                 (Notice { tone: Tone::Warn, text: trouble.clone(), action: None }.render())
+            }
+            @if let Some(here) = &view.screen.moved {
+                div.card.moved-here {
+                    (moves::kind_badge(here.moved.kind))
+                    p { (moves::sentence(&moved::sentence(&here.moved, &view.screen.zone, view.screen.now))) }
+                    (moves::note(&view.screen.key, Some(&here.note)))
+                }
             }
             @if !view.screen.may_query {
                 (without_numbers(view))

@@ -16,8 +16,12 @@ use super::select::Target;
 use super::table::{self, Cell, Column};
 use pockethog_core::annotations::{self, Annotation, ChangeError, Draft};
 use pockethog_core::app_context::AppContext;
+use pockethog_core::causes::Explanation;
+use pockethog_core::live::explaining;
 use pockethog_core::overview::time_zone;
+use pockethog_core::snapshot::View;
 use pockethog_views::format::date_time;
+use pockethog_views::moved::note_text;
 use pockethog_views::plain::cut;
 
 /// Days back that are listed if nothing else is asked for.
@@ -80,12 +84,18 @@ Examples:
   pockethog annotations add Acorn 'Version 2 is out'                     now
   pockethog annotations add us/12 'Sale begins' --date 2026-12-01        at noon
   pockethog annotations add 12 'Outage' --date yesterday --time 03:15
-  git log -1 --format=%s | pockethog annotations add Acorn -")]
+  git log -1 --format=%s | pockethog annotations add Acorn -
+  pockethog annotations add Acorn --move                                 when it moved today, and because of what
+  pockethog annotations add Acorn 'HN front page' --move")]
 struct Add {
     /// A number, a name, part of a name, or a key like us/12.
     project: String,
     /// What it says; `-` reads it from standard input.
-    text: String,
+    #[arg(required_unless_present = "moved")]
+    text: Option<String>,
+    /// Note how the project has moved today: at the time when that began, with its cause if no text is given.
+    #[arg(long = "move", id = "moved", conflicts_with_all = ["date", "time"])]
+    moved: bool,
     #[command(flatten)]
     when: When,
 }
@@ -245,19 +255,23 @@ fn row(annotation: &Annotation, zone: &TimeZone) -> Vec<Cell> {
 }
 
 async fn add(program: &AppContext, console: &Console, add: &Add) -> Result<Exit, CliError> {
-    let text = text(&add.text)?;
+    let text = add.text.as_deref().map(text).transpose()?;
     let target = Target::find(program, console, &add.project).await?;
     let zone = zone(console, &target);
     let now = Timestamp::now();
-    let here = now.to_zoned_datetime(zone.clone());
-    let date = add.when.date(here.date())?.unwrap_or(here.date());
-    let time = match (&add.when.time, &add.when.date) {
-        (Some(time), _) => time.clone(),
-        (None, Some(_)) => "12:00".to_owned(),
-        (None, None) => here.strftime("%H:%M:%S").to_string(),
+    let draft = if add.moved {
+        of_move(program, &target, text, &zone, now)?
+    } else {
+        let here = now.to_zoned_datetime(zone.clone());
+        let date = add.when.date(here.date())?.unwrap_or(here.date());
+        let time = match (&add.when.time, &add.when.date) {
+            (Some(time), _) => time.clone(),
+            (None, Some(_)) => "12:00".to_owned(),
+            (None, None) => here.strftime("%H:%M:%S").to_string(),
+        };
+        let text = text.unwrap_or_default();
+        Draft::parse(&text, &date.to_string(), &time, &zone, now).map_err(CliError::usage)?
     };
-    let draft =
-        Draft::parse(&text, &date.to_string(), &time, &zone, now).map_err(CliError::usage)?;
     let progress = Progress::new("Adding the annotation …");
     let adding = annotations::add(&target.client, target.project.key.id, &draft);
     let annotation = console
@@ -281,6 +295,46 @@ async fn add(program: &AppContext, console: &Console, add: &Add) -> Result<Exit,
         ));
     }
     Ok(Exit::Done)
+}
+
+/// A note about how the project has moved, as it was judged last.
+fn of_move(
+    program: &AppContext,
+    target: &Target,
+    text: Option<String>,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Result<Draft, CliError> {
+    let snapshots = program.snapshots()?;
+    let key = &target.project.key;
+    let judged = snapshots.judged(key)?;
+    let Some(moved) = judged.and_then(|judged| judged.moved(now)) else {
+        return Err(CliError::failed(format!(
+            "as far as its last numbers say, {} has not moved. To read them again, run `pockethog moved {key}`",
+            target.name
+        )));
+    };
+    let text = match (text, explaining::of(&moved)) {
+        (Some(text), _) => text,
+        (None, question) => {
+            let known: Option<Explanation> = snapshots.view(key, View::Causes)?;
+            let about = |known: &Explanation| {
+                let question = question.as_ref();
+                question.is_some_and(|question| known.is_about(question))
+            };
+            note_text(&moved, known.filter(about).as_ref())
+        }
+    };
+    let since = moved.since.to_zoned_datetime(zone.clone());
+    let (date, time) = (since.date().to_string(), since.strftime("%H:%M:%S"));
+    let draft =
+        Draft::parse(&text, &date, &time.to_string(), zone, now).map_err(CliError::usage)?;
+    // By the clock on the wall, the hour before the clocks go back would be another one.
+    Ok(Draft {
+        at: moved.since,
+        moved_from: None,
+        ..draft
+    })
 }
 
 async fn edit(program: &AppContext, console: &Console, edit: &Edit) -> Result<Exit, CliError> {

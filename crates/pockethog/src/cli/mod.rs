@@ -10,6 +10,7 @@ mod config;
 mod console;
 #[cfg(feature = "demo")]
 mod demo;
+mod digest;
 mod doctor;
 mod duration;
 mod editor;
@@ -91,6 +92,7 @@ The demo prints an API key, and the commands that use the demo from another term
     Moved(moved::Moved),
     Open(open::Open),
     Watch(watch::Watch),
+    Digest(digest::Digest),
     /// Print a widget for a status bar, a desktop or a script.
     Widget(widget::Widget),
     Query(query::Query),
@@ -212,6 +214,7 @@ impl Arguments {
             Command::Projects(projects) => &projects.patience,
             Command::Overview(overview) => &overview.patience,
             Command::Moved(moved) => &moved.patience,
+            Command::Digest(digest) => &digest.patience,
             Command::Query(query) => &query.patience,
             Command::Events(events) => &events.patience,
             Command::Annotations(annotations) => &annotations.patience,
@@ -248,6 +251,13 @@ fn dispatch(arguments: Arguments, console: &Console) -> Result<Exit, CliError> {
         Some(Command::Moved(moved)) => {
             let program = open()?;
             in_time(&program, console, moved::run(&program, console, &moved))
+        }
+        Some(Command::Digest(digest)) => {
+            if let Some(installed) = digest::install(console, &digest) {
+                return installed;
+            }
+            let program = open()?;
+            in_time(&program, console, digest::run(&program, console, &digest))
         }
         Some(Command::Query(query)) => {
             let program = open()?;

@@ -86,6 +86,8 @@ fn entry(home: &Home, listed: &Listed) -> Option<Value> {
         .as_ref()
         .map_or(Value::Null, moved::causes);
     entry["sentence"] = json!(sentence(home, card, listed).text());
+    let note = home.notes.get(&card.key);
+    entry["note"] = json!(note.and_then(|note| note.near.as_ref()));
     Some(entry)
 }
 
@@ -130,6 +132,10 @@ fn print(console: &Console, home: &Home) {
             ));
         console.line(head);
         console.hanging(styled(&sentence(home, card, listed)), 0);
+        let note = home.notes.get(&card.key);
+        if let Some(near) = note.and_then(|note| note.near.as_ref()) {
+            console.hanging(styled(&moved::near_note(near)), 0);
+        }
     }
     let others = moved::others(moves.listed.len(), moves.ordinary, moves.unknown);
     let is_said = moves.listed.is_empty() && moves.unknown == 0;

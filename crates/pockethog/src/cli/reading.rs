@@ -11,6 +11,7 @@ use super::patience::{OLD_LISTS, give_up_numbers, unread_lists};
 use super::projects::{shown_connections, signed_in};
 use super::select;
 use pockethog_core::access;
+use pockethog_core::annotations::Annotations;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::causes::Explanation;
 use pockethog_core::discovery::Failure;
@@ -206,7 +207,14 @@ pub(super) async fn read(
         discoveries: &discoveries,
         outages: HashMap::new(),
     };
-    let home = Home::of_run(&sources);
+    let mut home = Home::of_run(&sources);
+    let mut annotations = HashMap::new();
+    for listed in &home.moves.listed {
+        if let Some(known) = snapshots.view::<Annotations>(&listed.project, View::Annotations)? {
+            annotations.insert(listed.project.clone(), known);
+        }
+    }
+    home.look_for_notes(&connections, |key| annotations.get(key));
     let mut failures = late;
     failures.extend(home.failures(&sources));
     Ok(Reading {

@@ -10,7 +10,7 @@ use etcetera::BaseStrategy;
 use super::console::{CliError, Console, Exit, Text};
 use super::duration::duration;
 use super::select;
-use crate::install::{Call, InstallError, Target};
+use crate::install::{Call, InstallError, Plan, Target};
 use crate::invocation::{self, text_of};
 use crate::widget;
 use pockethog_core::demo_home;
@@ -161,7 +161,7 @@ pub fn run(console: &Console, arguments: &Widget) -> Result<Exit, CliError> {
     );
     let bytes = arguments.rendered(format, &shown.content, &shown.preferences)?;
     if let Some(path) = &arguments.output {
-        write_image(path, &bytes)
+        write_whole(path, &bytes)
             .map_err(|error| CliError::failed(format!("{}: {error}", path.display())))?;
     } else {
         // A reader that went away is no error.
@@ -314,13 +314,23 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
         environment: invocation::environment()?,
     };
     let plan = target.plan(&call, &places.config_dir(), places.home_dir())?;
+    carry_out(console, &plan, arguments.write, "widget")
+}
+
+/// Makes the files of a plan if that is wanted, and shows them otherwise.
+pub(super) fn carry_out(
+    console: &Console,
+    plan: &Plan,
+    write: bool,
+    what: &str,
+) -> Result<Exit, CliError> {
     let is_demo = demo_home::is_demo(&Folders::find()?);
-    if arguments.write {
+    if write {
         if is_demo {
-            return Err(CliError::usage(
-                "POCKETHOG_HOME is the home of a demo, and its widget would show nothing once the demo has \
+            return Err(CliError::usage(format!(
+                "POCKETHOG_HOME is the home of a demo, and its {what} would show nothing once the demo has \
                  ended; unset POCKETHOG_HOME and install again",
-            ));
+            )));
         }
         let written = plan.write()?;
         for piece in &plan.pieces {
@@ -336,14 +346,14 @@ fn install(console: &Console, arguments: &Widget, program: Program) -> Result<Ex
         }
     }
     console.say(Text::block(&plan.then));
-    if !arguments.write && !is_demo {
+    if !write && !is_demo {
         console.say("With --write these files are created.");
     }
     Ok(Exit::Done)
 }
 
-/// Replaces the image as a whole: whoever reads it never meets half of one.
-fn write_image(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Replaces the file as a whole: whoever reads it never meets half of one.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }

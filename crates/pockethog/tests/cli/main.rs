@@ -5,6 +5,7 @@ mod alerts;
 mod annotations;
 mod autostart;
 mod demo;
+mod digest;
 mod ended;
 mod harness;
 mod hostile;
