@@ -7,13 +7,14 @@ use sign_in_with_posthog::Connection;
 
 use super::arrangement::{Arrangement, Shown};
 use super::card::{Card, Numbers};
-use super::noted::MoveNote;
+use super::noted::{self, MoveNote};
 use super::offers::SignInOffer;
 use super::problems::Problem;
 use super::sources::{Freshness, Source, Sources, Stored};
 use super::total::Total;
 use pockethog_core::access;
 use pockethog_core::age;
+use pockethog_core::annotations::Annotations;
 use pockethog_core::live::{Live, Status, explaining};
 use pockethog_core::moves::{self, Moves};
 use pockethog_core::overview;
@@ -96,6 +97,15 @@ impl Home {
             revision: cache.revision,
             ..home
         })
+    }
+
+    /// Looks for a note near each move that is listed. `annotations` are those of a project, if they were read.
+    pub fn look_for_notes<'a>(
+        &mut self,
+        connections: &[Connection],
+        annotations: impl Fn(&ProjectKey) -> Option<&'a Annotations>,
+    ) {
+        self.notes = noted::notes(&self.moves.listed, &self.cards, connections, annotations);
     }
 
     /// The home screen of a run that asks once and ends: its status says whether any number is of this run.

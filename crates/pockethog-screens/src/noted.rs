@@ -1,13 +1,15 @@
 //! Moves and notes: which note a move is near, and whether one can be added.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sign_in_with_posthog::Connection;
 
-use super::home::Home;
+use super::card::Card;
 use pockethog_core::annotations::Annotations;
 use pockethog_core::causes::Explanation;
 use pockethog_core::live::explaining;
-use pockethog_core::moves::{Judged, Move};
+use pockethog_core::moves::{Judged, Listed, Move};
 use pockethog_core::project::ProjectKey;
 
 /// What a move has to do with the notes of its project.
@@ -58,31 +60,27 @@ impl MovedHere {
     }
 }
 
-impl Home {
-    /// Looks for a note near each move that is listed. `annotations` are those of a project, if they were read.
-    pub fn look_for_notes<'a>(
-        &mut self,
-        connections: &[Connection],
-        annotations: impl Fn(&ProjectKey) -> Option<&'a Annotations>,
-    ) {
-        let listed = self.moves.listed.iter();
-        let notes = listed.filter_map(|listed| {
-            let mut cards = self.cards.iter();
-            let card = cards.find(|card| card.key == listed.project)?;
-            let mut owners = connections.iter();
-            let owner = owners.find(|known| known.id == card.connection)?;
-            let may = |scope: &str| owner.is_active() && owner.grant.scopes.allows(scope);
-            let near = annotations(&card.key)
-                .and_then(|annotations| annotations.near(listed.moved.since))
-                .map(|note| note.text.clone());
-            let note = MoveNote {
-                near,
-                may_write: may("annotation:write"),
-            };
-            Some((listed.project.clone(), note))
-        });
-        self.notes = notes.collect();
-    }
+/// What these moves have to do with the notes of their projects. `annotations` are those of a project, if they were read.
+pub(super) fn notes<'a>(
+    listed: &[Listed],
+    cards: &[Card],
+    connections: &[Connection],
+    annotations: impl Fn(&ProjectKey) -> Option<&'a Annotations>,
+) -> HashMap<ProjectKey, MoveNote> {
+    let notes = listed.iter().filter_map(|listed| {
+        let card = cards.iter().find(|card| card.key == listed.project)?;
+        let mut owners = connections.iter();
+        let owner = owners.find(|known| known.id == card.connection)?;
+        let near = annotations(&card.key)
+            .and_then(|annotations| annotations.near(listed.moved.since))
+            .map(|note| note.text.clone());
+        let note = MoveNote {
+            near,
+            may_write: owner.is_active() && owner.grant.scopes.allows("annotation:write"),
+        };
+        Some((listed.project.clone(), note))
+    });
+    notes.collect()
 }
 
 #[cfg(test)]
@@ -91,7 +89,7 @@ mod tests {
     use super::*;
     use crate::samples::{at, card, connection};
     use pockethog_core::annotations::Annotation;
-    use pockethog_core::moves::{Kind, Listed, Look, Metric, Move, Moves};
+    use pockethog_core::moves::{Kind, Look, Metric};
 
     #[test]
     fn a_move_names_the_note_that_is_near_and_offers_one_only_if_it_may_be_written() {
@@ -116,14 +114,7 @@ mod tests {
         let mut cards = vec![card(1, "Acorn", 5, 4), card(2, "Burrow", 5, 4)];
         cards[0].connection = connections[0].id.clone();
         cards[1].connection = connections[1].id.clone();
-        let mut home = Home {
-            moves: Moves {
-                listed: cards.iter().map(|card| moved(&card.key)).collect(),
-                ..Moves::default()
-            },
-            cards,
-            ..Home::default()
-        };
+        let listed: Vec<Listed> = cards.iter().map(|card| moved(&card.key)).collect();
         let annotations = Annotations {
             measured_at: at(0),
             annotations: vec![Annotation {
@@ -135,11 +126,11 @@ mod tests {
                 version: String::new(),
             }],
         };
-        let of_acorn = home.cards[0].key.clone();
-        home.look_for_notes(&connections, |key| {
+        let of_acorn = cards[0].key.clone();
+        let notes = notes(&listed, &cards, &connections, |key| {
             (*key == of_acorn).then_some(&annotations)
         });
-        let note = |place: usize| home.notes.get(&home.cards[place].key).unwrap().clone();
+        let note = |place: usize| notes.get(&cards[place].key).unwrap().clone();
         assert_eq!(note(0).near.as_deref(), Some("HN front page"));
         assert!(note(0).may_write);
         assert_eq!(note(1), MoveNote::default());

@@ -39,11 +39,12 @@ impl ClosedFigures {
              ORDER BY now DESC, label LIMIT {MOST_ROWS})"
         );
         for nth in 0..asked.conversions.len() {
-            text.push_str(&format!(
+            let branch = format!(
                 " UNION ALL SELECT 'conversion' AS kind, '{nth}' AS label, {persons}, \
                  0 AS pageviews, 0 AS pageviews_before \
                  FROM events WHERE event = {{conversion_{nth}}} AND {whole}"
-            ));
+            );
+            text.push_str(&branch);
         }
         text.push_str(") LIMIT 100");
         let query = asked.conversions.iter().enumerate().fold(

@@ -130,7 +130,7 @@ fn card(digest: &Digest, project: &DigestProject) -> Markup {
                         @for (label, count) in &rows {
                             tr {
                                 th scope="row" style=(NAME) { bdi { (label) } }
-                                td style=(COUNT) { (count) }
+                                td style={ (COUNT) "padding-right:0;" } { (count) }
                             }
                         }
                     }

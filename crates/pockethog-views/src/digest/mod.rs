@@ -137,8 +137,8 @@ fn moved_on(digest: &Digest, project: &DigestProject, one: &DigestMove) -> Sente
     };
     if moved.kind == Kind::BackToUsual {
         let was = match one.closed.was {
-            Some(Direction::Down) => "below",
-            _ => "above",
+            Some(Direction::Down) => "Below",
+            _ => "Above",
         };
         let said = start
             .words(format!("{was} the usual range for a time"))

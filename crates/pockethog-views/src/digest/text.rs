@@ -47,10 +47,14 @@ pub fn text(digest: &Digest, failures: &[Failure]) -> String {
         out.extend(remark(digest, project));
         let figures = figures(project);
         let widest = figures.iter().map(|(name, _)| name.width()).max();
+        let counts = figures
+            .iter()
+            .map(|(_, figure)| grouped(figure.count).width());
+        let digits = counts.max().unwrap_or(0);
         for (name, figure) in &figures {
             let blank = " ".repeat(widest.unwrap_or(0).saturating_sub(name.width()));
             let line = format!(
-                "{name}{blank}  {}  {}",
+                "{name}{blank}  {:>digits$}  {}",
                 grouped(figure.count),
                 beside(figure, digest.span)
             );

@@ -101,3 +101,21 @@ async fn a_timer_is_shown_first_and_made_if_wanted() {
         "{text}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_becomes_a_note_that_names_it() {
+    let harness = Harness::signed_in().await;
+    let moved = harness.run(&["moved", "--json"]).await.ended(0).json();
+    let first = &moved["moved"][0];
+    let key = first["key"]
+        .as_str()
+        .expect("a project of the demo has moved");
+    let arguments = ["annotations", "add", key, "--move", "--json"];
+    let added = harness.run(&arguments).await.ended(0).json();
+    let instant =
+        |value: &serde_json::Value| -> jiff::Timestamp { value.as_str().unwrap().parse().unwrap() };
+    assert_eq!(instant(&added["added"]["at"]), instant(&first["since"]));
+    assert!(!added["added"]["text"].as_str().unwrap().is_empty());
+    let wrong = ["annotations", "add", key, "--move", "--date", "today"];
+    harness.run(&wrong).await.ended(2);
+}
