@@ -110,13 +110,13 @@ pub async fn read_due(
             && owner.grant.scopes.allows("annotation:read")
             && !notes.as_ref().is_some_and(is_recent);
         due.push(Wanted {
-            reads_notes,
             project,
             owner,
             asked,
             stretch,
             moved,
             known,
+            reads_notes,
         });
     }
     let total = due.len();
@@ -124,11 +124,12 @@ pub async fn read_due(
         .map(|wanted| async move {
             let client = program.client(wanted.owner);
             let read = wanted.read(&client).await;
-            let notes = match wanted.reads_notes {
-                true => refresh::annotations(&client, wanted.project, Timestamp::now())
-                    .await
-                    .ok(),
-                false => None,
+            let notes = if wanted.reads_notes {
+                let now = Timestamp::now();
+                let notes = refresh::annotations(&client, wanted.project, now).await;
+                notes.ok()
+            } else {
+                None
             };
             (wanted.project, read, notes)
         })

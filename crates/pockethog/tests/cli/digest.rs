@@ -48,7 +48,9 @@ async fn a_digest_has_every_project_and_is_one_page_in_every_format() {
         assert!(written.starts_with(begins), "{written}");
     }
     for project in projects {
-        let name = project["name"].as_str().unwrap().to_uppercase();
+        // Longer ones are cut.
+        let name: String = project["name"].as_str().unwrap().to_uppercase();
+        let name: String = name.chars().take(50).collect();
         assert!(text.contains(&name), "{name} in {text}");
     }
     let week = harness.run(&["digest", "--week", key, "--json"]).await;
