@@ -8,11 +8,12 @@ use pockethog_core::age;
 use pockethog_core::annotations::Annotations;
 use pockethog_core::causes::Explanation;
 use pockethog_core::digest::{ClosedDay, ClosedFigures, ClosedMove, ClosedStretch, Span};
+use pockethog_core::live::digesting;
 use pockethog_core::moves::{Basis, Direction, Kind, Metric, State, UsualRange};
 use pockethog_core::overview::{Asked, Row, time_zone};
-use pockethog_core::preferences::Scheme;
-use pockethog_core::project::ProjectKey;
-use pockethog_core::snapshot::Trouble;
+use pockethog_core::preferences::{Preferences, Scheme};
+use pockethog_core::project::{Project, ProjectKey};
+use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
 
 /// The digest of some projects, as plain data.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,6 +174,34 @@ impl Digest {
 }
 
 impl DigestSource {
+    /// What is stored of a project.
+    ///
+    /// # Errors
+    ///
+    /// The Snapshots cannot be read or written.
+    pub fn read(
+        snapshots: &mut Snapshots,
+        preferences: &Preferences,
+        project: &Project,
+        span: Span,
+        now: Timestamp,
+    ) -> Result<Self, SnapshotError> {
+        let (stretch, days) = digesting::closed_days(snapshots, preferences, project, span, now)?;
+        let key = &project.key;
+        Ok(Self {
+            key: key.clone(),
+            name: preferences.name_of(project).to_owned(),
+            scheme: preferences.project(key).scheme,
+            time_zone: project.time_zone.clone(),
+            asked: preferences.asked(project),
+            stretch,
+            days,
+            figures: snapshots.view(key, View::Digest(span))?,
+            trouble: snapshots.trouble(key, View::Digest(span))?,
+            annotations: snapshots.view(key, View::Annotations)?,
+        })
+    }
+
     /// The figures, if they are of these days and were asked for in this way.
     fn current(&self) -> Option<&ClosedFigures> {
         let figures = self.figures.as_ref()?;

@@ -13,6 +13,7 @@ use crate::annotations::Annotations;
 use crate::app_context::AppContext;
 use crate::causes::Explanation;
 use crate::digest::{ClosedDay, ClosedFigures, ClosedStretch, Explained, Span, verdicts};
+use crate::discovery::Cause;
 use crate::live::due::Policy;
 use crate::live::explaining;
 use crate::live::judging;
@@ -20,7 +21,7 @@ use crate::live::refresh::{self, ReadError};
 use crate::overview::{Asked, DayClock};
 use crate::preferences::Preferences;
 use crate::project::Project;
-use crate::snapshot::{SnapshotError, Snapshots, View};
+use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
 
 /// PostHog lets an organization run twenty queries at once, and other programs ask too.
 const AT_ONCE: usize = 6;
@@ -69,7 +70,7 @@ pub fn most_surprising(days: &[ClosedDay]) -> Option<&ClosedDay> {
 }
 
 /// Reads the figures of these projects that are due, and what made them move. The closed days are read before it, by
-/// [`closed::read_due`](super::closed::read_due). Each project is stored as it arrives; `tell` hears how many have been
+/// [`in_turn::all_closed_days`](super::in_turn::all_closed_days). Each project is stored as it arrives; `tell` hears how many have been
 /// read.
 ///
 /// # Errors
@@ -147,6 +148,41 @@ pub async fn read_due(
                 let trouble = error.trouble(Timestamp::now());
                 snapshots.put_trouble(&project.key, View::Digest(span), &trouble)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Notes beside the figures of each project that they could not be read again since `started`, and why.
+///
+/// # Errors
+///
+/// Snapshots that cannot be read or written.
+pub fn give_up(
+    snapshots: &mut Snapshots,
+    (projects, span): (&[Project], Span),
+    started: Timestamp,
+    reason: &str,
+) -> Result<(), SnapshotError> {
+    let view = View::Digest(span);
+    let now = Timestamp::now();
+    for project in projects {
+        let known: Option<ClosedFigures> = snapshots.view(&project.key, view)?;
+        let refused = snapshots.trouble(&project.key, view)?;
+        let answered = [
+            known.map(|known| known.measured_at),
+            refused.map(|refused| refused.at),
+        ];
+        let in_this_run = |at| age::is_since_second(at, started, now);
+        if !answered.into_iter().flatten().any(in_this_run) {
+            let trouble = Trouble {
+                at: now,
+                reason: reason.to_owned(),
+                transient: true,
+                cause: Cause::Busy,
+                retry_at: None,
+            };
+            snapshots.put_trouble(&project.key, view, &trouble)?;
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use etcetera::BaseStrategy;
 use jiff::Timestamp;
 use sign_in_with_posthog::Connection;
 
-use super::console::{CliError, Console, Exit, Progress, TimeIsUp};
+use super::console::{CliError, Console, Exit, Progress};
 use super::patience::{OLD_LISTS, Patience, unread_lists};
 use super::projects::{print_failures, print_remedies, shown_connections, signed_in};
 use super::select;
@@ -17,14 +17,13 @@ use super::widget::{carry_out, write_whole};
 use crate::install::{self, Call, InstallError};
 use crate::invocation::{self, text_of};
 use pockethog_core::access;
-use pockethog_core::age;
 use pockethog_core::app_context::AppContext;
-use pockethog_core::digest::{ClosedFigures, Span};
-use pockethog_core::discovery::{Cause, Failure};
-use pockethog_core::live::{closed, digesting, refresh};
+use pockethog_core::digest::Span;
+use pockethog_core::discovery::Failure;
+use pockethog_core::live::{digesting, in_turn, refresh};
 use pockethog_core::preferences::Preferences;
 use pockethog_core::project::{Project, ProjectKey};
-use pockethog_core::snapshot::{SnapshotError, Snapshots, Trouble, View};
+use pockethog_core::snapshot::{SnapshotError, Snapshots, View};
 use pockethog_screens::{DigestSource, Freshness, Home, Source, Sources};
 use pockethog_views::digest;
 
@@ -233,7 +232,8 @@ async fn read(program: &AppContext, console: &Console, wanted: &Digest) -> Resul
         let active = program.active_connections()?;
         let connections = shown_connections(program)?;
         shown = projects(&snapshots, &connections, &preferences, chosen.as_ref())?;
-        closed::read_due(program, &mut snapshots, &active, &preferences, &shown).await?;
+        let deadline = console.deadline();
+        in_turn::all_closed_days(program, &mut snapshots, &preferences, &shown, deadline).await?;
         let mut tell = |done: usize, total: usize| {
             progress.set(format!("{done} of {total} projects …"));
         };
@@ -258,33 +258,20 @@ async fn read(program: &AppContext, console: &Console, wanted: &Digest) -> Resul
     let shown = projects(&snapshots, &connections, &preferences, chosen.as_ref())?;
     let mut failures = Vec::new();
     if let Some(time) = time_is_up {
-        give_up(&mut snapshots, &shown, span, started, time)?;
+        let reason = time.to_string();
+        digesting::give_up(&mut snapshots, (&shown, span), started, &reason)?;
         failures = unread_lists(&snapshots, &connections, OLD_LISTS, started, time)?;
     }
     let now = Timestamp::now();
     let mut troubles = HashMap::new();
     let mut sources = Vec::new();
     for project in &shown {
-        let of_view = snapshots.trouble(&project.key, View::Digest(span))?;
+        let source = DigestSource::read(&mut snapshots, &preferences, project, span, now)?;
         let of_history = snapshots.trouble(&project.key, View::History)?;
-        if let Some(trouble) = of_view.clone().or(of_history) {
+        if let Some(trouble) = source.trouble.clone().or(of_history) {
             troubles.insert(project.key.clone(), trouble);
         }
-        let (stretch, days) =
-            digesting::closed_days(&mut snapshots, &preferences, project, span, now)?;
-        let own = preferences.project(&project.key);
-        sources.push(DigestSource {
-            key: project.key.clone(),
-            name: preferences.name_of(project).to_owned(),
-            scheme: own.scheme,
-            time_zone: project.time_zone.clone(),
-            asked: preferences.asked(project),
-            stretch,
-            days,
-            figures: snapshots.view(&project.key, View::Digest(span))?,
-            trouble: of_view,
-            annotations: snapshots.view(&project.key, View::Annotations)?,
-        });
+        sources.push(source);
     }
     let discoveries = snapshots.discoveries(&connections)?;
     console.remark_on(&snapshots, problem.as_ref());
@@ -329,38 +316,6 @@ fn projects(
     });
     preferences.sort(&mut projects);
     Ok(projects)
-}
-
-/// Notes beside the figures of each project that they could not be read again in time.
-fn give_up(
-    snapshots: &mut Snapshots,
-    projects: &[Project],
-    span: Span,
-    started: Timestamp,
-    time: TimeIsUp,
-) -> Result<(), SnapshotError> {
-    let view = View::Digest(span);
-    let now = Timestamp::now();
-    for project in projects {
-        let known: Option<ClosedFigures> = snapshots.view(&project.key, view)?;
-        let refused = snapshots.trouble(&project.key, view)?;
-        let answered = [
-            known.map(|known| known.measured_at),
-            refused.map(|refused| refused.at),
-        ];
-        let in_this_run = |at| age::is_since_second(at, started, now);
-        if !answered.into_iter().flatten().any(in_this_run) {
-            let trouble = Trouble {
-                at: now,
-                reason: time.to_string(),
-                transient: true,
-                cause: Cause::Busy,
-                retry_at: None,
-            };
-            snapshots.put_trouble(&project.key, view, &trouble)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
