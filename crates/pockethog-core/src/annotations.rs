@@ -167,14 +167,7 @@ impl Draft {
         zone: &TimeZone,
         now: Timestamp,
     ) -> Result<Self, DraftError> {
-        let text = clean(text);
-        if text.is_empty() {
-            return Err(DraftError::Empty);
-        }
-        let length = text.chars().count();
-        if length > LONGEST_CONTENT {
-            return Err(DraftError::TooLong { length });
-        }
+        let text = checked(text)?;
         let day = day.trim();
         let no_day = || DraftError::NoDay {
             day: day.to_owned(),
@@ -196,6 +189,19 @@ impl Draft {
             text,
             at,
             moved_from: left_out.then_some(typed),
+        })
+    }
+
+    /// A text at an instant.
+    ///
+    /// # Errors
+    ///
+    /// A text that PostHog does not take.
+    pub fn new(text: &str, at: Timestamp) -> Result<Self, DraftError> {
+        Ok(Self {
+            text: checked(text)?,
+            at,
+            moved_from: None,
         })
     }
 
@@ -372,6 +378,19 @@ fn deleted(deleted: bool) -> AnnotationChange {
         deleted: Some(deleted),
         ..AnnotationChange::default()
     }
+}
+
+/// A text that PostHog takes.
+fn checked(text: &str) -> Result<String, DraftError> {
+    let text = clean(text);
+    if text.is_empty() {
+        return Err(DraftError::Empty);
+    }
+    let length = text.chars().count();
+    if length > LONGEST_CONTENT {
+        return Err(DraftError::TooLong { length });
+    }
+    Ok(text)
 }
 
 /// Line ends as PostHog writes them, no characters that a database refuses, nothing blank around.

@@ -1,13 +1,19 @@
 //! What a digest shows: closed days of all projects on one page.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use sign_in_with_posthog::Connection;
 
+use super::home::Home;
+use super::sources::{Freshness, Source, Sources};
 use pockethog_core::age;
 use pockethog_core::annotations::Annotations;
 use pockethog_core::causes::Explanation;
 use pockethog_core::digest::{ClosedDay, ClosedFigures, ClosedMove, ClosedStretch, Span};
+use pockethog_core::discovery::Failure;
 use pockethog_core::live::digesting;
 use pockethog_core::moves::{Basis, Direction, Kind, Metric, State, UsualRange};
 use pockethog_core::overview::{Asked, Row, time_zone};
@@ -120,6 +126,67 @@ pub struct DigestSource {
     pub trouble: Option<Trouble>,
     /// Its notes, if they were read.
     pub annotations: Option<Annotations>,
+}
+
+/// A run that has read what was due of some projects.
+#[derive(Clone, Copy, Debug)]
+pub struct DigestRun<'a> {
+    /// Names and choices.
+    pub preferences: &'a Preferences,
+    /// All Connections.
+    pub connections: &'a [Connection],
+    /// The projects, in their order.
+    pub projects: &'a [Project],
+    /// These projects alone were asked for, hidden or not.
+    pub only: Option<&'a HashSet<ProjectKey>>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it is looked at.
+    pub now: Timestamp,
+}
+
+impl DigestRun<'_> {
+    /// The digest, and what could not be read.
+    ///
+    /// # Errors
+    ///
+    /// The Snapshots cannot be read or written.
+    pub fn digest(
+        &self,
+        snapshots: &mut Snapshots,
+        span: Span,
+    ) -> Result<(Digest, Vec<Failure>), SnapshotError> {
+        let mut all = Vec::with_capacity(self.projects.len());
+        let mut troubles = HashMap::new();
+        for project in self.projects {
+            let source = DigestSource::read(snapshots, self.preferences, project, span, self.now)?;
+            let of_history = snapshots.trouble(&project.key, View::History)?;
+            if let Some(trouble) = source.trouble.clone().or(of_history) {
+                troubles.insert(&project.key, trouble);
+            }
+            all.push(source);
+        }
+        let discoveries = snapshots.discoveries(self.connections)?;
+        let source = |project| Source {
+            project,
+            numbers: None,
+            judged: None,
+            explanation: None,
+            trouble: troubles.get(&project.key),
+        };
+        let sources = Sources {
+            now: self.now,
+            freshness: Freshness::Since(self.started),
+            preferences: self.preferences,
+            connections: self.connections,
+            projects: self.projects.iter().map(source).collect(),
+            only: self.only,
+            discoveries: &discoveries,
+            outages: HashMap::new(),
+        };
+        let failures = Home::of_run(&sources).failures(&sources);
+        Ok((Digest::new(span, &all, self.now), failures))
+    }
 }
 
 impl Digest {

@@ -22,7 +22,7 @@ mod total;
 
 pub use arrangement::{Arrangement, Shown, Sort};
 pub use card::{Card, Figures, Numbers, Stale, Unreadable};
-pub use digest::{Digest, DigestMove, DigestProject, DigestSource, Figure};
+pub use digest::{Digest, DigestMove, DigestProject, DigestRun, DigestSource, Figure};
 pub use ends::{AnnouncedEnds, End, ends};
 pub use home::Home;
 pub use noted::{MoveNote, MovedHere};

@@ -43,18 +43,13 @@ impl MovedHere {
         now: Timestamp,
     ) -> Option<Self> {
         let moved = judged?.moved(now)?;
-        let question = explaining::of(&moved);
-        let is_about = |explanation: &Explanation| {
-            let question = question.as_ref();
-            question.is_some_and(|question| explanation.is_about(question))
-        };
         let near = annotations.and_then(|annotations| annotations.near(moved.since));
         Some(Self {
             note: MoveNote {
                 near: near.map(|note| note.text.clone()),
                 may_write,
             },
-            explanation: explanation.filter(is_about),
+            explanation: explanation.filter(|known| explaining::explains(known, &moved)),
             moved,
         })
     }
@@ -99,6 +94,7 @@ mod tests {
         ];
         let moved = |project: &ProjectKey| Listed {
             project: project.clone(),
+            explanation: None,
             moved: Move {
                 kind: Kind::Spike,
                 metric: Metric::Visitors,

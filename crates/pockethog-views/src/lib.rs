@@ -9,6 +9,7 @@ pub mod charts;
 pub mod colours;
 pub mod digest;
 pub mod format;
+pub mod install;
 pub mod json;
 pub mod moved;
 pub mod numerals;

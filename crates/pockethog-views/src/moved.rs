@@ -18,7 +18,6 @@ use serde_json::{Value, json};
 
 use crate::format::{counted, grouped, hour};
 use crate::plain::cut;
-use crate::wording;
 
 /// Columns of a note that is named in a sentence.
 const WIDEST_NOTE: usize = 80;
@@ -198,6 +197,12 @@ pub fn sentence(
     }
 }
 
+/// What contributed to a move, as the end of a sentence about it.
+#[must_use]
+pub fn because(explanation: &Explanation, moved: &Move) -> Sentence {
+    causes::because(explanation, &moved.metric)
+}
+
 fn how(moved: &Move, zone: &TimeZone, now: Timestamp) -> Sentence {
     let since = clock(moved.since, zone, now);
     let start = Sentence::default();
@@ -254,7 +259,7 @@ pub fn near_note(note: &str) -> Sentence {
 /// The text that a note about a move begins with: what made it, if that is known, and otherwise what it is.
 #[must_use]
 pub fn note_text(moved: &Move, explanation: Option<&Explanation>) -> String {
-    let cause = explanation.and_then(wording::cause_name);
+    let cause = explanation.and_then(causes::name);
     cause.unwrap_or_else(|| match moved.kind {
         Kind::Silent => label(Kind::Silent).to_owned(),
         kind => format!(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::install::InstallError;
+use crate::install::{InstallError, PlanError};
 use pockethog_device::folders;
 
 /// This program, to be called again: by the name that it was called by, so that a link which a package manager
@@ -56,5 +56,5 @@ pub fn environment() -> Result<Vec<(String, String)>, InstallError> {
 /// A path that is no text.
 pub fn text_of(path: &Path) -> Result<String, InstallError> {
     let text = path.to_str().map(ToOwned::to_owned);
-    text.ok_or_else(|| InstallError::NotText(path.to_owned()))
+    text.ok_or_else(|| PlanError::NotText(path.to_owned()).into())
 }

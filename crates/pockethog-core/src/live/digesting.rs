@@ -3,15 +3,19 @@
 //! One query per project, and one more for a project that has moved, whose notes are read too. All are stored, so that a digest that is asked
 //! for again within a quarter of an hour, or that PostHog refuses, shows what was read last.
 
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
 use posthog_api::{Bearer, Client};
 use sign_in_with_posthog::Connection;
 
+use crate::access;
 use crate::age;
 use crate::annotations::Annotations;
 use crate::app_context::AppContext;
-use crate::causes::Explanation;
+use crate::causes::{Explanation, Question};
 use crate::digest::{ClosedDay, ClosedFigures, ClosedStretch, Explained, Span, verdicts};
 use crate::discovery::Cause;
 use crate::live::due::Policy;
@@ -20,7 +24,7 @@ use crate::live::judging;
 use crate::live::refresh::{self, ReadError};
 use crate::overview::{Asked, DayClock};
 use crate::preferences::Preferences;
-use crate::project::Project;
+use crate::project::{Project, ProjectKey};
 use crate::snapshot::{SnapshotError, Snapshots, Trouble, View};
 
 /// PostHog lets an organization run twenty queries at once, and other programs ask too.
@@ -53,6 +57,27 @@ pub fn closed_days(
     let marks = judging::marks(snapshots, &project.key, &history)?;
     let days = verdicts(&history, &marks, preferences.judged_by(), &stretch);
     Ok((stretch, days))
+}
+
+/// The projects that a digest sums up, in their order: these, or all that are not hidden.
+///
+/// # Errors
+///
+/// The Snapshots cannot be read.
+pub fn projects<S: BuildHasher>(
+    snapshots: &Snapshots,
+    connections: &[Connection],
+    preferences: &Preferences,
+    chosen: Option<&HashSet<ProjectKey, S>>,
+) -> Result<Vec<Project>, SnapshotError> {
+    let mut projects = snapshots.projects()?;
+    access::keep_shown(&mut projects, connections);
+    projects.retain(|project| match chosen {
+        Some(keys) => keys.contains(&project.key),
+        None => !preferences.project(&project.key).hidden,
+    });
+    preferences.sort(&mut projects);
+    Ok(projects)
 }
 
 /// The day of a digest that is explained: the most surprising one that has moved.
@@ -235,16 +260,17 @@ impl Wanted<'_> {
         let Some(question) = moved.and_then(|closed| explaining::of(&closed.moved)) else {
             return Ok(None);
         };
+        let question = Question {
+            left_out: self.asked.left_out,
+            ..question
+        };
         // Seen from the last minute of that day.
         let clock = DayClock::new(&self.project.time_zone, day.end);
         if !clock.zone_known() {
             // The days to compare with cannot be named.
             return Ok(None);
         }
-        let query = self
-            .asked
-            .left_out
-            .of(Explanation::query(&clock, &question));
+        let query = Explanation::query(&clock, &question);
         let now = Timestamp::now();
         let organization = self.project.organization.as_deref();
         let rows = client

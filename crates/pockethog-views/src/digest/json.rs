@@ -1,6 +1,5 @@
 //! The digest as JSON; docs/cli.md documents the fields.
 
-use pockethog_core::causes::Explanation;
 use pockethog_core::discovery::Failure;
 use pockethog_core::moves::{Basis, Direction};
 use pockethog_core::overview::Row;
@@ -101,22 +100,9 @@ fn entry(digest: &Digest, one: &DigestMove) -> Option<Value> {
     entry["date"] = json!(one.date);
     entry["was"] = json!(one.closed.was.map(direction));
     entry["sentence"] = json!(moved_on(digest, project, one).text());
-    entry["contributions"] = one.explanation.as_ref().map_or(Value::Null, contributions);
+    entry["causes"] = one.explanation.as_ref().map_or(Value::Null, moved::causes);
     entry["note"] = json!(one.note);
     Some(entry)
-}
-
-fn contributions(of: &Explanation) -> Value {
-    let named = of.cause.contributions().into_iter();
-    named
-        .map(|one| {
-            json!({
-                "dimension": one.dimension.name(),
-                "value": one.value,
-                "visitors": one.visitors,
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

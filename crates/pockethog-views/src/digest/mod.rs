@@ -27,7 +27,6 @@ use crate::format::{ago, counted, grouped, hour};
 use crate::moved::{self, Sentence};
 use crate::plain::cut;
 use crate::sentence;
-use crate::wording;
 
 /// Columns of what others wrote: a page's address can be as long as a visitor likes.
 const WIDEST: usize = 80;
@@ -162,19 +161,12 @@ fn moved_on(digest: &Digest, project: &DigestProject, one: &DigestMove) -> Sente
     if moved.continues {
         said = said.words(", as on the day before");
     }
-    said = match &one.explanation {
-        Some(explanation) => {
-            let pieces = wording::explanation(explanation, &project.zone);
-            pieces
-                .into_iter()
-                .fold(said.words(": "), |said, piece| match piece {
-                    wording::Piece::Words(words) => said.words(words),
-                    wording::Piece::Figure(text) | wording::Piece::Value(text) => said.strong(text),
-                })
-        }
-        None if moved.continues || moved.look.hours().is_some() => said,
-        None => said.words(", since ").strong(since),
-    };
+    if !moved.continues && moved.look.hours().is_none() {
+        said = said.words(", since ").strong(since);
+    }
+    if let Some(explanation) = &one.explanation {
+        said = said.then(moved::because(explanation, moved));
+    }
     noted(said.words("."), one)
 }
 

@@ -7,7 +7,7 @@ use pockethog_core::causes::{Cause, Contribution, Dimension, Explanation, Questi
 use pockethog_core::digest::{ClosedMove, Span};
 use pockethog_core::discovery::{self, Failure};
 use pockethog_core::moves::{Basis, Direction, Kind, Look, Metric, Move, UsualRange};
-use pockethog_core::overview::Row;
+use pockethog_core::overview::{LeftOut, Row};
 use pockethog_core::project::ProjectKey;
 use pockethog_screens::{Digest, DigestMove, DigestProject, Figure};
 
@@ -84,7 +84,9 @@ fn explanation(value: &str, page: &str) -> Explanation {
             since,
             hours: None,
             compared_with: vec![7, 14, 21, 28],
-            condition: None,
+            until: None,
+            usual: Some(170),
+            left_out: LeftOut::default(),
         },
         visitors: 457,
         usual: 170,

@@ -80,6 +80,12 @@ pub(super) fn because(explanation: &Explanation, metric: &Metric) -> Sentence {
     }
 }
 
+/// The value that explains most, as a note about it would call it: `news.ycombinator.com`. `None` if there is none.
+pub(super) fn name(explanation: &Explanation) -> Option<String> {
+    let first = explanation.cause.contributions().into_iter().next()?;
+    Some(value(first)).filter(|name| !name.trim().is_empty())
+}
+
 /// `from news.ycombinator.com`
 fn named(said: Sentence, of: &Contribution) -> Sentence {
     let said = match preposition(of) {

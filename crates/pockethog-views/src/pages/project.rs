@@ -121,7 +121,7 @@ pub fn render_numbers(view: &ProjectPage) -> Markup {
             @if let Some(here) = &view.screen.moved {
                 div.card.moved-here {
                     (moves::kind_badge(here.moved.kind))
-                    p { (moves::sentence(&moved::sentence(&here.moved, &view.screen.zone, view.screen.now))) }
+                    p { (moves::sentence(&moved::sentence(&here.moved, here.explanation.as_ref(), &view.screen.zone, view.screen.now))) }
                     (moves::note(&view.screen.key, Some(&here.note)))
                 }
             }

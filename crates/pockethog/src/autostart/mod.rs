@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 use serde::Serialize;
 
-use crate::install::InstallError;
+use crate::install::{InstallError, PlanError};
 use crate::invocation;
 use crate::system_program::{self, TO_ANSWER};
 use pockethog_core::preferences::Preferences;
@@ -179,7 +179,7 @@ impl Autostart {
         for word in words.chain([&program]) {
             if word.chars().any(char::is_control) {
                 let what = word.escape_debug().to_string();
-                return Err(InstallError::Control { what }.into());
+                return Err(InstallError::from(PlanError::Control { what }).into());
             }
         }
         Ok(())

@@ -260,7 +260,7 @@ async fn add(program: &AppContext, console: &Console, add: &Add) -> Result<Exit,
     let zone = zone(console, &target);
     let now = Timestamp::now();
     let draft = if add.moved {
-        of_move(program, &target, text, &zone, now)?
+        of_move(program, &target, text, now)?
     } else {
         let here = now.to_zoned_datetime(zone.clone());
         let date = add.when.date(here.date())?.unwrap_or(here.date());
@@ -302,7 +302,6 @@ fn of_move(
     program: &AppContext,
     target: &Target,
     text: Option<String>,
-    zone: &TimeZone,
     now: Timestamp,
 ) -> Result<Draft, CliError> {
     let snapshots = program.snapshots()?;
@@ -314,27 +313,14 @@ fn of_move(
             target.name
         )));
     };
-    let text = match (text, explaining::of(&moved)) {
-        (Some(text), _) => text,
-        (None, question) => {
-            let known: Option<Explanation> = snapshots.view(key, View::Causes)?;
-            let about = |known: &Explanation| {
-                let question = question.as_ref();
-                question.is_some_and(|question| known.is_about(question))
-            };
-            note_text(&moved, known.filter(about).as_ref())
-        }
+    let text = if let Some(text) = text {
+        text
+    } else {
+        let known: Option<Explanation> = snapshots.view(key, View::Causes)?;
+        let known = known.filter(|known| explaining::explains(known, &moved));
+        note_text(&moved, known.as_ref())
     };
-    let since = moved.since.to_zoned_datetime(zone.clone());
-    let (date, time) = (since.date().to_string(), since.strftime("%H:%M:%S"));
-    let draft =
-        Draft::parse(&text, &date, &time.to_string(), zone, now).map_err(CliError::usage)?;
-    // By the clock on the wall, the hour before the clocks go back would be another one.
-    Ok(Draft {
-        at: moved.since,
-        moved_from: None,
-        ..draft
-    })
+    Draft::new(&text, moved.since).map_err(CliError::usage)
 }
 
 async fn edit(program: &AppContext, console: &Console, edit: &Edit) -> Result<Exit, CliError> {

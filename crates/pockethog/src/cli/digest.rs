@@ -1,6 +1,6 @@
 //! `pockethog digest`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,15 +16,12 @@ use super::select;
 use super::widget::{carry_out, write_whole};
 use crate::install::{self, Call, InstallError};
 use crate::invocation::{self, text_of};
-use pockethog_core::access;
 use pockethog_core::app_context::AppContext;
 use pockethog_core::digest::Span;
 use pockethog_core::discovery::Failure;
 use pockethog_core::live::{digesting, in_turn, refresh};
-use pockethog_core::preferences::Preferences;
-use pockethog_core::project::{Project, ProjectKey};
-use pockethog_core::snapshot::{SnapshotError, Snapshots, View};
-use pockethog_screens::{DigestSource, Freshness, Home, Source, Sources};
+use pockethog_core::project::ProjectKey;
+use pockethog_screens::DigestRun;
 use pockethog_views::digest;
 
 /// Sum up the last closed day or week of all projects: what moved and why, best pages, new referrers.
@@ -231,7 +228,7 @@ async fn read(program: &AppContext, console: &Console, wanted: &Digest) -> Resul
         .await?;
         let active = program.active_connections()?;
         let connections = shown_connections(program)?;
-        shown = projects(&snapshots, &connections, &preferences, chosen.as_ref())?;
+        shown = digesting::projects(&snapshots, &connections, &preferences, chosen.as_ref())?;
         let deadline = console.deadline();
         in_turn::all_closed_days(program, &mut snapshots, &preferences, &shown, deadline).await?;
         let mut tell = |done: usize, total: usize| {
@@ -255,67 +252,29 @@ async fn read(program: &AppContext, console: &Console, wanted: &Digest) -> Resul
 
     // A session that ended in the meantime has its reason in the list of Connections.
     let connections = shown_connections(program)?;
-    let shown = projects(&snapshots, &connections, &preferences, chosen.as_ref())?;
+    let shown = digesting::projects(&snapshots, &connections, &preferences, chosen.as_ref())?;
     let mut failures = Vec::new();
     if let Some(time) = time_is_up {
         let reason = time.to_string();
         digesting::give_up(&mut snapshots, (&shown, span), started, &reason)?;
         failures = unread_lists(&snapshots, &connections, OLD_LISTS, started, time)?;
     }
-    let now = Timestamp::now();
-    let mut troubles = HashMap::new();
-    let mut sources = Vec::new();
-    for project in &shown {
-        let source = DigestSource::read(&mut snapshots, &preferences, project, span, now)?;
-        let of_history = snapshots.trouble(&project.key, View::History)?;
-        if let Some(trouble) = source.trouble.clone().or(of_history) {
-            troubles.insert(project.key.clone(), trouble);
-        }
-        sources.push(source);
-    }
-    let discoveries = snapshots.discoveries(&connections)?;
     console.remark_on(&snapshots, problem.as_ref());
-    let read = Sources {
-        now,
-        freshness: Freshness::Since(started),
+    let run = DigestRun {
         preferences: &preferences,
         connections: &connections,
-        projects: shown
-            .iter()
-            .map(|project| Source {
-                project,
-                numbers: None,
-                judged: None,
-                trouble: troubles.get(&project.key),
-            })
-            .collect(),
+        projects: &shown,
         only: chosen.as_ref(),
-        discoveries: &discoveries,
-        outages: HashMap::new(),
+        started,
+        now: Timestamp::now(),
     };
-    failures.extend(Home::of_run(&read).failures(&read));
+    let (digest, unread) = run.digest(&mut snapshots, span)?;
+    failures.extend(unread);
     Ok(Read {
-        digest: pockethog_screens::Digest::new(span, &sources, now),
+        digest,
         failures,
         connections,
     })
-}
-
-/// The projects to sum up, in their order.
-fn projects(
-    snapshots: &Snapshots,
-    connections: &[Connection],
-    preferences: &Preferences,
-    chosen: Option<&HashSet<ProjectKey>>,
-) -> Result<Vec<Project>, SnapshotError> {
-    let mut projects = snapshots.projects()?;
-    access::keep_shown(&mut projects, connections);
-    projects.retain(|project| match chosen {
-        Some(keys) => keys.contains(&project.key),
-        None => !preferences.project(&project.key).hidden,
-    });
-    preferences.sort(&mut projects);
-    Ok(projects)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use etcetera::BaseStrategy;
 use super::console::{CliError, Console, Exit, Text};
 use super::duration::duration;
 use super::select;
-use crate::install::{Call, InstallError, Plan, Target};
+use crate::install::{self, Call, InstallError, Plan, Target};
 use crate::invocation::{self, text_of};
 use crate::widget;
 use pockethog_core::demo_home;
@@ -332,7 +332,7 @@ pub(super) fn carry_out(
                  ended; unset POCKETHOG_HOME and install again",
             )));
         }
-        let written = plan.write()?;
+        let written = install::write(plan)?;
         for piece in &plan.pieces {
             let new = written.contains(&piece.path.as_path());
             let what = if new { "made" } else { "is there already" };
