@@ -5,11 +5,13 @@ fn main() {
     let texts = pockethog_core::overview::all_query_texts();
     let history = pockethog_core::history::query_texts();
     let causes = pockethog_core::causes::query_texts();
+    let digest = pockethog_core::digest::query_texts();
     let volumes = pockethog_core::conversions::volume_query();
     for query in texts
         .iter()
         .chain(&history)
         .chain(&causes)
+        .chain(&digest)
         .chain([&volumes])
     {
         println!(
