@@ -500,7 +500,7 @@ row!(a_note_of_the_vault_from_a_newer_version, world, {
     std::fs::write(&note, r#"{"version":9}"#).unwrap();
     // Another process does not even open it, and changes nothing.
     let opened = SignIn::open(world.posthog.config(world.folder.path()));
-    let error = opened.err().expect("it is not opened");
+    let error = opened.map(drop).unwrap_err();
     assert!(error.to_string().contains("newer version"), "{error}");
     assert_eq!(std::fs::read(&note).unwrap(), br#"{"version":9}"#);
     std::fs::write(&note, old).unwrap();
