@@ -11,7 +11,8 @@ use pockethog_core::overview::{self, Axis, Curve};
 use pockethog_core::preferences::{Mode, Scheme};
 use pockethog_core::project::ProjectKey;
 use pockethog_screens::{
-    Arrangement, Card, Figures, Home, Numbers, Problem, SignInOffer, Sort, Stale, Total, Unreadable,
+    Arrangement, Card, Figures, Home, MoveNote, Numbers, Problem, SignInOffer, Sort, Stale, Total,
+    Unreadable,
 };
 use pockethog_views::pages::home::{self, HomePage, PAGE};
 
@@ -383,6 +384,14 @@ fn move_some(home: &mut Home) {
         }
     }
     home.moves = moves_of(home);
+    // One is near a note, and to the others one can be added.
+    for (place, listed) in home.moves.listed.iter().enumerate() {
+        let note = MoveNote {
+            near: (place == 1).then(|| "HN front page".to_owned()),
+            may_write: true,
+        };
+        home.notes.insert(listed.project.clone(), note);
+    }
 }
 
 fn moves_of(home: &Home) -> Moves {
