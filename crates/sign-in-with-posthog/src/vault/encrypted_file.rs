@@ -93,17 +93,18 @@ impl EncryptedFile {
     }
 
     fn key_or_new(&self) -> Result<Key, VaultError> {
-        if let Some(key) = self.key()? {
-            return Ok(key);
-        }
+        // Looked at once: a key that another process makes in between is there, and not of the wrong length.
+        let found = file::read(&self.device_key, LARGEST)?.map(Zeroizing::new);
         let mut random = Zeroizing::new([0; DEVICE_KEY]);
         fill(random.as_mut_slice())?;
-        if file::read(&self.device_key, LARGEST)?.is_some() {
-            // There and of the wrong length: nothing was ever sealed with it.
-            file::write(&self.device_key, random.as_slice())?;
-        } else {
+        match found {
+            Some(bytes) if bytes.len() == DEVICE_KEY => {}
+            // Nothing was ever sealed with it.
+            Some(_) => file::write(&self.device_key, random.as_slice())?,
             // Two processes may get here at once; the key of the first is used by both.
-            file::write_if_absent(&self.device_key, random.as_slice())?;
+            None => {
+                file::write_if_absent(&self.device_key, random.as_slice())?;
+            }
         }
         self.key()?.ok_or(VaultError::NoDeviceKey)
     }
