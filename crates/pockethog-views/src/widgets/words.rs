@@ -33,7 +33,7 @@ pub(super) fn moved(content: &Content, most: usize) -> Vec<(Kind, String)> {
     listed.collect()
 }
 
-/// How many projects have moved beyond those that [`moved`] lists: `3 more moved`.
+/// How many projects have moved beyond those that [`moved()`] lists: `3 more moved`.
 pub(super) fn more_moved(content: &Content, most: usize) -> Option<String> {
     let more = content.moves().listed.len().saturating_sub(most);
     (more > 0).then(|| format!("{more} more moved"))
