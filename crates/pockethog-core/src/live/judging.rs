@@ -70,8 +70,8 @@ pub(crate) fn marks(
     key: &ProjectKey,
     history: &History,
 ) -> Result<Marks, SnapshotError> {
-    let same_events = |known: &KnownMarks| known.conversions == history.asked.conversions;
-    let known = snapshots.marks(key)?.filter(same_events);
+    let is_comparable = |known: &KnownMarks| known.asked == history.asked;
+    let known = snapshots.marks(key)?.filter(is_comparable);
     if let Some(known) = &known
         && known.measured_at == history.measured_at
     {
@@ -80,7 +80,7 @@ pub(crate) fn marks(
     let marks = Marks::of(history, known.as_ref().map(|known| &known.marks));
     let kept = KnownMarks {
         measured_at: history.measured_at,
-        conversions: history.asked.conversions.clone(),
+        asked: history.asked.clone(),
         marks: marks.clone(),
     };
     snapshots.put_marks(key, &kept)?;
@@ -115,4 +115,38 @@ fn counted(today: &Today, known: &Known) -> Option<Counted> {
             })
             .collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::overview::LeftOut;
+    use crate::snapshot::samples;
+
+    #[test]
+    fn marks_of_days_that_counted_test_accounts_too_are_made_again() {
+        let mut snapshots = Snapshots::in_memory().unwrap();
+        let key = samples::project(1).key;
+        let history = samples::history(Timestamp::now());
+        let kept = |left_out| KnownMarks {
+            measured_at: history.measured_at,
+            asked: history.asked.clone().without(left_out),
+            marks: Marks::default(),
+        };
+        let same = kept(LeftOut::default());
+        snapshots.put_marks(&key, &same).unwrap();
+        let used = marks(&mut snapshots, &key, &history).unwrap();
+        assert_eq!(used, Marks::default());
+        let without = kept(LeftOut {
+            test_accounts: true,
+            bots: false,
+        });
+        snapshots.put_marks(&key, &without).unwrap();
+        let made = marks(&mut snapshots, &key, &history).unwrap();
+        assert_eq!(made, Marks::of(&history, None));
+        assert_ne!(made, Marks::default());
+    }
 }

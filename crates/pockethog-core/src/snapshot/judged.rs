@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SnapshotError, Snapshots, json, number};
 use crate::moves::{Judged, Marks};
+use crate::overview::Asked;
 use crate::project::ProjectKey;
 
 const JUDGED: &str = "judged";
@@ -20,8 +21,8 @@ const MARKS: &str = "marks";
 pub struct KnownMarks {
     /// [`History::measured_at`](crate::history::History::measured_at).
     pub measured_at: Timestamp,
-    /// The conversion events that they are for, in their order.
-    pub conversions: Vec<String>,
+    /// What the closed days were asked for with.
+    pub asked: Asked,
     /// The marks.
     pub marks: Marks,
 }
