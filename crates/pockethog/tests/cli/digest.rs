@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use demo_posthog::{Consent, Endpoint, Failure, Fault, When};
+use demo_posthog::Consent;
 
 use crate::harness::Harness;
 use crate::shape::shape;
@@ -64,17 +64,7 @@ async fn a_digest_has_every_project_and_is_one_page_in_every_format() {
 async fn a_project_that_cannot_be_read_is_named_and_the_others_are_there() {
     let harness = Harness::signed_in().await;
     harness.run(&["projects"]).await.ended(0);
-    harness.demo.us().fail_next(Failure {
-        endpoint: Endpoint::Query,
-        times: 1,
-        what: Fault::Status {
-            code: 500,
-            body: "{}".to_owned(),
-            content_type: "application/json".to_owned(),
-            retry_after: None,
-        },
-        when: When::Before,
-    });
+    harness.fail_queries(1);
     let run = harness.run(&["digest", "--json"]).await.ended(5);
     assert_eq!(run.json()["failures"].as_array().unwrap().len(), 1);
     let run = harness.run(&["digest", "Nowhere"]).await;

@@ -329,17 +329,7 @@ async fn offline_the_overview_shows_ages_and_names_the_host_once() {
 async fn where_nothing_could_be_read_there_is_no_number() {
     let harness = Harness::signed_in().await;
     harness.run(&["projects"]).await.ended(0);
-    harness.demo.us().fail_next(Failure {
-        endpoint: Endpoint::Query,
-        times: 10_000,
-        what: Fault::Status {
-            code: 500,
-            body: "{}".to_owned(),
-            content_type: "application/json".to_owned(),
-            retry_after: None,
-        },
-        when: When::Before,
-    });
+    harness.fail_queries(10_000);
     let document = overview(&harness, &["--json"]).await.ended(1).json();
     assert_eq!(document["total"]["visitors"], Value::Null);
     assert_eq!(document["total"]["online"], Value::Null);

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use demo_posthog::{Consent, Demo, Instance, Options};
+use demo_posthog::{Consent, Demo, Endpoint, Failure, Fault, Instance, Options, When};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
@@ -44,6 +44,21 @@ impl Run {
 }
 
 impl Harness {
+    /// The next queries at the US Cloud fail, so many times.
+    pub fn fail_queries(&self, times: usize) {
+        self.demo.us().fail_next(Failure {
+            endpoint: Endpoint::Query,
+            times,
+            what: Fault::Status {
+                code: 500,
+                body: "{}".to_owned(),
+                content_type: "application/json".to_owned(),
+                retry_after: None,
+            },
+            when: When::Before,
+        });
+    }
+
     pub async fn new() -> Self {
         Self {
             demo: Demo::start(Options::default()).await.unwrap(),

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-use demo_posthog::{Endpoint, Failure, Fault, When};
-
 use crate::harness::Harness;
 use crate::shape::shape;
 
@@ -50,17 +48,7 @@ async fn the_overview_has_every_project_and_the_total() {
 async fn a_project_without_numbers_is_listed_as_a_failure() {
     let harness = Harness::signed_in().await;
     harness.run(&["projects"]).await.ended(0);
-    harness.demo.us().fail_next(Failure {
-        endpoint: Endpoint::Query,
-        times: 1,
-        what: Fault::Status {
-            code: 500,
-            body: "{}".to_owned(),
-            content_type: "application/json".to_owned(),
-            retry_after: None,
-        },
-        when: When::Before,
-    });
+    harness.fail_queries(1);
     let run = harness.run(&["overview", "--json"]).await.ended(5);
     assert_eq!(run.json()["failures"].as_array().unwrap().len(), 1);
 }
