@@ -1,8 +1,8 @@
 //! What there is to tell.
 //!
-//! An event is a project, what of it has moved, and since when. It is told once: while it lasts, if it lasts into the
-//! next day, if it comes again within an hour, and if the clock is set back. Nothing is decided from numbers that are
-//! not fresh, so a device that wakes up first asks, and then tells what still matters.
+//! An event is a project, the number that moved, and since when. It raises one alert: there is no second one while
+//! it lasts, if it lasts into the next day, if it comes again within an hour, or if the clock is set back. Nothing is decided from
+//! numbers that are not fresh, so a device that wakes up asks first, and then raises what still matters.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +15,7 @@ use pockethog_core::moves::{self, Direction, Judged, Kind, Metric, Move, State};
 use pockethog_core::preferences::{Goal, Preferences};
 use pockethog_core::project::ProjectKey;
 
-/// Nothing is told by numbers that are at least this old, in seconds.
+/// Numbers that are at least this many seconds old raise no alert.
 const STALE_SECONDS: i64 = 600;
 
 /// An event that comes again within this time is the same one.
@@ -241,8 +241,8 @@ fn movements(told: &mut Told, seen: &[&Seen<'_>], now: Timestamp) -> Vec<News> {
     news
 }
 
-/// What of a project is told: silence alone, or the number of visitors or of pageviews, and conversions only if they moved
-/// where those did not. More errors are always worth a word.
+/// Which moves of a project raise an alert: silence alone, or visitors or pageviews, and conversions only if neither of
+/// those moved. More errors always do.
 fn worth_telling(judged: &Judged, now: Timestamp) -> Vec<Move> {
     let mut traffic: Option<Direction> = None;
     let mut worth = Vec::new();
@@ -380,7 +380,8 @@ impl Event {
 
     /// Whether a move of the same subject is this event.
     fn covers(&self, moved: &Move, day_began: Timestamp) -> bool {
-        let end = self.ended.unwrap_or(self.seen.max(self.since));
+        // A clock that was set back may have noted an end before the beginning.
+        let end = self.ended.unwrap_or(self.seen).max(self.since);
         let before = |at: Timestamp, by: SignedDuration| at.saturating_sub(by).unwrap_or(at);
         let is_in_it =
             before(self.since, AGAIN) <= moved.since && before(moved.since, AGAIN) <= end;
