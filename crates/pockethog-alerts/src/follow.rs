@@ -47,7 +47,7 @@ impl From<SnapshotError> for TellError {
 ///
 /// # Errors
 ///
-/// What is known cannot be read, or what is told cannot be written down.
+/// The stored numbers cannot be read, or the alerts that were delivered cannot be recorded.
 pub fn tell(live: &Live, now: Timestamp) -> Result<Vec<Alert>, TellError> {
     let (preferences, _) = live.preferences();
     if !preferences.alerts.on {

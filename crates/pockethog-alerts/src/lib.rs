@@ -1,4 +1,4 @@
-//! Alerts: what the person is told of while nobody looks, once per device and event.
+//! Alerts: notices of what happens while nobody looks, delivered once per device and event.
 //!
 //! [`decide()`] is a pure function: what is there to tell, from what was judged of each project now, from what was
 //! told before, from the preferences and the clock. [`Store`] keeps what was told, for every process of this device:

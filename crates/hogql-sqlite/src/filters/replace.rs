@@ -221,7 +221,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What stands in the place of a placeholder; `None` if it is one of the query's own.
+    /// What replaces a placeholder; `None` if it is one of the query's own.
     fn placeholder(&mut self, chain: &[&str]) -> Result<Option<Expression>, QueryError> {
         match chain {
             ["filters"] => {

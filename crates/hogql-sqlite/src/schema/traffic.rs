@@ -137,7 +137,7 @@ impl Schema<'_> {
                 Some((*number, *known))
             })
             .collect();
-        // An empty user agent is none.
+        // An empty user agent counts as a missing one.
         let empty = self.words.get("").copied().unwrap_or(-1);
         let agent = format!("ifnull({rows}.agent, {empty})");
         if name == "$virt_is_bot" {

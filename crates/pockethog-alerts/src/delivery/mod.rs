@@ -1,6 +1,6 @@
 //! Brings alerts to the person: by a desktop notification, and by a command of their own.
 //!
-//! What is told is decided and written down before it gets here. A channel that fails takes
+//! An alert is decided on and recorded before it gets here. A channel that fails takes
 //! nothing from the others; how it went is noted, and `doctor` says so.
 
 mod command;
